@@ -1,0 +1,92 @@
+"""What WeChat promises: every datacube endpoint, its rows, dates, codes and errors, as data.
+
+This package imports nothing else of wxcube but the calendar and the errors. Everything else (client,
+tables, routes, cube, reference, tests) is derived from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from wxcube.contract import article, card, content, interface, message, user
+from wxcube.contract.endpoint import Endpoint, Grain, Group, Life
+from wxcube.contract.field import Row
+from wxcube.contract.window import Window
+from wxcube.errors import UnknownEndpointError
+
+VERSION = "2026.11"
+"""Date of the contract: WeChat changes on its own clock, not with wxcube's releases."""
+
+ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    user.getusersummary,
+    user.getusercumulate,
+    article.getarticlesummary,
+    article.getarticletotal,
+    article.getuserread,
+    article.getuserreadhour,
+    article.getusershare,
+    article.getusersharehour,
+    content.getarticleread,
+    content.getarticleshare,
+    content.getbizsummary,
+    content.getarticletotaldetail,
+    message.getupstreammsg,
+    message.getupstreammsghour,
+    message.getupstreammsgweek,
+    message.getupstreammsgmonth,
+    message.getupstreammsgdist,
+    message.getupstreammsgdistweek,
+    message.getupstreammsgdistmonth,
+    interface.getinterfacesummary,
+    interface.getinterfacesummaryhour,
+    card.getcardbizuininfo,
+    card.getcardcardinfo,
+    card.getcardmembercardinfo,
+    card.getcardmembercarddetail,
+)
+"""Every endpoint of the datacube."""
+
+_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def named(name: str) -> Endpoint[Any]:
+    """The endpoint of that name.
+
+    Raises:  UnknownEndpointError with the closest names.
+    """
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        close = get_close_matches(name, _BY_NAME, n=3)
+        raise UnknownEndpointError(
+            f"there is no endpoint {name!r}",
+            hint=f"did you mean {', '.join(close)}?" if close else "see `wxcube endpoints`",
+        ) from None
+
+
+def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
+    """The endpoints named by words that are endpoint names or groups; none means all.
+
+    Raises:  UnknownEndpointError for a word that is neither.
+    """
+    wanted = set(words)
+    groups = {group.value for group in Group}
+    names = wanted - groups
+    chosen = {named(name).name for name in names}
+    return tuple(e for e in ENDPOINTS if not wanted or e.name in chosen or e.group.value in wanted)
+
+
+__all__ = [
+    "ENDPOINTS",
+    "VERSION",
+    "Endpoint",
+    "Grain",
+    "Group",
+    "Life",
+    "Row",
+    "Window",
+    "named",
+    "select",
+]

@@ -1,0 +1,1 @@
+"""Who reads: the protocol servers, exports and the command line."""

@@ -1,0 +1,1 @@
+"""Where rows come from: the API, the cube, a simulated account."""

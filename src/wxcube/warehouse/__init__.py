@@ -1,0 +1,1 @@
+"""Where rows rest: tables, coverage, replies, and the sync that fills them."""
