@@ -1,0 +1,35 @@
+"""The reader's language: Chinese or English, for everything a person sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wxcube.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Chooses between the Chinese and the English of a text."""
+
+    chinese: bool = False
+
+    def __call__(self, zh: str, en: str) -> str:
+        """The text in the reader's language."""
+        return zh if self.chinese else en
+
+
+def language(wanted: str = "", environment: Mapping[str, str] | None = None) -> Language:
+    """The language asked for, else the one of the environment (LC_ALL, LC_MESSAGES, LANG).
+
+    Raises:  SettingsError for anything but zh and en.
+    """
+    if wanted:
+        if wanted not in {"zh", "en"}:
+            raise SettingsError(f"language {wanted!r} is unknown", hint="use zh or en")
+        return Language(wanted == "zh")
+    environment = os.environ if environment is None else environment
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((environment[n] for n in names if environment.get(n)), "")
+    return Language(locale.lower().startswith("zh"))
