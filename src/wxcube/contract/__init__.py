@@ -49,6 +49,7 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
 """Every endpoint of the datacube."""
 
 _BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+_GROUPS = {group.value for group in Group}
 
 
 def named(name: str) -> Endpoint[Any]:
@@ -59,11 +60,7 @@ def named(name: str) -> Endpoint[Any]:
     try:
         return _BY_NAME[name]
     except KeyError:
-        close = get_close_matches(name, _BY_NAME, n=3)
-        raise UnknownEndpointError(
-            f"there is no endpoint {name!r}",
-            hint=f"did you mean {', '.join(close)}?" if close else "see `wxcube endpoints`",
-        ) from None
+        raise UnknownEndpointError(f"there is no endpoint {name!r}", hint=_likely(name)) from None
 
 
 def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
@@ -72,10 +69,16 @@ def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
     Raises:  UnknownEndpointError for a word that is neither.
     """
     wanted = set(words)
-    groups = {group.value for group in Group}
-    names = wanted - groups
-    chosen = {named(name).name for name in names}
-    return tuple(e for e in ENDPOINTS if not wanted or e.name in chosen or e.group.value in wanted)
+    for word in sorted(wanted - _GROUPS):
+        named(word)
+    return tuple(e for e in ENDPOINTS if not wanted or {e.name, e.group.value} & wanted)
+
+
+def _likely(word: str) -> str:
+    close = get_close_matches(word, [*_BY_NAME, *_GROUPS], n=3)
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    return f"name an endpoint such as getusersummary, or a group: {', '.join(group for group in Group)}"
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -19,8 +19,6 @@ EARLIEST = date(2014, 12, 1)
 """WeChat keeps no figures of earlier days."""
 EARLIEST_CONTENT = date(2025, 11, 1)
 """The published-content endpoints keep no figures of earlier days."""
-EARLIEST_CARD = date(2015, 9, 7)
-"""The day the card endpoints were announced."""
 
 
 class Group(StrEnum):
@@ -83,21 +81,33 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a statement of the contract comes from, and how sure it is."""
+    """Where statements of the contract come from, and how sure they are.
+
+    `source` is the title of a document, or who reported it; `note` is what it says, where that is
+    more than the row, span and dates of the endpoint; `seen` is the day it was true, as far as known.
+    """
 
     source: str
-    status: Status = "official"
-    note: str = ""
+    url: str = ""
+    status: Status = field(default="official", kw_only=True)
+    note: str = field(default="", kw_only=True)
+    seen: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint(Generic[RowT]):
-    """One datacube call and everything wxcube knows of it."""
+    """One datacube call and everything wxcube knows of it.
+
+    The row's docstring says in English what one row is, `row_zh` in Chinese. `span_days` is the most
+    days one call may ask, both ends counted. `moves_days` is how many days after its period a row's
+    figures can still change. `errcodes` are the ones WeChat's page of the endpoint lists.
+    """
 
     row: type[RowT]
     name: str
     title_zh: str
     title_en: str
+    row_zh: str
     group: Group
     grain: Grain
     span_days: int
@@ -121,6 +131,11 @@ class Endpoint(Generic[RowT]):
     def path(self) -> str:
         """Path of the call below the host."""
         return f"/datacube/{self.name}"
+
+    @property
+    def row_en(self) -> str:
+        """What one row is, in English: the first line of the row's docstring."""
+        return (self.row.__doc__ or "").partition("\n")[0]
 
     @property
     def table(self) -> str:
@@ -199,8 +214,7 @@ class Endpoint(Generic[RowT]):
         """
         if len(window) > self.span_days:
             raise WindowError(
-                f"{self} was asked for {len(window)} days ({window}), WeChat allows "
-                f"{self.span_days} in one call",
+                f"{self} was asked for {len(window)} days ({window}), WeChat allows {self.span_days} in one call",
                 hint=f"split the window into calls of {self.span_days} days",
             )
         self.check_reach(window, now)

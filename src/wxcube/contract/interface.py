@@ -9,36 +9,21 @@ from wxcube.contract.columns import RefDate, RefHour
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Millis, Peak, Row, Times
 
-CallbackCount = Annotated[
-    int,
-    Times(
-        "被动回复用户消息的次数",
-        "times the platform delivered a message to the developer URL and waited for a passive reply",
-    ),
-]
-FailCount = Annotated[
-    int,
-    Times(
-        "失败次数",
-        "deliveries of callback_count that failed (timeout, connect failure, bad reply ...)",
-    ),
-]
-TotalTimeCost = Annotated[
-    int,
-    Millis(
-        "总耗时",
-        "time spent waiting, summed over callback_count; average = total_time_cost / callback_count",
-        note="unit is inferred: doc samples (about 405-507 per call, max about 5042) fit milliseconds and the 5 s limit; no page names the unit",
-    ),
-]
-MaxTimeCost = Annotated[
-    int,
-    Peak(
-        "最大耗时",
-        "longest single wait",
-        note="just above 5000 when a timeout happened (samples 5042, 5044)",
-    ),
-]
+_ERRCODES = (-1, 40001, 61500, 61501, 61503)
+_PAGE = Evidence("接口分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/Analytics_API.html")
+_UNIT = Evidence("inferred", status="uncertain", note="no page names the unit of the time columns; the samples fit milliseconds and the 5 s limit")
+_EXTRA_ROWS = Evidence(
+    "community post",
+    "https://developers.weixin.qq.com/community/personal/oCJUswyW32BcfhALc7CjtEg8JfyE",
+    status="reported",
+    note="the answer held rows of other dates, some two years old",
+    seen="2022-08-30",
+)
+
+CallbackCount = Annotated[int, Times("被动回复用户消息的次数", "pushes the platform delivered to the account's server, waiting for a reply")]
+FailCount = Annotated[int, Times("失败次数", "pushes of callback_count that failed: no connection, too late, or a bad reply")]
+TotalTimeCost = Annotated[int, Millis("总耗时", "time waited for replies, summed; the average is total_time_cost / callback_count")]
+MaxTimeCost = Annotated[int, Peak("最大耗时", "longest single wait", note="just above 5000 when a reply came too late")]
 
 
 class InterfaceSummary(Row, frozen=True, kw_only=True):
@@ -56,28 +41,24 @@ getinterfacesummary = Endpoint(
     name="getinterfacesummary",
     title_zh="获取被动回复概要数据（旧称：接口分析数据）",
     title_en="callback deliveries per day",
+    row_zh="某日公众号服务器被动回复的次数、失败次数与耗时",
     group=Group.INTERFACE,
     grain=Grain.DAY,
     span_days=30,
     key=("ref_date",),
     permission_set=3,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("接口分析数据接口 › 获取被动回复概要数据（旧称：接口分析数据）"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/api/api_getinterfacesummary"
+            "获取被动回复概要数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/api/api_getinterfacesummary",
+            note="types list as an object; it is an array",
         ),
+        _EXTRA_ROWS,
+        _UNIT,
     ),
-    notes=(
-        "Reported 2022-08-30 to answer extra rows, some two years old.",
-        "The new page types list as object; it is an array.",
-    ),
+    notes=("WeChat does not say whether event pushes and repeated pushes are counted.",),
 )
 
 
@@ -97,29 +78,22 @@ getinterfacesummaryhour = Endpoint(
     name="getinterfacesummaryhour",
     title_zh="获取被动回复分布数据（旧称：接口分析分时数据）",
     title_en="callback deliveries per hour",
+    row_zh="某小时公众号服务器被动回复的次数、失败次数与耗时",
     group=Group.INTERFACE,
     grain=Grain.HOUR,
     span_days=1,
-    key=(
-        "ref_date",
-        "ref_hour",
-    ),
+    key=("ref_date", "ref_hour"),
     permission_set=3,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("接口分析数据接口 › 获取被动回复分布数据（旧称：接口分析分时数据）"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/api/api_getinterfacesummaryhour"
+            "获取被动回复分布数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/api/api_getinterfacesummaryhour",
+            note="says the request has no body; its own sample has begin_date and end_date, and they are needed",
         ),
+        _EXTRA_ROWS,
+        _UNIT,
     ),
-    notes=(
-        "The new page says the request has no body; its own sample has begin_date/end_date, and they are required.",
-        "Reported 2022-08-30 to answer extra rows of other dates.",
-    ),
+    notes=("Only hours with pushes appear.",),
 )

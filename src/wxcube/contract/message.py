@@ -10,19 +10,31 @@ from wxcube.contract.columns import AlwaysZero, RefDate, RefHour
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Code, Day, Row, Times, Users
 
-MsgType = Annotated[
-    int, Code("消息类型", "type of message that fans sent to the account", table="msg_type")
-]
-MsgUser = Annotated[
-    int, Users("上行发送消息的用户数", "distinct users who sent the account at least one message")
-]
-MsgCount = Annotated[int, Times("上行发送消息总数", "messages that users sent to the account")]
+_ERRCODES = (-1, 40001, 61500, 61501, 61503)
+_PAGE = Evidence("消息分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/Message_analysis_data_interface.html")
+_EXTRA_ROWS = Evidence(
+    "community post",
+    "https://developers.weixin.qq.com/community/personal/oCJUswyW32BcfhALc7CjtEg8JfyE",
+    status="reported",
+    note="the answer held rows of other dates",
+    seen="2022-08-30",
+)
+_BY_WEEK = (
+    "ref_date is the Monday of the week; a week's rows appear once it is over.",
+    "A row is answered when its Monday lies from begin_date to end_date; asking one Monday at a time fits every known span rule.",
+)
+_BY_MONTH = (
+    "ref_date is the 1st of the month; a month's rows appear once it is over.",
+    "A row is answered when its 1st lies from begin_date to end_date; asking one 1st at a time fits every known span rule.",
+)
+
+MsgType = Annotated[int, Code("消息类型", "type of message that people sent to the account", table="msg_type")]
+MsgUser = Annotated[int, Users("上行发送消息的用户数", "people who sent the account at least one message of this type")]
+MsgCount = Annotated[int, Times("上行发送消息总数", "messages of this type that people sent to the account")]
+IntervalUser = Annotated[int, Users("上行发送消息的用户数", "people who sent this many messages in the period, over all types")]
 WeekDate = Annotated[date, Day("数据的日期", "Monday of the week")]
 MonthDate = Annotated[date, Day("数据的日期", "1st of the month")]
-CountInterval = Annotated[
-    int,
-    Code("发送消息量分布区间", "bucket of messages per user in the period", table="count_interval"),
-]
+CountInterval = Annotated[int, Code("发送消息量分布区间", "how many messages a person sent in the period, in steps", table="count_interval")]
 
 
 class UpstreamMsg(Row, frozen=True, kw_only=True):
@@ -40,29 +52,15 @@ getupstreammsg = Endpoint(
     name="getupstreammsg",
     title_zh="获取消息发送概况数据",
     title_en="messages from users, per day",
+    row_zh="某日某类消息的发送人数与条数",
     group=Group.MESSAGE,
     grain=Grain.DAY,
     span_days=7,
-    key=(
-        "ref_date",
-        "msg_type",
-    ),
+    key=("ref_date", "msg_type"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
-    evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送概况数据"),
-        Evidence("https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsg"),
-    ),
-    notes=(
-        "Sparse by msg_type.",
-        "msg_user does not add up over types or days.",
-    ),
+    errcodes=_ERRCODES,
+    evidence=(_PAGE, Evidence("获取消息发送概况数据", "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsg")),
+    notes=("Only types with messages appear.", "msg_user does not add up over types or days."),
 )
 
 
@@ -82,33 +80,23 @@ getupstreammsghour = Endpoint(
     name="getupstreammsghour",
     title_zh="获取消息分送分时数据",
     title_en="messages from users, per hour",
+    row_zh="某小时某类消息的发送人数与条数",
     group=Group.MESSAGE,
     grain=Grain.HOUR,
     span_days=1,
-    key=(
-        "ref_date",
-        "ref_hour",
-        "msg_type",
-    ),
+    key=("ref_date", "ref_hour", "msg_type"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("消息分析数据接口 › 获取消息分送分时数据"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsghour"
+            "获取消息发送分时数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsghour",
+            note="its field table leaves ref_hour out, its sample has it",
         ),
+        _EXTRA_ROWS,
     ),
-    notes=(
-        "Documented sample has it; the field table of the new page leaves ref_hour out.",
-        "The Chinese title really says 分送 (old) / 发送 (new).",
-        "Reported 2022-08-30 to answer extra rows of other dates.",
-    ),
+    notes=("The old Chinese title really says 分送; the current page says 发送.",),
 )
 
 
@@ -127,33 +115,23 @@ getupstreammsgweek = Endpoint(
     name="getupstreammsgweek",
     title_zh="获取消息发送周数据",
     title_en="messages from users, per week",
+    row_zh="某周某类消息的发送人数与条数，日期为该周周一",
     group=Group.MESSAGE,
     grain=Grain.WEEK,
     span_days=30,
-    key=(
-        "ref_date",
-        "msg_type",
-    ),
+    key=("ref_date", "msg_type"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送周数据"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgweek"
+            "获取消息发送周数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgweek",
+            note="wants begin_date = end_date, though its own sample request has two dates; the old page allows 30 days",
         ),
+        Evidence("inferred", status="uncertain", note="the old sample asks 2014-12-07..2014-12-08 and shows only Monday 2014-12-08"),
     ),
-    notes=(
-        "Week rows are labelled with the Monday of the week and exist only once the week is over.",
-        "A row is answered when begin_date <= label <= end_date. Asking with begin_date = end_date = label satisfies every documented variant of the span rule.",
-        "Old sample: request 2014-12-07..2014-12-08 answers the row of Monday 2014-12-08 only, which fits selection by label.",
-        "Span: 30 (old pages, all SDKs) vs begin_date = end_date (new pages: 必须为同一天, though their own request sample has two dates)",
-    ),
+    notes=_BY_WEEK,
 )
 
 
@@ -172,34 +150,23 @@ getupstreammsgmonth = Endpoint(
     name="getupstreammsgmonth",
     title_zh="获取消息发送月数据",
     title_en="messages from users, per month",
+    row_zh="某月某类消息的发送人数与条数，日期为该月 1 日",
     group=Group.MESSAGE,
     grain=Grain.MONTH,
     span_days=30,
-    key=(
-        "ref_date",
-        "msg_type",
-    ),
+    key=("ref_date", "msg_type"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送月数据"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgmonth"
+            "获取消息发送月数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgmonth",
+            note="wants begin_date = end_date, though its own sample request has two dates; the old page allows 30 days",
         ),
+        _EXTRA_ROWS,
     ),
-    notes=(
-        "Month rows are labelled with the 1st of the month and exist only once the month is over.",
-        "A row is answered when begin_date <= label <= end_date. Asking with begin_date = end_date = label satisfies every documented variant of the span rule.",
-        "Official example: on 1 December a request for 11-01..11-05 answers the row of November, labelled 11-01.",
-        "Reported 2022-08-30 to answer extra rows of other months.",
-        "Span: 30 (old pages, all SDKs) vs begin_date = end_date (new pages: 必须为同一天, though their own request sample has two dates)",
-    ),
+    notes=(*_BY_MONTH, "WeChat's own example: asked on 1 December for 11-01..11-05, the answer is November, labelled 11-01."),
 )
 
 
@@ -208,7 +175,7 @@ class UpstreamMsgDist(Row, frozen=True, kw_only=True):
 
     ref_date: RefDate
     count_interval: CountInterval
-    msg_user: MsgUser
+    msg_user: IntervalUser
     user_source: AlwaysZero = None
 
 
@@ -217,30 +184,15 @@ getupstreammsgdist = Endpoint(
     name="getupstreammsgdist",
     title_zh="获取消息发送分布数据",
     title_en="users by number of messages sent, per day",
+    row_zh="某日发送消息条数落在某区间的人数",
     group=Group.MESSAGE,
     grain=Grain.DAY,
     span_days=15,
-    key=(
-        "ref_date",
-        "count_interval",
-    ),
+    key=("ref_date", "count_interval"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
-    evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送分布数据"),
-        Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdist"
-        ),
-    ),
-    notes=(
-        "Buckets of one period are disjoint, so msg_user adds up over count_interval (not over days).",
-    ),
+    errcodes=_ERRCODES,
+    evidence=(_PAGE, Evidence("获取消息发送分布数据", "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdist")),
+    notes=("A person is in one interval of a day, so msg_user adds up over intervals, but not over days.",),
 )
 
 
@@ -249,7 +201,7 @@ class UpstreamMsgDistWeek(Row, frozen=True, kw_only=True):
 
     ref_date: WeekDate
     count_interval: CountInterval
-    msg_user: MsgUser
+    msg_user: IntervalUser
     user_source: AlwaysZero = None
 
 
@@ -258,33 +210,22 @@ getupstreammsgdistweek = Endpoint(
     name="getupstreammsgdistweek",
     title_zh="获取消息发送分布周数据",
     title_en="users by number of messages sent, per week",
+    row_zh="某周发送消息条数落在某区间的人数，日期为该周周一",
     group=Group.MESSAGE,
     grain=Grain.WEEK,
     span_days=30,
-    key=(
-        "ref_date",
-        "count_interval",
-    ),
+    key=("ref_date", "count_interval"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送分布周数据"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdistweek"
+            "获取消息发送分布周数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdistweek",
+            note="allows 15 days, the old page 30; the sample's label 2014-12-07 is a Sunday, copied from the daily sample",
         ),
     ),
-    notes=(
-        "Week rows are labelled with the Monday of the week and exist only once the week is over.",
-        "A row is answered when begin_date <= label <= end_date. Asking with begin_date = end_date = label satisfies every documented variant of the span rule.",
-        "The doc sample label 2014-12-07 is a Sunday: a copy of the daily sample, not evidence.",
-        "Span: 30 (old pages, all SDKs) vs 15 (new pages: 跨度不超过15天)",
-    ),
+    notes=_BY_WEEK,
 )
 
 
@@ -293,7 +234,7 @@ class UpstreamMsgDistMonth(Row, frozen=True, kw_only=True):
 
     ref_date: MonthDate
     count_interval: CountInterval
-    msg_user: MsgUser
+    msg_user: IntervalUser
     user_source: AlwaysZero = None
 
 
@@ -302,31 +243,20 @@ getupstreammsgdistmonth = Endpoint(
     name="getupstreammsgdistmonth",
     title_zh="获取消息发送分布月数据",
     title_en="users by number of messages sent, per month",
+    row_zh="某月发送消息条数落在某区间的人数，日期为该月 1 日",
     group=Group.MESSAGE,
     grain=Grain.MONTH,
     span_days=30,
-    key=(
-        "ref_date",
-        "count_interval",
-    ),
+    key=("ref_date", "count_interval"),
     permission_set=1,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("消息分析数据接口 › 获取消息发送分布月数据"),
+        _PAGE,
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdistmonth"
+            "获取消息发送分布月数据",
+            "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdistmonth",
+            note="allows 15 days, the old page 30; the sample's label 2014-12-07 is not a 1st, copied from the daily sample",
         ),
     ),
-    notes=(
-        "Month rows are labelled with the 1st of the month and exist only once the month is over.",
-        "A row is answered when begin_date <= label <= end_date. Asking with begin_date = end_date = label satisfies every documented variant of the span rule.",
-        "The doc sample label 2014-12-07 is not a 1st: a copy of the daily sample, not evidence.",
-        "Span: 30 (old pages, all SDKs) vs 15 (new pages: 跨度不超过15天)",
-    ),
+    notes=_BY_MONTH,
 )

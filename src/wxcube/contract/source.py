@@ -46,9 +46,7 @@ class Source(Protocol):
         """Under which origin the warehouse keeps these rows."""
         ...
 
-    async def ask(
-        self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None
-    ) -> Answer[RowT]:
+    async def ask(self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None) -> Answer[RowT]:
         """The answer for a window that fits into one call.
 
         Raises:  ContractError, ReplyError, TransportError or ShapeError; the error's `remedy`

@@ -9,19 +9,17 @@ from wxcube.contract.columns import AlwaysZero, RefDate
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Code, Moves, Row, Snapshot
 
+_ERRCODES = (-1, 40001, 61500, 61501, 61503)
+_PAGE = Evidence("用户分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/User_Analysis_Data_Interface.html")
+
 
 class UserSummary(Row, frozen=True, kw_only=True):
     """Followers won and lost on a day through one channel; channel 0 is there every day."""
 
     ref_date: RefDate
-    user_source: Annotated[
-        int,
-        Code("用户的渠道", "channel through which the follower came", table="user_source_follow"),
-    ]
+    user_source: Annotated[int, Code("用户的渠道", "channel through which the follower came", table="user_source_follow")]
     new_user: Annotated[int, Moves("新增的用户数量", "new followers")]
-    cancel_user: Annotated[
-        int, Moves("取消关注的用户数量", "unfollows; net growth = new_user - cancel_user")
-    ]
+    cancel_user: Annotated[int, Moves("取消关注的用户数量", "unfollows; net growth = new_user - cancel_user")]
 
 
 getusersummary = Endpoint(
@@ -29,30 +27,27 @@ getusersummary = Endpoint(
     name="getusersummary",
     title_zh="获取用户增减数据",
     title_en="follower gains and losses",
+    row_zh="某日某渠道新增与取消关注的人数；渠道 0 每天都有一行",
     group=Group.USER,
     grain=Grain.DAY,
     span_days=7,
-    key=(
-        "ref_date",
-        "user_source",
-    ),
+    key=("ref_date", "user_source"),
     permission_set=2,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("用户分析数据接口 › 获取用户增减数据"),
-        Evidence("https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusersummary"),
+        _PAGE,
+        Evidence("获取用户增减数据", "https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusersummary"),
+        Evidence(
+            "community post",
+            "https://developers.weixin.qq.com/community/minihome/000ea2e677cb703025dcc53ef56800",
+            status="reported",
+            note="the row of user_source 0 is there on every day, even with zeros; rows come by date, then by source",
+        ),
+        Evidence("inferred", status="uncertain", note="an unfollow is counted under the channel through which the person once came"),
     ),
     notes=(
-        "Sparse by channel: only channels with movement appear, but the user_source=0 row is present for every day, even all zero (reported).",
-        "Captured order: ref_date ascending, then user_source ascending (reported).",
-        "user_source=0 is the bucket of all other channels, not a grand total; the total is the sum over rows.",
-        "cancel_user is broken down by the channel through which the person once followed, so it is attributed to an old channel (uncertain; follows from its being reported per user_source).",
+        "Only channels with movement appear, but user_source 0 has a row every day.",
+        "user_source 0 is all other channels, not the total; the total is the sum of the rows.",
     ),
 )
 
@@ -70,26 +65,24 @@ getusercumulate = Endpoint(
     name="getusercumulate",
     title_zh="获取累计用户数据",
     title_en="follower total at end of day",
+    row_zh="某日结束时的关注人数",
     group=Group.USER,
     grain=Grain.DAY,
     span_days=7,
     key=("ref_date",),
     permission_set=2,
-    errcodes=(
-        -1,
-        40001,
-        61500,
-        61501,
-        61503,
-    ),
+    errcodes=_ERRCODES,
     evidence=(
-        Evidence("用户分析数据接口 › 获取累计用户数据"),
+        _PAGE,
+        Evidence("获取累计用户数据", "https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusercumulate"),
         Evidence(
-            "https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusercumulate"
+            "community post",
+            "https://developers.weixin.qq.com/community/develop/doc/000a6abd65c8c0a9da9fea7be51400",
+            status="reported",
+            note="every row has user_source 0",
         ),
+        Evidence("chanxuehong/wechat mp/datacube/user.go", status="sdk", note="the comments name user_source too"),
+        Evidence("inferred", status="uncertain", note="closed accounts and later corrections can break the balance with getusersummary"),
     ),
-    notes=(
-        "Real answers carry user_source:0 in each row (reported: developers.weixin.qq.com/community/develop/doc/000a6abd65c8c0a9da9fea7be51400; sdk: chanxuehong/wechat mp/datacube/user.go).",
-        "cumulate_user[d] - cumulate_user[d-1] usually equals sum(new_user - cancel_user) of day d, but do not enforce it: deleted accounts and later corrections break it (uncertain).",
-    ),
+    notes=("Usually the total of the day before plus new_user less cancel_user of getusersummary, but not always.",),
 )

@@ -77,9 +77,7 @@ def parse_day(text: str) -> date:
     if _DATE.fullmatch(text.strip()):
         with suppress(ValueError):
             return date.fromisoformat(text.strip())
-    raise WindowError(
-        f"{text!r} is not a day", hint="write days as YYYY-MM-DD, windows as FIRST..LAST"
-    )
+    raise WindowError(f"{text!r} is not a day", hint="write days as YYYY-MM-DD, windows as FIRST..LAST")
 
 
 def runs(days: Iterable[date]) -> list[Window]:
