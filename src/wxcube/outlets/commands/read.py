@@ -1,0 +1,318 @@
+"""Commands that show rows: fetch, export, sql, endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+from rich.table import Table
+
+from wxcube import contract
+from wxcube.contract.field import Column, Row, members
+from wxcube.contract.window import Window
+from wxcube.errors import ContractError, WarehouseError
+from wxcube.outlets import export as files
+from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.outlets.flat import default_part, flatten, parts
+
+if TYPE_CHECKING:
+    from wxcube.contract.endpoint import Endpoint
+
+MOST_ROWS = 200
+"""Rows a table on the terminal shows at most."""
+
+FORMATS = click.Choice(["table", "csv", "json", "jsonl"])
+
+
+@click.command()
+@click.argument("endpoint")
+@click.argument("window", metavar="FIRST..LAST")
+@click.option("--account", default="", help="Name or appid (default: the only one).")
+@click.option("--param", multiple=True, metavar="NAME=VALUE", help="Member beside the dates.")
+@click.option("--format", "form", type=FORMATS, default="table", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+@click.option("--part", help="List inside the rows to spread out, e.g. details.")
+@click.option("--save", is_flag=True, help="Keep the answers in the warehouse too.")
+def fetch(  # noqa: PLR0913 - one per option
+    endpoint: str,
+    window: str,
+    account: str,
+    param: tuple[str, ...],
+    form: str,
+    part: str | None,
+    *,
+    as_json: bool,
+    save: bool,
+) -> None:
+    """Ask ENDPOINT for the days FIRST..LAST, print the rows."""
+    root, known, days = context(), contract.named(endpoint), Window.parse(window)
+    form = "jsonl" if as_json else form
+    extra = _members(known, param)
+    rows = asyncio.run(_ask(root, account, known, days, extra, save=save))
+    _show(root, known, rows, form, part)
+
+
+async def _ask(
+    root: Context,
+    account: str,
+    endpoint: Endpoint[Any],
+    window: Window,
+    extra: dict[str, object],
+    *,
+    save: bool,
+) -> list[Any]:
+    from wxcube.contract.source import Origin
+    from wxcube.outlets.accounts import source
+
+    one = root.settings.account(account)
+    rows: list[Any] = []
+    async with source(one, root.settings.sync) as client:
+        if not save:
+            return await client.fetch(endpoint, window.first, window.last, **extra)
+        with root.warehouse() as warehouse:
+            for call in reversed(endpoint.calls(endpoint.labels(window))):
+                answer = await client.ask(endpoint, call, extra)
+                warehouse.replace(one.appid, Origin.WECHAT, answer)
+                rows += answer.rows
+    return rows
+
+
+def _members(endpoint: Endpoint[Any], given: tuple[str, ...]) -> dict[str, object]:
+    types = {p.name: p.type for p in endpoint.params}
+    found: dict[str, object] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        kind = types.get(name, str)
+        if kind is int and not value.lstrip("-").isdigit():
+            raise ContractError(f"{name} is a number, not {value!r}", hint=f"as {name}=1")
+        found[name] = kind(value)
+    return found
+
+
+def _show(
+    root: Context, endpoint: Endpoint[Any], rows: list[Any], form: str, part: str | None
+) -> None:
+    out = sys.stdout
+    part = default_part(endpoint) if part is None else part
+    if form == "csv":
+        files.write_csv(out, endpoint, rows, part=part)
+    elif form == "json":
+        files.write_json(out.buffer, rows)
+    elif form == "jsonl":
+        files.write_jsonl(out.buffer, rows)
+    else:
+        _print_table(root, endpoint, rows, part)
+
+
+def _print_table(root: Context, endpoint: Endpoint[Any], rows: list[Any], part: str) -> None:
+    say = root.say
+    flat = flatten(endpoint, rows, part)
+    values = list(flat.rows)
+    kept = [i for i in range(len(flat.names)) if any(v[i] is not None for v in values)]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for i in kept:
+        numeric = flat.columns[i].type in {int, float}
+        table.add_column(flat.names[i], justify="right" if numeric else "left", overflow="fold")
+    for row in values[:MOST_ROWS]:
+        table.add_row(*(_cell(row[i]) for i in kept))
+    root.console.print(table if values else say("没有数据", "no rows"))
+    if len(values) > MOST_ROWS:
+        more = len(values) - MOST_ROWS
+        root.notes.print(
+            say(
+                f"…还有 {more} 行，用 --format csv 看全部",
+                f"… and {more} more; --format csv shows all",
+            )
+        )
+    others = [p or say("（行本身）", "(the row itself)") for p in parts(endpoint) if p != part]
+    if others:
+        root.notes.print(say("其他部分：", "other parts: ") + ", ".join(others), style="dim")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@click.command()
+@click.argument("endpoint")
+@click.argument("window", metavar="[FIRST..LAST]", default="")
+@click.option("--account", default="", help="Name or appid (default: the only one stored).")
+@click.option("--format", "form", type=click.Choice(["csv", "json", "jsonl"]), default="csv")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File (default: -).")
+@click.option("--part", help="List inside the rows to spread out (CSV).")
+@click.option("--header", type=click.Choice(["wire", "zh", "en"]), default="wire")
+@click.option("--origin", type=click.Choice(["wechat", "import", "cube", "derived"]))
+@click.option("--excel", is_flag=True, help="Mark a CSV file as UTF-8 for Excel.")
+def export(  # noqa: PLR0913, PLR0917 - one per option
+    endpoint: str,
+    window: str,
+    account: str,
+    form: str,
+    out: Path | None,
+    part: str | None,
+    header: str,
+    origin: str | None,
+    *,
+    excel: bool,
+) -> None:
+    """Write the stored rows of ENDPOINT as CSV, JSON or JSON lines."""
+    root, known = context(), contract.named(endpoint)
+    rows = _stored(root, known, window, account, origin)
+    target: BinaryIO = out.open("wb") if out else sys.stdout.buffer
+    with target if out else _kept_open(target):
+        count = _write(target, known, rows, form, part, header, excel=excel)
+    if out:
+        root.notes.print(root.say(f"{count} 行 → {out}", f"{count} rows → {out}"))
+
+
+def _write(  # noqa: PLR0913 - one per option
+    target: BinaryIO,
+    endpoint: Endpoint[Any],
+    rows: list[Any],
+    form: str,
+    part: str | None,
+    header: str,
+    *,
+    excel: bool,
+) -> int:
+    import io
+
+    if form == "json":
+        return files.write_json(target, rows)
+    if form == "jsonl":
+        return files.write_jsonl(target, rows)
+    text = io.TextIOWrapper(target, encoding="utf-8", newline="")
+    part = default_part(endpoint) if part is None else part
+    count = files.write_csv(text, endpoint, rows, part=part, header=header, bom=excel)
+    text.flush()
+    text.detach()
+    return count
+
+
+def _kept_open(_target: BinaryIO) -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+def _stored(
+    root: Context, endpoint: Endpoint[Any], window: str, account: str, origin: str | None
+) -> list[Any]:
+    from wxcube.contract.source import Origin
+
+    with root.warehouse(read_only=True) as warehouse:
+        appid = stored_account(root, account, warehouse.accounts())
+        days = Window.parse(window) if window else warehouse.extent(appid, endpoint)
+        if days is None:
+            return []
+        return list(warehouse.read(appid, endpoint, days, Origin(origin) if origin else None))
+
+
+def stored_account(root: Context, word: str, stored: Iterable[str]) -> str:
+    """The appid a name or appid stands for, among the accounts of the warehouse.
+
+    Raises:  WarehouseError if the warehouse has none or several that fit.
+    """
+    names = {a.name: a.appid for a in root.settings.accounts if a.name}
+    appids = sorted(stored)
+    wanted = names.get(word, word)
+    fitting = [a for a in appids if a == wanted] if word else appids
+    if len(fitting) == 1:
+        return fitting[0]
+    there = ", ".join(appids) or "none"
+    raise WarehouseError(
+        f"{len(fitting)} accounts of the warehouse fit {word!r} (there: {there})",
+        hint="name one with --account" if appids else "fill it with `wxcube sync`",
+    )
+
+
+@click.command()
+@click.argument("query")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+def sql(query: str, form: str, *, as_json: bool) -> None:
+    """Run a read-only SQL QUERY on the warehouse, print its rows."""
+    import csv
+
+    root = context()
+    with root.warehouse(read_only=True) as warehouse:
+        result = warehouse.query(query)
+    if as_json or form == "jsonl":
+        for row in result.rows:
+            click.echo(json_line(dict(zip(result.columns, row, strict=True))))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(result.columns)
+        writer.writerows(result.rows)
+    else:
+        _print_result(root, result)
+
+
+def _print_result(root: Context, result: Any) -> None:
+    table = Table(*result.columns, box=None, header_style="bold", pad_edge=False)
+    for row in result.rows[:MOST_ROWS]:
+        table.add_row(*(_cell(value) for value in row))
+    root.console.print(table)
+    if len(result.rows) > MOST_ROWS:
+        root.notes.print(f"… {len(result.rows) - MOST_ROWS} more; --format csv shows all")
+
+
+@click.command()
+@click.argument("name", default="")
+@click.option("--json", "as_json", is_flag=True, help="The contract as JSON.")
+def endpoints(name: str, *, as_json: bool) -> None:
+    """List the endpoints, or explain NAME column by column."""
+    root = context()
+    if as_json:
+        from wxcube.contract.export import as_json as contract_json
+
+        click.echo(contract_json())
+    elif name:
+        _explain(root, contract.named(name))
+    else:
+        _list(root)
+
+
+def _list(root: Context) -> None:
+    say = root.say
+    heads = ("endpoint", say("名称", "title"), say("分组", "group"), say("粒度", "grain"))
+    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
+    table.add_column(say("每次天数", "days a call"), justify="right")
+    table.add_column(say("状态", "life"))
+    for e in contract.ENDPOINTS:
+        life = "" if e.life.value == "active" else f"{e.life.value} {e.retired_since}".strip()
+        title = say(e.title_zh, e.title_en)
+        table.add_row(e.name, title, e.group.value, e.grain.value, str(e.span_days), life)
+    root.console.print(table)
+
+
+def _explain(root: Context, e: Endpoint[Any]) -> None:
+    say, console = root.say, root.console
+    console.print(f"[bold]{e.name}[/]  {say(e.title_zh, e.title_en)}")
+    console.print(
+        say(
+            f"  POST {e.path}　每次最多 {e.span_days} 天　数据始于 {e.first_date}　表 {e.table}",
+            f"  POST {e.path}, {e.span_days} days a call, from {e.first_date}, table {e.table}",
+        )
+    )
+    heads = (say("字段", "column"), say("含义", "meaning"), say("单位", "unit"), "")
+    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
+    for path, column in _meanings(e.row):
+        key = say("键", "key") if path in e.key else ""
+        table.add_row(path, say(column.kind.zh, column.kind.en), column.kind.unit, key)
+    console.print(table)
+    for note in e.notes:
+        console.print(f"  · {note}", style="dim")
+
+
+def _meanings(row: type[Row], before: str = "") -> Iterator[tuple[str, Column]]:
+    """Every column of a row by its dotted path, in wire order."""
+    for member in members(row):
+        if isinstance(member, Column):
+            yield f"{before}{member.name}", member
+        else:
+            yield from _meanings(member.row, f"{before}{member.name}{'[]' if member.many else ''}.")
