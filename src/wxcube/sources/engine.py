@@ -1,0 +1,142 @@
+"""What runs the cube's steps: a database in this process, or anything with the same four calls."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+from wxcube.errors import EngineError, SettingsError
+from wxcube.sources.batch import Columns
+from wxcube.sources.steps import Step
+
+if TYPE_CHECKING:
+    import duckdb
+
+_T = TypeVar("_T")
+_Option = str | bool | int | float | list[str]
+
+
+class Engine(Protocol):
+    """A place with tables of numbers, where steps make new tables out of others."""
+
+    def load(self, name: str, columns: Columns) -> None:
+        """Make a table of these columns."""
+        ...
+
+    def run(self, step: Step) -> None:
+        """Make the table a step describes."""
+        ...
+
+    def fetch(self, name: str, order: Sequence[str]) -> Columns:
+        """All rows of a table by column, ordered by some of them."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Forget a table."""
+        ...
+
+
+class DuckDbEngine:
+    """DuckDB inside this process; a context manager that gives its memory back at the end.
+
+    `memory_limit` is DuckDB's own notation ("2GB"); what does not fit goes to files below
+    `spill_directory` (the system's place for temporary files by default) until the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        spill_directory: str | None = None,
+    ) -> None:
+        self._spill = tempfile.TemporaryDirectory(
+            prefix="wxcube-", dir=spill_directory, ignore_cleanup_errors=True
+        )
+        options: dict[str, _Option | None] = {
+            "threads": threads,
+            "memory_limit": memory_limit,
+            "temp_directory": self._spill.name,
+        }
+        try:
+            self._connection = _connect({k: v for k, v in options.items() if v is not None})
+        except Exception:
+            self._spill.cleanup()
+            raise
+
+    def load(self, name: str, columns: Columns) -> None:
+        """Make a table of these columns."""
+        self._try(name, lambda: self._load(name, columns))
+
+    def run(self, step: Step) -> None:
+        """Make the table a step describes."""
+        self._try(step.name, lambda: self._execute(f"CREATE TABLE {step.name} AS {step.sql}"))
+
+    def fetch(self, name: str, order: Sequence[str]) -> Columns:
+        """All rows of a table by column, ordered by some of them."""
+        query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
+        return self._try(name, lambda: dict(self._connection.execute(query).fetchnumpy()))
+
+    def drop(self, name: str) -> None:
+        """Forget a table."""
+        self._try(name, lambda: self._execute(f"DROP TABLE {name}"))
+
+    def close(self) -> None:
+        """Give memory and files back."""
+        with suppress(Exception):
+            self._connection.close()
+        self._spill.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _load(self, name: str, columns: Columns) -> None:
+        self._connection.register("incoming", columns)
+        try:
+            self._execute(f"CREATE TABLE {name} AS FROM incoming")
+        finally:
+            self._connection.unregister("incoming")
+
+    def _execute(self, statement: str) -> None:
+        # ENGINE: an unread result blocks DuckDB's connection for the next statement.
+        self._connection.execute(statement).fetchall()
+
+    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+        import duckdb
+
+        try:
+            return action()
+        except duckdb.OutOfMemoryException as error:
+            raise EngineError(
+                f"computing {name} needs more memory than the engine may use: {error}",
+                hint="give DuckDbEngine a larger memory_limit or fewer threads",
+            ) from error
+        except duckdb.Error as error:
+            raise EngineError(f"computing {name} failed: {error}") from error
+
+
+def _connect(options: dict[str, _Option]) -> duckdb.DuckDBPyConnection:
+    try:
+        import duckdb
+    except ImportError as missing:
+        raise SettingsError(
+            "computing rows from events needs DuckDB",
+            hint='install it with: pip install "wxcube[cube]"',
+        ) from missing
+    try:
+        return duckdb.connect(":memory:", config=options)
+    except duckdb.Error as error:
+        raise EngineError(
+            f"DuckDB refuses its options: {error}", hint="check threads and memory_limit"
+        ) from error

@@ -1,0 +1,201 @@
+"""What happened to single articles: by day, and in total since they were published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from wxcube.sources.batch import Action
+from wxcube.sources.inputs import TOTAL_DAYS
+from wxcube.sources.marks import (
+    FEED_SCENE,
+    FEED_SHARES,
+    READ_FROM,
+    SHARE_FROM,
+    TOTAL_CHANNELS,
+    Mark,
+)
+from wxcube.sources.steps.step import (
+    CONTENT,
+    COUNT,
+    IS,
+    SCENE_MARKS,
+    came_from,
+    column,
+    people,
+    step,
+    sum_of,
+    times,
+)
+
+_MARKS = tuple(mark for mark in Mark if mark not in SHARE_FROM)
+_POSITIONS = {f"left_at_{p}": f"{IS[Action.READ]} AND position = {p}" for p in range(1, 6)}
+_IS_FEED_SHARE = f"{IS[Action.SHARE]} AND scene = {FEED_SCENE}"
+_TIMES = {
+    "reads": IS[Action.READ],
+    "originals": IS[Action.READ_ORIGINAL],
+    "shares": IS[Action.SHARE],
+    "favourites": IS[Action.FAVOURITE],
+    "comments": IS[Action.COMMENT],
+    **{
+        f"reads_from_{place}": f"{IS[Action.READ]} AND {came_from(channels)}"
+        for place, channels in TOTAL_CHANNELS.items()
+    },
+    **{
+        f"feed_shares_from_{place}": f"{_IS_FEED_SHARE} AND {came_from(channels)}"
+        for place, channels in FEED_SHARES.items()
+    },
+    **_POSITIONS,
+}
+_AMOUNTS = ("seconds", "fen")
+
+_FIGURES = {
+    "int_page_read_user": "read",
+    "int_page_read_count": "reads",
+    "ori_page_read_user": "read_original",
+    "ori_page_read_count": "originals",
+    "share_user": "share",
+    "share_count": "shares",
+    "add_to_fav_user": "favourite",
+    "add_to_fav_count": "favourites",
+}
+_TOTAL = {
+    **_FIGURES,
+    **{
+        f"int_page_from_{place}_read_user": column(
+            READ_FROM[channels[0]] if len(channels) == 1 else Mark.READ_FROM_OTHER
+        )
+        for place, channels in TOTAL_CHANNELS.items()
+    },
+    **{f"int_page_from_{place}_read_count": f"reads_from_{place}" for place in TOTAL_CHANNELS},
+    **{f"feed_share_from_{place}_user": f"feed_share_from_{place}" for place in FEED_SHARES},
+    **{f"feed_share_from_{place}_cnt": f"feed_shares_from_{place}" for place in FEED_SHARES},
+}
+_DETAIL = {
+    "read_user": "read",
+    "share_user": "share",
+    "zaikan_user": "zaikan",
+    "like_user": "liked",
+    "comment_count": "comments",
+    "collection_user": "favourite",
+    "praise_money": "fen",
+    "read_subscribe_user": "followed",
+    **{c: c for c in (*map(column, SCENE_MARKS), "finished", "reads", "seconds", *_POSITIONS)},
+}
+
+
+def _named(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{of} AS {name}" for name, of in columns.items())
+
+
+def _so_far(table: str, columns: Iterable[str]) -> str:
+    """Each column added up from an article's first day to the line's own."""
+    over = "PARTITION BY g.acct, g.article ORDER BY g.stat_d"
+    rows = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    return ", ".join(
+        f"CAST(SUM(COALESCE({table}.{c}, 0)) OVER ({over} {rows}) AS BIGINT) AS {c}"
+        for c in columns
+    )
+
+
+def _on_article_day(table: str) -> str:
+    return f"g.acct = {table}.acct AND g.article = {table}.article AND g.stat_d = {table}.d"
+
+
+_DAILY = (
+    step(
+        "touched",
+        """SELECT acct, article, d, person, BIT_OR(mask) AS mask
+        FROM (SELECT acct, article, d, person, mask FROM activity
+        UNION ALL SELECT acct, article, d, person, mask FROM subscribed) t
+        GROUP BY acct, article, d, person""",
+    ),
+    step(
+        "touched_sets",
+        f"""SELECT acct, article, d, mask, {COUNT} AS n FROM touched
+        GROUP BY acct, article, d, mask""",
+    ),
+    step(
+        "article_people",
+        f"""SELECT acct, article, d, {people(_MARKS)} FROM touched_sets
+        GROUP BY acct, article, d""",
+    ),
+    step(
+        "done_article",
+        f"""SELECT acct, article, d, action, source, scene, position, {COUNT} AS n,
+        {sum_of("seconds", "seconds")}, {sum_of("fen", "fen")} FROM activity
+        GROUP BY acct, article, d, action, source, scene, position""",
+    ),
+    step(
+        "article_times",
+        f"""SELECT acct, article, d, {times(_TIMES)}, {", ".join(sum_of(c, c) for c in _AMOUNTS)}
+        FROM done_article GROUP BY acct, article, d""",
+    ),
+    step(
+        "article_figures",
+        f"""SELECT p.acct, p.article, p.d, {_named(_FIGURES)}
+        FROM article_people p JOIN article_times t
+        ON p.acct = t.acct AND p.article = t.article AND p.d = t.d""",
+    ),
+    step(
+        "getarticlesummary",
+        f"""SELECT f.acct, f.d AS ref_date, f.article, {", ".join(f"f.{c}" for c in _FIGURES)}
+        FROM article_figures f JOIN article a ON f.acct = a.acct AND f.article = a.article
+        WHERE a.publish_type = 0 AND f.int_page_read_user + f.ori_page_read_user
+        + f.share_user + f.share_count + f.add_to_fav_count >= 3""",
+    ),
+    step(
+        "getarticleread",
+        f"""SELECT acct, d AS ref_date, article, read AS read_user,
+        {", ".join(map(column, SCENE_MARKS))}
+        FROM article_people WHERE d >= {CONTENT} AND read > 0""",
+    ),
+    step(
+        "getarticleshare",
+        f"""SELECT acct, d AS ref_date, article, share AS share_user
+        FROM article_people WHERE d >= {CONTENT} AND share > 0""",
+    ),
+)
+
+_RUNNING = (
+    step(
+        "first_sets",
+        f"""SELECT acct, article, d, fresh AS mask, {COUNT} AS n
+        FROM (SELECT b.acct, b.article, b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (
+        PARTITION BY b.acct, b.article, b.person ORDER BY b.d
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS fresh
+        FROM touched b JOIN article a ON b.acct = a.acct AND b.article = a.article
+        WHERE b.d >= a.d AND b.d < a.d + a.days) t
+        GROUP BY acct, article, d, fresh""",
+    ),
+    step(
+        "first_people",
+        f"""SELECT acct, article, d, {people(_MARKS)} FROM first_sets
+        GROUP BY acct, article, d""",
+    ),
+    step(
+        "lived",
+        """SELECT a.acct, a.article, a.d, a.publish_type, a.target_user, g.age, c.d AS stat_d
+        FROM article a CROSS JOIN age g JOIN calendar c ON c.d = a.d + g.age
+        WHERE g.age < a.days""",
+    ),
+    step(
+        "running",
+        f"""SELECT g.acct, g.article, g.d, g.publish_type, g.target_user, g.age, g.stat_d,
+        {_so_far("p", map(column, _MARKS))}, {_so_far("t", (*_TIMES, *_AMOUNTS))}
+        FROM lived g LEFT JOIN first_people p ON {_on_article_day("p")}
+        LEFT JOIN article_times t ON {_on_article_day("t")}""",
+    ),
+    step(
+        "getarticletotal",
+        f"""SELECT acct, d AS ref_date, article, stat_d AS stat_date, target_user, {_named(_TOTAL)}
+        FROM running WHERE publish_type = 0 AND age < {TOTAL_DAYS}""",
+    ),
+    step(
+        "getarticletotaldetail",
+        f"""SELECT acct, d AS ref_date, article, stat_d AS stat_date, publish_type, target_user,
+        {_named(_DETAIL)} FROM running WHERE d >= {CONTENT}""",
+    ),
+)
+
+ARTICLES = (*_DAILY, *_RUNNING)
+"""Steps of the endpoints with a row per article."""

@@ -1,0 +1,62 @@
+"""A step of the cube, and the few phrases its SQL is made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from wxcube.contract.endpoint import EARLIEST_CONTENT
+from wxcube.sources.batch import Action
+from wxcube.sources.inputs import number_of
+from wxcube.sources.marks import READ_FROM, Mark
+
+CONTENT = number_of(EARLIEST_CONTENT)
+"""First day of the published-content endpoints."""
+COUNT = "CAST(COUNT(*) AS BIGINT)"
+ZERO = "CAST(0 AS BIGINT)"
+IS = {action: f"action = {action.value}" for action in Action}
+"""Condition that an event is this action."""
+SCENE_MARKS = (*READ_FROM, Mark.READ_IN_OTHER_SCENE)
+"""Marks from which readers by scene_desc are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A table made from other tables."""
+
+    name: str
+    inputs: tuple[str, ...]
+    sql: str
+
+
+def step(name: str, sql: str) -> Step:
+    """A step whose inputs are the tables its SQL names after FROM and JOIN."""
+    inputs = dict.fromkeys(re.findall(r"\b(?:FROM|JOIN) (\w+)", sql))
+    return Step(name, tuple(inputs), " ".join(sql.split()))
+
+
+def sum_of(expression: str, name: str) -> str:
+    """A sum as a column."""
+    return f"CAST(SUM({expression}) AS BIGINT) AS {name}"
+
+
+def people(marks: Iterable[Mark]) -> str:
+    """One column per mark: how many people have it, from a table of bits and people with them."""
+    return ", ".join(sum_of(f"((mask >> {m.value}) & 1) * n", column(m)) for m in marks)
+
+
+def times(conditions: Mapping[str, str]) -> str:
+    """One column per condition: how often it held, from a table of things done and their times."""
+    parts = conditions.items()
+    return ", ".join(sum_of(f"CASE WHEN {held} THEN n ELSE 0 END", name) for name, held in parts)
+
+
+def came_from(channels: Iterable[int]) -> str:
+    """Condition that a reader came through one of these channels."""
+    return f"source IN ({', '.join(map(str, channels))})"
+
+
+def column(mark: Mark) -> str:
+    """The column that counts the people with a mark."""
+    return mark.name.lower()

@@ -1,0 +1,61 @@
+"""The cube's rows equal those of the plain oracle, for every endpoint, and however it is cut."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.events import ACCOUNTS, histories
+from support.oracle import RULES, Oracle
+from wxcube.contract.visible import visible
+from wxcube.sources.batch import to_batch
+from wxcube.sources.cube import CUBE_ENDPOINTS, compute
+from wxcube.sources.engine import DuckDbEngine
+
+MANY = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDbEngine]:
+    with DuckDbEngine(threads=1, memory_limit="512MB") as engine:
+        yield engine
+
+
+def test_the_oracle_knows_every_endpoint_of_the_cube() -> None:
+    assert RULES.keys() == {endpoint.name for endpoint in CUBE_ENDPOINTS}
+    assert len(RULES) == 21
+
+
+@given(history=histories())
+@MANY
+def test_every_row_equals_the_oracles(
+    engine: DuckDbEngine, history: tuple[list[Any], date]
+) -> None:
+    events, through = history
+    computed = compute(to_batch(events), through, engine=engine)
+    for account in ACCOUNTS:
+        oracle = Oracle(events, account, through)
+        for endpoint in CUBE_ENDPOINTS:
+            assert computed.rows(account, endpoint) == oracle.rows(endpoint.name), endpoint.name
+
+
+@given(history=histories(), earlier=st.integers(0, 40))
+@settings(MANY, max_examples=25)
+def test_later_rows_cut_at_a_day_equal_the_rows_of_that_day(
+    engine: DuckDbEngine, history: tuple[list[Any], date], earlier: int
+) -> None:
+    events, through = history
+    day = through - timedelta(days=earlier)
+    batch = to_batch(events)
+    later, then = (compute(batch, t, engine=engine) for t in (through, day))
+    for account in batch.accounts:
+        for endpoint in CUBE_ENDPOINTS:
+            shown = visible(endpoint, later.rows(account, endpoint), day)
+            assert shown == then.rows(account, endpoint), endpoint.name
