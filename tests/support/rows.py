@@ -1,7 +1,7 @@
 """Rows of any endpoint, made from the contract alone: random for Hypothesis, or fixed by a seed.
 
 They keep the promises every reader relies on: natural keys are unique, rows stand in natural
-order, nested lists hold each of their first columns once and in order.
+order, nested lists hold each of their days, codes or labels once and in order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wxcube.contract.codes import TABLES
 from wxcube.contract.endpoint import Endpoint
-from wxcube.contract.field import Code, Column, Hour, Label, Nested, Row, members
+from wxcube.contract.field import Code, Column, Day, Hour, Label, Nested, Row, members
 from wxcube.contract.window import Window
 
 RowT = TypeVar("RowT", bound=Row)
@@ -39,6 +39,12 @@ def natural_order(endpoint: Endpoint[RowT], rows: Iterable[RowT]) -> list[RowT]:
     key = attrgetter(*endpoint.key)
     by_key = {key(row): row for row in rows}
     return [by_key[k] for k in sorted(by_key)]
+
+
+def _identity(entry: type[Row]) -> str:
+    """The column that tells entries of a nested list apart: its day, code or label."""
+    found = (m for m in members(entry) if isinstance(m, Column))
+    return next(c.name for c in found if isinstance(c.kind, Day | Code | Label))
 
 
 # --- random rows -------------------------------------------------------------------------------
@@ -70,7 +76,7 @@ def _nested_strategy(part: Nested, days: st.SearchStrategy[date]) -> Any:
     row = st.builds(part.row, **_arguments(part.row, days.flatmap(_stat_dates)))
     if not part.many:
         return row
-    key = attrgetter(members(part.row)[0].name)
+    key = attrgetter(_identity(part.row))
     return st.lists(row, max_size=NESTED, unique_by=key).map(lambda rows: sorted(rows, key=key))
 
 
@@ -129,7 +135,7 @@ def _sample_member(member: Column | Nested, day: date, chance: random.Random) ->
         return _sample_value(member, day, chance)
     if not member.many:
         return _sample(member.row, day, chance)
-    key = attrgetter(members(member.row)[0].name)
+    key = attrgetter(_identity(member.row))
     days = [day + timedelta(days=n) for n in range(chance.randint(1, NESTED))]
     entries = {key(entry): entry for entry in (_sample(member.row, d, chance) for d in days)}
     return [entries[k] for k in sorted(entries)]
