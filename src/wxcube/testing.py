@@ -1,0 +1,76 @@
+"""WeChat for tests: an emulator on a free port of this machine, as a class and a pytest fixture.
+
+The fixture `wxcube_emulator` is there wherever wxcube and pytest are installed:
+
+    def test_growth(wxcube_emulator):
+        with wxcube_emulator.client() as client:
+            rows = client.fetch("getusersummary", "2026-03-01", "2026-03-07")
+        assert wxcube_emulator.emulator.journal.calls("getusersummary")
+
+Every pytest run loads this module, so it imports next to nothing until it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from wxcube.outlets.backend import App
+    from wxcube.outlets.emulator import Emulator
+    from wxcube.sources.client import AsyncClient, Client
+
+__all__ = ["RunningEmulator"]
+
+
+class RunningEmulator:
+    """An emulator that serves HTTP from `with` to its end; `url` is its base URL.
+
+    Takes what `Emulator` takes, or a ready one as `emulator`. Tokens, faults, clock and journal are
+    its own; computed rows are shared with all emulators of the same seed, accounts and days.
+    """
+
+    def __init__(self, *, emulator: Emulator | None = None, **settings: Any) -> None:
+        from wxcube.outlets.emulator import Emulator
+        from wxcube.outlets.http import RunningServer
+
+        self.emulator = emulator or Emulator(**settings)
+        self._server = RunningServer(self.emulator.asgi)
+        self.url = self._server.url
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def account(self, appid: str | None = None) -> App:
+        """The account with this appid, or the first one."""
+        return self.emulator.apps[appid] if appid else self.emulator.accounts[0]
+
+    def client(self, appid: str | None = None) -> Client:
+        """A client of an account (the first unless named), to be closed by the caller."""
+        from wxcube.sources.client import Client
+
+        app = self.account(appid)
+        return Client(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)
+
+    def async_client(self, appid: str | None = None) -> AsyncClient:
+        """The same as `client`, for async code."""
+        from wxcube.sources.client import AsyncClient
+
+        app = self.account(appid)
+        return AsyncClient(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)
+
+
+# without pytest the class is still of use
+with suppress(ImportError):
+    import pytest
+
+    @pytest.fixture
+    def wxcube_emulator() -> Iterator[RunningEmulator]:
+        """A running emulator with two accounts and 120 days, at 2026-03-10 09:00 Beijing."""
+        with RunningEmulator() as running:
+            yield running

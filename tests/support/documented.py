@@ -1,0 +1,92 @@
+"""A backend that holds WeChat's documented answers and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wxcube.beijing import BEIJING, ManualClock
+from wxcube.contract.endpoint import Endpoint, RowT
+from wxcube.contract.window import Window
+from wxcube.outlets.api import Api, Era
+from wxcube.outlets.backend import App, Found
+from wxcube.outlets.exchange import Reply, Request
+
+EXAMPLES = Path(__file__).parents[1] / "evidence" / "documented"
+NOW = datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)
+NO_PARAMS: Mapping[str, object] = {}
+ALL_SETS = frozenset({1, 2, 3, 7, 8})
+APP = App("wxdemo000000000001", "secret-of-the-first", "account", ALL_SETS, daily_limit=1_000)
+POOR = App("wxdemo000000000002", "secret-of-the-second", "account", frozenset({2}))
+
+
+def documented(endpoint: Endpoint[Any]) -> dict[str, Any]:
+    """The documented answer of an endpoint, as plain JSON."""
+    found: dict[str, Any] = msgspec.json.decode((EXAMPLES / f"{endpoint.name}.json").read_bytes())
+    return found
+
+
+class DocumentedBackend:
+    """Two apps; every account has the rows of the documents."""
+
+    def __init__(self, *apps: App) -> None:
+        self.apps = {app.appid: app for app in apps or (APP, POOR)}
+        self.fault: Exception | None = None
+
+    def app(self, appid: str) -> App | None:
+        return self.apps.get(appid)
+
+    def rows(
+        self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
+    ) -> Found[RowT]:
+        if self.fault:
+            raise self.fault
+        kind: Any = endpoint.row
+        rows = [msgspec.convert(row, kind) for row in documented(endpoint)["list"]]
+        return Found([row for row in rows if row.ref_date in window])
+
+
+class Desk:
+    """An Api over documented answers with a clock to move, and short ways to call it."""
+
+    def __init__(self, *apps: App, era: Era = Era.DOCUMENTED, now: datetime = NOW) -> None:
+        self.clock = ManualClock(now)
+        self.backend = DocumentedBackend(*apps)
+        self.api = Api(self.backend, self.clock, era=era, seed=1)
+
+    def post(self, path: str, body: object = None, query: str = "") -> Reply:
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return self.api.answer(Request("POST", path, query, raw))
+
+    def get(self, path: str, query: str = "") -> Reply:
+        return self.api.answer(Request("GET", path, query))
+
+    def token(self, app: App = APP) -> str:
+        query = f"grant_type=client_credential&appid={app.appid}&secret={app.secret}"
+        return str(content(self.get("/cgi-bin/token", query))["access_token"])
+
+    def stable(self, app: App = APP, **more: object) -> dict[str, Any]:
+        body = {"grant_type": "client_credential", "appid": app.appid, "secret": app.secret, **more}
+        return content(self.post("/cgi-bin/stable_token", body))
+
+    def ask(
+        self,
+        name: str,
+        first: str,
+        last: str,
+        token: str | None = None,
+        params: Mapping[str, object] = NO_PARAMS,
+    ) -> dict[str, Any]:
+        query = f"access_token={self.token() if token is None else token}"
+        body = {"begin_date": first, "end_date": last, **params}
+        return content(self.post(f"/datacube/{name}", body, query))
+
+
+def content(reply: Reply) -> dict[str, Any]:
+    """The JSON object of a reply."""
+    found: dict[str, Any] = msgspec.json.decode(reply.body)
+    return found
