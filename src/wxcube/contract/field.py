@@ -6,6 +6,7 @@ A row struct annotates each column with one kind, so that type checkers see plai
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -201,6 +202,15 @@ def columns(row: type[Row]) -> tuple[Column, ...]:
 def nested(row: type[Row]) -> tuple[Nested, ...]:
     """The nested parts of a row struct."""
     return tuple(m for m in members(row) if isinstance(m, Nested))
+
+
+def leaves(row: type[Row], path: str = "") -> Iterator[tuple[str, Column]]:
+    """Every plain column of a row and its nested parts with its path, such as `details[].stat_date`."""
+    for member in members(row):
+        if isinstance(member, Column):
+            yield path + member.name, member
+        else:
+            yield from leaves(member.row, f"{path}{member.name}{'[]' if member.many else ''}.")
 
 
 def _member(name: str, hint: Any, *, optional: bool) -> Column | Nested:
