@@ -1,0 +1,60 @@
+"""One SELECT of a reader, on a connection that can do nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wxcube.errors import WarehouseError
+from wxcube.warehouse.database import BUSY_SECONDS, address_of, explained
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query gave."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33}
+"""33 is SQLITE_RECURSIVE, which the module does not name."""
+_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "foreign_key_list"})
+
+
+def query(path: Path, sql: str) -> Result:
+    """The rows of one SELECT, on a connection that can do nothing else.
+
+    Raises:  WarehouseError if the query is wrong, writes, or is more than one statement.
+    """
+    connection = sqlite3.connect(address_of(path, "ro"), uri=True, timeout=BUSY_SECONDS)
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        connection.set_authorizer(_only_reading)
+        cursor = connection.execute(sql)
+        columns = tuple(name for name, *_ in cursor.description or ())
+        return Result(columns, cursor.fetchall())
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _query_error(path, error) from error
+    finally:
+        connection.close()
+
+
+def _only_reading(action: int, first: str | None, second: str | None, *_rest: str | None) -> int:
+    if action == sqlite3.SQLITE_PRAGMA:
+        return sqlite3.SQLITE_OK if first in _PRAGMAS else sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+def _query_error(path: Path, error: Exception) -> WarehouseError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name in {"SQLITE_AUTH", "SQLITE_READONLY"}:
+        return WarehouseError(f"the query does more than read: {error}", hint="give one SELECT")
+    if name in {"", "SQLITE_ERROR", None}:
+        hint = "give one SELECT; `SELECT name FROM sqlite_master` lists the tables"
+        return WarehouseError(f"the query is wrong: {error}", hint=hint)
+    return explained(path, error)
