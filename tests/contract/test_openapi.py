@@ -1,0 +1,126 @@
+"""The OpenAPI document is valid, and what WeChat documents passes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from support import evidence
+from wxcube.contract import ENDPOINTS, Endpoint, codes
+from wxcube.contract.field import Row
+from wxcube.contract.openapi import openapi
+
+DOCUMENT = openapi()
+endpoint_cases = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+
+
+def schema(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+
+
+def answer(endpoint: Endpoint[Row]) -> Draft202012Validator:
+    response = DOCUMENT["paths"][endpoint.path]["post"]["responses"]["200"]
+    either: dict[str, Any] = response["content"]["application/json"]["schema"]
+    return Draft202012Validator(either | {"components": DOCUMENT["components"]})
+
+
+def test_the_document_is_openapi() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_call_is_there() -> None:
+    paths = {endpoint.path for endpoint in ENDPOINTS} | {"/cgi-bin/token", "/cgi-bin/stable_token"}
+    assert set(DOCUMENT["paths"]) == paths
+
+
+@endpoint_cases
+def test_a_documented_answer_fits(endpoint: Endpoint[Row]) -> None:
+    documented = json.loads(evidence.documented(endpoint.name))
+    answer(endpoint).validate(documented)
+    answer(endpoint).validate({"list": []})
+
+
+@endpoint_cases
+def test_an_answer_without_a_part_of_its_key_does_not_fit(endpoint: Endpoint[Row]) -> None:
+    for name in endpoint.key:
+        documented = json.loads(evidence.documented(endpoint.name))
+        del documented["list"][0][name]
+        assert not answer(endpoint).is_valid(documented)
+
+
+@endpoint_cases
+def test_a_number_as_a_word_does_not_fit(endpoint: Endpoint[Row]) -> None:
+    documented = json.loads(evidence.documented(endpoint.name))
+    documented["list"][0]["ref_date"] = 20260301
+    assert not answer(endpoint).is_valid(documented)
+
+
+@pytest.mark.parametrize("code", codes.ERRCODES)
+def test_an_error_fits_every_call(code: int) -> None:
+    error = {"errcode": code, "errmsg": codes.ERRCODES[code].errmsg}
+    assert answer(ENDPOINTS[code % len(ENDPOINTS)]).is_valid(error)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"errcode": 0, "errmsg": "ok"},
+        {"errcode": 40001},
+        {},
+        [],
+        {"list": {}},
+        {"list": [], "errcode": 1, "errmsg": "x"},
+    ],
+)
+def test_what_is_neither_answer_nor_error_does_not_fit(wrong: object) -> None:
+    assert not answer(ENDPOINTS[0]).is_valid(wrong)
+
+
+@pytest.mark.parametrize("delay", [True, False, "true", "false"])
+def test_lateness_may_be_text(delay: object) -> None:
+    late = next(endpoint for endpoint in ENDPOINTS if endpoint.has_delay_flag)
+    assert answer(late).is_valid({"list": [], "is_delay": delay})
+
+
+@endpoint_cases
+def test_a_request_needs_its_members(endpoint: Endpoint[Row]) -> None:
+    check = Draft202012Validator(schema(f"{endpoint.row.__name__}Request"))
+    told = evidence.facts()["endpoints"][endpoint.name]["request"]
+    values = {
+        "begin_date": "2026-03-01",
+        "end_date": "2026-03-01",
+        "cond_source": 1,
+        "card_id": "p1",
+    }
+    whole = {member["name"]: values[member["name"]] for member in told}
+    check.validate(whole)
+    for member in told:
+        less = {name: value for name, value in whole.items() if name != member["name"]}
+        assert check.is_valid(less) != member["required"]
+
+
+@endpoint_cases
+def test_retired_calls_are_marked(endpoint: Endpoint[Row]) -> None:
+    told = evidence.facts()["endpoints"][endpoint.name]["life"]
+    assert DOCUMENT["paths"][endpoint.path]["post"].get("deprecated", False) == (told == "retired")
+
+
+@endpoint_cases
+def test_columns_keep_their_meaning_and_unit(endpoint: Endpoint[Row]) -> None:
+    properties = DOCUMENT["components"]["schemas"][endpoint.row.__name__]["properties"]
+    for column in endpoint.columns:
+        assert properties[column.name]["title"] == column.kind.zh
+        assert properties[column.name]["description"].startswith(column.kind.en)
+        assert properties[column.name]["x-unit"] == column.kind.unit
+
+
+@pytest.mark.parametrize(
+    ("expires", "fits"), [(7200, True), (0, True), (7201, False), ("7200", False)]
+)
+def test_a_token_answer(expires: object, fits: bool) -> None:
+    check = Draft202012Validator(schema("Token"))
+    assert check.is_valid({"access_token": "t", "expires_in": expires}) == fits
