@@ -1,0 +1,55 @@
+"""A short way to write down what happened to an account, one line per event."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from itertools import count
+from typing import Any
+
+from wxcube.beijing import BEIJING
+from wxcube.contract.endpoint import Endpoint, RowT
+from wxcube.sources import event as ev
+from wxcube.sources.batch import to_batch
+from wxcube.sources.cube import compute
+from wxcube.sources.engine import DuckDbEngine
+
+ARTICLE = "2247483650_1"
+
+
+class Story:
+    """Events of one account, and the rows that follow from them."""
+
+    account = "wxdemo-story"
+
+    def __init__(self, engine: DuckDbEngine) -> None:
+        self._engine = engine
+        self._ids = count()
+        self.events: list[Any] = []
+
+    def tell(self, when: str, kind: type[ev.Event], users: str = "", /, **members: Any) -> Story:
+        """An event at "2026-03-02 09:30" Beijing time; one for each user named."""
+        at = int(datetime.fromisoformat(when).replace(tzinfo=BEIJING).timestamp())
+        if "msgid" in kind.__struct_fields__ and kind is not ev.Follow:
+            members.setdefault("msgid", ARTICLE)
+        for user in users.split() or [""]:
+            who = {"user": user} if user else {}
+            same: dict[str, Any] = {"id": f"e{next(self._ids)}", "account": self.account, "at": at}
+            self.events.append(kind(**{**same, **who, **members}))
+        return self
+
+    def rows(self, endpoint: Endpoint[RowT], through: str) -> list[RowT]:
+        """The endpoint's rows of every day up to `through`."""
+        last = date.fromisoformat(through)
+        found = compute(to_batch(self.events), last, engine=self._engine, endpoints=[endpoint])
+        return found.rows(self.account, endpoint)
+
+    def table(self, endpoint: Endpoint[Any], through: str, columns: str) -> list[tuple[Any, ...]]:
+        """Some columns of these rows, dates as text."""
+        names = columns.split()
+        return [tuple(_plain(row, name) for name in names) for row in self.rows(endpoint, through)]
+
+
+def _plain(row: Any, path: str) -> Any:
+    for name in path.split("."):
+        row = getattr(row, name)
+    return str(row) if isinstance(row, date) else row
