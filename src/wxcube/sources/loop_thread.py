@@ -14,7 +14,7 @@ T = TypeVar("T")
 class LoopThread:
     """Runs coroutines for callers of any thread; starts with the first and ends with `close`.
 
-    A forgotten one ends when it is no longer used, at the latest with the program.
+    A forgotten one ends when it is no longer used, or with the program.
     """
 
     def __init__(self, at_end: Callable[[], Awaitable[object]]) -> None:
@@ -43,7 +43,9 @@ class LoopThread:
             if self._running is None:
                 self._running = _Running(self._at_end)
                 # TRICKY: holds the thread's side only, or the loop would never be unused
-                weakref.finalize(self, self._running.end)
+                forgotten = weakref.finalize(self, self._running.end)
+                # at the program's end no more threads can start, which an orderly end needs
+                forgotten.atexit = False
             return self._running
 
 

@@ -54,7 +54,7 @@ def messages(account: SimulatedAccount, posts: Posts, fans: Followers) -> Column
     in_time = second < DAY
     return family(
         "message",
-        account=np.zeros(int(in_time.sum())),
+        account=np.zeros(int(in_time.sum()), np.int64),
         at=unix(day[sender], second)[in_time],
         user=people(account, number)[sender][in_time],
         msg_type=pick(own, "type", _TYPES)[in_time],

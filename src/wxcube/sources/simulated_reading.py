@@ -264,7 +264,7 @@ def _columns(posts: Posts, visits: Visits, action: Action, **given: Whole | Flag
     }
     return family(
         "activity",
-        account=np.zeros(len(visits)),
+        account=np.zeros(len(visits), np.int64),
         at=visits.at,
         user=visits.user,
         article=posts.number[visits.article],
