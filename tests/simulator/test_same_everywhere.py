@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from datetime import date, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, of_account, until
 from wxcube.beijing import ready_moment
+from wxcube.sources import simulator
 from wxcube.sources.batch import FAMILIES, Batch, Columns
 from wxcube.sources.simulator import simulate, simulated_accounts
 
@@ -102,3 +105,18 @@ def test_other_seeds_give_other_events() -> None:
 def test_before_its_first_day_an_account_has_no_events() -> None:
     assert len(simulate(accounts(), FIRST_DAY - timedelta(days=1))) == 0
     assert len(simulate([], LAST_DAY)) == 0
+
+
+SOURCES = Path(simulator.__file__).parent
+MODULES = [*sorted(path.name for path in SOURCES.glob("simulat*.py")), "dice.py"]
+UNSTEADY = {"random", "mean", "sqrt", "log", "exp", "sin", "cos", "power", "float", "float64"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_whole_numbers_are_used(module: str) -> None:
+    # Floating point and mathematics libraries differ in the last bit between machines.
+    for node in ast.walk(ast.parse((SOURCES / module).read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.Div), module
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), module
+        name = getattr(node, "attr", None) or getattr(node, "id", None)
+        assert name not in UNSTEADY, (module, name)
