@@ -124,6 +124,17 @@ def test_tokens_of_one_account_do_not_touch_another() -> None:
     assert (code(desk, one), code(desk, other)) == (40001, 0)
 
 
+def test_a_token_is_forgotten_a_day_after_its_end() -> None:
+    desk = Desk()
+    old = desk.token()
+    desk.clock.advance(timedelta(hours=26))
+    desk.token()
+    assert code(desk, old) == 42001
+    desk.clock.advance(timedelta(seconds=1))
+    desk.token()
+    assert code(desk, old) == 40001
+
+
 def test_two_thousand_tokens_a_day() -> None:
     desk = Desk()
     for _ in range(2_000):

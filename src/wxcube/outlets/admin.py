@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wxcube.beijing import in_beijing
 from wxcube.outlets.exchange import Reply, Request
-from wxcube.outlets.faults import Fault, Planted
+from wxcube.outlets.faults import Planted, fault_of
+from wxcube.outlets.moment import moment_of
 
 if TYPE_CHECKING:
     from wxcube.outlets.emulator import Emulator
 
 ADMIN = "/_wxcube/"
 _JSON = "application/json"
-_YEARS = 100
+_YEARS = 10
 
 
 class ClockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where to move the clock: to a moment, on by some hours, or both in that order."""
 
-    now: datetime | None = None
+    now: str | None = None
     advance_hours: float = 0.0
 
 
@@ -35,10 +35,6 @@ class Expiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose tokens end; all accounts' when no appid is given."""
 
     appid: str | None = None
-
-
-class _BadRequestError(Exception):
-    """The request cannot be used; its text says why."""
 
 
 class Admin:
@@ -69,7 +65,7 @@ class Admin:
             return self._no_such(name)
         try:
             return _reply(200, handler(request))
-        except (_BadRequestError, msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+        except (ValueError, OverflowError, RecursionError) as fault:
             return _reply(400, {"error": str(fault)})
 
     def _no_such(self, name: str) -> Reply:
@@ -99,14 +95,11 @@ class Admin:
     def _move_clock(self, request: Request) -> object:
         change = _read(request, ClockChange)
         clock = self._emulator.clock
-        start = in_beijing(change.now) if change.now else clock.now()
+        start = moment_of(change.now) if change.now else clock.now()
+        moment = start + timedelta(hours=change.advance_hours)
         first = self._emulator.simulation.first_day
-        try:
-            moment = start + timedelta(hours=change.advance_hours)
-        except (OverflowError, ValueError) as fault:
-            raise _BadRequestError(f"that is no time: {fault}") from fault
         if not 0 <= moment.year - first.year <= _YEARS:
-            raise _BadRequestError(f"the clock goes from {first.year} to {first.year + _YEARS}")
+            raise ValueError(f"the clock goes from {first.year} to {first.year + _YEARS}")
         clock.set(moment)
         return self._clock(request)
 
@@ -114,7 +107,7 @@ class Admin:
         return {"faults": [_shown(planted) for planted in self._emulator.faults.planted()]}
 
     def _add_fault(self, request: Request) -> object:
-        return {"number": self._emulator.faults.add(_read(request, Fault))}
+        return {"number": self._emulator.faults.add(fault_of(_read(request, dict[str, Any])))}
 
     def _clear_faults(self, _request: Request) -> object:
         self._emulator.faults.clear()
@@ -129,7 +122,7 @@ class Admin:
     def _remove_fault(self, number: str) -> object:
         # more digits than any fault's number, and more than int() takes
         if len(number) > 18 or not self._emulator.faults.remove(int(number)):  # noqa: PLR2004
-            raise _BadRequestError(f"there is no fault {number[:18]}")
+            raise ValueError(f"there is no fault {number[:18]}")
         return {}
 
     def _journal(self, request: Request) -> object:

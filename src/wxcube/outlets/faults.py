@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -21,6 +22,7 @@ from msgspec import Meta
 from wxcube.beijing import Clock, in_beijing
 from wxcube.errors import SettingsError
 from wxcube.outlets.exchange import Reply, refuse
+from wxcube.outlets.moment import moment_of
 
 EFFECTS = ("errcode", "empty", "is_delay", "expire_tokens", "slow_seconds", "cut", "status")
 _Count = Annotated[int, Meta(ge=0)]
@@ -84,18 +86,28 @@ class Fault(
         return [name for name, value in values if value is not None and value is not False]
 
 
+def fault_of(members: Mapping[str, object], *, strict: bool = True) -> Fault:
+    """The fault with these members, `until` written as 2026-03-10T09:00 (Beijing time).
+
+    Raises:  ValueError that names the wrong member.
+    """
+    until = members.get("until")
+    told = {"until": moment_of(until)} if isinstance(until, str) else {}
+    return msgspec.convert({**members, **told}, Fault, strict=strict)
+
+
 def parse_fault(text: str) -> Fault:
     """The fault written as `PATH member=value …`, such as `getuser* errcode=61503 times=2`.
 
     Raises:  SettingsError that says what is wrong.
     """
     words = text.split()
-    path = {"path": words.pop(0)} if words and "=" not in words[0] else {}
+    first = {"path": words.pop(0)} if words and "=" not in words[0] else {}
     pairs = (word.partition("=") for word in words)
-    members = {name: value if sign else True for name, sign, value in pairs}
+    others = {name: value if sign else True for name, sign, value in pairs}
     try:
-        return msgspec.convert(path | members, Fault, strict=False)
-    except msgspec.ValidationError as fault:
+        return fault_of({**first, **others}, strict=False)
+    except ValueError as fault:
         raise SettingsError(
             f"{text!r} is not a fault: {fault}",
             hint="write PATH member=value …, as in: getuser* errcode=61503 times=2",

@@ -22,6 +22,8 @@ LIFE = timedelta(seconds=7200)
 OVERLAP = timedelta(minutes=5)
 FORCE_PAUSE = timedelta(seconds=30)
 FORCES_A_DAY = 20
+REMEMBERED = timedelta(days=1)
+"""So long after its end a token is still told apart from one that never was."""
 _LETTERS = string.ascii_letters + string.digits + "-_"
 _LENGTH = 136
 
@@ -136,9 +138,12 @@ class TokenDesk:
         return grant
 
     def _forget(self, now: datetime) -> None:
-        old = [t for t, grant in self._grants.items() if now - grant.ends_at > timedelta(days=1)]
-        for token in old:
-            del self._grants[token]
+        """Drop the oldest tokens once they have been of no use for a day."""
+        while self._grants:
+            oldest = next(iter(self._grants.values()))
+            if now - oldest.ends_at <= REMEMBERED:
+                return
+            del self._grants[oldest.token]
 
 
 def _end(grant: Grant, moment: datetime) -> None:
