@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -147,3 +148,25 @@ def test_without_duckdb_the_error_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(SettingsError, match=r'pip install "wxcube\[cube\]"'):
         compute(to_batch([]), DAY)
+
+
+def _python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_contract_does_not_need_numpy() -> None:
+    code = "import sys, wxcube.contract, wxcube.contract.visible; print('numpy' in sys.modules)"
+    assert _python(code) == "False"
+
+
+def test_without_numpy_the_error_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "try: import wxcube.sources.cube\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    printed = _python(code)
+    assert printed.startswith("SettingsError")
+    assert 'pip install "wxcube[cube]"' in printed

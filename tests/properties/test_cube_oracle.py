@@ -8,18 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.events import ACCOUNTS, histories
+from support.events import ACCOUNTS, crowded, histories
 from support.oracle import RULES, Oracle
 from wxcube.contract.visible import visible
 from wxcube.sources.batch import to_batch
 from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.sources.engine import DuckDbEngine
 
-MANY = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+FEW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +30,25 @@ def test_the_oracle_knows_every_endpoint_of_the_cube() -> None:
 
 
 @given(history=histories())
-@MANY
+@settings(FEW, max_examples=25)
 def test_every_row_equals_the_oracles(
     engine: DuckDbEngine, history: tuple[list[Any], date]
 ) -> None:
-    events, through = history
-    computed = compute(to_batch(events), through, engine=engine)
-    for account in ACCOUNTS:
-        oracle = Oracle(events, account, through)
-        for endpoint in CUBE_ENDPOINTS:
-            assert computed.rows(account, endpoint) == oracle.rows(endpoint.name), endpoint.name
+    assert_equal_to_oracle(engine, *history)
 
 
-@given(history=histories(), earlier=st.integers(0, 40))
-@settings(MANY, max_examples=25)
+@given(seed=st.integers(0, 2**32))
+@settings(FEW, max_examples=12)
+def test_every_row_of_crowded_days_equals_the_oracles(engine: DuckDbEngine, seed: int) -> None:
+    assert_equal_to_oracle(engine, *crowded(seed))
+
+
+@given(seed=st.integers(0, 2**32), earlier=st.integers(0, 40))
+@settings(FEW, max_examples=8)
 def test_later_rows_cut_at_a_day_equal_the_rows_of_that_day(
-    engine: DuckDbEngine, history: tuple[list[Any], date], earlier: int
+    engine: DuckDbEngine, seed: int, earlier: int
 ) -> None:
-    events, through = history
+    events, through = crowded(seed)
     day = through - timedelta(days=earlier)
     batch = to_batch(events)
     later, then = (compute(batch, t, engine=engine) for t in (through, day))
@@ -59,3 +56,11 @@ def test_later_rows_cut_at_a_day_equal_the_rows_of_that_day(
         for endpoint in CUBE_ENDPOINTS:
             shown = visible(endpoint, later.rows(account, endpoint), day)
             assert shown == then.rows(account, endpoint), endpoint.name
+
+
+def assert_equal_to_oracle(engine: DuckDbEngine, events: list[Any], through: date) -> None:
+    computed = compute(to_batch(events), through, engine=engine)
+    for account in ACCOUNTS:
+        oracle = Oracle(events, account, through)
+        for endpoint in CUBE_ENDPOINTS:
+            assert computed.rows(account, endpoint) == oracle.rows(endpoint.name), endpoint.name

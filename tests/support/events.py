@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from wxcube.beijing import BEIJING
 from wxcube.sources import event as ev
 
-ACCOUNTS = ("wxdemo-a", "wxdemo-b")
+ACCOUNTS = ("wxdemo-a", "wxdemo-b", "wxdemo-c", "wxdemo-d")
 USERS = ("o1", "o2", "o3", "o4")
 MSGIDS = ("9_1", "9_2", "10_1", "2247483650_1")
 EDGE_DAYS = (
@@ -79,25 +80,59 @@ KINDS: tuple[type[ev.Event], ...] = (*MEMBERS, ev.Read, ev.Read, ev.Share, ev.Me
 
 
 @st.composite
-def events_of_one_kind(draw: st.DrawFn, first: date) -> list[Any]:
-    """Some events of one kind; an id may come again, with other members."""
+def events(draw: st.DrawFn, first: date) -> Any:
+    """An event of any kind; an id may come again, with other members."""
     kind = draw(st.sampled_from(KINDS))
-    shared: dict[str, st.SearchStrategy[Any]] = {
+    members: dict[str, st.SearchStrategy[Any]] = {
         "id": st.integers(0, 300).map(lambda n: f"{kind.__name__}{n}"),
-        "account": st.sampled_from(ACCOUNTS),
+        "account": st.sampled_from(ACCOUNTS[:2]),
         "at": moments(first),
     }
     if "user" in kind.__struct_fields__:
-        shared["user"] = st.sampled_from(USERS)
-    if "msgid" in kind.__struct_fields__ and "msgid" not in MEMBERS[kind]:
-        shared["msgid"] = st.sampled_from(MSGIDS)
-    return draw(st.lists(st.builds(kind, **shared, **MEMBERS[kind]), min_size=1, max_size=12))
+        members["user"] = st.sampled_from(USERS)
+    if "msgid" in kind.__struct_fields__:
+        members["msgid"] = st.sampled_from(MSGIDS)
+    return draw(st.builds(kind, **(members | MEMBERS[kind])))
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Any], date]:
     """Events around an edge day, in any order, and a day up to which to compute."""
     first = draw(st.sampled_from(EDGE_DAYS))
-    groups = draw(st.lists(events_of_one_kind(first), min_size=1, max_size=8))
-    through = first + timedelta(days=draw(st.integers(0, 10) | st.integers(0, 62)))
-    return [event for group in groups for event in group], through
+    happened = draw(st.lists(events(first), min_size=1, max_size=40))
+    return happened, first + timedelta(days=draw(st.integers(0, 10) | st.integers(0, 62)))
+
+
+def crowded(seed: int, number: int = 1_200) -> tuple[list[ev.AnyEvent], date]:
+    """Many events on few days, so that people, articles and days meet in every way."""
+    dice = Random(seed)
+    first = dice.choice(EDGE_DAYS)
+    return [_rolled(dice, first) for _ in range(number)], first + timedelta(dice.randint(3, 40))
+
+
+def _rolled(dice: Random, first: date) -> Any:
+    kind = dice.choice(KINDS)
+    day = first + timedelta(days=min(dice.randint(0, 8), dice.randint(0, 40)))
+    seconds = dice.choice([0, 3_599, 3_600, 36_000, 36_000 + dice.randint(0, 7_200), 86_399])
+    members: dict[str, Any] = {
+        "id": f"{kind.__name__}{dice.randint(0, 4_000)}",
+        "account": dice.choice(ACCOUNTS),
+        "at": moment(day, seconds),
+        "user": dice.choice(USERS),
+        "msgid": dice.choice((*MSGIDS, None)) if kind is ev.Follow else dice.choice(MSGIDS),
+        "source": dice.randint(0, 7),
+        "scene": dice.choice([1, 2, 2, 3, 255]),
+        "msg_type": dice.choice([1, 1, 2, 6]),
+        "followers": dice.randint(0, 500),
+        "ms": dice.randint(0, 5_100),
+        "ok": dice.random() < 0.8,
+        "title": dice.choice(["", "标题"]),
+        "publish_type": dice.randint(0, 1),
+        "target_user": dice.randint(0, 6),
+        "content_url": dice.choice(["", "http://mp.weixin.qq.com/s?mid=9"]),
+        "seconds": dice.randint(0, 300),
+        "finished": dice.random() < 0.3,
+        "position": dice.randint(0, 5),
+        "fen": dice.randint(0, 1_000),
+    }
+    return kind(**{name: members[name] for name in kind.__struct_fields__})

@@ -8,18 +8,10 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import Any
 
-from wxcube.errors import SettingsError
 from wxcube.sources import event as ev
+from wxcube.sources.arrays import NDArray, np
 
-try:
-    import numpy as np
-    from numpy.typing import NDArray
-except ImportError as missing:  # pragma: no cover - every test environment has numpy
-    raise SettingsError(
-        "computing rows from events needs numpy", hint='install it with: pip install "wxcube[cube]"'
-    ) from missing
-
-Columns = dict[str, "NDArray[Any]"]
+Columns = dict[str, NDArray[Any]]
 """The events of one family: arrays of equal length by column name."""
 
 NO_ARTICLE = 0

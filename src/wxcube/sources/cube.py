@@ -7,11 +7,10 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Self
 
-import numpy as np
-
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, Group, RowT
 from wxcube.errors import ContractError, EngineError
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import Batch, Columns
 from wxcube.sources.engine import DuckDbEngine, Engine
 from wxcube.sources.inputs import inputs, number_of, published

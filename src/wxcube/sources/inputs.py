@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wxcube import beijing
 from wxcube.contract.endpoint import EARLIEST_CONTENT
+from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Batch, Columns
 from wxcube.sources.marks import Mark, marks
 

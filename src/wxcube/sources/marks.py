@@ -9,11 +9,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wxcube.contract.codes import READ_SCENES
 from wxcube.errors import EventError
+from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Action, Columns
 
 
