@@ -1,0 +1,22 @@
+"""What every run of the tests shares: a word at the end on what was not tested."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last, and loudly, which tests were skipped and why."""
+    reasons = Counter(_reason(report) for report in terminalreporter.getreports("skipped"))
+    if not reasons:
+        return
+    terminalreporter.section("NOT TESTED", red=True, bold=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} skipped: {reason}", red=True)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    told = report.longrepr
+    return str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else str(told)
