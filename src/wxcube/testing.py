@@ -2,9 +2,11 @@
 
 The fixture `wxcube_emulator` is there wherever wxcube and pytest are installed:
 
+    from wxcube import named
+
     def test_growth(wxcube_emulator):
         with wxcube_emulator.client() as client:
-            rows = client.fetch("getusersummary", "2026-03-01", "2026-03-07")
+            rows = client.fetch(named("getusersummary"), "2026-03-01", "2026-03-07")
         assert wxcube_emulator.emulator.journal.calls("getusersummary")
 
 Every pytest run loads this module, so it imports next to nothing until it is used.

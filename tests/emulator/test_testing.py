@@ -73,9 +73,11 @@ def test_loading_the_plugin_loads_nothing_heavy() -> None:
 
 
 OTHER_PROJECT = """
+from wxcube import named
+
 def test_growth(wxcube_emulator):
     with wxcube_emulator.client() as client:
-        rows = client.fetch("getusersummary", "2026-03-01", "2026-03-07")
+        rows = client.fetch(named("getusersummary"), "2026-03-01", "2026-03-07")
     assert {row.ref_date.day for row in rows} == set(range(1, 8))
     assert len(wxcube_emulator.emulator.journal.calls("getusersummary")) == 1
 """
