@@ -16,7 +16,7 @@ from wxcube import contract
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer
 from wxcube.contract.window import Window
-from wxcube.errors import ReplyError, ShapeError
+from wxcube.errors import ReplyError, ShapeError, TransportError
 from wxcube.warehouse import ledger, records, replies
 from wxcube.warehouse.coverage import DayState, State, erred
 from wxcube.warehouse.replies import Reply
@@ -34,7 +34,7 @@ class Decode(Protocol):
     ) -> Answer[Any]:
         """The answer.
 
-        Raises:  ShapeError or ReplyError if the body is none.
+        Raises:  ShapeError, ReplyError or TransportError if the body is none.
         """
         ...
 
@@ -77,7 +77,7 @@ class _Reader:
     def __call__(self, reply: Reply) -> Answer[Any] | None:
         try:
             return self._decode(self._endpoint, reply.window, reply.body, reply.asked_at)
-        except (ShapeError, ReplyError):
+        except (ShapeError, ReplyError, TransportError):
             return None
 
 

@@ -318,5 +318,5 @@ class _Run:
 
 async def _until(account: _Account) -> None:
     now = asyncio.get_running_loop().time
-    while (wait := account.resumes_at - now()) > 0:
+    while (wait := account.resumes_at - now()) > 0:  # noqa: ASYNC110 - the moment may move meanwhile
         await asyncio.sleep(wait)
