@@ -14,6 +14,7 @@ from wxcube.contract.visible import visible
 from wxcube.sources.batch import to_batch
 from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.simulator import simulate, simulated_accounts, to_events
 
 FEW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -64,3 +65,16 @@ def assert_equal_to_oracle(engine: DuckDbEngine, events: list[Any], through: dat
         oracle = Oracle(events, account, through)
         for endpoint in CUBE_ENDPOINTS:
             assert computed.rows(account, endpoint) == oracle.rows(endpoint.name), endpoint.name
+
+
+def test_simulated_days_equal_the_oracles(engine: DuckDbEngine) -> None:
+    """Two weeks of one account, some seventy thousand events, over the first content day."""
+    through = date(2025, 11, 9)
+    accounts = simulated_accounts(seed=3, count=1, first_day=date(2025, 10, 27))
+    batch = simulate(accounts, through)
+    computed = compute(batch, through, engine=engine)
+    oracle = Oracle(to_events(batch), accounts[0].appid, through)
+    for endpoint in CUBE_ENDPOINTS:
+        rows = computed.rows(accounts[0].appid, endpoint)
+        assert rows, endpoint.name
+        assert rows == oracle.rows(endpoint.name), endpoint.name
