@@ -29,7 +29,14 @@ ADDING = {
     Adding.LAST: "take the newest",
     Adding.MAX: "take the largest",
 }
-HINTS = "`errmsg` is WeChat's text; it compares codes, never texts. `error` is the class wxcube raises, `remedy` what it does next."
+REMEDIES = {
+    errors.Remedy.RETRY: "ask again after a short wait, a bounded number of times",
+    errors.Remedy.REFRESH: "get a new token once and ask once more",
+    errors.Remedy.WAIT: "ask again later: the next minute, after 08:00 or the next day",
+    errors.Remedy.SKIP: "leave this endpoint or day out and go on with the others",
+    errors.Remedy.STOP: "somebody must change the request, the settings or a right first",
+}
+HINTS = "`errmsg` is WeChat's text, with a rid behind it; compare codes, never texts. `error` is the class wxcube raises, `remedy` what it does next."
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -230,7 +237,7 @@ def error_tree() -> str:
     """The tree of exceptions, as the module draws it."""
     title, _, rest = (errors.__doc__ or "").partition("\n")
     drawn, words = rest.strip("\n").split("\n\n", 1)
-    remedies = [f"- `{remedy.value}`" for remedy in errors.Remedy]
+    remedies = [f"- `{remedy.value}`: {REMEDIES[remedy]}" for remedy in errors.Remedy]
     return "\n".join(
         [
             "# Errors",

@@ -23,7 +23,7 @@
     └─ SettingsError            the configuration is wrong or incomplete                STOP
 
 `remedy` decides what a caller does next; nothing ever reads the text. Which class an errcode
-belongs to stands in `wxcube.contract.codes`.
+belongs to stands in `wxcube.contract.errcodes`.
 """
 
 from __future__ import annotations
