@@ -100,7 +100,7 @@ class Simulation:
             return self._by_day[key]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def shared_simulation(seed: int, accounts: int, first_day: date) -> Simulation:
     """The simulation with these settings, computed once for all who ask in this process."""
     return Simulation(seed, accounts, first_day)
