@@ -183,6 +183,15 @@ class Endpoint(Generic[RowT]):
         """The ref_dates a window selects, oldest first."""
         return [day for day in window if self.label(day) == day]
 
+    def labels_over(self, window: Window) -> list[date]:
+        """The ref_dates whose period has a day in a window, oldest first.
+
+        A month that began before the window is among them; days before the endpoint's first are
+        not.
+        """
+        found = dict.fromkeys(self.label(day) for day in window)
+        return [label for label in found if label >= self.first_date]
+
     def period(self, label: date) -> Window:
         """The days counted by rows with this ref_date (for running totals: the day of sending)."""
         if self.grain is Grain.WEEK:

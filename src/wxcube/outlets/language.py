@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from wxcube.errors import SettingsError
 
@@ -14,6 +15,11 @@ class Language:
     """Chooses between the Chinese and the English of a text."""
 
     chinese: bool = False
+
+    @property
+    def code(self) -> Literal["zh", "en"]:
+        """The language's code."""
+        return "zh" if self.chinese else "en"
 
     def __call__(self, zh: str, en: str) -> str:
         """The text in the reader's language."""

@@ -51,7 +51,7 @@ class Reason(StrEnum):
     NEEDS_PARAM = "needs_param"
     """Its calls need a member that nobody gave, like card_id."""
     OUTSIDE = "outside"
-    """The wanted days lie before its first day, or no week or month begins in them."""
+    """The wanted days lie before its first day."""
     NOT_READY = "not_ready"
     """No wanted day is over and computed yet."""
     REFUSED = "refused"
@@ -151,7 +151,7 @@ def _endpoint(
     missing = _missing(endpoint, given)
     if missing:
         return Skipped(wanted.appid, endpoint, Reason.NEEDS_PARAM, missing)
-    labels = [day for day in endpoint.labels(wanted.window) if day >= endpoint.first_date]
+    labels = endpoint.labels_over(wanted.window)
     lines = coverage(wanted.appid, endpoint, params=given) if labels else {}
     refused = refusal(lines.values(), asking)
     if refused:

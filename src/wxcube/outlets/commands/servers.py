@@ -117,7 +117,7 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     The clock and faults can be changed while it runs, through the admin API under /_wxcube/.
     """
     from wxcube.beijing import ManualClock
-    from wxcube.outlets.emulator import Emulator
+    from wxcube.outlets.emulator import DAILY_LIMIT, Emulator
     from wxcube.outlets.faults import parse_fault
     from wxcube.outlets.http import serve_forever
     from wxcube.outlets.quirks import parse_quirks
@@ -130,7 +130,7 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
         era=era,
         quirks=parse_quirks(quirk),
         clock=ManualClock(_moment(now), running=not frozen),
-        **({"daily_limit": daily_limit} if daily_limit else {}),
+        daily_limit=daily_limit or DAILY_LIMIT,
     )
     for text in fault:
         emulator.faults.add(parse_fault(text))

@@ -1,0 +1,316 @@
+"""Commands that fill the warehouse and say how full it is: plan, sync, status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import date, datetime
+from typing import Any
+
+import click
+from rich.table import Table
+
+from wxcube.beijing import SystemClock
+from wxcube.contract.window import Window, parse_day
+from wxcube.errors import WxcubeError
+from wxcube.outlets.accounts import includes_retired, sources, wanted
+from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.outlets.coverage_table import Covered, coverage_table, covered, missing_lines
+from wxcube.outlets.progress_bar import SyncBar
+from wxcube.settings import AccountSettings
+from wxcube.warehouse.coverage import State
+from wxcube.warehouse.plan import Plan, Reason, Wanted
+from wxcube.warehouse.plan import plan as plan_calls
+from wxcube.warehouse.progress import Report
+from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.sync import Budgets
+from wxcube.warehouse.sync import sync as run_sync
+from wxcube.warehouse.words import explain_left, explain_skipped
+
+INCOMPLETE = 3
+
+
+class _Day(click.ParamType[date]):
+    """A day as YYYY-MM-DD."""
+
+    name = "DAY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_day(str(value))
+        except WxcubeError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose accounts, endpoints and days."""
+    for option in reversed(
+        (
+            click.option("--account", "accounts", multiple=True, help="Name or appid."),
+            click.option("--only", multiple=True, metavar="NAME", help="Endpoint or group."),
+            click.option("--from", "first", type=_Day(), help="First day wanted."),
+            click.option("--to", "last", type=_Day(), help="Last day wanted."),
+            click.option("--retired", is_flag=True, help="Ask the six retired calls too."),
+            click.option("--retry-refused", is_flag=True, help="Ask what was refused again."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_choice
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per call.")
+def plan(*, as_json: bool, **choice: Any) -> None:
+    """Show what a sync would ask: calls, days, cost. Nothing is sent."""
+    root = context()
+    with root.warehouse() as warehouse:
+        made = _plan(root, warehouse, choice)
+    if as_json:
+        for call in made.calls:
+            click.echo(
+                json_line(
+                    {
+                        "appid": call.appid,
+                        "endpoint": call.endpoint.name,
+                        "begin_date": call.window.first,
+                        "end_date": call.window.last,
+                        "days": len(call.labels),
+                        **call.params,
+                    }
+                )
+            )
+    else:
+        _show_plan(root, made)
+
+
+@click.command()
+@_choice
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON line.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def sync(*, as_json: bool, quiet: bool, **choice: Any) -> int:
+    """Fetch what is missing or may still change, newest first.
+
+    It may be stopped at any moment and started again; what is stored stays.
+    """
+    root = context()
+    with root.warehouse() as warehouse:
+        made = _plan(root, warehouse, choice)
+        if not (quiet or as_json):
+            _show_plan(root, made, brief=True)
+        report = asyncio.run(_run(root, warehouse, made, quiet=quiet or as_json))
+    if as_json:
+        click.echo(json_line(_as_data(report)))
+    else:
+        show_report(root, report)
+    return 0 if report.is_complete else INCOMPLETE
+
+
+@click.command()
+@_choice
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per endpoint.")
+def status(*, as_json: bool, **choice: Any) -> None:
+    """Show what is there, what is missing, and why."""
+    root = context()
+    with root.warehouse(read_only=True) as warehouse:
+        found = _status(root, warehouse, choice)
+    if as_json:
+        for row in found:
+            click.echo(json_line(_as_line(row, root)))
+        return
+    for appid in dict.fromkeys(row.appid for row in found):
+        mine = [row for row in found if row.appid == appid]
+        root.console.print(f"[bold]{_title(root, appid)}[/]")
+        root.console.print(coverage_table(mine, root.say))
+        for line in missing_lines(mine, root.say):
+            root.console.print(f"[yellow]·[/] {line}")
+
+
+def _status(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> list[Covered]:
+    parts = _wanted_or_stored(root, warehouse, choice)
+    planned = plan_calls(parts, warehouse.coverage, _now(), include_retired=choice["retired"])
+    reasons = {
+        (left.appid, left.endpoint.name): explain_skipped(left, root.say.code)
+        for left in planned.skipped
+        if left.reason in {Reason.RETIRED, Reason.NEEDS_PARAM}
+    }
+    return covered(warehouse, parts, _now(), reasons)
+
+
+def _now() -> datetime:
+    return SystemClock().now()
+
+
+def _plan(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> Plan:
+    chosen = root.settings.chosen(choice["accounts"])
+    plans = [_plan_one(root, warehouse, one, choice) for one in chosen]
+    calls = sorted(
+        (call for p in plans for call in p.calls), key=lambda call: call.window.last, reverse=True
+    )
+    return Plan(tuple(calls), tuple(left for p in plans for left in p.skipped))
+
+
+def _plan_one(
+    root: Context, warehouse: Warehouse, account: AccountSettings, choice: dict[str, Any]
+) -> Plan:
+    retired = choice["retired"] or includes_retired(account, root.settings.sync)
+    return plan_calls(
+        _wanted(root, account, choice),
+        warehouse.coverage,
+        _now(),
+        include_retired=retired,
+        retry_refused=choice["retry_refused"],
+    )
+
+
+def _wanted(root: Context, account: AccountSettings, choice: dict[str, Any]) -> list[Wanted]:
+    return wanted(
+        account,
+        root.settings.sync,
+        _now(),
+        only=choice["only"],
+        first=choice["first"],
+        last=choice["last"],
+    )
+
+
+def _wanted_or_stored(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> list[Wanted]:
+    """What the settings want; without accounts in the settings, what the warehouse has."""
+    accounts = root.settings.accounts
+    if accounts or choice["accounts"]:
+        chosen = root.settings.chosen(choice["accounts"])
+    else:
+        since = {"since": choice["first"]} if choice["first"] else {}
+        chosen = [AccountSettings(appid=appid, **since) for appid in warehouse.accounts()]
+    return [part for one in chosen for part in _stored(root, warehouse, one, choice)]
+
+
+def _stored(
+    root: Context, warehouse: Warehouse, account: AccountSettings, choice: dict[str, Any]
+) -> list[Wanted]:
+    parts = _wanted(root, account, choice)
+    if account in root.settings.accounts or choice["first"]:
+        return parts
+    extents = [warehouse.extent(account.appid, e) for part in parts for e in part.endpoints]
+    known = [extent for extent in extents if extent]
+    if not known:
+        return parts
+    window = Window(min(e.first for e in known), max(e.last for e in known))
+    return [Wanted(part.appid, window, part.endpoints, part.params) for part in parts]
+
+
+async def _run(root: Context, warehouse: Warehouse, made: Plan, *, quiet: bool) -> Report:
+    settings = root.settings.sync
+    asked = {call.appid for call in made.calls}
+    chosen = [a for a in root.settings.accounts if a.appid in asked]
+    bar = None if quiet or not made.calls else SyncBar(root.notes, root.say, len(made.calls))
+    async with sources(chosen, settings) as clients:
+        with bar or nullcontext():
+            return await run_sync(
+                made,
+                clients,
+                warehouse,
+                clock=SystemClock(),
+                concurrency=settings.concurrency,
+                budgets=Budgets(settings.daily_calls_per_endpoint),
+                on_progress=bar,
+            )
+
+
+def _show_plan(root: Context, made: Plan, *, brief: bool = False) -> None:
+    say = root.say
+    if not brief:
+        for appid in dict.fromkeys(
+            [*(c.appid for c in made.calls), *(s.appid for s in made.skipped)]
+        ):
+            root.console.print(f"[bold]{_title(root, appid)}[/]")
+            root.console.print(_plan_table(root, made, appid))
+    root.notes.print(
+        say(
+            f"共 {len(made.calls)} 次请求，{made.days} 天（周、月）",
+            f"{len(made.calls)} calls for {made.days} days (weeks, months)",
+        )
+    )
+
+
+def _plan_table(root: Context, made: Plan, appid: str) -> Table:
+    say = root.say
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(say("接口", "endpoint"))
+    table.add_column(say("请求", "calls"), justify="right")
+    table.add_column(say("天", "days"), justify="right")
+    table.add_column("")
+    for (owner, name), cost in made.cost.items():
+        if owner == appid:
+            table.add_row(name, str(cost.calls), str(cost.days), "")
+    for left in made.skipped:
+        if left.appid == appid:
+            why = explain_skipped(left, say.code)
+            table.add_row(left.endpoint.name, "–", "–", why, style="dim")
+    return table
+
+
+def show_report(root: Context, report: Report) -> None:
+    """Print what a sync did."""
+    say, notes = root.say, root.notes
+    states = ", ".join(f"{s.value} {report.days[s]}" for s in State if report.days[s])
+    notes.print(
+        say(
+            f"{report.calls} 次请求，{report.rows:,} 行；各状态天数：{states or '无'}",
+            f"{report.calls} calls, {report.rows:,} rows; days by state: {states or 'none'}",
+        )
+    )
+    for trouble in report.troubles:
+        times = f" ×{trouble.calls}" if trouble.calls > 1 else ""
+        notes.print(f"[yellow]![/] {trouble.appid} {trouble.message}{times}", soft_wrap=True)
+    for (appid, name, why), count in report.left.items():
+        words = explain_left(why, say.code)
+        notes.print(
+            f"[yellow]![/] {appid} {name}: "
+            + say(f"{count} 次请求未发出，{words}", f"{count} calls not made, {words}"),
+            soft_wrap=True,
+        )
+
+
+def _as_data(report: Report) -> dict[str, object]:
+    return {
+        "planned": report.planned,
+        "calls": report.calls,
+        "answered": report.answered,
+        "rows": report.rows,
+        "days": {state.value: n for state, n in report.days.items()},
+        "troubles": [
+            {
+                "appid": t.appid,
+                "endpoint": t.endpoint,
+                "errcode": t.errcode,
+                "message": t.message,
+                "remedy": t.remedy.value,
+                "calls": t.calls,
+            }
+            for t in report.troubles
+        ],
+        "left": [
+            {"appid": a, "endpoint": e, "why": w.value, "calls": n}
+            for (a, e, w), n in report.left.items()
+        ],
+    }
+
+
+def _as_line(row: Covered, root: Context) -> dict[str, object]:
+    return {
+        "appid": row.appid,
+        "endpoint": row.endpoint.name,
+        "from": row.window.first if row.window else None,
+        "to": row.window.last if row.window else None,
+        **{state.value: row.count(state) for state in State},
+        "why": row.words(root.say),
+    }
+
+
+def _title(root: Context, appid: str) -> str:
+    names = {a.appid: a.name for a in root.settings.accounts}
+    return f"{names[appid]} ({appid})" if names.get(appid) else appid

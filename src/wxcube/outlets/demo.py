@@ -1,0 +1,156 @@
+"""The demonstration: simulated accounts, synced over HTTP, checked row by row, and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+from wxcube import contract
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import Window
+from wxcube.outlets.emulator import Emulator
+from wxcube.sources.client import AsyncClient
+from wxcube.warehouse.plan import Plan, Wanted, plan
+from wxcube.warehouse.progress import Progress, Report
+from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.sync import sync
+
+Params = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Rows of the warehouse beside those of the emulator."""
+
+    rows: int
+    differing: tuple[str, ...]
+    """Endpoints and accounts whose rows are not the same."""
+
+
+def wants(emulator: Emulator) -> list[Wanted]:
+    """Every endpoint and day of every simulated account."""
+    first = emulator.simulation.first_day
+    window = Window(first, emulator.last_day)
+    found = []
+    for app in emulator.accounts:
+        found.append(Wanted(app.appid, window, [e for e in contract.ENDPOINTS if not _by_card(e)]))
+        for endpoint, params in _card_calls(emulator, app.appid):
+            found.append(Wanted(app.appid, window, [endpoint], {endpoint.name: params}))
+    return found
+
+
+def fewest_calls(emulator: Emulator) -> Plan:
+    """The plan of a full first sync: the fewest calls WeChat's spans permit."""
+    return plan(wants(emulator), _nothing, emulator.clock.now(), include_retired=True)
+
+
+def next_plan(emulator: Emulator, warehouse: Warehouse) -> Plan:
+    """What is still to be asked."""
+    return plan(wants(emulator), warehouse.coverage, emulator.clock.now(), include_retired=True)
+
+
+async def fill(
+    emulator: Emulator,
+    url: str,
+    warehouse: Warehouse,
+    todo: Plan,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Make the calls of a plan over HTTP, as for a real account."""
+    async with AsyncExitStack() as stack:
+        clients = {
+            app.appid: await stack.enter_async_context(
+                AsyncClient(app.appid, app.secret, base_url=url, clock=emulator.clock)
+            )
+            for app in emulator.accounts
+        }
+        return await sync(todo, clients, warehouse, clock=emulator.clock, on_progress=on_progress)
+
+
+def compare(emulator: Emulator, warehouse: Warehouse) -> Compared:
+    """Every row of the warehouse against the emulator's own."""
+    rows, differing = 0, []
+    for part in wants(emulator):
+        for endpoint in part.endpoints:
+            params = part.params.get(endpoint.name)
+            granted = endpoint.permission_set in emulator.apps[part.appid].permission_sets
+            truth = emulator.rows(part.appid, endpoint, params) if granted else []
+            extent = warehouse.extent(part.appid, endpoint) or part.window
+            stored = warehouse.read(part.appid, endpoint, extent, params=params)
+            rows += len(stored)
+            if stored != truth:
+                differing.append(f"{part.appid} {endpoint}")
+    return Compared(rows, tuple(differing))
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An article and how many people had read it by the end of each day."""
+
+    title: str
+    published: date
+    readers: tuple[int, ...]
+
+    @property
+    def new_readers(self) -> list[int]:
+        """People who read it for the first time on each day."""
+        return [self.readers[0], *(after - before for before, after in pairwise(self.readers))]
+
+
+def growth(warehouse: Warehouse, appid: str) -> list[tuple[date, int]]:
+    """Followers at the end of each day."""
+    endpoint = contract.user.getusercumulate
+    extent = warehouse.extent(appid, endpoint)
+    rows = warehouse.read(appid, endpoint, extent) if extent else []
+    return [(row.ref_date, row.cumulate_user) for row in rows]
+
+
+def best_article(warehouse: Warehouse, appid: str) -> Article | None:
+    """The article most people have read."""
+    endpoint = contract.content.getarticletotaldetail
+    extent = warehouse.extent(appid, endpoint)
+    rows = warehouse.read(appid, endpoint, extent) if extent else []
+    known = [row for row in rows if row.detail_list]
+    if not known:
+        return None
+    best = max(known, key=lambda row: row.detail_list[-1].read_user)
+    readers = tuple(stat.read_user for stat in best.detail_list)
+    return Article(best.title or best.msgid, best.ref_date, readers)
+
+
+def messages_by_hour(warehouse: Warehouse, appid: str) -> list[int]:
+    """Messages of each hour of the day, over all days and types."""
+    endpoint = contract.message.getupstreammsghour
+    extent = warehouse.extent(appid, endpoint)
+    hours = [0] * 24
+    for row in warehouse.read(appid, endpoint, extent) if extent else []:
+        hours[row.ref_hour // 100] += row.msg_count
+    return hours
+
+
+def _by_card(endpoint: Endpoint[Any]) -> bool:
+    return any(p.name == "card_id" and p.required for p in endpoint.params)
+
+
+def _card_calls(emulator: Emulator, appid: str) -> list[tuple[Endpoint[Any], Params]]:
+    cards = emulator.simulation.accounts[appid].cards
+    endpoints = [e for e in contract.ENDPOINTS if _by_card(e)]
+    return [(e, {"card_id": c.card_id}) for e in endpoints for c in cards if c.is_membership]
+
+
+def _nothing(
+    appid: str,  # noqa: ARG001 - the shape of a ledger
+    endpoint: Endpoint[Any],  # noqa: ARG001 - likewise
+    *,
+    params: Params | None = None,  # noqa: ARG001 - likewise
+) -> dict[date, Any]:
+    """A ledger in which nothing was ever asked."""
+    return {}

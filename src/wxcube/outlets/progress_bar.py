@@ -1,0 +1,71 @@
+"""A sync's progress on the terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wxcube.outlets.language import Language
+from wxcube.warehouse.progress import Answered, Failed, Left, Paused
+from wxcube.warehouse.progress import Progress as Event
+
+
+class SyncBar:
+    """A bar that fills with every call; errors are printed above it, each kind once."""
+
+    def __init__(self, console: Console, say: Language, total: int) -> None:
+        self._say = say
+        self._rows = 0
+        self._told: set[tuple[str, str, str]] = set()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TextColumn(say("{task.fields[rows]:,} 行", "{task.fields[rows]:,} rows")),
+            TimeRemainingColumn(),
+            console=console,
+            transient=False,
+        )
+        self._task = self._bar.add_task(say("同步", "sync"), total=total, rows=0)
+
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of the sync into the picture."""
+        match event:
+            case Answered(call, rows, _):
+                self._rows += rows
+                self._step(f"{call.endpoint} {call.window.last}")
+            case Failed(call, error, _):
+                self._tell(call.appid, str(call.endpoint), str(error))
+                self._step(str(call.endpoint))
+            case Left(call, _):
+                self._step(str(call.endpoint))
+            case Paused(appid, seconds):
+                text = self._say(
+                    f"微信要求放慢，等待 {seconds:g} 秒", f"WeChat wants a pause of {seconds:g} s"
+                )
+                self._tell(appid, "", text)
+
+    def _step(self, description: str) -> None:
+        self._bar.update(self._task, advance=1, rows=self._rows, description=f"{description:<36}")
+
+    def _tell(self, appid: str, endpoint: str, text: str) -> None:
+        kind = (appid, endpoint, text.partition("rid:")[0].rpartition(", ")[0] or text)
+        about = (appid, endpoint, "")
+        if kind not in self._told and about not in self._told:
+            self._told |= {kind, about}
+            self._bar.console.print(f"[yellow]![/] {appid} {text}", soft_wrap=True)
