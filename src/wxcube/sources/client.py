@@ -168,19 +168,20 @@ class AsyncClient:
     async def _ask_all(
         self, endpoint: Endpoint[RowT], calls: list[Window], params: Mapping[str, object]
     ) -> list[Answer[RowT]]:
-        free = asyncio.Semaphore(self._concurrency)
+        left, answers = iter(calls), dict[Window, Answer[RowT]]()
 
-        async def ask(window: Window) -> Answer[RowT]:
-            async with free:
-                return await self.ask(endpoint, window, params)
+        async def worker() -> None:
+            for window in left:
+                answers[window] = await self.ask(endpoint, window, params)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(ask(window)) for window in calls]
+                for _ in calls[: self._concurrency]:
+                    group.create_task(worker())
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
         else:
-            return [task.result() for task in tasks]
+            return [answers[window] for window in calls]
         raise first
 
     async def _attempt(self, asked: _Asked[RowT], attempt: int) -> Answer[RowT]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, lt
 from typing import Annotated, Any, Generic, NoReturn
 from urllib.parse import urlencode
 
@@ -248,14 +248,29 @@ def _is_true(flag: Any) -> bool:
 
 def _chosen(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> tuple[list[RowT], int]:
     """The rows of a window in natural order, the last of each key, and how many fell out."""
-    key, day = _key_of(endpoint), attrgetter("ref_date")
-    by_key = {key(row): row for row in rows if day(row) in window}
-    chosen = [by_key[k] for k in sorted(by_key)]
+    chosen = rows if _is_in_order(endpoint, window, rows) else _put_in_order(endpoint, window, rows)
     dropped = len(rows) - len(chosen)
     if endpoint.running is None:
         return chosen, dropped
     tidied = [_tidied(row, endpoint.running.name) for row in chosen]
     return [row for row, _ in tidied], dropped + sum(n for _, n in tidied)
+
+
+def _is_in_order(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> bool:
+    # PERF: true of nearly every answer, and a quarter of the work of putting it in order
+    keys = [*map(_key_of(endpoint), rows)]
+    return all(map(lt, keys, keys[1:])) and all(
+        _day_of(row) in window for row in (*rows[:1], *rows[-1:])
+    )
+
+
+def _put_in_order(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> list[RowT]:
+    key = _key_of(endpoint)
+    by_key = {key(row): row for row in rows if _day_of(row) in window}
+    return [by_key[k] for k in sorted(by_key)]
+
+
+_day_of = attrgetter("ref_date")
 
 
 @cache
