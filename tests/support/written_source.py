@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
+from support.rows import sample_rows
 from wxcube.beijing import Clock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-
-from support.rows import sample_rows
 
 Asked = tuple[str, Window]
 
@@ -53,9 +52,7 @@ class WrittenSource:
 
     def answer(self, endpoint: Endpoint[RowT], window: Window) -> Answer[RowT]:
         """The rows of every day of a window, each day's independent of the window."""
-        rows = [
-            row for day in endpoint.labels(window) for row in written(endpoint, day, self.seed)
-        ]
+        rows = [row for day in endpoint.labels(window) for row in written(endpoint, day, self.seed)]
         body = msgspec.json.encode({"list": rows})
         return Answer(endpoint, window, rows, body, self.clock.now())
 
@@ -74,6 +71,8 @@ def everything(path: Path, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
             if name not in but
         ]
-        found = {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names}
+        found = {
+            name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names
+        }
     connection.close()
     return found

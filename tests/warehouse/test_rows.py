@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rows import recent_window, rows_strategy, sample_rows
 
+from support.rows import recent_window, rows_strategy, sample_rows
 from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint
@@ -61,10 +61,14 @@ def test_rows_round_trip(
     rows = given.draw(rows_strategy(endpoint, window))
     chance.shuffle(rows)
     warehouse, appid = shared(endpoint.name), f"wx{next(NEW)}"
-    warehouse.replace(appid, Origin.WECHAT, answer(endpoint, window, rows), PARAMS.get(endpoint.name))
+    warehouse.replace(
+        appid, Origin.WECHAT, answer(endpoint, window, rows), PARAMS.get(endpoint.name)
+    )
     by_day = sorted(rows, key=lambda row: row.ref_date)
     assert warehouse.read(appid, endpoint, window) == by_day
-    assert msgspec.json.encode(warehouse.read(appid, endpoint, window)) == msgspec.json.encode(by_day)
+    assert msgspec.json.encode(warehouse.read(appid, endpoint, window)) == msgspec.json.encode(
+        by_day
+    )
 
 
 @each_endpoint
@@ -73,7 +77,9 @@ def test_documented_rows_round_trip(endpoint: Endpoint[Any], warehouse: Warehous
     rows = msgspec.convert(msgspec.json.decode(body)["list"], list[endpoint.row], strict=False)  # type: ignore[name-defined] # at run time
     days = [row.ref_date for row in rows]
     window = Window(min(days), max(days))
-    warehouse.replace("wx1", Origin.WECHAT, answer(endpoint, window, rows), PARAMS.get(endpoint.name))
+    warehouse.replace(
+        "wx1", Origin.WECHAT, answer(endpoint, window, rows), PARAMS.get(endpoint.name)
+    )
     assert rows
     assert warehouse.read("wx1", endpoint, window) == sorted(rows, key=lambda r: r.ref_date)
 
@@ -94,7 +100,9 @@ def test_the_first_of_two_elements_with_one_key_is_kept(warehouse: Warehouse) ->
 def test_lone_surrogates_become_replacement_characters(warehouse: Warehouse) -> None:
     endpoint = named("getarticlesummary")
     window = recent_window(endpoint, 1)
-    row = msgspec.structs.replace(sample_rows(endpoint, window)[0], title="a\ud83d\x00b\ud83d\ude00")
+    row = msgspec.structs.replace(
+        sample_rows(endpoint, window)[0], title="a\ud83d\x00b\ud83d\ude00"
+    )
     answered = Answer(endpoint, window, [row], b"{}", ASKED)
     warehouse.replace("wx1", Origin.WECHAT, answered)
     assert warehouse.read("wx1", endpoint, window)[0].title == "a�\x00b😀"

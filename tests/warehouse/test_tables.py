@@ -59,7 +59,9 @@ def test_there_is_a_table_for_every_nested_list(endpoint: Endpoint[Any]) -> None
     parts = list(PARTS[endpoint.name].walk())
     lists = [nested for nested in _nested(endpoint.row) if nested.many]
     assert sorted(n.row.__name__ for n in lists) == sorted(p.row.__name__ for p in parts[1:])
-    assert all(not nested.optional for nested in _nested(endpoint.row)), "absent lists have no column"
+    assert all(not nested.optional for nested in _nested(endpoint.row)), (
+        "absent lists have no column"
+    )
 
 
 @each_endpoint
@@ -111,7 +113,9 @@ def test_optional_columns_and_only_they_may_be_null(endpoint: Endpoint[Any]) -> 
 )
 def test_names_and_keys_of_nested_tables(endpoint: str, tables: dict[str, list[str]]) -> None:
     parts: list[Part] = list(PARTS[named(endpoint).name].walk())
-    assert {p.table.name: [k for k in p.key if k not in {"appid", "origin"}] for p in parts} == tables
+    assert {
+        p.table.name: [k for k in p.key if k not in {"appid", "origin"}] for p in parts
+    } == tables
 
 
 def test_keys_are_short_enough_for_every_database() -> None:

@@ -1,0 +1,296 @@
+"""Writing replaces windows, loses nothing, and changes nothing when done twice."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.rows import sample_rows
+from support.written_source import everything
+from wxcube.beijing import BEIJING
+from wxcube.contract import named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import Answer, Origin
+from wxcube.contract.window import Window
+from wxcube.warehouse.coverage import State
+from wxcube.warehouse.replies import series_with_replies, stored
+from wxcube.warehouse.store import Warehouse
+
+SUMMARY = named("getusersummary")
+TOTAL = named("getarticletotaldetail")
+NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
+WEEK = Window(date(2026, 3, 3), date(2026, 3, 9))
+
+
+def answer(
+    endpoint: Endpoint[Any],
+    window: Window,
+    rows: list[Any] | None = None,
+    *,
+    seed: int = 0,
+    asked: datetime = NOW,
+    is_delay: bool = False,
+) -> Answer[Any]:
+    found = sample_rows(endpoint, window, seed) if rows is None else rows
+    body = msgspec.json.encode({"list": found, "is_delay": is_delay})
+    return Answer(endpoint, window, found, body, asked, is_delay)
+
+
+def put(warehouse: Warehouse, *answers: Answer[Any], **more: Any) -> None:
+    for one in answers:
+        warehouse.replace("wx1", Origin.WECHAT, one, **more)
+
+
+def states(warehouse: Warehouse, endpoint: Endpoint[Any]) -> dict[date, State]:
+    return {day: line.state for day, line in warehouse.coverage("wx1", endpoint).items()}
+
+
+def test_a_window_takes_the_place_of_the_one_before(warehouse: Warehouse) -> None:
+    old, new = answer(SUMMARY, WEEK), answer(SUMMARY, WEEK, seed=1, asked=NOW + timedelta(hours=1))
+    put(warehouse, old, new)
+    assert warehouse.read("wx1", SUMMARY, WEEK) == new.rows != old.rows
+    assert set(states(warehouse, SUMMARY).values()) == {State.FINAL}
+
+
+def test_nested_rows_are_replaced_with_their_rows(warehouse: Warehouse, path: Path) -> None:
+    day = Window.day(WEEK.first)
+    put(warehouse, answer(TOTAL, day), answer(TOTAL, day, seed=1))
+    once = {name: len(rows) for name, rows in everything(path).items()}
+    assert warehouse.read("wx1", TOTAL, day) == answer(TOTAL, day, seed=1).rows
+    stats = [stat for row in answer(TOTAL, day, seed=1).rows for stat in row.detail_list]
+    assert once["article_total_detail__detail_list"] == len(stats)
+
+
+def test_days_beside_the_window_and_other_accounts_stay(warehouse: Warehouse) -> None:
+    put(warehouse, answer(SUMMARY, WEEK))
+    before = warehouse.read("wx1", SUMMARY, WEEK)
+    put(warehouse, answer(SUMMARY, Window.day(WEEK.first), seed=1))
+    warehouse.replace("wx2", Origin.WECHAT, answer(SUMMARY, WEEK, seed=2))
+    warehouse.replace("wx1", Origin.CUBE, answer(SUMMARY, WEEK, seed=3))
+    now = warehouse.read("wx1", SUMMARY, WEEK)
+    assert [r for r in now if r.ref_date > WEEK.first] == [
+        r for r in before if r.ref_date > WEEK.first
+    ]
+    assert [r for r in now if r.ref_date == WEEK.first] != [
+        r for r in before if r.ref_date == WEEK.first
+    ]
+
+
+def test_writing_twice_changes_nothing(warehouse: Warehouse, path: Path) -> None:
+    answers = [answer(e, Window.day(WEEK.first)) for e in (SUMMARY, TOTAL)]
+    put(warehouse, *answers)
+    once = everything(path)
+    put(warehouse, *answers)
+    assert everything(path) == once
+
+
+def test_an_empty_answer_never_wipes_a_loaded_day(warehouse: Warehouse) -> None:
+    loaded = answer(SUMMARY, WEEK)
+    put(warehouse, loaded, answer(SUMMARY, WEEK, [], asked=NOW + timedelta(days=9)))
+    assert warehouse.read("wx1", SUMMARY, WEEK) == loaded.rows
+    line = warehouse.coverage("wx1", SUMMARY)[WEEK.first]
+    assert (line.state, line.fetched_at) == (State.FINAL, NOW)
+
+
+def test_an_empty_answer_to_a_moving_day_is_written_down(warehouse: Warehouse) -> None:
+    day = Window.day(WEEK.first)
+    loaded, later = answer(TOTAL, day), NOW + timedelta(days=1)
+    put(warehouse, loaded, answer(TOTAL, day, [], asked=later))
+    line = warehouse.coverage("wx1", TOTAL)[day.first]
+    assert (line.state, line.asked_at, line.fetched_at) == (State.MOVING, later, NOW)
+    assert "2026-03-11" in line.message
+    assert warehouse.read("wx1", TOTAL, day) == loaded.rows
+
+
+def test_days_without_rows_of_their_own_are_empty_or_wait(warehouse: Warehouse) -> None:
+    rows = [row for row in sample_rows(SUMMARY, WEEK) if row.ref_date == date(2026, 3, 6)]
+    put(warehouse, answer(SUMMARY, WEEK, rows))
+    found = states(warehouse, SUMMARY)
+    assert [found[day] for day in WEEK] == [
+        *[State.EMPTY] * 3,
+        State.FINAL,
+        State.EMPTY,
+        *[State.WAITING] * 2,
+    ]
+
+
+def test_weeks_and_months_are_lines_by_their_label(warehouse: Warehouse) -> None:
+    week, month = named("getupstreammsgweek"), named("getupstreammsgmonth")
+    put(warehouse, answer(week, Window(date(2026, 2, 16), date(2026, 3, 8))))
+    put(warehouse, answer(month, Window(date(2026, 1, 1), date(2026, 2, 28))))
+    assert states(warehouse, week) == dict.fromkeys(
+        [date(2026, 2, 16), date(2026, 2, 23), date(2026, 3, 2)], State.FINAL
+    )
+    assert states(warehouse, month) == dict.fromkeys(
+        [date(2026, 1, 1), date(2026, 2, 1)], State.FINAL
+    )
+
+
+def test_a_delayed_answer_is_stored_and_its_days_wait(warehouse: Warehouse) -> None:
+    day = Window.day(WEEK.first)
+    delayed = answer(TOTAL, day, is_delay=True)
+    put(warehouse, delayed)
+    assert warehouse.read("wx1", TOTAL, day) == delayed.rows
+    assert states(warehouse, TOTAL) == {day.first: State.WAITING}
+
+
+def test_a_delayed_answer_leaves_final_days_alone(warehouse: Warehouse) -> None:
+    final = answer(SUMMARY, WEEK)
+    put(
+        warehouse,
+        final,
+        answer(SUMMARY, WEEK, seed=1, is_delay=True, asked=NOW + timedelta(days=1)),
+    )
+    assert warehouse.read("wx1", SUMMARY, WEEK) == final.rows
+
+
+def test_rows_outside_the_window_do_not_replace_other_days(warehouse: Warehouse) -> None:
+    put(warehouse, answer(SUMMARY, WEEK))
+    before = warehouse.read("wx1", SUMMARY, WEEK)
+    stray = answer(SUMMARY, Window.day(WEEK.first), sample_rows(SUMMARY, WEEK, 1))
+    put(warehouse, stray)
+    now = warehouse.read("wx1", SUMMARY, WEEK)
+    assert [r for r in now if r.ref_date > WEEK.first] == [
+        r for r in before if r.ref_date > WEEK.first
+    ]
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.FAILED])
+def test_errors_are_written_down_with_their_words(warehouse: Warehouse, state: State) -> None:
+    warehouse.record("wx1", Origin.WECHAT, SUMMARY, WEEK, state, NOW, 48001, "api unauthorized")
+    lines = warehouse.coverage("wx1", SUMMARY)
+    assert list(lines) == list(WEEK)
+    assert {(d.state, d.errcode, d.message, d.asked_at) for d in lines.values()} == {
+        (state, 48001, "api unauthorized", NOW)
+    }
+    assert warehouse.accounts() == {"wx1": NOW}
+
+
+def test_errors_keep_rows(warehouse: Warehouse) -> None:
+    day = Window.day(WEEK.first)
+    loaded = answer(TOTAL, day)
+    put(warehouse, loaded)
+    warehouse.record(
+        "wx1", Origin.WECHAT, TOTAL, day, State.FAILED, NOW + timedelta(days=1), -1, "busy"
+    )
+    assert warehouse.read("wx1", TOTAL, day) == loaded.rows
+    line = warehouse.coverage("wx1", TOTAL)[day.first]
+    assert (line.state, line.fetched_at) == (State.FAILED, NOW)
+
+
+def test_recording_nothing_writes_nothing(warehouse: Warehouse) -> None:
+    warehouse.record("wx1", Origin.WECHAT, SUMMARY, [], State.FAILED, NOW)
+    assert warehouse.accounts() == {}
+
+
+def test_readers_get_the_best_origin_of_each_day(warehouse: Warehouse) -> None:
+    by_origin = {origin: sample_rows(SUMMARY, WEEK, n) for n, origin in enumerate(Origin)}
+    days = {
+        Origin.DERIVED: list(WEEK),
+        Origin.CUBE: list(WEEK)[:5],
+        Origin.IMPORT: list(WEEK)[:3],
+        Origin.WECHAT: [WEEK.first],
+    }
+    for origin, chosen in days.items():
+        rows = [row for row in by_origin[origin] if row.ref_date in chosen]
+        warehouse.replace("wx1", origin, answer(SUMMARY, WEEK, rows))
+    found = warehouse.read("wx1", SUMMARY, WEEK)
+    best = [*[Origin.WECHAT], *[Origin.IMPORT] * 2, *[Origin.CUBE] * 2, *[Origin.DERIVED] * 2]
+    expected = [
+        row
+        for day, origin in zip(WEEK, best, strict=True)
+        for row in by_origin[origin]
+        if row.ref_date == day
+    ]
+    assert found == expected
+    cube = [row for row in by_origin[Origin.CUBE] if row.ref_date in days[Origin.CUBE]]
+    assert warehouse.read("wx1", SUMMARY, WEEK, Origin.CUBE) == cube
+
+
+def test_nested_rows_come_from_the_chosen_origin(warehouse: Warehouse) -> None:
+    day = Window.day(WEEK.first)
+    mine, other = answer(TOTAL, day, seed=1), answer(TOTAL, day, seed=2)
+    warehouse.replace("wx1", Origin.CUBE, other)
+    warehouse.replace("wx1", Origin.WECHAT, mine)
+    assert warehouse.read("wx1", TOTAL, day) == mine.rows
+    assert warehouse.read("wx1", TOTAL, day, Origin.CUBE) == other.rows
+
+
+def test_each_set_of_params_has_rows_and_days_of_its_own(warehouse: Warehouse) -> None:
+    cards, coupons = named("getcardmembercarddetail"), named("getcardbizuininfo")
+    first, second = (answer(cards, WEEK, seed=n) for n in (1, 2))
+    put(warehouse, first, params={"card_id": "p1"})
+    put(warehouse, second, params={"card_id": "p2"})
+    assert warehouse.read("wx1", cards, WEEK, params={"card_id": "p1"}) == first.rows
+    assert warehouse.read("wx1", cards, WEEK, params={"card_id": "p2"}) == second.rows
+    assert len(warehouse.read("wx1", cards, WEEK)) == len(first.rows) + len(second.rows)
+    assert len(warehouse.coverage("wx1", cards, params={"card_id": "p1"})) == 7
+    assert warehouse.coverage("wx1", cards, params={"card_id": "p3"}) == {}
+    console, api = (answer(coupons, WEEK, seed=n) for n in (3, 4))
+    put(warehouse, console, params={"cond_source": 0})
+    put(warehouse, api)
+    assert warehouse.read("wx1", coupons, WEEK) == api.rows
+    assert warehouse.read("wx1", coupons, WEEK, params={"cond_source": 0}) == console.rows
+
+
+def test_replies_are_kept_as_they_came_and_once(warehouse: Warehouse, path: Path) -> None:
+    body = b'{"list": [ ],\r\n "is_delay": "false" }\xff'
+    for day in list(WEEK)[:3]:
+        put(warehouse, Answer(SUMMARY, Window.day(day), [], body, NOW))
+        put(warehouse, Answer(SUMMARY, Window.day(day), [], body, NOW + timedelta(hours=1)))
+    with warehouse._reading() as connection:
+        [series] = series_with_replies(connection)
+        kept = stored(connection, series)
+    assert [(r.window.first, r.body, r.asked_at) for r in kept] == [
+        (day, body, NOW + timedelta(hours=1)) for day in list(WEEK)[:3]
+    ]
+    assert len(everything(path)["replies"]) == 1
+
+
+def test_bodies_that_could_not_be_read_are_kept(warehouse: Warehouse) -> None:
+    body = b'{"list": "not a list"}'
+    warehouse.record("wx1", Origin.WECHAT, SUMMARY, WEEK, State.FAILED, NOW, None, "no list", body)
+    with warehouse._reading() as connection:
+        [series] = series_with_replies(connection)
+        [kept] = stored(connection, series)
+    assert (kept.window, kept.body) == (WEEK, body)
+
+
+def test_calls_are_counted_per_day_up_to_the_limit(warehouse: Warehouse, path: Path) -> None:
+    today, tomorrow = NOW.date(), NOW.date() + timedelta(days=1)
+    assert [warehouse.count_call("wx1", SUMMARY, today, 2) for _ in range(3)] == [True, True, False]
+    assert warehouse.calls_today("wx1", SUMMARY, today) == 2
+    assert warehouse.count_call("wx1", SUMMARY, tomorrow, 2)
+    assert warehouse.count_call("wx2", SUMMARY, today, 2)
+    assert warehouse.count_call("wx1", TOTAL, today, 2)
+    with Warehouse.open(path) as again:
+        assert not again.count_call("wx1", SUMMARY, today, 2)
+
+
+def test_an_exhausted_day_has_no_calls_left(warehouse: Warehouse) -> None:
+    today = NOW.date()
+    warehouse.count_call("wx1", SUMMARY, today)
+    warehouse.mark_exhausted("wx1", SUMMARY, today)
+    assert warehouse.is_exhausted("wx1", SUMMARY, today)
+    assert not warehouse.count_call("wx1", SUMMARY, today)
+    assert warehouse.calls_today("wx1", SUMMARY, today) == 1
+    assert not warehouse.is_exhausted("wx1", SUMMARY, today + timedelta(days=1))
+
+
+def test_extent_and_accounts(warehouse: Warehouse) -> None:
+    assert warehouse.extent("wx1", SUMMARY) is None
+    put(warehouse, answer(SUMMARY, Window.day(WEEK.first)), answer(SUMMARY, Window.day(WEEK.last)))
+    warehouse.replace("wx0", Origin.CUBE, answer(SUMMARY, WEEK, asked=NOW + timedelta(days=1)))
+    assert warehouse.extent("wx1", SUMMARY) == WEEK
+    assert warehouse.extent("wx1", SUMMARY, Origin.CUBE) is None
+    assert warehouse.accounts() == {"wx0": NOW + timedelta(days=1), "wx1": NOW}
+
+
+def test_moments_are_kept_in_beijing_to_the_second(warehouse: Warehouse, path: Path) -> None:
+    asked = datetime.fromisoformat("2026-03-10T01:00:00.9+00:00")
+    put(warehouse, answer(SUMMARY, Window.day(WEEK.first), asked=asked))
+    assert everything(path)["accounts"] == [("wx1", "2026-03-10T09:00:00+08:00")]
