@@ -353,6 +353,14 @@ def test_a_client_without_credentials_says_what_is_missing() -> None:
         Client("wx1")
 
 
+@pytest.mark.parametrize("host", ["https://api.weixin.qq.com", "https://sh.api.weixin.qq.com/"])
+def test_a_simulated_account_is_never_asked_of_wechat(host: str) -> None:
+    with pytest.raises(SettingsError, match="wxdemo01 is a simulated account"):
+        AsyncClient("wxdemo01", "s", base_url=host)
+    AsyncClient("wxdemo01", "s", base_url="http://127.0.0.1:8400")
+    AsyncClient("wx01", "s", base_url=host)
+
+
 # --- limits ------------------------------------------------------------------------------------
 
 

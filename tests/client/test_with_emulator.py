@@ -28,7 +28,7 @@ from wxcube.outlets.faults import Fault
 from wxcube.outlets.quirks import Quirks, parse_quirks
 from wxcube.sources.client import Called
 from wxcube.sources.retry import Retries
-from wxcube.sources.token import ClassicToken, StableToken
+from wxcube.sources.token import ClassicToken, StableToken, UrlToken
 from wxcube.sources.transport import AsgiTransport, HttpTransport
 from wxcube.testing import RunningEmulator
 
@@ -210,6 +210,20 @@ async def test_faults_of_the_way_pass(running: RunningEmulator, fault: Fault) ->
     answer = await client.ask(getusersummary, YESTERDAY)
     await transport.close()
     assert answer.rows == held(running.emulator, getusersummary)[-len(answer.rows) :]
+
+
+async def test_a_url_hands_out_tokens_over_a_connection_of_its_own(
+    running: RunningEmulator,
+) -> None:
+    app = running.account()
+    query = f"grant_type=client_credential&appid={app.appid}&secret={app.secret}"
+    source = UrlToken(f"{running.url}/cgi-bin/token?{query}", clock=running.emulator.clock)
+    async with AsyncClient(
+        token=source, base_url=running.url, clock=running.emulator.clock
+    ) as client:
+        rows = await client.fetch(getusersummary, FIRST, LAST)
+    assert rows == held(running.emulator, getusersummary)
+    assert repr(client) == "AsyncClient('')"
 
 
 async def test_a_slow_server_is_given_up(running: RunningEmulator) -> None:

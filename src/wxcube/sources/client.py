@@ -24,7 +24,7 @@ from wxcube.beijing import Clock, SystemClock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window, parse_day
-from wxcube.errors import QuotaError, Remedy, ReplyError, TokenError, WxcubeError
+from wxcube.errors import QuotaError, Remedy, ReplyError, SettingsError, TokenError, WxcubeError
 from wxcube.sources import wire
 from wxcube.sources.loop_thread import LoopThread
 from wxcube.sources.quota import Pace, Quota
@@ -32,6 +32,8 @@ from wxcube.sources.retry import Retries
 from wxcube.sources.token import FixedToken, StableToken, TokenSource
 from wxcube.sources.transport import TIMEOUT_SECONDS, WECHAT, HttpTransport, Transport
 
+SIMULATED = "wxdemo"
+"""AppIDs of simulated accounts begin so; WeChat does not know them and is not asked for them."""
 CONCURRENCY = 8
 """Calls a fetch makes at once."""
 
@@ -102,6 +104,7 @@ class AsyncClient:
         self._clock = clock or SystemClock()
         self._owns_transport = transport is None
         self._transport = transport or HttpTransport(base_url, timeout_seconds=timeout_seconds)
+        _refuse_simulated(appid, self._transport)
         self._token = _token_source(appid, secret, token, self._transport, self._clock)
         self._retries = retries or Retries()
         self._concurrency = max(concurrency, 1)
@@ -249,6 +252,15 @@ def _as_day(given: date | str) -> date:
     if isinstance(given, datetime):
         return beijing.day_of(given)
     return parse_day(given) if isinstance(given, str) else given
+
+
+def _refuse_simulated(appid: str, transport: Transport) -> None:
+    leads_to_wechat = isinstance(transport, HttpTransport) and transport.leads_to_wechat
+    if appid.startswith(SIMULATED) and leads_to_wechat:
+        raise SettingsError(
+            f"{appid} is a simulated account, which WeChat does not know",
+            hint="give the URL `wxcube emulate` prints as the base URL",
+        )
 
 
 def _token_source(

@@ -76,6 +76,11 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"HttpTransport({host_of(self._base_url)!r})"
 
+    @property
+    def leads_to_wechat(self) -> bool:
+        """Whether the server is one of WeChat's own hosts."""
+        return f".{urlsplit(self._base_url).hostname}".endswith(".weixin.qq.com")
+
     async def send(self, request: Request) -> Reply:
         """The server's answer, whatever its status.
 
