@@ -128,7 +128,18 @@ def in_words(path: Path) -> Iterator[None]:
 
 def explained(path: Path, error: BaseException) -> WarehouseError:
     """The error of a database in words."""
-    name = getattr(error, "sqlite_errorname", "")
-    cause = next((words for code, words in _CAUSES.items() if name.startswith(code)), None)
-    what, hint = cause or (str(error), "if it happens again, check the file with `sqlite3 FILE`")
+    what, hint = _cause(error) or (
+        str(error),
+        "if it happens again, check the file with `sqlite3 FILE`",
+    )
     return WarehouseError(f"{path}: {what}", hint=hint)
+
+
+def is_of_the_file(error: BaseException) -> bool:
+    """Whether an error comes from the file or disk, not from the statement."""
+    return _cause(error) is not None and "readonly" not in str(error)
+
+
+def _cause(error: BaseException) -> tuple[str, str] | None:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return next((words for code, words in _CAUSES.items() if name.startswith(code)), None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wxcube.errors import WarehouseError
-from wxcube.warehouse.database import BUSY_SECONDS, address_of, explained
+from wxcube.warehouse.database import BUSY_SECONDS, address_of, explained, is_of_the_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,9 @@ def _only_reading(action: int, first: str | None, second: str | None, *_rest: st
 
 
 def _query_error(path: Path, error: Exception) -> WarehouseError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name in {"SQLITE_AUTH", "SQLITE_READONLY"}:
+    if is_of_the_file(error):
+        return explained(path, error)
+    if "not authorized" in str(error) or "readonly" in str(error):
         return WarehouseError(f"the query does more than read: {error}", hint="give one SELECT")
-    if name in {"", "SQLITE_ERROR", None}:
-        hint = "give one SELECT; `SELECT name FROM sqlite_master` lists the tables"
-        return WarehouseError(f"the query is wrong: {error}", hint=hint)
-    return explained(path, error)
+    hint = "give one SELECT; `SELECT name FROM sqlite_master` lists the tables"
+    return WarehouseError(f"the query is wrong: {error}", hint=hint)

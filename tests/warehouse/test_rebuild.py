@@ -1,0 +1,147 @@
+"""Rows and ledger come back from the replies alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.rows import sample_rows
+from support.written_source import everything
+from wxcube.beijing import BEIJING
+from wxcube.contract import ENDPOINTS, named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import Answer, Origin
+from wxcube.contract.window import Window
+from wxcube.errors import ShapeError
+from wxcube.sources.wire import encode, read
+from wxcube.warehouse.coverage import State
+from wxcube.warehouse.rebuilding import Rebuilt
+from wxcube.warehouse.store import Warehouse
+
+NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
+DAYS = Window(date(2026, 2, 23), date(2026, 3, 1))
+SUMMARY, TOTAL = named("getusersummary"), named("getarticletotaldetail")
+PARAMS = {"getcardmembercarddetail": {"card_id": "p1"}}
+
+
+def answer(
+    endpoint: Endpoint[Any],
+    window: Window,
+    *,
+    seed: int = 0,
+    hours: int = 0,
+    empty: bool = False,
+    is_delay: bool = False,
+) -> Answer[Any]:
+    rows = [] if empty else sample_rows(endpoint, window, seed)
+    body = encode(endpoint, rows, is_delay=is_delay)
+    return read(endpoint, window, body, NOW + timedelta(hours=hours))
+
+
+def fill(warehouse: Warehouse) -> None:
+    """Every endpoint once, and one day with a story."""
+    for endpoint in ENDPOINTS:
+        for window in endpoint.calls(endpoint.labels_over(DAYS)):
+            found = answer(endpoint, window)
+            warehouse.replace("wx1", Origin.WECHAT, found, PARAMS.get(endpoint.name))
+    day = Window.day(DAYS.first)
+    for story in (
+        answer(TOTAL, day, seed=1, hours=24),
+        answer(TOTAL, day, empty=True, hours=48),
+        answer(TOTAL, day, seed=2, hours=72, is_delay=True),
+        answer(TOTAL, day, seed=1, hours=96),
+    ):
+        warehouse.replace("wx1", Origin.WECHAT, story)
+    later = NOW + timedelta(hours=120)
+    warehouse.record("wx1", Origin.WECHAT, TOTAL, day, State.FAILED, later, -1, "busy")
+    warehouse.record("wx1", Origin.WECHAT, SUMMARY, [date(2026, 3, 9)], State.WAITING, later, 61503)
+
+
+def spoil(path: Path) -> None:
+    """Make every figure wrong."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE user_summary SET new_user = -1")
+        connection.execute("DELETE FROM article_total_detail__detail_list__read_user_source")
+        connection.execute("DELETE FROM upstream_msg")
+    connection.close()
+
+
+def test_a_rebuilt_warehouse_is_the_same(warehouse: Warehouse, path: Path) -> None:
+    fill(warehouse)
+    before = everything(path)
+    spoil(path)
+    assert everything(path) != before
+    rebuilt = warehouse.rebuild(read)
+    assert everything(path) == before
+    assert rebuilt.unreadable == 0
+    assert rebuilt.replies == len(before["answers"])
+    assert warehouse.rebuild(read) == rebuilt
+    assert everything(path) == before
+
+
+def test_replies_that_could_not_be_read_can_be_later(warehouse: Warehouse) -> None:
+    day = Window.day(DAYS.first)
+    body = encode(SUMMARY, sample_rows(SUMMARY, day))
+    warehouse.record("wx1", Origin.WECHAT, SUMMARY, day, State.FAILED, NOW, None, "no list", body)
+    assert warehouse.read("wx1", SUMMARY, day) == []
+    assert warehouse.rebuild(read).replies == 1
+    assert warehouse.read("wx1", SUMMARY, day) == sample_rows(SUMMARY, day)
+    assert warehouse.coverage("wx1", SUMMARY)[day.first].state is State.FINAL
+
+
+def refuse(*_: object) -> Answer[Any]:
+    raise ShapeError("no list")
+
+
+def test_rows_whose_replies_cannot_be_read_any_more_stay(warehouse: Warehouse, path: Path) -> None:
+    fill(warehouse)
+    before = everything(path)
+    rebuilt = warehouse.rebuild(refuse)
+    assert rebuilt == Rebuilt(unreadable=len(before["answers"]))
+    assert everything(path) == before
+
+
+def test_rows_without_replies_stay(warehouse: Warehouse, path: Path) -> None:
+    rows = sample_rows(SUMMARY, DAYS)
+    warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, DAYS, rows, b"", NOW))
+    before = everything(path)
+    assert warehouse.rebuild(read) == Rebuilt()
+    assert everything(path) == before
+
+
+def test_a_rebuild_that_fails_changes_nothing(
+    warehouse: Warehouse, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(warehouse)
+    before = everything(path)
+    turns = iter(range(1000))
+
+    def broken(*given: Any) -> Answer[Any]:
+        if next(turns) >= 3:
+            raise KeyError("a fault of the decoder")
+        return read(*given)
+
+    with pytest.raises(KeyError):
+        warehouse.rebuild(broken)
+    assert everything(path) == before
+
+
+def test_an_unknown_column_is_there_once_the_contract_knows_it(
+    warehouse: Warehouse, copy_to: Callable[[Path], Path]
+) -> None:
+    cumulate, day = named("getusercumulate"), Window.day(DAYS.first)
+    body = msgspec.json.encode(
+        {"list": [{"ref_date": str(day.first), "cumulate_user": 5, "user_source": 0}]}
+    )
+    found = read(cumulate, day, body, NOW)
+    without = msgspec.structs.replace(found.rows[0], user_source=None)
+    warehouse.replace("wx1", Origin.WECHAT, Answer(cumulate, day, [without], body, NOW))
+    assert warehouse.read("wx1", cumulate, day) == [without]
+    warehouse.rebuild(read)
+    assert warehouse.read("wx1", cumulate, day) == found.rows
