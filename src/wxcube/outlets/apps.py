@@ -33,7 +33,7 @@ class LocalApp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     appid: AppId
     secret: Annotated[str, Meta(min_length=8)]
     account: AppId
-    permission_sets: list[int] = list(PERMISSION_SETS)
+    permission_sets: tuple[int, ...] = tuple(PERMISSION_SETS)
     daily_limit: Annotated[int, Meta(ge=1)] | None = None
 
     def __repr__(self) -> str:
@@ -80,7 +80,7 @@ def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], bool]:
 def _write(path: Path, apps: list[LocalApp]) -> None:
     sections = "".join(
         f'\n[[apps]]\nappid = "{a.appid}"\nsecret = "{a.secret}"\naccount = "{a.account}"\n'
-        f"permission_sets = {a.permission_sets}\n"
+        f"permission_sets = {list(a.permission_sets)}\n"
         for a in apps
     )
     try:
