@@ -18,6 +18,7 @@
     ├─ TransportError           no whole answer came                                    RETRY
     ├─ ShapeError               an answer that does not fit the contract                SKIP
     ├─ EventError               an event that does not fit the event structs            SKIP
+    ├─ EventStoreError          the event store cannot be read or written               STOP
     ├─ WarehouseError           the database cannot be read or written                  STOP
     ├─ EngineError              the cube's engine failed                                STOP
     └─ SettingsError            the configuration is wrong or incomplete                STOP
@@ -185,6 +186,10 @@ class EventError(WxcubeError):
     """An event that does not fit the event structs."""
 
     remedy = Remedy.SKIP
+
+
+class EventStoreError(WxcubeError):
+    """The event store cannot be read or written; the message names the file."""
 
 
 class WarehouseError(WxcubeError):

@@ -122,6 +122,12 @@ def article_msgid(number: int) -> str:
     return f"{number // 100}_{number % 100}"
 
 
+def user_number(openid: str, key: bytes) -> int:
+    """The signed 64-bit number that stands for a person: a keyed hash of the openid."""
+    digest = blake2b(openid.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:
     """Events as columns; an event sent twice (same account and id) counts once, the first.
 
@@ -170,8 +176,7 @@ class _Numbers:
     def user(self, openid: str) -> int:
         number = self._users.get(openid)
         if number is None:
-            digest = blake2b(openid.encode(), digest_size=8, key=self._key).digest()
-            number = self._users[openid] = int.from_bytes(digest, "big", signed=True)
+            number = self._users[openid] = user_number(openid, self._key)
         return number
 
 
