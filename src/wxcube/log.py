@@ -64,5 +64,17 @@ def configure(level: str = "warning", *, as_json: bool = False) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # a progress bar puts its own stream in the place of sys.stderr for a while
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+    logger = logging.getLogger("wxcube")
+    logger.handlers, logger.propagate = [_Forward()], False
+
+
+class _Forward(logging.Handler):
+    """Takes what is logged with Python's own module into the same lines; errors in one line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        about = {"error": f"{type(error).__name__}: {error}"} if error else {}
+        structlog.get_logger().log(record.levelno, record.getMessage(), **about)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -82,7 +83,9 @@ class SyncSettings(_Section, frozen=True, kw_only=True):
     concurrency: Annotated[int, Meta(ge=1, le=256)] = 8
     daily_calls_per_endpoint: Annotated[int, Meta(ge=1)] = 500
     include_retired: bool = False
-    timeout_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    attempts: Annotated[int, Meta(ge=1, le=10)] = 4
+    retry_pause_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1.0
 
 
 class ServeSettings(_Section, frozen=True, kw_only=True):
@@ -171,8 +174,12 @@ def secret(account: AccountSettings, environment: Mapping[str, str] | None = Non
 
 
 def default_secret_variable(account: AccountSettings) -> str:
-    """The environment variable looked at when the settings name none."""
-    return PREFIX + "SECRET_" + re.sub(r"\W", "_", account.title, flags=re.ASCII).upper()
+    """The environment variable looked at when the settings name none.
+
+    A Chinese name has no letters a variable may have, so the appid stands for it.
+    """
+    word = account.title if account.title.isascii() else account.appid
+    return PREFIX + "SECRET_" + re.sub(r"\W", "_", word, flags=re.ASCII).upper()
 
 
 def read_secret_file(path: Path) -> str:
@@ -241,17 +248,14 @@ def _convert(values: dict[str, Any], path: Path) -> Settings:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}", hint=_advice(str(error))) from None
-    twice = {a.appid for a in settings.accounts if _count(settings, a.appid) > 1}
+    words = Counter(w for a in settings.accounts for w in {a.appid, a.name} - {""})
+    twice = sorted(word for word, times in words.items() if times > 1)
     if twice:
         raise SettingsError(
-            f"{path}: account {', '.join(sorted(twice))} stands there twice",
-            hint="keep one [[accounts]] section of it",
+            f"{path}: account {', '.join(twice)} stands there twice",
+            hint="keep one [[accounts]] section of it, and give each a name of its own",
         )
     return settings
-
-
-def _count(settings: Settings, appid: str) -> int:
-    return sum(a.appid == appid for a in settings.accounts)
 
 
 def _advice(error: str) -> str:

@@ -8,13 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from wxcube import beijing, contract
-from wxcube.beijing import Clock, SystemClock
+from wxcube.beijing import Clock
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import SettingsError, WindowError
 from wxcube.settings import AccountSettings, Secret, SyncSettings, secret
-from wxcube.sources.client import AsyncClient
+from wxcube.sources.client import AsyncClient, Called
+from wxcube.sources.retry import Retries
 from wxcube.sources.token import (
     ClassicToken,
     CommandToken,
@@ -24,21 +27,47 @@ from wxcube.sources.token import (
     UrlToken,
 )
 from wxcube.sources.transport import HttpTransport
+from wxcube.warehouse.coverage import DayState
 from wxcube.warehouse.plan import Wanted
 
 DEFAULT_DAYS = 90
 """Days fetched of an account whose settings name no first day."""
 
 
+class _Log:
+    """Logs the calls of an account; columns the contract does not know are reported once."""
+
+    def __init__(self, appid: str) -> None:
+        self._appid = appid
+        self._known: set[tuple[str, str]] = set()
+
+    def __call__(self, called: Called) -> None:
+        log = structlog.get_logger().bind(appid=self._appid, endpoint=called.endpoint)
+        log.debug(
+            "window.fetched" if called.errcode == 0 else "window.failed",
+            begin_date=called.window.first,
+            end_date=called.window.last,
+            attempt=called.attempt,
+            errcode=called.errcode,
+            rows=called.rows,
+            elapsed_ms=round(called.elapsed_ms),
+        )
+        if called.dropped_rows:
+            log.info("window.rows_dropped", rows=called.dropped_rows)
+        for column in sorted(called.unknown_columns):
+            if (called.endpoint, column) not in self._known:
+                self._known.add((called.endpoint, column))
+                log.warning("contract.unknown_column", column=column)
+
+
 @asynccontextmanager
 async def source(
-    account: AccountSettings, sync: SyncSettings, *, clock: Clock | None = None
+    account: AccountSettings, sync: SyncSettings, clock: Clock
 ) -> AsyncIterator[AsyncClient]:
     """A client for an account, with the token its settings name.
 
     Raises:  SettingsError if a secret or token setting is missing.
     """
-    clock = clock or SystemClock()
     transport = HttpTransport(account.base_url, timeout_seconds=sync.timeout_seconds)
     token = token_source(account, transport, clock, os.environ)
     try:
@@ -47,7 +76,9 @@ async def source(
             token=token,
             transport=transport,
             clock=clock,
+            retries=Retries(sync.attempts, sync.retry_pause_seconds),
             concurrency=sync.concurrency,
+            on_event=_Log(account.appid),
         )
     finally:
         await transport.close()
@@ -55,12 +86,12 @@ async def source(
 
 @asynccontextmanager
 async def sources(
-    accounts: Iterable[AccountSettings], sync: SyncSettings, *, clock: Clock | None = None
+    accounts: Iterable[AccountSettings], sync: SyncSettings, clock: Clock
 ) -> AsyncIterator[dict[str, AsyncClient]]:
     """A client for each account, by appid."""
     async with AsyncExitStack() as stack:
         yield {
-            account.appid: await stack.enter_async_context(source(account, sync, clock=clock))
+            account.appid: await stack.enter_async_context(source(account, sync, clock))
             for account in accounts
         }
 
@@ -113,6 +144,21 @@ def wanted(
     return [_plain(account, window, endpoints), *_cards(account, window, endpoints)]
 
 
+def nothing_known(
+    appid: str,  # noqa: ARG001 - the shape of a ledger
+    endpoint: Endpoint[Any],  # noqa: ARG001 - likewise
+    *,
+    params: Mapping[str, object] | None = None,  # noqa: ARG001 - likewise
+) -> dict[date, DayState]:
+    """The ledger of a warehouse in which nothing is yet."""
+    return {}
+
+
+def needs_card(endpoint: Endpoint[Any]) -> bool:
+    """Whether an endpoint is asked card by card."""
+    return any(p.name == "card_id" and p.required for p in endpoint.params)
+
+
 def includes_retired(account: AccountSettings, sync: SyncSettings) -> bool:
     """Whether the retired calls of an account are to be asked too."""
     mine = account.include_retired
@@ -120,7 +166,7 @@ def includes_retired(account: AccountSettings, sync: SyncSettings) -> bool:
 
 
 def _plain(account: AccountSettings, window: Window, endpoints: Iterable[Endpoint[Any]]) -> Wanted:
-    chosen = [e for e in endpoints if not (account.cards and _needs_card(e))]
+    chosen = [e for e in endpoints if not (account.cards and needs_card(e))]
     from_settings = {
         e.name: {"cond_source": account.cond_source}
         for e in chosen
@@ -135,13 +181,9 @@ def _cards(
     return [
         Wanted(account.appid, window, [e], {e.name: {"card_id": card}})
         for e in endpoints
-        if _needs_card(e)
+        if needs_card(e)
         for card in account.cards
     ]
-
-
-def _needs_card(endpoint: Endpoint[Any]) -> bool:
-    return any(p.name == "card_id" and p.required for p in endpoint.params)
 
 
 def _needed(account: AccountSettings, name: str, value: str) -> str:

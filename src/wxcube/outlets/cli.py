@@ -7,12 +7,16 @@ as one line that says what happened and what to do, never as a traceback.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import wxcube
+
+if TYPE_CHECKING:
+    from wxcube.beijing import Clock
 
 COMMANDS = {
     "demo": ("demo", "Show the whole job on simulated accounts, no account needed."),
@@ -91,35 +95,65 @@ def cli(ctx: click.Context, /, **flags: str | None) -> None:
     Keep every figure of the datacube API in your own database, serve it to any client, and try it
     all on simulated accounts: start with `wxcube demo`.
     """
-    ctx.obj = flags
+    ctx.obj = (flags, ctx.obj)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that has no Chinese shows question marks, which is better than an error
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr] # both are text files here
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
-    """The exit code of a command line; whatever goes wrong is said in one line."""
+def run(arguments: list[str], *, clock: Clock | None = None) -> int:
+    """The exit code of a command line; whatever goes wrong is said in one line.
+
+    `clock` stands in for the machine's.
+    """
     from wxcube.errors import WxcubeError
 
     code: Any
     try:
-        code = cli.main(arguments, prog_name="wxcube", standalone_mode=False)
+        code = cli.main(arguments, prog_name="wxcube", standalone_mode=False, obj=clock)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped", err=True)
+        click.echo("\nstopped; what is stored stays, start it again to go on", err=True)
         code = INTERRUPTED
     except WxcubeError as error:
         code = _fail(str(error))
     except BrokenPipeError:
-        sys.stderr.close()
+        # `head` or a pager has read enough
+        _drop_output()
         code = 0
+    except OSError as error:
+        code = _fail(_words(error))
+        _drop_output()
     except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a person
         code = _unexpected(error)
     return code if isinstance(code, int) else 0
+
+
+def _words(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    return (
+        f"cannot read or write{where}: {error.strerror or error}; "
+        "check that its directory is there, its rights, and the space on the disk"
+    )
+
+
+def _drop_output() -> None:
+    """Leave nothing for the end of the process to write, where it would fail once more."""
+    import os
+
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +19,8 @@ from wxcube.warehouse.plan import Wanted
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.words import explain_stretch
 
+_BEFORE_STATES = 49
+"""Columns of the longest endpoint's name and two days, with the space between them."""
 LOADED = (State.FINAL, State.MOVING)
 _UNSETTLED = {State.NEVER, State.WAITING, State.REFUSED, State.FAILED}
 _COLOURS = {
@@ -83,7 +85,7 @@ def _covered(
     return Covered(wanted.appid, endpoint, window, tuple(found), reason)
 
 
-def coverage_table(rows: Iterable[Covered], say: Language) -> Table:
+def coverage_table(rows: Iterable[Covered], say: Language, width: int) -> Table:
     """A line for each endpoint: from, to, and its days by state."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in (say("接口", "endpoint"), say("从", "from"), say("到", "to")):
@@ -91,7 +93,8 @@ def coverage_table(rows: Iterable[Covered], say: Language) -> Table:
     table.add_column(say("各状态天数（周、月）", "days (weeks, months) by state"))
     for row in rows:
         first, last = (row.window.first, row.window.last) if row.window else ("", "")
-        table.add_row(str(row.endpoint), str(first), str(last), _states(row, say))
+        states = _states(row, say, width - _BEFORE_STATES)
+        table.add_row(str(row.endpoint), str(first), str(last), states)
     return table
 
 
@@ -104,26 +107,22 @@ def missing_lines(rows: Iterable[Covered], say: Language) -> list[str]:
     return [f"{', '.join(names)}: {words}" for words, names in by_words.items()]
 
 
-def _states(row: Covered, say: Language) -> Text:
-    text = Text()
+def _states(row: Covered, say: Language, width: int) -> Text:
+    text, column = Text(), 0
     for state, colour in _COLOURS.items():
-        if row.count(state):
-            text.append("  " if text else "").append(
-                f"{row.count(state)} {_title(state, say)}", colour
-            )
+        if not row.count(state):
+            continue
+        shown = f"{row.count(state)} {title(state, say)}"
+        if column and column + cell_len(shown) > width:
+            text.append("\n")
+            column = 0
+        text.append("  " if column else "").append(shown, colour)
+        column += cell_len(shown) + 2
     return text
 
 
-def totals(rows: Iterable[Covered]) -> Counter[State]:
-    """Days of all endpoints by state."""
-    counted: Counter[State] = Counter()
-    for row in rows:
-        for stretch in row.stretches:
-            counted[stretch.state] += len(stretch)
-    return counted
-
-
-def _title(state: State, say: Language) -> str:
+def title(state: State, say: Language) -> str:
+    """A state's name in the reader's language."""
     return say(_ZH[state], state.value)
 
 

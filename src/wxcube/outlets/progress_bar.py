@@ -8,9 +8,15 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wxcube.errors import ReplyError
 from wxcube.outlets.language import Language
+from wxcube.outlets.paragraph import tell
+from wxcube.outlets.trouble import in_short
 from wxcube.warehouse.progress import Answered, Failed, Left, Paused
 from wxcube.warehouse.progress import Progress as Event
+
+_WIDTH = 34
+"""Columns of the longest endpoint's name and a day."""
 
 
 class SyncBar:
@@ -19,10 +25,10 @@ class SyncBar:
     def __init__(self, console: Console, say: Language, total: int) -> None:
         self._say = say
         self._rows = 0
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, str, object]] = set()
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn(say("{task.fields[rows]:,} 行", "{task.fields[rows]:,} rows")),
             TimeRemainingColumn(),
@@ -41,6 +47,7 @@ class SyncBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._bar.update(self._task, description=f"{self._say('同步', 'sync'):<{_WIDTH}}")
         self._bar.__exit__(kind, error, trace)
 
     def __call__(self, event: Event) -> None:
@@ -50,7 +57,8 @@ class SyncBar:
                 self._rows += rows
                 self._step(f"{call.endpoint} {call.window.last}")
             case Failed(call, error, _):
-                self._tell(call.appid, str(call.endpoint), str(error))
+                kind = error.errcode if isinstance(error, ReplyError) else type(error)
+                self._tell(call.appid, str(call.endpoint), kind, in_short(error, self._say))
                 self._step(str(call.endpoint))
             case Left(call, _):
                 self._step(str(call.endpoint))
@@ -58,14 +66,14 @@ class SyncBar:
                 text = self._say(
                     f"微信要求放慢，等待 {seconds:g} 秒", f"WeChat wants a pause of {seconds:g} s"
                 )
-                self._tell(appid, "", text)
+                self._tell(appid, "", Paused, text)
 
     def _step(self, description: str) -> None:
-        self._bar.update(self._task, advance=1, rows=self._rows, description=f"{description:<36}")
+        shown = f"{description:<{_WIDTH}}"
+        self._bar.update(self._task, advance=1, rows=self._rows, description=shown)
 
-    def _tell(self, appid: str, endpoint: str, text: str) -> None:
-        kind = (appid, endpoint, text.partition("rid:")[0].rpartition(", ")[0] or text)
-        about = (appid, endpoint, "")
-        if kind not in self._told and about not in self._told:
-            self._told |= {kind, about}
-            self._bar.console.print(f"[yellow]![/] {appid} {text}", soft_wrap=True)
+    def _tell(self, appid: str, endpoint: str, kind: object, text: str) -> None:
+        if (appid, endpoint, kind) not in self._told:
+            self._told.add((appid, endpoint, kind))
+            about = f"{appid} {endpoint}: " if endpoint else f"{appid}: "
+            tell(self._bar.console, about + text, mark="! ", style="yellow")

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from wxcube import log
+from wxcube.beijing import Clock, SystemClock
 from wxcube.outlets.language import Language, language
 from wxcube.settings import Settings, load
 
@@ -22,6 +23,7 @@ class Context:
     """Settings and the things made from them, each when first needed."""
 
     flags: dict[str, Any]
+    clock: Clock
 
     @cached_property
     def settings(self) -> Settings:
@@ -43,12 +45,12 @@ class Context:
     @cached_property
     def console(self) -> Console:
         """Where results are printed."""
-        return Console(highlight=False)
+        return _console()
 
     @cached_property
     def notes(self) -> Console:
         """Where progress and remarks are printed: standard error."""
-        return Console(stderr=True, highlight=False)
+        return _console(stderr=True)
 
     def warehouse(self, *, read_only: bool = False) -> Warehouse:
         """The warehouse of the settings, opened."""
@@ -61,8 +63,14 @@ def context() -> Context:
     """The context of the command that is running."""
     found = click.get_current_context().find_root()
     if not isinstance(found.obj, Context):
-        found.obj = Context(found.obj or {})
+        flags, clock = found.obj
+        found.obj = Context(flags, clock or SystemClock())
     return found.obj
+
+
+def _console(*, stderr: bool = False) -> Console:
+    # titles, names and WeChat's messages come from outside: no markup, no :emoji: in them
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def json_line(value: object) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from wxcube.errors import WarehouseError
 from wxcube.outlets import demo as show
@@ -17,9 +18,9 @@ from wxcube.outlets.commands.context import Context, context
 from wxcube.outlets.coverage_table import coverage_table, covered, missing_lines
 from wxcube.outlets.emulator import Emulator
 from wxcube.outlets.http import RunningServer
+from wxcube.outlets.paragraph import tell
 from wxcube.outlets.progress_bar import SyncBar
-from wxcube.warehouse.plan import Plan
-from wxcube.warehouse.progress import Report
+from wxcube.sources.client import SIMULATED
 from wxcube.warehouse.store import Warehouse
 
 CHART_HEIGHT = 6
@@ -35,36 +36,41 @@ CHART_HEIGHT = 6
 def demo(folder: Path, seed: int, accounts: int, days: int, port: int, *, once: bool) -> int:
     """Show the whole job on simulated accounts: emulate, sync, check, answer, serve."""
     root = context()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "wxcube.db"
-    _remove(path)
+    _make_room(path)
     started = time.perf_counter()
     emulator = _emulate(root, seed, accounts, days)
     with Warehouse.open(path) as warehouse:
         with RunningServer(emulator.asgi) as server:
-            todo, report = _sync(root, emulator, server.url, warehouse)
+            _sync(root, emulator, server.url, warehouse)
         _show_coverage(root, emulator, warehouse)
         _show_answers(root, emulator, warehouse)
-        proven = _prove(root, emulator, warehouse, todo, report)
+        proven = _prove(root, emulator, warehouse)
         _show_next(root, path, time.perf_counter() - started)
         if proven and not once and sys.stdin.isatty() and sys.stdout.isatty():
             _serve(root, emulator, warehouse, folder, port)
     return 0 if proven else 1
 
 
-def _remove(path: Path) -> None:
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError as error:
+def _make_room(path: Path) -> None:
+    """Remove the database of an earlier demo; one with anything of the reader's own stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        return
+    with Warehouse.open(path) as earlier:
+        own = [appid for appid in earlier.accounts() if not appid.startswith(SIMULATED)]
+    if own:
         raise WarehouseError(
-            f"{path} of an earlier run cannot be removed ({error.strerror})",
+            f"{path} holds accounts of your own ({', '.join(own)}), the demo would remove them",
             hint="choose another place with --folder",
-        ) from None
+        )
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _step(root: Context, number: int, zh: str, en: str) -> None:
-    root.console.print(f"\n[bold cyan]{number}[/] [bold]{root.say(zh, en)}[/]")
+    head = Text.assemble((f"{number}", "bold cyan"), " ", (root.say(zh, en), "bold"))
+    root.console.print("\n", head, sep="")
 
 
 def _emulate(root: Context, seed: int, accounts: int, days: int) -> Emulator:
@@ -80,20 +86,20 @@ def _emulate(root: Context, seed: int, accounts: int, days: int) -> Emulator:
     now = f"{emulator.clock.now():%Y-%m-%d %H:%M}"
     console.print(
         say(
-            f"  {window}，时钟停在北京时间 {now}，用时 {took:.1f} 秒",
-            f"  {window}, the clock stands at {now} Beijing time; {took:.1f} s",
+            f"  {window}，算出数据用时 {took:.1f} 秒\n  时钟停在北京时间 {now}",
+            f"  {window}, computed in {took:.1f} s\n  their clock stands at {now} in Beijing",
         )
     )
     return emulator
 
 
-def _sync(root: Context, emulator: Emulator, url: str, warehouse: Warehouse) -> tuple[Plan, Report]:
+def _sync(root: Context, emulator: Emulator, url: str, warehouse: Warehouse) -> None:
     _step(root, 2, "通过 HTTP 同步到数据库", "Synced over HTTP into a database")
     todo = show.next_plan(emulator, warehouse)
     root.console.print(
         root.say(
-            f"  {url}：计划 {len(todo.calls):,} 次请求，取 {todo.days:,} 个接口日",
-            f"  {url}: {len(todo.calls):,} calls planned for {todo.days:,} days of endpoints",
+            f"  {url}：计划 {len(todo.calls):,} 次请求，共 {todo.days:,} 天（周、月）",
+            f"  {url}: {len(todo.calls):,} calls for {todo.days:,} days (weeks, months)",
         )
     )
     began = time.perf_counter()
@@ -106,7 +112,6 @@ def _sync(root: Context, emulator: Emulator, url: str, warehouse: Warehouse) -> 
             f"  {report.rows:,} rows in {took:.1f} s",
         )
     )
-    return todo, report
 
 
 def _show_coverage(root: Context, emulator: Emulator, warehouse: Warehouse) -> None:
@@ -114,10 +119,10 @@ def _show_coverage(root: Context, emulator: Emulator, warehouse: Warehouse) -> N
     found = covered(warehouse, show.wants(emulator), emulator.clock.now())
     for app in emulator.accounts:
         mine = [row for row in found if row.appid == app.appid]
-        root.console.print(f"[bold]{emulator.name(app.appid)}[/]")
-        root.console.print(coverage_table(mine, root.say))
+        root.console.print(emulator.name(app.appid), style="bold")
+        root.console.print(coverage_table(mine, root.say, root.console.width))
         for line in missing_lines(mine, root.say):
-            root.console.print(f"[yellow]·[/] {line}")
+            tell(root.console, line, mark="· ", style="yellow")
 
 
 def _show_answers(root: Context, emulator: Emulator, warehouse: Warehouse) -> None:
@@ -144,7 +149,8 @@ def _show_growth(root: Context, warehouse: Warehouse, appid: str) -> None:
     )
     low = min(count for _, count in days)
     step = max(1, len(days) // 60)
-    root.console.print(f"  [green]{sparkline([count - low + 1 for _, count in days[::step]])}[/]")
+    line = sparkline([count - low + 1 for _, count in days[::step]])
+    root.console.print(f"  {line}", style="green")
 
 
 def _show_article(root: Context, warehouse: Warehouse, appid: str) -> None:
@@ -153,16 +159,18 @@ def _show_article(root: Context, warehouse: Warehouse, appid: str) -> None:
         return
     root.console.print(
         root.say(
-            f"\n  读者最多的文章：《{article.title}》，{article.published} 发表，"
-            f"{article.readers[-1]:,} 人读过；每天的新读者：",
-            f"\n  most read: 《{article.title}》 of {article.published}, "
-            f"{article.readers[-1]:,} people so far; new readers by day:",
+            f"\n  读者最多的文章：《{article.title}》\n"
+            f"  {article.published} 发表，{article.readers[-1]:,} 人读过；每天的新读者：",
+            f"\n  most read: 《{article.title}》\n"
+            f"  published on {article.published}, {article.readers[-1]:,} readers so far; "
+            "new ones by day:",
         )
     )
     new = article.new_readers[:10]
     for number, count in enumerate(new):
         day = article.published + timedelta(days=number)
-        root.console.print(f"  {day:%m-%d} [blue]{bar(count, max(new), 36)}[/] {count:,}")
+        line = Text.assemble(f"  {day:%m-%d} ", (bar(count, max(new), 36), "blue"), f" {count:,}")
+        root.console.print(line)
 
 
 def _show_hours(root: Context, warehouse: Warehouse, appid: str) -> None:
@@ -175,65 +183,55 @@ def _show_hours(root: Context, warehouse: Warehouse, appid: str) -> None:
         )
     )
     for line in columns(hours, CHART_HEIGHT, width=3):
-        root.console.print(f"  [magenta]{line}[/]")
+        root.console.print(f"  {line}", style="magenta")
     root.console.print(
         "  " + "".join(f"{hour:<3}" if hour % 3 == 0 else "   " for hour in range(24))
     )
 
 
-def _prove(
-    root: Context, emulator: Emulator, warehouse: Warehouse, todo: Plan, report: Report
-) -> bool:
+def _prove(root: Context, emulator: Emulator, warehouse: Warehouse) -> bool:
     _step(root, 5, "核对", "Proof")
-    say, console = root.say, root.console
-    compared = show.compare(emulator, warehouse)
-    if compared.differing:
-        for name in compared.differing:
-            console.print(f"  [red]✗[/] {name}")
-    else:
-        console.print(
-            say(
-                f"  [green]✓[/] 库中 {compared.rows:,} 行与模拟器逐行相同",
-                f"  [green]✓[/] all {compared.rows:,} rows in the database equal the emulator's",
-            )
-        )
+    say = root.say
+    compared, made = show.compare(emulator, warehouse), show.calls_made(emulator)
     fewest, again = show.fewest_calls(emulator), show.next_plan(emulator, warehouse)
-    spared = len(todo.calls) - report.calls
-    least = len(fewest.calls)
-    is_fewest = report.calls + spared == least
-    console.print(
-        say(
-            f"  {_mark(is_fewest)} 用了 {report.calls:,} 次请求；按时间跨度最少 {least:,} 次"
-            + (f"，其中 {spared} 次因无权限而省去" if spared else ""),
-            f"  {_mark(is_fewest)} {report.calls:,} calls; the spans permit no fewer than {least:,}"
-            + (f", {spared} of them spared where a right is missing" if spared else ""),
-        ),
-        soft_wrap=True,
+    for name in compared.differing:
+        _statement(root, say(f"{name} 与模拟器不同", f"{name} differs"), is_true=False)
+    equal = say(
+        f"库中 {compared.rows:,} 行与模拟器逐行相同",
+        f"all {compared.rows:,} rows in the database equal the emulator's",
     )
-    console.print(
-        say(
-            f"  [green]✓[/] 再同步只需 {len(again.calls)} 次请求（{again.days} 天可能还会出数）",
-            f"  [green]✓[/] a sync right now would make {len(again.calls)} calls "
-            f"({again.days} days that WeChat may still fill)",
-        )
+    if not compared.differing:
+        _statement(root, equal, is_true=True)
+    least = say(
+        f"模拟器记录了 {made:,} 次请求；时间跨度允许的最少次数是 {fewest:,}",
+        f"{made:,} calls, as the emulator counted; the spans permit no fewer than {fewest:,}",
     )
-    return is_fewest and not compared.differing
+    _statement(root, least, is_true=made == fewest)
+    next_time = say(
+        f"现在再同步只需 {len(again.calls)} 次请求（{again.days} 天微信可能还会出数）",
+        f"a sync right now would make {len(again.calls)} calls "
+        f"({again.days} days that WeChat may still fill)",
+    )
+    _statement(root, next_time, is_true=True)
+    return made == fewest and not compared.differing
 
 
-def _mark(good: bool) -> str:  # noqa: FBT001 - the mark of a statement
-    return "[green]✓[/]" if good else "[red]✗[/]"
+def _statement(root: Context, text: str, *, is_true: bool) -> None:
+    mark, style = ("  ✓ ", "green") if is_true else ("  ✗ ", "red")
+    tell(root.console, text, mark=mark, style=style)
 
 
 def _show_next(root: Context, path: Path, took: float) -> None:
     _step(root, 6, "接下来", "What next")
     say, wxcube = root.say, _program()
-    query = "select ref_date, cumulate_user from user_cumulate limit 5"
+    then = say("然后：", "then: ")
+    query = "select * from user_cumulate limit 5"
     lines = (
         say(f"  全程 {took:.0f} 秒。看看这个数据库：", f"  {took:.0f} s in all. Look into it:"),
         f"    {wxcube} --database {path} status",
         f"    {wxcube} --database {path} sql '{query}'",
         say("  用自己的公众号：", "  With your own account:"),
-        f"    {wxcube} init --appid wx…   # {say('再', 'then')}: account check, plan, sync, status",
+        f"    {wxcube} init --appid wx…  # {then}account check, plan, sync, status",
         say("  开发与测试：", "  To develop against it:"),
         f"    {wxcube} emulate --port 8400",
     )
@@ -260,12 +258,11 @@ def _serve(
     api = Api(Gateway(warehouse, apps), emulator.clock, era=Era.DOCUMENTED)
 
     def ready(url: str) -> None:
-        root.console.print(
-            root.say(
-                f"\n[bold]正在 {url} 按微信协议提供这些数据[/]，凭据在 {file}，按 Ctrl-C 结束",
-                f"\n[bold]Serving this data as WeChat would at {url}[/]; "
-                f"credentials in {file}; Ctrl-C ends it",
-            )
+        told = root.say(
+            f"正在 {url} 按微信协议提供这些数据，凭据在 {file}，按 Ctrl-C 结束",
+            f"Serving this data as WeChat would at {url}; credentials in {file}; Ctrl-C ends it",
         )
+        root.console.print()
+        tell(root.console, told)
 
     serve_forever(asgi(api), port=port, on_ready=ready)

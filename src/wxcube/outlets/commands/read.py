@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from wxcube import contract
 from wxcube.contract.field import Column, Row, members
@@ -22,6 +25,7 @@ from wxcube.outlets.flat import default_part, flatten, parts
 if TYPE_CHECKING:
     from wxcube.contract.endpoint import Endpoint
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 MOST_ROWS = 200
 """Rows a table on the terminal shows at most."""
 
@@ -51,6 +55,7 @@ def fetch(  # noqa: PLR0913 - one per option
     """Ask ENDPOINT for the days FIRST..LAST, print the rows."""
     root, known, days = context(), contract.named(endpoint), Window.parse(window)
     form = "jsonl" if as_json else form
+    _check_form(form, part=part)
     extra = _members(known, param)
     rows = asyncio.run(_ask(root, account, known, days, extra, save=save))
     _show(root, known, rows, form, part)
@@ -69,14 +74,15 @@ async def _ask(
     from wxcube.outlets.accounts import source
 
     one = root.settings.account(account)
+    endpoint.check_reach(window, root.clock.now())
     rows: list[Any] = []
-    async with source(one, root.settings.sync) as client:
+    async with source(one, root.settings.sync, root.clock) as client:
         if not save:
             return await client.fetch(endpoint, window.first, window.last, **extra)
         with root.warehouse() as warehouse:
             for call in reversed(endpoint.calls(endpoint.labels(window))):
                 answer = await client.ask(endpoint, call, extra)
-                warehouse.replace(one.appid, Origin.WECHAT, answer)
+                warehouse.replace(one.appid, Origin.WECHAT, answer, extra)
                 rows += answer.rows
     return rows
 
@@ -85,27 +91,35 @@ def _members(endpoint: Endpoint[Any], given: tuple[str, ...]) -> dict[str, objec
     types = {p.name: p.type for p in endpoint.params}
     found: dict[str, object] = {}
     for text in given:
-        name, _, value = text.partition("=")
-        kind = types.get(name, str)
-        if kind is int and not value.lstrip("-").isdigit():
-            raise ContractError(f"{name} is a number, not {value!r}", hint=f"as {name}=1")
-        found[name] = kind(value)
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ContractError(f"--param {text!r} has no value", hint="write it as NAME=VALUE")
+        try:
+            found[name] = types.get(name, str)(value)
+        except ValueError:
+            raise ContractError(
+                f"{name} is a number, not {value!r}", hint=f"write it as {name}=1"
+            ) from None
     return found
+
+
+def _check_form(form: str, **of_tables: object) -> None:
+    """Refuse options that only a table has."""
+    given = [name for name, value in of_tables.items() if value]
+    if form not in {"csv", "table"} and given:
+        raise click.UsageError(
+            f"--{given[0]} does not go with {form}: it is for tables. Leave it out, or use "
+            "--format csv."
+        )
 
 
 def _show(
     root: Context, endpoint: Endpoint[Any], rows: list[Any], form: str, part: str | None
 ) -> None:
-    out = sys.stdout
-    part = default_part(endpoint) if part is None else part
-    if form == "csv":
-        files.write_csv(out, endpoint, rows, part=part)
-    elif form == "json":
-        files.write_json(out.buffer, rows)
-    elif form == "jsonl":
-        files.write_jsonl(out.buffer, rows)
+    if form == "table":
+        _print_table(root, endpoint, rows, default_part(endpoint) if part is None else part)
     else:
-        _print_table(root, endpoint, rows, part)
+        _write(sys.stdout.buffer, endpoint, rows, form, part, "wire", excel=False)
 
 
 def _print_table(root: Context, endpoint: Endpoint[Any], rows: list[Any], part: str) -> None:
@@ -121,20 +135,24 @@ def _print_table(root: Context, endpoint: Endpoint[Any], rows: list[Any], part: 
         table.add_row(*(_cell(row[i]) for i in kept))
     root.console.print(table if values else say("没有数据", "no rows"))
     if len(values) > MOST_ROWS:
-        more = len(values) - MOST_ROWS
-        root.notes.print(
-            say(
-                f"…还有 {more} 行，用 --format csv 看全部",
-                f"… and {more} more; --format csv shows all",
-            )
-        )
+        _tell_more(root, len(values) - MOST_ROWS)
     others = [p or say("（行本身）", "(the row itself)") for p in parts(endpoint) if p != part]
     if others:
         root.notes.print(say("其他部分：", "other parts: ") + ", ".join(others), style="dim")
 
 
+def _tell_more(root: Context, more: int) -> None:
+    root.notes.print(
+        root.say(
+            f"…还有 {more} 行，用 --format csv 看全部",
+            f"… and {more} more; --format csv shows all",
+        )
+    )
+
+
 def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+    """A value as a cell, without what a terminal would take for a command."""
+    return "" if value is None else _CONTROL.sub("", str(value))
 
 
 @click.command()
@@ -161,9 +179,9 @@ def export(  # noqa: PLR0913, PLR0917 - one per option
 ) -> None:
     """Write the stored rows of ENDPOINT as CSV, JSON or JSON lines."""
     root, known = context(), contract.named(endpoint)
+    _check_form(form, part=part, header=header != "wire", excel=excel)
     rows = _stored(root, known, window, account, origin)
-    target: BinaryIO = out.open("wb") if out else sys.stdout.buffer
-    with target if out else _kept_open(target):
+    with _replacing(out) if out else nullcontext(sys.stdout.buffer) as target:
         count = _write(target, known, rows, form, part, header, excel=excel)
     if out:
         root.notes.print(root.say(f"{count} 行 → {out}", f"{count} rows → {out}"))
@@ -193,10 +211,20 @@ def _write(  # noqa: PLR0913 - one per option
     return count
 
 
-def _kept_open(_target: BinaryIO) -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of the one at `path` when it is whole."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:
+            yield device
+        return
+    draft = path.with_name(path.name + ".part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _stored(
@@ -258,7 +286,7 @@ def _print_result(root: Context, result: Any) -> None:
         table.add_row(*(_cell(value) for value in row))
     root.console.print(table)
     if len(result.rows) > MOST_ROWS:
-        root.notes.print(f"… {len(result.rows) - MOST_ROWS} more; --format csv shows all")
+        _tell_more(root, len(result.rows) - MOST_ROWS)
 
 
 @click.command()
@@ -292,7 +320,7 @@ def _list(root: Context) -> None:
 
 def _explain(root: Context, e: Endpoint[Any]) -> None:
     say, console = root.say, root.console
-    console.print(f"[bold]{e.name}[/]  {say(e.title_zh, e.title_en)}")
+    console.print(Text.assemble((e.name, "bold"), f"  {say(e.title_zh, e.title_en)}"))
     console.print(
         say(
             f"  POST {e.path}　每次最多 {e.span_days} 天　数据始于 {e.first_date}　表 {e.table}",

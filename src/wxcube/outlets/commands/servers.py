@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from wxcube.errors import SettingsError, WarehouseError
 from wxcube.outlets.commands.context import Context, context, json_line
@@ -27,7 +28,6 @@ def serve(host: str | None, port: int | None) -> None:
     Existing clients work by changing their base URL to http://HOST:PORT and using the appid and
     secret of the apps file. The six retired article calls stay alive.
     """
-    from wxcube.beijing import SystemClock
     from wxcube.outlets import apps
     from wxcube.outlets.api import Api, Era
     from wxcube.outlets.gateway import Gateway
@@ -44,7 +44,7 @@ def serve(host: str | None, port: int | None) -> None:
                 hint="fill it with `wxcube sync`, or try `wxcube emulate`",
             )
         local, is_new = apps.ensure(Path(wanted.apps_file), accounts)
-        api = Api(Gateway(warehouse, local), SystemClock(), era=Era.DOCUMENTED)
+        api = Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED)
         serve_forever(
             asgi(api),
             address,
@@ -129,7 +129,7 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
         days=days,
         era=era,
         quirks=parse_quirks(quirk),
-        clock=ManualClock(_moment(now), running=not frozen),
+        clock=ManualClock(_moment(root, now), running=not frozen),
         daily_limit=daily_limit or DAILY_LIMIT,
     )
     for text in fault:
@@ -143,14 +143,14 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     )
 
 
-def _moment(text: str | None) -> datetime:
-    from wxcube.beijing import SystemClock, in_beijing
+def _moment(root: Context, text: str | None) -> datetime:
+    from wxcube.outlets.moment import moment_of
 
     if text is None:
-        return SystemClock().now()
+        return root.clock.now()
     try:
-        return in_beijing(datetime.fromisoformat(text))
-    except ValueError:
+        return moment_of(text)
+    except (ValueError, OverflowError):
         raise SettingsError(
             f"--now {text!r} is not a moment", hint="write it as 2026-03-10T09:00 (Beijing time)"
         ) from None
@@ -163,7 +163,8 @@ def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool
             click.echo(json_line(line | {"name": emulator.name(app.appid)}))
         return
     say, console, now = root.say, root.console, f"{emulator.clock.now():%Y-%m-%d %H:%M}"
-    console.print(f"[bold]{url}[/]  {say(f'北京时间 {now}', f'Beijing time {now}')}")
+    told = say(f"北京时间 {now}", f"Beijing time {now}")
+    console.print(Text.assemble((url, "bold"), f"  {told}"))
     table = Table("appid", "secret", say("名称", "name"), box=None, header_style="bold")
     for app in emulator.accounts:
         table.add_row(app.appid, app.secret, emulator.name(app.appid))

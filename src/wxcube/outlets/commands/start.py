@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 from rich.table import Table
 
+from wxcube import beijing, contract
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import parse_day
 from wxcube.errors import SettingsError
-from wxcube.outlets.commands.context import Context, context
+from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.outlets.paragraph import tell
 from wxcube.settings import DEFAULT_FILE, AccountSettings, default_secret_variable
 
 TEMPLATE = """\
@@ -35,7 +42,7 @@ include_retired = false
 # 每个公众号一段 · one section for each account
 [[accounts]]
 appid = "{appid}"
-name = "{name}"
+name = {name}
 # AppSecret 不写在这里：放进下面的环境变量，或用 secret_file 指向一个文件
 # the secret does not stand here: put it into this variable, or name a file with secret_file
 secret_env = "{secret_env}"
@@ -60,25 +67,32 @@ port = 8300
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def init(appid: str, name: str, since: str | None, *, force: bool) -> None:
     """Write a commented wxcube.toml."""
-    from datetime import timedelta
-
-    from wxcube import beijing
-    from wxcube.contract.window import parse_day
-
     root = context()
     path = Path(root.flags.get("config") or DEFAULT_FILE)
     if path.exists() and not force:
         raise SettingsError(
             f"{path} is there already", hint="edit it, or overwrite it with `wxcube init --force`"
         )
-    today = beijing.day_of(beijing.SystemClock().now())
+    today = beijing.day_of(root.clock.now())
     first = parse_day(since) if since else today - timedelta(days=90)
-    appid = appid or "wx0000000000000000"
-    variable = default_secret_variable(AccountSettings(appid=appid, name=name))
-    path.write_text(
-        TEMPLATE.format(appid=appid, name=name, since=first, secret_env=variable), encoding="utf-8"
+    one = _account(appid or "wx0000000000000000", name)
+    variable = default_secret_variable(one)
+    # a JSON text is a TOML text too
+    text = TEMPLATE.format(
+        appid=one.appid, name=json_line(one.name), since=first, secret_env=variable
     )
+    path.write_text(text, encoding="utf-8")
     _tell_next_steps(root, path, variable)
+
+
+def _account(appid: str, name: str) -> AccountSettings:
+    try:
+        return msgspec.convert({"appid": appid, "name": name}, AccountSettings)
+    except msgspec.ValidationError:
+        raise SettingsError(
+            f"{appid!r} is not an AppID",
+            hint="copy it from mp.weixin.qq.com, it looks like wx0123456789abcdef",
+        ) from None
 
 
 def _tell_next_steps(root: Context, path: Path, variable: str) -> None:
@@ -121,20 +135,27 @@ def check(names: tuple[str, ...]) -> None:
     root = context()
     for one in root.settings.chosen(names):
         rows = asyncio.run(_try(root, one))
-        root.console.print(
-            root.say(
-                f"[green]✓[/] {one.title}：令牌可用，取到 {rows} 行",
-                f"[green]✓[/] {one.title}: the token works, {rows} rows came",
-            )
+        said = root.say(
+            f"{one.title}：令牌可用，取到 {rows} 行",
+            f"{one.title}: the token works, {rows} rows came",
         )
+        tell(root.console, said, mark="✓ ", style="green")
 
 
 async def _try(root: Context, one: AccountSettings) -> int:
-    from wxcube import beijing, contract
     from wxcube.outlets.accounts import source
 
-    endpoint = contract.select(one.endpoints or ["getusersummary"])[0]
-    day = beijing.latest_ready_day(beijing.SystemClock().now())
-    async with source(one, root.settings.sync) as client:
-        label = endpoint.label(day)
-        return len(await client.fetch(endpoint, label, label))
+    endpoint = _probe(one)
+    day = beijing.latest_ready_day(root.clock.now())
+    async with source(one, root.settings.sync, root.clock) as client:
+        return len(await client.fetch(endpoint, day, day))
+
+
+def _probe(one: AccountSettings) -> Endpoint[Any]:
+    """An endpoint of the account that can be asked one day and nothing else."""
+    plain = (
+        e
+        for e in contract.select(one.endpoints)
+        if not (e.is_retired or e.has_labels or any(p.required for p in e.params))
+    )
+    return next(plain, contract.user.getusersummary)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import click
 from rich.table import Table
 
-from wxcube.beijing import SystemClock
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import WxcubeError
-from wxcube.outlets.accounts import includes_retired, sources, wanted
+from wxcube.log import redact
+from wxcube.outlets.accounts import includes_retired, nothing_known, sources, wanted
 from wxcube.outlets.commands.context import Context, context, json_line
-from wxcube.outlets.coverage_table import Covered, coverage_table, covered, missing_lines
+from wxcube.outlets.coverage_table import Covered, coverage_table, covered, missing_lines, title
+from wxcube.outlets.paragraph import tell
 from wxcube.outlets.progress_bar import SyncBar
+from wxcube.outlets.trouble import in_full
 from wxcube.settings import AccountSettings
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.plan import Plan, Reason, Wanted
+from wxcube.warehouse.database import path_of
+from wxcube.warehouse.plan import CoverageOf, Plan, Reason, Wanted
 from wxcube.warehouse.plan import plan as plan_calls
 from wxcube.warehouse.progress import Report
 from wxcube.warehouse.store import Warehouse
@@ -67,8 +70,7 @@ def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
 def plan(*, as_json: bool, **choice: Any) -> None:
     """Show what a sync would ask: calls, days, cost. Nothing is sent."""
     root = context()
-    with root.warehouse() as warehouse:
-        made = _plan(root, warehouse, choice)
+    made = _plan_only(root, choice)
     if as_json:
         for call in made.calls:
             click.echo(
@@ -98,7 +100,7 @@ def sync(*, as_json: bool, quiet: bool, **choice: Any) -> int:
     """
     root = context()
     with root.warehouse() as warehouse:
-        made = _plan(root, warehouse, choice)
+        made = _plan(root, warehouse.coverage, choice)
         if not (quiet or as_json):
             _show_plan(root, made, brief=True)
         report = asyncio.run(_run(root, warehouse, made, quiet=quiet or as_json))
@@ -123,30 +125,35 @@ def status(*, as_json: bool, **choice: Any) -> None:
         return
     for appid in dict.fromkeys(row.appid for row in found):
         mine = [row for row in found if row.appid == appid]
-        root.console.print(f"[bold]{_title(root, appid)}[/]")
-        root.console.print(coverage_table(mine, root.say))
+        root.console.print(_title(root, appid), style="bold")
+        root.console.print(coverage_table(mine, root.say, root.console.width))
         for line in missing_lines(mine, root.say):
-            root.console.print(f"[yellow]·[/] {line}")
+            tell(root.console, line, mark="· ", style="yellow")
 
 
 def _status(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> list[Covered]:
     parts = _wanted_or_stored(root, warehouse, choice)
-    planned = plan_calls(parts, warehouse.coverage, _now(), include_retired=choice["retired"])
+    now = root.clock.now()
+    planned = plan_calls(parts, warehouse.coverage, now, include_retired=choice["retired"])
     reasons = {
         (left.appid, left.endpoint.name): explain_skipped(left, root.say.code)
         for left in planned.skipped
         if left.reason in {Reason.RETIRED, Reason.NEEDS_PARAM}
     }
-    return covered(warehouse, parts, _now(), reasons)
+    return covered(warehouse, parts, now, reasons)
 
 
-def _now() -> datetime:
-    return SystemClock().now()
+def _plan_only(root: Context, choice: dict[str, Any]) -> Plan:
+    """The plan, without making a file or writing to it."""
+    if not path_of(root.settings.database).exists():
+        return _plan(root, nothing_known, choice)
+    with root.warehouse(read_only=True) as warehouse:
+        return _plan(root, warehouse.coverage, choice)
 
 
-def _plan(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> Plan:
+def _plan(root: Context, coverage: CoverageOf, choice: dict[str, Any]) -> Plan:
     chosen = root.settings.chosen(choice["accounts"])
-    plans = [_plan_one(root, warehouse, one, choice) for one in chosen]
+    plans = [_plan_one(root, coverage, one, choice) for one in chosen]
     calls = sorted(
         (call for p in plans for call in p.calls), key=lambda call: call.window.last, reverse=True
     )
@@ -154,13 +161,13 @@ def _plan(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> Plan:
 
 
 def _plan_one(
-    root: Context, warehouse: Warehouse, account: AccountSettings, choice: dict[str, Any]
+    root: Context, coverage: CoverageOf, account: AccountSettings, choice: dict[str, Any]
 ) -> Plan:
     retired = choice["retired"] or includes_retired(account, root.settings.sync)
     return plan_calls(
         _wanted(root, account, choice),
-        warehouse.coverage,
-        _now(),
+        coverage,
+        root.clock.now(),
         include_retired=retired,
         retry_refused=choice["retry_refused"],
     )
@@ -170,7 +177,7 @@ def _wanted(root: Context, account: AccountSettings, choice: dict[str, Any]) -> 
     return wanted(
         account,
         root.settings.sync,
-        _now(),
+        root.clock.now(),
         only=choice["only"],
         first=choice["first"],
         last=choice["last"],
@@ -207,13 +214,13 @@ async def _run(root: Context, warehouse: Warehouse, made: Plan, *, quiet: bool) 
     asked = {call.appid for call in made.calls}
     chosen = [a for a in root.settings.accounts if a.appid in asked]
     bar = None if quiet or not made.calls else SyncBar(root.notes, root.say, len(made.calls))
-    async with sources(chosen, settings) as clients:
+    async with sources(chosen, settings, root.clock) as clients:
         with bar or nullcontext():
             return await run_sync(
                 made,
                 clients,
                 warehouse,
-                clock=SystemClock(),
+                clock=root.clock,
                 concurrency=settings.concurrency,
                 budgets=Budgets(settings.daily_calls_per_endpoint),
                 on_progress=bar,
@@ -221,18 +228,19 @@ async def _run(root: Context, warehouse: Warehouse, made: Plan, *, quiet: bool) 
 
 
 def _show_plan(root: Context, made: Plan, *, brief: bool = False) -> None:
-    say = root.say
     if not brief:
-        for appid in dict.fromkeys(
-            [*(c.appid for c in made.calls), *(s.appid for s in made.skipped)]
-        ):
-            root.console.print(f"[bold]{_title(root, appid)}[/]")
+        owners = [*(call.appid for call in made.calls), *(left.appid for left in made.skipped)]
+        for appid in dict.fromkeys(owners):
+            root.console.print(_title(root, appid), style="bold")
             root.console.print(_plan_table(root, made, appid))
-    root.notes.print(
-        say(
+            for line in _skipped_lines(root, made, appid):
+                tell(root.console, line, mark="· ", style="dim")
+    tell(
+        root.notes,
+        root.say(
             f"共 {len(made.calls)} 次请求，{made.days} 天（周、月）",
             f"{len(made.calls)} calls for {made.days} days (weeks, months)",
-        )
+        ),
     )
 
 
@@ -241,38 +249,45 @@ def _plan_table(root: Context, made: Plan, appid: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column(say("接口", "endpoint"))
     table.add_column(say("请求", "calls"), justify="right")
-    table.add_column(say("天", "days"), justify="right")
-    table.add_column("")
+    table.add_column(say("天（周、月）", "days (weeks, months)"), justify="right")
     for (owner, name), cost in made.cost.items():
         if owner == appid:
-            table.add_row(name, str(cost.calls), str(cost.days), "")
+            table.add_row(name, str(cost.calls), str(cost.days))
+    return table
+
+
+def _skipped_lines(root: Context, made: Plan, appid: str) -> list[str]:
+    """Endpoints that are not asked, those with the same reason on one line."""
+    by_reason: dict[str, list[str]] = {}
     for left in made.skipped:
         if left.appid == appid:
-            why = explain_skipped(left, say.code)
-            table.add_row(left.endpoint.name, "–", "–", why, style="dim")
-    return table
+            why = explain_skipped(left, root.say.code)
+            by_reason.setdefault(why, []).append(left.endpoint.name)
+    colon = root.say("：", ": ")
+    return [f"{', '.join(names)}{colon}{why}" for why, names in by_reason.items()]
 
 
 def show_report(root: Context, report: Report) -> None:
     """Print what a sync did."""
     say, notes = root.say, root.notes
-    states = ", ".join(f"{s.value} {report.days[s]}" for s in State if report.days[s])
-    notes.print(
+    states = say("，", ", ").join(
+        f"{report.days[s]} {title(s, say)}" for s in State if report.days[s]
+    )
+    tell(
+        notes,
         say(
             f"{report.calls} 次请求，{report.rows:,} 行；各状态天数：{states or '无'}",
             f"{report.calls} calls, {report.rows:,} rows; days by state: {states or 'none'}",
-        )
+        ),
     )
     for trouble in report.troubles:
         times = f" ×{trouble.calls}" if trouble.calls > 1 else ""
-        notes.print(f"[yellow]![/] {trouble.appid} {trouble.message}{times}", soft_wrap=True)
+        words = in_full(trouble.message, trouble.errcode, say)
+        tell(notes, f"{trouble.appid} {words}{times}", mark="! ", style="yellow")
     for (appid, name, why), count in report.left.items():
         words = explain_left(why, say.code)
-        notes.print(
-            f"[yellow]![/] {appid} {name}: "
-            + say(f"{count} 次请求未发出，{words}", f"{count} calls not made, {words}"),
-            soft_wrap=True,
-        )
+        left = say(f"{count} 次请求未发出，{words}", f"{count} calls not made, {words}")
+        tell(notes, f"{appid} {name}: {left}", mark="! ", style="yellow")
 
 
 def _as_data(report: Report) -> dict[str, object]:
@@ -287,7 +302,7 @@ def _as_data(report: Report) -> dict[str, object]:
                 "appid": t.appid,
                 "endpoint": t.endpoint,
                 "errcode": t.errcode,
-                "message": t.message,
+                "message": redact(t.message),
                 "remedy": t.remedy.value,
                 "calls": t.calls,
             }
