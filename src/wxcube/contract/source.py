@@ -36,6 +36,8 @@ class Answer(Generic[RowT]):
     """Rows that were left out: of other days, or a second time with the same key."""
     unknown_columns: frozenset[str] = frozenset()
     """Columns the contract does not know; they stay in `body`."""
+    unknown_codes: frozenset[str] = frozenset()
+    """Codes without a known meaning, as `user_source=18`; they are in the rows."""
 
 
 class Source(Protocol):

@@ -35,7 +35,7 @@ DEFAULT_DAYS = 90
 
 
 class _Log:
-    """Logs the calls of an account; columns the contract does not know are reported once."""
+    """Logs the calls of an account; columns and codes the contract does not know are told once."""
 
     def __init__(self, appid: str) -> None:
         self._appid = appid
@@ -54,10 +54,16 @@ class _Log:
         )
         if called.dropped_rows:
             log.info("window.rows_dropped", rows=called.dropped_rows)
-        for column in sorted(called.unknown_columns):
-            if (called.endpoint, column) not in self._known:
-                self._known.add((called.endpoint, column))
-                log.warning("contract.unknown_column", column=column)
+        self._report("contract.unknown_column", called.endpoint, called.unknown_columns)
+        self._report("contract.unknown_code", called.endpoint, called.unknown_codes)
+
+    def _report(self, event: str, endpoint: str, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            if (endpoint, name) not in self._known:
+                self._known.add((endpoint, name))
+                structlog.get_logger().warning(
+                    event, appid=self._appid, endpoint=endpoint, name=name
+                )
 
 
 @asynccontextmanager

@@ -55,6 +55,7 @@ class Called:
     rows: int = 0
     dropped_rows: int = 0
     unknown_columns: frozenset[str] = frozenset()
+    unknown_codes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -237,6 +238,7 @@ def _outcome(outcome: Answer[Any] | WxcubeError) -> dict[str, Any]:
             "rows": len(outcome.rows),
             "dropped_rows": outcome.dropped_rows,
             "unknown_columns": outcome.unknown_columns,
+            "unknown_codes": outcome.unknown_codes,
         }
     errcode = outcome.errcode if isinstance(outcome, ReplyError) else None
     return {"errcode": errcode, "error": type(outcome).__name__}

@@ -24,6 +24,7 @@ from wxcube.contract.codes import reply_error
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.field import Column, Nested, Row, members
 from wxcube.contract.source import Answer
+from wxcube.contract.unknown_codes import unknown_codes
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError, TransportError
 
@@ -118,7 +119,8 @@ def read(endpoint: Endpoint[RowT], window: Window, body: bytes, asked_at: dateti
         _refuse(endpoint, window, body, "the answer has no list - at `$`")
     rows, dropped = _chosen(endpoint, window, found.rows)
     flag = _is_true(found.is_delay)
-    return Answer(endpoint, window, rows, body, asked_at, flag, dropped, unknown)
+    codes = unknown_codes(endpoint.row, rows)
+    return Answer(endpoint, window, rows, body, asked_at, flag, dropped, unknown, codes)
 
 
 # --- decoding ----------------------------------------------------------------------------------
