@@ -1,0 +1,179 @@
+"""What is wrong with a store, file by file, and how each thing is mended."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from wxcube.errors import EventStoreError, WxcubeError
+from wxcube.sources.events import keys, waiting
+from wxcube.sources.events import manifest as state
+from wxcube.sources.events.accounts import AccountNumbers
+from wxcube.sources.events.manifest import Manifest, cell_folder
+from wxcube.sources.events.parquet import Parquet
+from wxcube.sources.events.segment import Damage
+from wxcube.sources.events.store import DEAD, read_format
+
+LITTLE_SPACE = 1 << 30
+"""Free bytes below which the disk counts as nearly full."""
+CLOCK_SLACK = timedelta(minutes=5)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, or should be known: the file, what it is, how to mend it."""
+
+    file: str
+    what: str
+    mend: str
+    is_serious: bool = True
+    """Whether events may be missing or cannot be stored."""
+
+
+def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False) -> list[Finding]:
+    """Everything wrong with a store; nothing is changed.
+
+    `deep` reads the ids of every Parquet file instead of only its end.
+
+    Cost:    opens every file of the store.
+    """
+    if not store.exists():
+        return []
+    found: list[Finding] = []
+    found += _tried(store, lambda: _check_key(store, user_key))
+    found += _tried(store, lambda: _check_accounts(store))
+    found += _tried(store, lambda: _check_state(store, now, deep=deep))
+    found += _check_damaged(store)
+    found += _check_dead(store)
+    found += _check_space(store)
+    return found
+
+
+def _tried(store: Path, part: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(part())
+    except WxcubeError as error:
+        found.append(Finding(str(store), error.message, error.hint))
+    return found
+
+
+def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
+    layout = read_format(store)
+    for name in (keys.ID_KEY, *(() if user_key else (keys.USER_KEY,))):
+        if not (store / name).exists():
+            yield Finding(str(store / name), "the key is gone", "put it back from a backup")
+            return
+    if keys.load_keys(store, user_key).fingerprint != layout.key:
+        yield Finding(
+            str(store),
+            "openids were hashed with another key than the one given now",
+            "give the key of before, or begin with the new one by `wxcube events rotate-key`",
+        )
+
+
+def _check_accounts(store: Path) -> Iterator[Finding]:
+    AccountNumbers(store)
+    yield from ()
+
+
+def _check_state(store: Path, now: datetime, *, deep: bool) -> Iterator[Finding]:
+    manifest = state.load(store)
+    yield from _check_clock(store, manifest, now)
+    yield from _check_log(store, manifest)
+    yield from _check_files(store, manifest, deep=deep)
+
+
+def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Finding]:
+    if manifest.last_seen and manifest.last_seen > now + CLOCK_SLACK:
+        yield Finding(
+            str(store / state.FILE),
+            f"the clock was set back: it shows {now:%Y-%m-%d %H:%M}, "
+            f"the store was last changed at {manifest.last_seen:%Y-%m-%d %H:%M}",
+            "set the clock right; events carry their own times, none is touched",
+            is_serious=False,
+        )
+
+
+def _check_log(store: Path, manifest: Manifest) -> Iterator[Finding]:
+    for path, part in waiting.waiting(store, manifest.consumed):
+        if isinstance(part, Damage):
+            yield Finding(str(path), _damage(part), _AFTER_DAMAGE, is_serious=not part.at_end)
+
+
+def _damage(part: Damage) -> str:
+    where = f"bytes {part.start} to {part.end} are no whole batch"
+    if part.at_end:
+        return f"{where}: the writer was killed there, or the file was cut"
+    return f"{where}, though batches follow: the file was damaged"
+
+
+_AFTER_DAMAGE = (
+    "`wxcube events compact` stores all other batches and sets these bytes aside; a writer that "
+    "was killed there had acknowledged none of them; if the disk lost them, send that time's "
+    "events again: what is stored already does no harm"
+)
+
+
+def _check_files(store: Path, manifest: Manifest, *, deep: bool) -> Iterator[Finding]:
+    with Parquet() as parquet:
+        for day, group, cell in manifest.cells():
+            for file in (file for files in cell.files.values() for file in files):
+                path = cell_folder(store, day, group) / file.name
+                yield from _check_file(path, file.events, parquet, deep=deep)
+
+
+def _check_file(path: Path, events: int, parquet: Parquet, *, deep: bool) -> Iterator[Finding]:
+    try:
+        there = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
+    except EventStoreError as error:
+        yield Finding(str(path), error.message.removeprefix(f"{path} "), error.hint)
+        return
+    if there != events:
+        yield Finding(
+            str(path),
+            f"it holds {there} events instead of {events}",
+            "put it back from a backup, or take it out with `wxcube events forget`",
+        )
+
+
+def _check_damaged(store: Path) -> list[Finding]:
+    return [
+        Finding(
+            str(path),
+            "bytes of the log that were no whole batch",
+            "if a writer was killed then, remove the file; else send that time's events again",
+            is_serious=False,
+        )
+        for path in sorted((store / waiting.DAMAGED).glob("*"))
+    ]
+
+
+def _check_dead(store: Path) -> list[Finding]:
+    files = sorted((store / DEAD).glob("*.jsonl"))
+    if not files:
+        return []
+    return [
+        Finding(
+            str(store / DEAD),
+            f"refused lines wait in {len(files)} files",
+            "mend these lines where they come from, send them again, remove the files",
+            is_serious=False,
+        )
+    ]
+
+
+def _check_space(store: Path) -> list[Finding]:
+    free = shutil.disk_usage(store).free
+    if free >= LITTLE_SPACE:
+        return []
+    return [
+        Finding(
+            str(store),
+            f"only {free >> 20} MiB are free on its disk",
+            "free space, or keep fewer days with retention_days_events",
+        )
+    ]

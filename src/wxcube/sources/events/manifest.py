@@ -1,0 +1,100 @@
+"""The manifest: which files of the store count, and how far each segment is in them.
+
+It is replaced as a whole, so a compaction has happened entirely or not at all, wherever it was
+interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import msgspec
+
+from wxcube.errors import EventStoreError
+from wxcube.sources.events.durable import replace_file, reported
+
+FILE = "state.json"
+DAYS = "days"
+
+
+class DayFile(msgspec.Struct, frozen=True):
+    """One Parquet file of a family, and how many events it has."""
+
+    name: str
+    events: int
+
+
+class Cell(msgspec.Struct):
+    """What is kept of one day and one group of accounts."""
+
+    files: dict[str, list[DayFile]] = {}
+    revision: int = 0
+    """Grows whenever the events change."""
+    seen: int = 0
+    """The revision from which the cube last computed."""
+
+    @property
+    def events(self) -> int:
+        """How many events the cell has."""
+        return sum(file.events for files in self.files.values() for file in files)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the events changed since the cube last computed."""
+        return self.revision > self.seen
+
+
+class Manifest(msgspec.Struct):
+    """The store's state."""
+
+    days: dict[date, dict[int, Cell]] = {}
+    consumed: dict[str, int] = {}
+    """Bytes of each segment whose events are in the files of days."""
+    revision: int = 0
+    duplicates: int = 0
+    """Events that came again and were left out, since the store began."""
+    kept_from: date | None = None
+    """Days before this one were removed by retention and take no events any more."""
+    last_seen: datetime | None = None
+    """The clock at the last change."""
+
+    def cells(self) -> Iterator[tuple[date, int, Cell]]:
+        """Every day and group, oldest first."""
+        for day in sorted(self.days):
+            for group in sorted(self.days[day]):
+                yield day, group, self.days[day][group]
+
+    def cell(self, day: date, group: int) -> Cell:
+        """What is kept of a day and group; empty where there was nothing."""
+        return self.days.setdefault(day, {}).setdefault(group, Cell())
+
+
+def cell_folder(store: Path, day: date, group: int) -> Path:
+    """Where the files of a day and group lie."""
+    return store / DAYS / day.isoformat() / f"g{group:02d}"
+
+
+def load(store: Path) -> Manifest:
+    """The manifest of a store; a store without one has no compacted events.
+
+    Raises:  EventStoreError if it cannot be read.
+    """
+    path = store / FILE
+    with reported(path, "read"):
+        content = path.read_bytes() if path.exists() else b"{}"
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise EventStoreError(
+            f"{path} is damaged ({error})", hint="put it back from a backup of the folder"
+        ) from None
+
+
+def save(store: Path, manifest: Manifest) -> None:
+    """Replace the manifest of a store.
+
+    Raises:  EventStoreError if it cannot be written; the old one then still counts.
+    """
+    replace_file(store / FILE, msgspec.json.encode(manifest))

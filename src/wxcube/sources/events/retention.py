@@ -1,0 +1,81 @@
+"""Retention: which days of events and facts are kept, and the removal of older ones."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from wxcube import beijing
+from wxcube.sources.events import manifest as state
+from wxcube.sources.events.compaction import LOCK, remove_unlisted
+from wxcube.sources.events.durable import locked, reported
+from wxcube.sources.events.manifest import Manifest
+
+FACTS = "facts"
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What retention removed."""
+
+    event_days: int
+    events: int
+    fact_days: int
+    kept_from: date | None
+
+
+def retain(store: Path, now: datetime, *, event_days: int | None, fact_days: int | None) -> Removed:
+    """Remove events and facts older than so many days; None keeps all.
+
+    Days count back from today, or from the newest day with events where that is earlier, so that a
+    clock that runs ahead removes nothing.
+
+    Raises:  EventStoreError if a file cannot be written or removed.
+    """
+    with locked(store / LOCK):
+        manifest = state.load(store)
+        newest = min(max(manifest.days, default=date.min), beijing.day_of(now))
+        gone = _drop_events(manifest, newest, event_days)
+        if gone:
+            manifest.last_seen = now
+            state.save(store, manifest)
+            remove_unlisted(store, manifest)
+        facts = _drop_facts(store, newest, fact_days)
+    events = sum(cell.events for cells in gone for cell in cells.values())
+    return Removed(len(gone), events, facts, manifest.kept_from)
+
+
+def _drop_events(
+    manifest: Manifest, newest: date, kept_days: int | None
+) -> list[dict[int, state.Cell]]:
+    first = _first_kept(newest, kept_days)
+    if first is None:
+        return []
+    old = [day for day in manifest.days if day < first]
+    if old:
+        manifest.kept_from = max(first, manifest.kept_from or first)
+    return [manifest.days.pop(day) for day in old]
+
+
+def _drop_facts(store: Path, newest: date, kept_days: int | None) -> int:
+    first = _first_kept(newest, kept_days)
+    old = [path for path in (store / FACTS).glob("*") if first and _is_before(path, first)]
+    for path in old:
+        with reported(path, "removed"):
+            shutil.rmtree(path)
+    return len(old)
+
+
+def _first_kept(newest: date, kept_days: int | None) -> date | None:
+    if kept_days is None or newest == date.min:
+        return None
+    return newest - timedelta(days=kept_days - 1)
+
+
+def _is_before(path: Path, first: date) -> bool:
+    with suppress(ValueError):
+        return date.fromisoformat(path.name) < first
+    return False

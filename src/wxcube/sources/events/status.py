@@ -1,0 +1,115 @@
+"""What a store holds and what waits, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wxcube.sources.batch import Columns
+from wxcube.sources.events import columns as cols
+from wxcube.sources.events import manifest as state
+from wxcube.sources.events import waiting
+from wxcube.sources.events.cells import by_place, without_repeats
+from wxcube.sources.events.manifest import Manifest, cell_folder
+from wxcube.sources.events.parquet import Parquet
+from wxcube.sources.events.segment import Frame
+
+if TYPE_CHECKING:
+    from wxcube.sources.events.store import EventStore
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """A store in numbers; a waiting event may be one that is stored already."""
+
+    folder: str
+    accounts: int
+    first_day: date | None
+    last_day: date | None
+    events: int
+    """In files of days, each counted once."""
+    families: dict[str, int]
+    waiting: int
+    """Acknowledged, in the log, duplicates among them."""
+    waiting_duplicates: int | None
+    """How many of these are duplicates; None if that was not asked."""
+    duplicates: int
+    """Left out so far because they came again."""
+    segments: int
+    bytes: int
+    to_compute: int
+    """Days and groups the cube has not computed since they changed."""
+    dead_letters: int
+    """Refused lines that are kept."""
+    kept_from: date | None
+    key_since: date
+
+
+def status(store: EventStore, *, exact: bool = False) -> Status:
+    """What the store holds; `exact` also looks for duplicates among what waits.
+
+    Cost:    exact reads the whole log and the ids of the days in it.
+    """
+    manifest = store.manifest()
+    days = sorted(day for day, _, cell in manifest.cells() if cell.events)
+    families = _families(manifest)
+    frames = [
+        p for _, p in waiting.waiting(store.folder, manifest.consumed) if isinstance(p, Frame)
+    ]
+    return Status(
+        folder=str(store.folder),
+        accounts=len(store.accounts()),
+        first_day=days[0] if days else None,
+        last_day=days[-1] if days else None,
+        events=sum(families.values()),
+        families=families,
+        waiting=sum(frame.events for frame in frames),
+        waiting_duplicates=_duplicates(store, manifest, frames) if exact else None,
+        duplicates=manifest.duplicates,
+        segments=len(waiting.segments(store.folder)),
+        bytes=_bytes(store.folder),
+        to_compute=sum(cell.is_dirty for _, _, cell in manifest.cells()),
+        dead_letters=_lines(store.folder / "dead"),
+        kept_from=manifest.kept_from,
+        key_since=store.layout.key_since,
+    )
+
+
+def _families(manifest: Manifest) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for _, _, cell in manifest.cells():
+        for family, files in cell.files.items():
+            found[family] = found.get(family, 0) + sum(file.events for file in files)
+    return found
+
+
+def _duplicates(store: EventStore, manifest: Manifest, frames: list[Frame]) -> int:
+    if not frames:
+        return 0
+    chunk = cols.concatenate([cols.decode(frame.payload) for frame in frames])
+    with Parquet() as parquet:
+        before = _ids_before(store.folder, manifest, parquet)
+        places = by_place(chunk, store.layout.groups).items()
+        return sum(without_repeats(part, before(*place))[1] for place, part in places)
+
+
+def _ids_before(
+    folder: Path, manifest: Manifest, parquet: Parquet
+) -> Callable[[date, int], list[Columns]]:
+    def before(day: date, group: int) -> list[Columns]:
+        cell = manifest.days.get(day, {}).get(group, state.Cell())
+        place = cell_folder(folder, day, group)
+        return [parquet.ids(place / f.name) for files in cell.files.values() for f in files]
+
+    return before
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _lines(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*.jsonl"))

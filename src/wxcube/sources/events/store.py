@@ -1,0 +1,243 @@
+"""The event store as one thing: opened, filled, compacted, and read by day and group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from wxcube import beijing
+from wxcube.beijing import Clock, SystemClock
+from wxcube.errors import EventStoreError
+from wxcube.sources.events import columns as cols
+from wxcube.sources.events import manifest as state
+from wxcube.sources.events.accounts import AccountNumbers
+from wxcube.sources.events.compaction import LOCK, READERS_LOCK, Compacted, Compaction
+from wxcube.sources.events.door import Admitted, Door
+from wxcube.sources.events.durable import locked, make_folder, replace_file, reported
+from wxcube.sources.events.keys import Keys, load_keys
+from wxcube.sources.events.log import Log
+from wxcube.sources.events.manifest import Manifest, cell_folder
+from wxcube.sources.events.refusal import DeadLetters
+from wxcube.sources.events.waiting import LOG
+
+FORMAT, FORMAT_LOCK = "FORMAT", "format.lock"
+LAYOUT = 1
+GROUPS = 8
+SEGMENT_BYTES = 64 << 20
+FACTS, DEAD = "facts", "dead"
+
+
+class Format(msgspec.Struct, frozen=True):
+    """What a store is: its layout, how many groups of accounts, and whose key hashed openids."""
+
+    layout: int
+    groups: int
+    key: str
+    """Fingerprint of the openid key."""
+    key_since: date
+
+
+class EventStore:
+    """A folder of events, for one writer or several; a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        layout: Format,
+        keys: Keys,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        memory_limit: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.folder = folder
+        self.layout = layout
+        self._clock = clock or SystemClock()
+        self._accounts = AccountNumbers(folder)
+        self._log = Log(folder / LOG, segment_bytes)
+        self._door = Door(keys, self._accounts)
+        self._memory_limit = memory_limit
+        self.dead_letters = DeadLetters(folder / DEAD)
+        self._know_retention()
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        user_key: str = "",
+        groups: int = GROUPS,
+        create: bool = True,
+        **options: Any,
+    ) -> Self:
+        """Open a store, made first where there is none.
+
+        `user_key` is the openid key of the settings; empty is the store's own. `groups` counts only
+        when the store is made.
+
+        Raises:  EventStoreError if it cannot be read, or its openids were hashed with another key.
+        """
+        folder = Path(folder)
+        clock = options.get("clock") or SystemClock()
+        if not (folder / FORMAT).exists():
+            _make(folder, user_key, groups, clock, create=create)
+        layout = read_format(folder)
+        keys = load_keys(folder, user_key)
+        _check_key(folder, layout, keys)
+        return cls(folder, layout, keys, **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what was begun, end the segment."""
+        self._log.close()
+
+    def now(self) -> datetime:
+        """The time on the store's clock."""
+        return self._clock.now()
+
+    def admit(self, lines: bytes) -> Admitted:
+        """Check JSON lines, replace openids; nothing is stored yet."""
+        return self._door.admit(lines)
+
+    def admit_records(self, records: Any) -> Admitted:
+        """Check numbered records of a table, replace openids; nothing is stored yet."""
+        return self._door.admit_records(records)
+
+    def append(self, admitted: Admitted) -> Future[None]:
+        """Begin to store admitted events; when the future ends they are on the disk.
+
+        The future raises EventStoreError if they could not be stored.
+        """
+        if admitted.events:
+            return self._log.append(cols.encode(admitted.chunk), admitted.events)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def compact(self, *, round_bytes: int | None = None) -> Compacted:
+        """Move what waits in the log into files by day and group.
+
+        Raises:  EventStoreError if a file cannot be written; nothing is lost or counted twice.
+        """
+        sizes = {"round_bytes": round_bytes} if round_bytes else {}
+        compaction = Compaction(
+            self.folder, self.layout.groups, memory_limit=self._memory_limit, **sizes
+        )
+        done = compaction.run(self.now())
+        self._know_retention()
+        return done
+
+    def manifest(self) -> Manifest:
+        """The store's state as it is now on the disk."""
+        return state.load(self.folder)
+
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts by number."""
+        self._accounts.refresh()
+        return self._accounts.names
+
+    def days(self) -> dict[tuple[date, int], int]:
+        """Days and groups whose events changed since the cube last computed them.
+
+        Shape:   (day, group), oldest first, with the revision to give to `computed`.
+        """
+        return {(d, g): cell.revision for d, g, cell in self.manifest().cells() if cell.is_dirty}
+
+    def all_days(self) -> list[tuple[date, int]]:
+        """Every day and group that has events, oldest first."""
+        return [(day, group) for day, group, cell in self.manifest().cells() if cell.events]
+
+    def computed(self, places: Mapping[tuple[date, int], int]) -> None:
+        """Note that the cube has computed these days and groups as of these revisions."""
+        with locked(self.folder / LOCK):
+            manifest = self.manifest()
+            for (day, group), revision in places.items():
+                cell = manifest.days.get(day, {}).get(group)
+                if cell:
+                    cell.seen = max(cell.seen, revision)
+            state.save(self.folder, manifest)
+
+    def files(self, family: str, day: date, group: int) -> list[Path]:
+        """The Parquet files of a family's events of a day and group."""
+        cell = self.manifest().days.get(day, {}).get(group)
+        folder = cell_folder(self.folder, day, group)
+        return [folder / file.name for file in cell.files.get(family, [])] if cell else []
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While this lasts no file that counted at its beginning is removed."""
+        with locked(self.folder / READERS_LOCK, shared=True):
+            yield
+
+    def _know_retention(self) -> None:
+        kept_from = self.manifest().kept_from
+        if kept_from:
+            start = datetime.combine(kept_from, time(), beijing.BEIJING)
+            self._door.earliest = int(start.timestamp())
+
+
+def read_format(folder: Path) -> Format:
+    """What a store is.
+
+    Raises:  EventStoreError if there is none, it is damaged, or it is of another layout.
+    """
+    path = folder / FORMAT
+    with reported(path, "read"):
+        content = path.read_bytes()
+    try:
+        found = msgspec.json.decode(content, type=Format)
+    except msgspec.DecodeError as error:
+        raise EventStoreError(
+            f"{path} is damaged ({error})", hint="put it back from a backup of the folder"
+        ) from None
+    if found.layout != LAYOUT:
+        raise EventStoreError(
+            f"{path}: this store has layout {found.layout}, this wxcube knows {LAYOUT}",
+            hint="use the version of wxcube that wrote it",
+        )
+    return found
+
+
+def write_format(folder: Path, layout: Format) -> None:
+    """Write down what a store is."""
+    replace_file(folder / FORMAT, msgspec.json.encode(layout))
+
+
+def _make(folder: Path, user_key: str, groups: int, clock: Clock, *, create: bool) -> None:
+    if not create:
+        raise EventStoreError(
+            f"{folder} has no event store", hint="`wxcube events ingest FILE` makes one"
+        )
+    make_folder(folder)
+    with locked(folder / FORMAT_LOCK):
+        if (folder / FORMAT).exists():
+            return
+        if (folder / LOG).exists():
+            raise EventStoreError(
+                f"{folder / FORMAT} is gone, though the folder holds events",
+                hint="put it back from a backup of the folder",
+            )
+        keys = load_keys(folder, user_key)
+        today = beijing.day_of(clock.now())
+        write_format(folder, Format(LAYOUT, groups, keys.fingerprint, today))
+        make_folder(folder / LOG)
+
+
+def _check_key(folder: Path, layout: Format, keys: Keys) -> None:
+    if layout.key != keys.fingerprint:
+        raise EventStoreError(
+            f"the openids in {folder} were hashed with another key than the one given now",
+            hint="give the key of before, or begin with the new one by `wxcube events rotate-key`; "
+            "people of before and after are then counted as different ones",
+        )
