@@ -28,7 +28,7 @@ COMMANDS = {
     "fetch": ("read", "Ask one endpoint and print the rows."),
     "export": ("read", "Write rows of the warehouse as CSV, JSON or JSON lines."),
     "sql": ("read", "Run a read-only SQL query on the warehouse."),
-    "endpoints": ("read", "List the endpoints, or explain one column by column."),
+    "endpoints": ("explain", "List the endpoints, or explain one column by column."),
     "serve": ("servers", "Answer WeChat's protocol from the warehouse."),
     "emulate": ("servers", "Answer WeChat's protocol from simulated accounts."),
 }

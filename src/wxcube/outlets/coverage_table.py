@@ -45,6 +45,13 @@ class Covered:
     stretches: tuple[Stretch, ...]
     reason: str = ""
     """Why a sync does not ask the endpoint at all."""
+    card: str = ""
+    """The card asked for, where an endpoint is asked card by card."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name, and the card where there is one."""
+        return f"{self.endpoint} {self.card}".strip()
 
     def count(self, state: State) -> int:
         """Days in a state."""
@@ -82,7 +89,8 @@ def _covered(
     found = stretches(endpoint, labels, lines, now)
     loaded = [day for s in found if s.state in LOADED for day in s.labels]
     window = Window(min(loaded), max(loaded)) if loaded else None
-    return Covered(wanted.appid, endpoint, window, tuple(found), reason)
+    card = str((params or {}).get("card_id", ""))
+    return Covered(wanted.appid, endpoint, window, tuple(found), reason, card)
 
 
 def coverage_table(rows: Iterable[Covered], say: Language, width: int) -> Table:
@@ -94,7 +102,7 @@ def coverage_table(rows: Iterable[Covered], say: Language, width: int) -> Table:
     for row in rows:
         first, last = (row.window.first, row.window.last) if row.window else ("", "")
         states = _states(row, say, width - _BEFORE_STATES)
-        table.add_row(str(row.endpoint), str(first), str(last), states)
+        table.add_row(row.name.replace(" ", "\n  "), str(first), str(last), states)
     return table
 
 
@@ -103,7 +111,7 @@ def missing_lines(rows: Iterable[Covered], say: Language) -> list[str]:
     by_words: dict[str, list[str]] = {}
     for row in rows:
         if row.words(say):
-            by_words.setdefault(row.words(say), []).append(str(row.endpoint))
+            by_words.setdefault(row.words(say), []).append(row.name)
     return [f"{', '.join(names)}: {words}" for words, names in by_words.items()]
 
 

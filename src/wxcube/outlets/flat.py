@@ -14,6 +14,18 @@ from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.field import Column, Nested, Row, columns, nested
 from wxcube.errors import ContractError
 
+UNITS_ZH = {
+    "day": "日",
+    "hour": "时",
+    "people": "人",
+    "times": "次",
+    "ms": "毫秒",
+    "fraction": "比例",
+    "minutes": "分钟",
+    "fen": "分",
+}
+"""The contract's units in Chinese."""
+
 
 @dataclass(frozen=True, slots=True)
 class FlatTable:
@@ -102,4 +114,10 @@ def _unique(names: list[str], path: list[str]) -> tuple[str, ...]:
 
 def _title(column: Column, language: str) -> str:
     text = column.kind.zh if language == "zh" else column.kind.en
-    return f"{text} ({column.kind.unit})" if column.kind.unit else text
+    unit = unit_in(language, column.kind.unit)
+    return f"{text} ({unit})" if unit else text
+
+
+def unit_in(language: str, unit: str) -> str:
+    """A unit's name in a language."""
+    return UNITS_ZH[unit] if unit and language == "zh" else unit

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,7 +37,7 @@ def store(
     replaced = [day for day, change in changes.items() if change.replaces]
     part = PARTS[answer.endpoint.name]
     scope = {name: keys[name] for name in ("appid", "origin", "params") if name in part.table.c}
-    _put(connection, part, scope, replaced, [row for day in replaced for row in by_day[day]])
+    _put(connection, part, scope, {day: by_day[day] for day in replaced})
     ledger.write(connection, keys, {day: change.line for day, change in changes.items()})
     rows = sum(len(by_day[day]) for day in replaced)
     return Replaced({day: change.line.state for day, change in changes.items()}, rows)
@@ -76,18 +77,19 @@ def _put(
     connection: sa.Connection,
     part: Part,
     scope: Mapping[str, object],
-    days: list[date],
-    rows: list[Any],
+    by_day: Mapping[date, list[Any]],
 ) -> None:
-    if not days:
+    if not by_day:
         return
-    remove(connection, part, scope, days)
-    for below, records in zip(part.walk(), spread(part, scope, rows), strict=True):
-        if records:
-            connection.execute(below.table.insert(), records)
+    remove(connection, part, scope, by_day)
+    # day by day, so that a row's place does not depend on the other days of the call
+    records = [spread(part, scope, rows) for rows in by_day.values()]
+    for below, of_days in zip(part.walk(), zip(*records, strict=True), strict=True):
+        if found := list(chain.from_iterable(of_days)):
+            connection.execute(below.table.insert(), found)
 
 
-def remove(connection: sa.Connection, part: Part, scope: Keys, days: Collection[date]) -> None:
+def remove(connection: sa.Connection, part: Part, scope: Keys, days: Iterable[date]) -> None:
     """Take away the rows of days, nested ones first."""
     values = {f"b_{name}": value for name, value in scope.items()}
     for below in reversed(list(part.walk())):

@@ -1,4 +1,4 @@
-"""Commands that show rows: fetch, export, sql, endpoints."""
+"""Commands that show rows: fetch, export, sql."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from wxcube import contract
-from wxcube.contract.field import Column, Row, members
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError, WarehouseError
 from wxcube.outlets import export as files
@@ -287,60 +285,3 @@ def _print_result(root: Context, result: Any) -> None:
     root.console.print(table)
     if len(result.rows) > MOST_ROWS:
         _tell_more(root, len(result.rows) - MOST_ROWS)
-
-
-@click.command()
-@click.argument("name", default="")
-@click.option("--json", "as_json", is_flag=True, help="The contract as JSON.")
-def endpoints(name: str, *, as_json: bool) -> None:
-    """List the endpoints, or explain NAME column by column."""
-    root = context()
-    if as_json:
-        from wxcube.contract.export import as_json as contract_json
-
-        click.echo(contract_json())
-    elif name:
-        _explain(root, contract.named(name))
-    else:
-        _list(root)
-
-
-def _list(root: Context) -> None:
-    say = root.say
-    heads = ("endpoint", say("名称", "title"), say("分组", "group"), say("粒度", "grain"))
-    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
-    table.add_column(say("每次天数", "days a call"), justify="right")
-    table.add_column(say("状态", "life"))
-    for e in contract.ENDPOINTS:
-        life = "" if e.life.value == "active" else f"{e.life.value} {e.retired_since}".strip()
-        title = say(e.title_zh, e.title_en)
-        table.add_row(e.name, title, e.group.value, e.grain.value, str(e.span_days), life)
-    root.console.print(table)
-
-
-def _explain(root: Context, e: Endpoint[Any]) -> None:
-    say, console = root.say, root.console
-    console.print(Text.assemble((e.name, "bold"), f"  {say(e.title_zh, e.title_en)}"))
-    console.print(
-        say(
-            f"  POST {e.path}　每次最多 {e.span_days} 天　数据始于 {e.first_date}　表 {e.table}",
-            f"  POST {e.path}, {e.span_days} days a call, from {e.first_date}, table {e.table}",
-        )
-    )
-    heads = (say("字段", "column"), say("含义", "meaning"), say("单位", "unit"), "")
-    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
-    for path, column in _meanings(e.row):
-        key = say("键", "key") if path in e.key else ""
-        table.add_row(path, say(column.kind.zh, column.kind.en), column.kind.unit, key)
-    console.print(table)
-    for note in e.notes:
-        console.print(f"  · {note}", style="dim")
-
-
-def _meanings(row: type[Row], before: str = "") -> Iterator[tuple[str, Column]]:
-    """Every column of a row by its dotted path, in wire order."""
-    for member in members(row):
-        if isinstance(member, Column):
-            yield f"{before}{member.name}", member
-        else:
-            yield from _meanings(member.row, f"{before}{member.name}{'[]' if member.many else ''}.")

@@ -319,6 +319,7 @@ def _as_line(row: Covered, root: Context) -> dict[str, object]:
     return {
         "appid": row.appid,
         "endpoint": row.endpoint.name,
+        **({"card_id": row.card} if row.card else {}),
         "from": row.window.first if row.window else None,
         "to": row.window.last if row.window else None,
         **{state.value: row.count(state) for state in State},

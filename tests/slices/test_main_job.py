@@ -1,0 +1,320 @@
+"""From an empty folder to every row: plan, sync, status over HTTP, and what each sync asks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from support.command_line import MakeSite, Said, Site, Synced
+from support.promised import DAY, EMPTY_DAYS, Promised
+from wxcube.beijing import BEIJING
+from wxcube.contract import ENDPOINTS, Window, named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.outlets.emulator import Emulator
+from wxcube.outlets.journal import Entry
+from wxcube.testing import RunningEmulator
+from wxcube.warehouse.store import Warehouse
+
+RETIRED = {
+    "getarticlesummary",
+    "getarticletotal",
+    "getuserread",
+    "getuserreadhour",
+    "getusershare",
+    "getusersharehour",
+}
+
+
+def datacube_calls(running: RunningEmulator) -> list[Entry]:
+    return running.emulator.journal.calls("/datacube/*")
+
+
+def cards_of(emulator: Emulator, appid: str) -> list[str]:
+    known = emulator.simulation.accounts[appid].cards
+    return [card.card_id for card in known if card.is_membership]
+
+
+def truths(emulator: Emulator, appid: str, endpoint: Endpoint[Any]) -> list[Any]:
+    """All rows an account can be asked for, whatever members the calls have."""
+    if endpoint.name != "getcardmembercarddetail":
+        return emulator.rows(appid, endpoint)
+    cards = cards_of(emulator, appid)
+    found = [emulator.rows(appid, endpoint, {"card_id": card}) for card in cards]
+    return [row for rows in found for row in rows]
+
+
+def assert_equal_to_the_truth(site: Site, emulator: Emulator) -> int:
+    """Compare every row of all endpoints and accounts; gives how many there are."""
+    count = 0
+    with Warehouse.open(site.database, read_only=True) as warehouse:
+        for app in emulator.accounts:
+            for endpoint in ENDPOINTS:
+                extent = warehouse.extent(app.appid, endpoint)
+                stored = warehouse.read(app.appid, endpoint, extent) if extent else []
+                assert stored == truths(emulator, app.appid, endpoint), f"{app.appid} {endpoint}"
+                count += len(stored)
+    return count
+
+
+# --- one account, step by step, as its owner would ------------------------------------------------
+
+
+def test_from_init_to_rows(running: RunningEmulator, new_site: MakeSite) -> None:
+    site, app = new_site(running), running.account()
+    site.settings.unlink()
+    wrote = site.run("init", "--appid", app.appid, "--since", "2026-03-01")
+    assert (wrote.code, "WXCUBE_SECRET_MAIN" in wrote.out) == (0, True)
+
+    # what the template asks for: an address (here the emulator's) and the secret
+    text = site.settings.read_text(encoding="utf-8")
+    told = text.replace('token = "stable"', f'token = "stable"\nbase_url = "{running.url}"')
+    site.settings.write_text(told, encoding="utf-8")
+    site.environment["WXCUBE_SECRET_MAIN"] = app.secret
+
+    assert f"main  {app.appid}" in site.run("account").out.replace("  ", "  ")
+    planned = site.run("plan")
+    assert planned.code == 0
+    assert "getusersummary" in planned.out
+    assert not running.emulator.journal
+    assert not site.database.exists()
+
+    assert site.run("account", "check").out.startswith("✓ main: the token works")
+    synced = site.run("sync", "--json")
+    assert synced.code == 0, synced.text
+    (report,) = synced.lines
+    assert report["calls"] == report["planned"] == report["answered"]
+    assert report["calls"] == len(datacube_calls(running)) - 1  # one was the check
+
+    assert "getusersummary" in site.run("status").out
+    assert "0 calls" not in synced.err
+    again = site.run("plan", "--json").lines
+    assert {line["endpoint"] for line in again} <= {"getarticletotaldetail", "getarticleread"}
+
+
+# --- all endpoints --------------------------------------------------------------------------------
+
+
+def test_a_first_sync_makes_the_fewest_calls(synced: Synced) -> None:
+    emulator = synced.running.emulator
+    first, last = emulator.simulation.first_day, emulator.last_day
+    made: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for call in synced.calls:
+        made[call.appid, call.endpoint] += 1
+    for app in emulator.accounts:
+        for endpoint in ENDPOINTS:
+            fewest = Promised(endpoint.name).fewest_in_a_row(first, last)
+            if endpoint.name == "getcardmembercarddetail":
+                fewest *= len(cards_of(emulator, app.appid))
+            granted = endpoint.permission_set in app.permission_sets
+            assert made[app.appid, endpoint.name] == (fewest if granted else min(fewest, 1))
+    assert len(synced.calls) > 300
+
+
+def test_every_row_equals_the_emulators(synced: Synced) -> None:
+    assert assert_equal_to_the_truth(synced.site, synced.running.emulator) > 9_000
+    filled = {e.name for e in ENDPOINTS if truths(synced.running.emulator, _first(synced), e)}
+    assert filled == {e.name for e in ENDPOINTS}
+
+
+def test_a_missing_right_is_refused_and_told(synced: Synced) -> None:
+    assert synced.said.code == 3
+    assert "48001" in synced.said.err
+    refused = [line for line in status(synced.site) if line["refused"]]
+    without = synced.running.emulator.accounts[1].appid
+    assert {(line["appid"], line["endpoint"]) for line in refused} == {
+        (without, f"getcard{name}info") for name in ("bizuin", "card", "membercard")
+    }
+    assert all("48001" in str(line["why"]) for line in refused)
+
+
+def test_status_says_how_far_every_endpoint_is(synced: Synced) -> None:
+    lines = {(line["appid"], line["endpoint"]): line for line in status(synced.site)}
+    assert len(lines) == 2 * 25
+    summary = lines[_first(synced), "getusersummary"]
+    assert (summary["from"], summary["to"]) == ("2026-02-23", "2026-03-09")
+    assert (summary["final"], summary["moving"], summary["why"]) == (15, 0, "")
+    detail = lines[_first(synced), "getarticletotaldetail"]
+    assert detail["moving"]
+    cards = synced.running.emulator, _first(synced)
+    assert lines[_first(synced), "getcardmembercarddetail"]["card_id"] in cards_of(*cards)
+    shown = synced.site.run("status").out
+    assert "2026-02-23  2026-03-09  15 final" in shown
+    assert "shop0" in shown
+
+
+def test_what_is_final_says_so_by_the_evidence(synced: Synced) -> None:
+    now = synced.running.emulator.clock.now()
+    with Warehouse.open(synced.site.database, read_only=True) as warehouse:
+        for endpoint in ENDPOINTS:
+            promised = Promised(endpoint.name)
+            for label, line in warehouse.coverage(_first(synced), endpoint).items():
+                if line.fetched_at:
+                    is_final = now >= promised.final(label)
+                    assert (line.state == "final") == is_final, (endpoint.name, label)
+                else:
+                    is_late = now.date() - promised.end(label) >= EMPTY_DAYS * DAY
+                    assert (line.state == "empty") == is_late, (endpoint.name, label)
+
+
+def test_a_plan_changes_nothing(copied: Site, synced: Synced) -> None:
+    before, calls = copied.database.read_bytes(), len(datacube_calls(synced.running))
+    assert copied.run("plan").code == 0
+    assert copied.run("plan", "--json", "--only", "user").lines == []
+    assert copied.database.read_bytes() == before
+    assert len(datacube_calls(synced.running)) == calls
+
+
+def status(site: Site) -> list[dict[str, object]]:
+    said = site.run("status", "--json", "--retired")
+    assert said.code == 0, said.text
+    return said.lines
+
+
+def _first(synced: Synced) -> str:
+    return synced.running.account().appid
+
+
+# --- day after day --------------------------------------------------------------------------------
+
+
+@dataclass
+class Known:
+    """What was asked so far, and by the evidence still has to be asked."""
+
+    emulator: Emulator
+    asked: dict[tuple[str, str], dict[date, tuple[datetime, bool]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def due(self, appid: str, name: str) -> list[date]:
+        """The ref_dates a sync now has to ask, and no others."""
+        now = self.emulator.clock.now()
+        labels = Promised(name).labels(self.emulator.simulation.first_day, now.date() - DAY)
+        return [label for label in labels if self._is_due(appid, name, label, now)]
+
+    def _is_due(self, appid: str, name: str, label: date, now: datetime) -> bool:
+        promised = Promised(name)
+        if label not in self.asked[appid, name]:
+            return promised.ready(label) <= now
+        at, had_rows = self.asked[appid, name][label]
+        if had_rows:
+            return at < promised.final(label) and newest_ready(now) > newest_ready(at)
+        return at.date() - promised.end(label) < EMPTY_DAYS * DAY
+
+    def note(self, appid: str, name: str, labels: Iterable[date]) -> None:
+        now = self.emulator.clock.now()
+        filled = {row.ref_date for row in truths(self.emulator, appid, named(name))}
+        self.asked[appid, name] |= {label: (now, label in filled) for label in labels}
+
+
+def newest_ready(moment: datetime) -> date:
+    return (moment - timedelta(hours=8)).date() - DAY
+
+
+MOMENTS = (
+    "02-28 09:00",  # the first sync
+    "02-28 09:05",  # right after it
+    "03-01 09:00",  # a day and a month on
+    "03-02 07:00",  # before the figures are ready
+    "03-02 09:00",  # a day and a week on
+    "03-06 09:00",
+)
+
+
+def test_each_sync_asks_what_is_new_or_moves_and_nothing_else(new_site: MakeSite) -> None:
+    with RunningEmulator(days=12, now=moment(MOMENTS[0]), accounts=1) as running:
+        site = new_site(running, sync="include_retired = true")
+        known, emulator = Known(running.emulator), running.emulator
+        (app,) = emulator.accounts
+        for text in MOMENTS:
+            emulator.clock.set(moment(text))
+            emulator.journal.clear()
+            due = {e.name: known.due(app.appid, e.name) for e in ENDPOINTS}
+            said = site.run("sync", "--quiet")
+            assert said.code == 0, said.text
+            for name, labels in due.items():
+                assert_asked(name, labels, emulator.journal.calls(name, errcode=0))
+                known.note(app.appid, name, labels)
+            assert_equal_to_the_truth(site, emulator)
+        # the story has what it is about: a month, a week, a moving article, a late one
+        months = known.asked[app.appid, "getupstreammsgmonth"]
+        assert [str(label) for label in months] == ["2026-02-01"]
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=BEIJING)
+
+
+def assert_asked(name: str, due: list[date], calls: list[Entry]) -> None:
+    """Calls ask all of the days that are due, as few as can be, and begin and end with such a day."""
+    windows = [Window(c.begin_date, c.end_date) for c in calls if c.begin_date and c.end_date]
+    assert len(windows) == Promised(name).fewest(due), (name, due, windows)
+    assert all(any(day in window for window in windows) for day in due)
+    assert {day for window in windows for day in (window.first, window.last)} <= set(due)
+
+
+def test_a_sync_right_after_asks_only_days_without_figures(synced: Synced, copied: Site) -> None:
+    emulator = synced.running.emulator
+    emulator.journal.clear()
+    said = copied.run("sync", "--quiet", "--json")
+    assert said.code == 0, said.text
+    for app in emulator.accounts:
+        for endpoint in ENDPOINTS:
+            filled = {row.ref_date for row in truths(emulator, app.appid, endpoint)}
+            promised = Promised(endpoint.name)
+            labels = promised.labels(emulator.simulation.first_day, emulator.last_day)
+            granted = endpoint.permission_set in app.permission_sets
+            early = [
+                d for d in labels if emulator.last_day - promised.end(d) < (EMPTY_DAYS - 1) * DAY
+            ]
+            due = [
+                d
+                for d in early
+                if granted and d not in filled and promised.end(d) <= emulator.last_day
+            ]
+            assert_asked(endpoint.name, due, emulator.journal.calls(endpoint.name, app.appid))
+
+
+# --- eras -----------------------------------------------------------------------------------------
+
+
+def test_in_the_current_era_retired_calls_are_refused_and_the_others_go_on(
+    new_site: MakeSite,
+) -> None:
+    with RunningEmulator(days=15, era="current", accounts=1) as running:
+        site = new_site(running)
+        quiet = site.run("sync", "--only", "article", "--only", "user", "--only", "interface")
+        assert quiet.code == 0
+        assert not {c.endpoint for c in datacube_calls(running)} & RETIRED
+
+        said = site.run("sync")
+        assert said.code == 0
+        asked = site.run("sync", "--retired")
+        assert asked.code == 3
+        assert "47009" in asked.err
+        by_name = {c.endpoint: c.errcode for c in datacube_calls(running)}
+        assert {name for name, code in by_name.items() if code == 47009} == RETIRED
+        calls = len(datacube_calls(running))
+        assert_refused(site, RETIRED)
+        assert_equal_to_the_truth(site, running.emulator)
+
+        # a refusal of this kind stands: the next sync does not ask again
+        assert site.run("sync", "--retired").code == 0
+        assert {c.endpoint for c in datacube_calls(running)[calls:]} & RETIRED == set()
+
+
+def assert_refused(site: Site, names: set[str]) -> None:
+    refused = {line["endpoint"]: line for line in status(site) if line["refused"]}
+    assert refused.keys() == names
+    assert all("47009" in str(line["why"]) for line in refused.values())
+
+
+@pytest.mark.parametrize(("lang", "word"), [("zh", "定稿"), ("en", "final")])
+def test_reports_speak_the_readers_language(synced: Synced, lang: str, word: str) -> None:
+    said: Said = synced.site.run("--lang", lang, "status")
+    assert word in said.out

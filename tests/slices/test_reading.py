@@ -1,0 +1,204 @@
+"""What was stored or asked comes out as it is: fetch, export, sql, endpoints."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.command_line import MakeSite, Site, Synced
+from wxcube.contract import ENDPOINTS, named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.testing import RunningEmulator
+from wxcube.warehouse.store import Warehouse
+
+SUMMARY, TOTAL = named("getusersummary"), named("getarticletotal")
+
+
+def appid(synced: Synced) -> str:
+    return synced.running.account().appid
+
+
+def truth(synced: Synced, endpoint: Endpoint[Any]) -> list[Any]:
+    if endpoint.name == "getcardmembercarddetail":
+        card = _card(synced)
+        return synced.running.emulator.rows(appid(synced), endpoint, {"card_id": card})
+    return synced.running.emulator.rows(appid(synced), endpoint)
+
+
+def _card(synced: Synced) -> str:
+    cards = synced.running.emulator.simulation.accounts[appid(synced)].cards
+    return next(card.card_id for card in cards if card.is_membership)
+
+
+def table_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+def test_json_exports_are_wechats_answer(synced: Synced, endpoint: Endpoint[Any]) -> None:
+    words = ("export", endpoint.name, "--account", "shop0", "--format")
+    rows = truth(synced, endpoint)
+    whole, lines = synced.site.run(*words, "json"), synced.site.run(*words, "jsonl")
+    assert whole.code == lines.code == 0
+    assert msgspec.json.decode(whole.raw) == msgspec.to_builtins({"list": rows})
+    assert lines.lines == msgspec.to_builtins(rows)
+
+
+def test_a_csv_export_has_a_line_for_each_row(synced: Synced) -> None:
+    said = synced.site.run("export", "getusersummary", "--account", appid(synced))
+    rows = truth(synced, SUMMARY)
+    assert table_of(said.out) == [
+        {name: str(value) for name, value in msgspec.to_builtins(row).items()} for row in rows
+    ]
+
+
+def test_a_part_is_spread_out(synced: Synced) -> None:
+    words = ("export", "getarticletotal", "--account", "shop0")
+    details, rows = synced.site.run(*words), synced.site.run(*words, "--part", "")
+    found = truth(synced, TOTAL)
+    assert len(table_of(rows.out)) == len(found)
+    assert len(table_of(details.out)) == sum(len(row.details) for row in found)
+    assert {"msgid", "stat_date", "target_user"} <= table_of(details.out)[0].keys()
+
+
+def test_a_window_is_cut_out(synced: Synced) -> None:
+    said = synced.site.run("export", "getusersummary", "2026-03-01..2026-03-02", "--account=shop0")
+    assert {row["ref_date"] for row in table_of(said.out)} == {"2026-03-01", "2026-03-02"}
+
+
+def test_a_file_for_excel_has_chinese_heads_and_a_mark(synced: Synced, tmp_path: Path) -> None:
+    target = tmp_path / "用户.csv"
+    words = ("--header", "zh", "--excel", "--out", str(target), "--account", "shop0")
+    said = synced.site.run("--lang", "zh", "export", "getusersummary", *words)
+    raw = target.read_bytes()
+    assert (said.code, said.out) == (0, "")
+    assert raw.startswith(b"\xef\xbb\xbf")
+    heads, *rows = raw.decode("utf-8-sig").splitlines()
+    assert "数据" in heads or "日期" in heads
+    assert "人" in heads
+    assert len(rows) == len(truth(synced, SUMMARY))
+    assert f"{len(rows)} 行" in said.err
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_an_export_without_rows_is_empty(synced: Synced) -> None:
+    words = ("export", "getusersummary", "2026-01-01", "--account", "shop0")
+    assert synced.site.run(*words).out.count("\n") == 1
+    assert synced.site.run(*words, "--format", "jsonl").out == ""
+    assert synced.site.run(*words, "--format", "json").out.strip() == '{"list":[]}'
+
+
+# --- fetch ----------------------------------------------------------------------------------------
+
+
+def test_fetch_prints_what_wechat_answers(synced: Synced) -> None:
+    words = ("fetch", "getusersummary", "2026-02-23..2026-03-09", "--account", "shop0")
+    rows = truth(synced, SUMMARY)
+    assert synced.site.run(*words, "--json").lines == msgspec.to_builtins(rows)
+    whole = msgspec.json.decode(synced.site.run(*words, "--format", "json").raw)
+    assert whole == msgspec.to_builtins({"list": rows})
+    assert len(table_of(synced.site.run(*words, "--format", "csv").out)) == len(rows)
+    shown = synced.site.run(*words)
+    assert "new_user" in shown.out
+    assert "2026-03-09" in shown.out
+
+
+def test_fetch_keeps_nothing_unless_told(running: RunningEmulator, new_site: MakeSite) -> None:
+    site = new_site(running)
+    words = ("fetch", "getarticletotaldetail", "2026-03-01..2026-03-02", "--account", "shop0")
+    assert site.run(*words).code == 0
+    assert not site.database.exists()
+    said = site.run(*words, "--save", "--json")
+    assert said.code == 0
+    assert said.lines
+    account = running.account().appid
+    with Warehouse.open(site.database, read_only=True) as warehouse:
+        endpoint = named("getarticletotaldetail")
+        extent = warehouse.extent(account, endpoint)
+        assert extent
+        assert msgspec.to_builtins(warehouse.read(account, endpoint, extent)) == said.lines
+
+
+def test_what_is_fetched_with_members_is_kept_under_them(
+    running: RunningEmulator, new_site: MakeSite
+) -> None:
+    site, account = new_site(running), running.account()
+    card = running.emulator.simulation.accounts[account.appid].cards[0].card_id
+    for name, given in (
+        ("getcardmembercarddetail", {"card_id": card}),
+        ("getcardbizuininfo", {"cond_source": 0}),
+    ):
+        endpoint = named(name)
+        params = [f"--param={key}={value}" for key, value in given.items()]
+        days = "2026-03-01..2026-03-02"
+        said = site.run("fetch", name, days, "--account=shop0", "--save", "--json", *params)
+        assert said.code == 0, said.text
+        with Warehouse.open(site.database, read_only=True) as warehouse:
+            known = warehouse.coverage(account.appid, endpoint, params=given)
+            assert sorted(map(str, known)) == ["2026-03-01", "2026-03-02"]
+
+
+def test_titles_are_shown_as_they_are(synced: Synced) -> None:
+    """Brackets and colons of a title are no markup and no emoji."""
+    query = "select '[bold]x[/nope] :smile:' || char(27) || '[31m' as title"
+    assert "[bold]x[/nope] :smile:[31m" in synced.site.run("sql", query).out
+
+
+# --- sql, endpoints -------------------------------------------------------------------------------
+
+
+def test_sql_reads(synced: Synced) -> None:
+    query = "select ref_date, cumulate_user from user_cumulate where appid=(select min(appid) from accounts) order by 1 limit 2"
+    lines = synced.site.run("sql", query, "--json").lines
+    rows = truth(synced, named("getusercumulate"))[:2]
+    assert lines == [
+        {"ref_date": str(row.ref_date), "cumulate_user": row.cumulate_user} for row in rows
+    ]
+    assert synced.site.run("sql", query, "--format", "csv").out.count("\n") == 3
+    assert "cumulate_user" in synced.site.run("sql", query).out
+    many = (
+        "with recursive n(i) as (select 1 union all select i+1 from n where i<300) select i from n"
+    )
+    assert "100 more" in synced.site.run("sql", many).err
+    assert "还有 100 行" in synced.site.run("--lang", "zh", "sql", many).err
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from user_cumulate",
+        "update coverage set state='final'",
+        "drop table replies",
+        "insert into accounts values ('x', 'y')",
+        "create table t(a)",
+        "attach 'other.db' as o",
+        "vacuum",
+        "pragma journal_mode=delete",
+        "select 1; delete from coverage",
+    ],
+)
+def test_sql_only_reads(copied: Site, query: str) -> None:
+    before = copied.database.read_bytes()
+    said = copied.run("sql", query)
+    assert said.code == 1
+    assert "give one SELECT" in said.err
+    assert copied.database.read_bytes() == before
+    assert list(copied.folder.glob("other.db")) == []
+
+
+def test_endpoints_are_listed_and_explained(synced: Synced) -> None:
+    listed = synced.site.run("--lang", "zh", "endpoints")
+    assert all(endpoint.name in listed.out for endpoint in ENDPOINTS)
+    assert "获取用户增减数据" in listed.out
+    explained = synced.site.run("endpoints", "getarticletotal").out
+    assert "details[].feed_share_from_session_cnt" in explained
+    contract = msgspec.json.decode(synced.site.run("endpoints", "--json").raw)
+    assert len(contract["endpoints"]) == len(ENDPOINTS)

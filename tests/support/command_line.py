@@ -1,0 +1,130 @@
+"""wxcube's command line in this process: its exit code, and what it printed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest.mock import patch
+
+import msgspec
+
+from wxcube.beijing import Clock
+from wxcube.outlets.cli import run
+from wxcube.outlets.journal import Entry
+from wxcube.testing import RunningEmulator
+
+AT_MOMENT = Path(__file__).with_name("at_moment.py")
+"""Runs the command line in a process of its own, at a given time."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    raw: bytes
+    """Standard output as bytes."""
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """Standard output as JSON lines."""
+        return [msgspec.json.decode(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Site:
+    """A folder with settings and a database, and the environment of its user."""
+
+    folder: Path
+    clock: Clock | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "wxcube.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "wxcube.toml"
+
+    def run(self, *arguments: str) -> Said:
+        with _user(self.folder, self.environment), _captured() as (out, err):
+            code = run(list(arguments), clock=self.clock)
+            for stream in (out, err):
+                stream.flush()
+        raw, complaints = out.buffer.getvalue(), err.buffer.getvalue()
+        return Said(code, raw.decode(), complaints.decode(), raw)
+
+    def launch(self, moment: str, *arguments: str) -> list[str]:
+        """The words of a process that runs a command at a moment."""
+        return [sys.executable, str(AT_MOMENT), moment, *arguments]
+
+
+MakeSite = Callable[..., Site]
+"""Makes sites for an emulator, each in a folder of its own."""
+
+
+@dataclass(frozen=True)
+class Synced:
+    """A site after its first sync."""
+
+    site: Site
+    running: RunningEmulator
+    said: Said
+    calls: list[Entry]
+    """What the emulator noted during the sync."""
+
+
+def site_of(
+    folder: Path, running: RunningEmulator, *, sync: str = "", accounts: int = 2, cards: bool = True
+) -> Site:
+    """A site for the accounts of an emulator; the first one knows its membership cards."""
+    emulator = running.emulator
+    site = Site(folder, emulator.clock)
+    text = f"[sync]\nsince = {emulator.simulation.first_day}\nretry_pause_seconds = 0.01\n{sync}\n"
+    for place, app in enumerate(emulator.accounts[:accounts]):
+        variable = f"SECRET_OF_{place}"
+        site.environment[variable] = app.secret
+        known = [
+            c.card_id for c in emulator.simulation.accounts[app.appid].cards if c.is_membership
+        ]
+        text += (
+            f'[[accounts]]\nappid = "{app.appid}"\nname = "shop{place}"\n'
+            f'secret_env = "{variable}"\nbase_url = "{running.url}"\n'
+        )
+        text += f"cards = {msgspec.json.encode(known).decode()}\n" if cards else ""
+    site.settings.write_text(text, encoding="utf-8")
+    return site
+
+
+@contextmanager
+def _user(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_", "LANG"))}
+    shown = {"COLUMNS": "80", "NO_COLOR": "1", "LANG": "en_US.UTF-8"}
+    with chdir(folder), patch.dict(os.environ, {**kept, **shown, **environment}, clear=True):
+        yield
+
+
+class _Stream(io.TextIOWrapper):
+    buffer: io.BytesIO
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+
+@contextmanager
+def _captured() -> Iterator[tuple[_Stream, _Stream]]:
+    out, err = _Stream(), _Stream()
+    with redirect_stdout(out), redirect_stderr(err):
+        yield out, err
