@@ -24,6 +24,9 @@ from wxcube.errors import SettingsError
 DEFAULT_FILE = "wxcube.toml"
 PREFIX = "WXCUBE_"
 
+SHORTEST_TOKEN = 16
+"""Characters a token for events has at least."""
+
 AppId = Annotated[str, Meta(min_length=3, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
 
 
@@ -96,6 +99,23 @@ class ServeSettings(_Section, frozen=True, kw_only=True):
     apps_file: str = "wxcube-apps.toml"
 
 
+class EventsSettings(_Section, frozen=True, kw_only=True):
+    """Where own events are kept, for how long, and who may send them."""
+
+    folder: str = "events"
+    key_env: str = ""
+    key_file: str = ""
+    token_env: str = ""
+    token_file: str = ""
+    body_limit_bytes: Annotated[int, Meta(ge=1024, le=1 << 30)] = 16 << 20
+    segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 30)] = 64 << 20
+    group_count: Annotated[int, Meta(ge=1, le=99)] = 8
+    memory_limit: str = ""
+    compact_minutes: Annotated[float, Meta(ge=0, le=1440)] = 10.0
+    retention_days_events: Annotated[int, Meta(ge=1)] | None = None
+    retention_days_facts: Annotated[int, Meta(ge=32)] | None = None
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything wxcube can be told."""
 
@@ -105,6 +125,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     log_json: bool = False
     sync: SyncSettings = SyncSettings()
     serve: ServeSettings = ServeSettings()
+    events: EventsSettings = EventsSettings()
     accounts: list[AccountSettings] = []
 
     def account(self, word: str) -> AccountSettings:
@@ -136,7 +157,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return list(self.accounts)
 
 
-_SECTIONS: dict[str, type[_Section]] = {"sync": SyncSettings, "serve": ServeSettings}
+_SECTIONS: dict[str, type[_Section]] = {
+    "sync": SyncSettings,
+    "serve": ServeSettings,
+    "events": EventsSettings,
+}
 
 
 def load(
@@ -171,6 +196,43 @@ def secret(account: AccountSettings, environment: Mapping[str, str] | None = Non
         f"the secret of account {account.title} is not there",
         hint=f"put it into the environment variable {variable}, or name a file with secret_file",
     )
+
+
+def events_key(events: EventsSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The key that hashes openids; empty where the settings name none: the store has its own.
+
+    Raises:  SettingsError if it is named, but not there.
+    """
+    return _optional_secret(events.key_file, events.key_env, "EVENTS_KEY", environment)
+
+
+def events_token(events: EventsSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The token of whoever may send events; empty where the settings name none.
+
+    Raises:  SettingsError if it is named, but not there, or too short to be a secret.
+    """
+    token = _optional_secret(events.token_file, events.token_env, "EVENTS_TOKEN", environment)
+    if token and len(token.reveal()) < SHORTEST_TOKEN:
+        raise SettingsError(
+            f"the token for events has less than {SHORTEST_TOKEN} characters",
+            hint="make one with: openssl rand -hex 32",
+        )
+    return token
+
+
+def _optional_secret(
+    file: str, variable: str, default: str, environment: Mapping[str, str] | None
+) -> Secret:
+    environment = os.environ if environment is None else environment
+    if file:
+        return Secret(read_secret_file(Path(file)))
+    found = environment.get(variable or f"{PREFIX}{default}", "").strip()
+    if variable and not found:
+        raise SettingsError(
+            f"the environment variable {variable} is empty or not there",
+            hint="put the secret into it, or name a file instead",
+        )
+    return Secret(found)
 
 
 def default_secret_variable(account: AccountSettings) -> str:
@@ -265,7 +327,7 @@ def _advice(error: str) -> str:
     word = unknown.group(1)
     if "secret" in word or "token" in word:
         return "secrets do not stand in this file; name a variable (secret_env) or a secret_file"
-    kinds = (Settings, SyncSettings, ServeSettings, AccountSettings)
+    kinds: tuple[type[_Section], ...] = (Settings, *_SECTIONS.values(), AccountSettings)
     names = {name for kind in kinds for name in kind.__struct_fields__}
     close = get_close_matches(word, names, n=1)
     return f"did you mean {close[0]}?" if close else "remove it"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.event_files import FIRST, NOW, lines, message, opened, put, some, stored, total
+from support.event_files import FIRST, GROUPS, NOW, lines, message, opened, put, some, stored, total
 from support.events import moment
 from wxcube.beijing import ManualClock
 from wxcube.errors import EventStoreError
@@ -63,7 +63,7 @@ def test_files_lie_by_day_and_group(store: EventStore) -> None:
                 assert path.parent == store.folder / "days" / day.isoformat() / f"g{group:02d}"
     for family in STORED:
         for row in stored(store, family):
-            assert (date(1970, 1, 1) + timedelta(days=row["d"]), row["account"] % 8) in set(
+            assert (date(1970, 1, 1) + timedelta(days=row["d"]), row["account"] % GROUPS) in set(
                 store.all_days()
             )
 
@@ -150,16 +150,16 @@ def test_who_reads_keeps_the_files(store: EventStore) -> None:
 
 
 def test_rounds_of_any_size_give_the_same(tmp_path: Path) -> None:
-    happened = some(3_000)
+    happened = some(1_200)
     found = []
     for round_bytes in (1, 1 << 30):
         with opened(tmp_path / str(round_bytes)) as store:
-            for start in range(0, 3_000, 500):
-                put(store, happened[start : start + 500])
+            for start in range(0, 1_200, 400):
+                put(store, happened[start : start + 400])
             put(store, happened[:700])
             store.compact(round_bytes=round_bytes)
             found.append((total(store), store.manifest().duplicates))
-    assert found == [(3_000, 700)] * 2
+    assert found == [(1_200, 700)] * 2
 
 
 def test_a_living_writers_batches_are_compacted_and_its_segment_kept(store: EventStore) -> None:

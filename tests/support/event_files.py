@@ -18,6 +18,7 @@ from wxcube.sources.events import EventStore
 
 FIRST = date(2026, 3, 1)
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
+GROUPS = 2
 PLANTED = "oPLANTEDopenid-0123456789_AB"
 """An openid as WeChat makes them, to be searched for."""
 
@@ -29,12 +30,9 @@ def lines(events: Iterable[ev.AnyEvent]) -> bytes:
 
 def message(number: int, **members: Any) -> ev.Message:
     """A message with an id of its own."""
-    given: dict[str, Any] = {
-        "account": "wxdemo-a",
-        "at": moment(FIRST, number % 86_400),
-        "user": f"o{number % 50}",
-    }
-    return ev.Message(**({"id": f"m{number}", "msg_type": 1} | given | members))
+    given: dict[str, Any] = {"id": f"m{number}", "msg_type": 1, "account": "wxdemo-a"}
+    given |= {"at": moment(FIRST, number % 86_400), "user": f"o{number % 50}"}
+    return ev.Message(**(given | members))
 
 
 def some(number: int, seed: int = 1, accounts: int = 20) -> list[ev.AnyEvent]:
@@ -72,7 +70,8 @@ def _one(dice: Random, identity: str, accounts: int) -> ev.AnyEvent:
 
 def opened(folder: Path, **options: Any) -> EventStore:
     """A store at NOW."""
-    return EventStore.open(folder, **({"clock": ManualClock(NOW)} | options))
+    given: dict[str, Any] = {"clock": ManualClock(NOW), "groups": GROUPS}
+    return EventStore.open(folder, **(given | options))
 
 
 def put(store: EventStore, events: Sequence[ev.AnyEvent]) -> None:
@@ -84,14 +83,15 @@ def put(store: EventStore, events: Sequence[ev.AnyEvent]) -> None:
 
 def stored(store: EventStore, family: str) -> list[dict[str, Any]]:
     """Every stored row of a family."""
-    found: list[dict[str, Any]] = []
+    files: list[str] = []
     for day, group in store.all_days():
-        for path in store.files(family, day, group):
-            with duckdb.connect() as connection:
-                result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-                names = [column[0] for column in result.description or ()]
-                found += [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    return found
+        files += [str(path) for path in store.files(family, day, group)]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        result = connection.execute("SELECT * FROM read_parquet(?)", [files])
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def total(store: EventStore) -> int:

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": ("read", "Write rows of the warehouse as CSV, JSON or JSON lines."),
     "sql": ("read", "Run a read-only SQL query on the warehouse."),
     "endpoints": ("explain", "List the endpoints, or explain one column by column."),
+    "events": ("events", "Take in own events, keep them by day, say what is there."),
     "serve": ("servers", "Answer WeChat's protocol from the warehouse."),
     "emulate": ("servers", "Answer WeChat's protocol from simulated accounts."),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +14,11 @@ from rich.text import Text
 
 from wxcube.errors import SettingsError, WarehouseError
 from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.settings import events_token
 
 if TYPE_CHECKING:
     from wxcube.outlets.emulator import Emulator
+    from wxcube.outlets.http import AsgiApp
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -26,7 +30,8 @@ def serve(host: str | None, port: int | None) -> None:
     """Answer WeChat's protocol from the warehouse.
 
     Existing clients work by changing their base URL to http://HOST:PORT and using the appid and
-    secret of the apps file. The six retired article calls stay alive.
+    secret of the apps file. The six retired article calls stay alive. With a token for events in
+    the settings it also takes in own events, at POST /events.
     """
     from wxcube.outlets import apps
     from wxcube.outlets.api import Api, Era
@@ -38,19 +43,32 @@ def serve(host: str | None, port: int | None) -> None:
     address = host or wanted.host
     with root.warehouse() as warehouse:
         accounts = list(warehouse.accounts()) or [a.appid for a in root.settings.accounts]
-        if not accounts:
+        if not accounts and not events_token(root.settings.events):
             raise WarehouseError(
                 "the warehouse is empty and no account is set up",
                 hint="fill it with `wxcube sync`, or try `wxcube emulate`",
             )
         local, is_new = apps.ensure(Path(wanted.apps_file), accounts)
         api = Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED)
-        serve_forever(
-            asgi(api),
-            address,
-            wanted.port if port is None else port,
-            on_ready=lambda url: _announce(root, url, address, wanted.apps_file, is_new=is_new),
-        )
+        with _taking_events(asgi(api), root) as app:
+            serve_forever(
+                app,
+                address,
+                wanted.port if port is None else port,
+                on_ready=lambda url: _announce(root, url, address, wanted.apps_file, is_new=is_new),
+            )
+
+
+@contextmanager
+def _taking_events(app: AsgiApp, root: Context) -> Iterator[AsgiApp]:
+    """The application, taking events in too if the settings have a token for that."""
+    if not events_token(root.settings.events):
+        yield app
+        return
+    from wxcube.outlets.events_intake import taking_events
+
+    with taking_events(app, root.settings.events, root.clock) as both:
+        yield both
 
 
 def _announce(root: Context, url: str, host: str, file: str, *, is_new: bool) -> None:

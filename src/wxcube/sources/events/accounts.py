@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class AccountNumbers(dict[str, int]):
         super().__init__()
         self._path, self._lock = folder / FILE, folder / LOCK
         self._read_bytes = 0
+        self._learning = threading.RLock()
         self.refresh()
 
     @property
@@ -38,18 +40,18 @@ class AccountNumbers(dict[str, int]):
 
     def refresh(self) -> None:
         """Learn what other processes have added."""
-        if not self._path.exists():
-            return
-        with reported(self._path, "read"), self._path.open("rb") as file:
-            file.seek(self._read_bytes)
-            self._learn(file.read())
+        with self._learning:
+            if self._path.exists():
+                with reported(self._path, "read"), self._path.open("rb") as file:
+                    file.seek(self._read_bytes)
+                    self._learn(file.read())
 
     def add(self, accounts: Iterable[str]) -> None:
         """Give numbers to accounts that have none.
 
         Raises:  EventStoreError if they cannot be written down.
         """
-        with locked(self._lock):
+        with self._learning, locked(self._lock):
             self.refresh()
             new = [account for account in dict.fromkeys(accounts) if account not in self]
             if new:
