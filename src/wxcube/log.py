@@ -21,7 +21,7 @@ _SECRET_TEXT = re.compile(
     r"[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+",
     re.IGNORECASE,
 )
-_OPENID = re.compile(r"\bo[0-9A-Za-z_-]{27}\b")
+_OPENID = re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])")
 
 LEVELS = ("debug", "info", "warning", "error")
 

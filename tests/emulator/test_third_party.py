@@ -1,31 +1,23 @@
-"""An unmodified public SDK, wechatpy, talks to the emulator: only its base URLs are changed.
-
-Its datacube calls and its API calls have a base URL to set. The address of its token call is
-written into a function; for that one, requests is told to send what goes to WeChat's host to the
-emulator, as an entry in the hosts file would.
-"""
+"""An unmodified public SDK, wechatpy, talks to the emulator: only its base URLs are changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
-from wechatpy import WeChatClient  # type: ignore[import-untyped]  # it has no types
 from wechatpy.exceptions import (  # type: ignore[import-untyped]  # it has no types
     APILimitedException,
     WeChatClientException,
 )
 
+from support.third_party import third_party
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
 from wxcube.outlets.faults import Fault
 from wxcube.testing import RunningEmulator
 
-WECHAT = "https://api.weixin.qq.com"
 DAY = date(2026, 3, 9)
 CALLS = {
     "get_user_summary": "getusersummary",
@@ -48,18 +40,6 @@ CALLS = {
 }
 
 
-class Rehost(HTTPAdapter):
-    """Sends requests for WeChat's host to another base URL."""
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        self._base_url = base_url
-
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        request.url = cast("str", request.url).replace(WECHAT, self._base_url)
-        return super().send(request, *args, **kwargs)
-
-
 @pytest.fixture
 def running() -> Iterator[RunningEmulator]:
     with RunningEmulator(accounts=1, days=40) as running:
@@ -69,13 +49,8 @@ def running() -> Iterator[RunningEmulator]:
 @pytest.fixture
 def sdk(running: RunningEmulator) -> Iterator[Any]:
     app = running.account()
-    client = WeChatClient(app.appid, app.secret)
-    client.API_BASE_URL = f"{running.url}/cgi-bin/"
-    client.datacube.API_BASE_URL = f"{running.url}/datacube/"
-    client._http.trust_env = False  # a proxy of the environment is not for loopback
-    client._http.mount(WECHAT, Rehost(running.url))
-    yield client
-    client._http.close()
+    with third_party(running.url, app.appid, app.secret) as client:
+        yield client
 
 
 def day_of(name: str, running: RunningEmulator) -> date:

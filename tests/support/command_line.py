@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
@@ -87,13 +88,14 @@ class Synced:
 
 
 def site_of(
-    folder: Path, running: RunningEmulator, *, sync: str = "", accounts: int = 2, cards: bool = True
+    folder: Path, running: RunningEmulator, *, sync: str = "", since: date | None = None
 ) -> Site:
-    """A site for the accounts of an emulator; the first one knows its membership cards."""
+    """A site for the accounts of an emulator, which knows their membership cards."""
     emulator = running.emulator
     site = Site(folder, emulator.clock)
-    text = f"[sync]\nsince = {emulator.simulation.first_day}\nretry_pause_seconds = 0.01\n{sync}\n"
-    for place, app in enumerate(emulator.accounts[:accounts]):
+    first = since or emulator.simulation.first_day
+    text = f"[sync]\nsince = {first}\nretry_pause_seconds = 0.01\n{sync}\n"
+    for place, app in enumerate(emulator.accounts):
         variable = f"SECRET_OF_{place}"
         site.environment[variable] = app.secret
         known = [
@@ -103,7 +105,7 @@ def site_of(
             f'[[accounts]]\nappid = "{app.appid}"\nname = "shop{place}"\n'
             f'secret_env = "{variable}"\nbase_url = "{running.url}"\n'
         )
-        text += f"cards = {msgspec.json.encode(known).decode()}\n" if cards else ""
+        text += f"cards = {msgspec.json.encode(known).decode()}\n"
     site.settings.write_text(text, encoding="utf-8")
     return site
 

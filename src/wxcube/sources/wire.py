@@ -37,6 +37,7 @@ _MAY_PASS = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
 _ANSWER = ("list", "is_delay", "errcode", "errmsg")
+_OPENID = re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -114,7 +115,8 @@ def read(endpoint: Endpoint[RowT], window: Window, body: bytes, asked_at: dateti
     """
     found, unknown = _decode(endpoint, window, body)
     if found.errcode:
-        raise reply_error(found.errcode, found.errmsg or "", endpoint=endpoint.name, window=window)
+        errmsg = _without_openids(found.errmsg or "")
+        raise reply_error(found.errcode, errmsg, endpoint=endpoint.name, window=window)
     if isinstance(found.rows, msgspec.UnsetType):
         _refuse(endpoint, window, body, "the answer has no list - at `$`")
     rows, dropped = _chosen(endpoint, window, found.rows)
@@ -323,4 +325,8 @@ def _refuse(endpoint: Endpoint[Any], window: Window, body: bytes, why: str) -> N
 def beginning(body: bytes) -> str:
     """The first characters of an answer, fit to be shown on one line."""
     text = body[: 4 * SHOWN].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in text[:SHOWN])
+    return "".join(c if c.isprintable() else " " for c in _without_openids(text)[:SHOWN])
+
+
+def _without_openids(text: str) -> str:
+    return _OPENID.sub("[openid]", text)

@@ -1,0 +1,140 @@
+"""`wxcube serve` as a process: what was synced comes out again over WeChat's protocol."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.command_line import Site, Synced
+from support.third_party import third_party
+from wxcube.contract import ENDPOINTS, Window, named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.errors import CredentialError, TokenError
+from wxcube.outlets.emulator import Emulator
+from wxcube.sources.client import AsyncClient
+
+MOMENT = "2026-03-10T09:00"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and who may ask it."""
+
+    url: str
+    apps: dict[str, str]
+    """Secret by appid."""
+
+
+@contextmanager
+def serving(site: Site, log: Path) -> Iterator[str]:
+    """Run `wxcube serve` until the end of the block; gives its address."""
+    with log.open("wb") as file:
+        words = site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0")
+        process = subprocess.Popen(
+            words, cwd=site.folder, stdout=file, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr
+        lines = []
+        try:
+            for line in process.stderr:
+                lines.append(line)
+                if "Ctrl-C" in line:
+                    break
+            found = re.search(r"http://[0-9.:]+", "".join(lines))
+            assert found, lines
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=30)
+            log.write_bytes(log.read_bytes() + "".join([*lines, rest]).encode())
+        assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def served(synced: Synced, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    log = tmp_path_factory.mktemp("serve") / "log.txt"
+    with serving(synced.site, log) as url:
+        file = synced.site.folder / "wxcube-apps.toml"
+        apps = tomllib.loads(file.read_text(encoding="utf-8"))["apps"]
+        assert file.stat().st_mode & 0o077 == 0
+        yield Served(url, {app["appid"]: app["secret"] for app in apps})
+    said = log.read_text(encoding="utf-8")
+    assert "Traceback" not in said
+    assert not [app["secret"] for app in apps if app["secret"] in said]
+
+
+def truth(
+    emulator: Emulator, appid: str, endpoint: Endpoint[Any]
+) -> list[tuple[dict[str, Any], list[Any]]]:
+    """Members of the calls, and the rows they are answered."""
+    if endpoint.name != "getcardmembercarddetail":
+        return [({}, emulator.rows(appid, endpoint))]
+    cards = [c.card_id for c in emulator.simulation.accounts[appid].cards if c.is_membership]
+    return [({"card_id": c}, emulator.rows(appid, endpoint, {"card_id": c})) for c in cards]
+
+
+async def test_every_endpoint_answers_as_the_emulator(synced: Synced, served: Served) -> None:
+    emulator = synced.running.emulator
+    window = Window(emulator.simulation.first_day.replace(day=1), emulator.last_day)
+    rows = 0
+    for app in emulator.accounts:
+        async with AsyncClient(
+            app.appid, served.apps[app.appid], base_url=served.url, clock=emulator.clock
+        ) as client:
+            for endpoint in ENDPOINTS:
+                for given, expected in truth(emulator, app.appid, endpoint):
+                    found = await client.fetch(endpoint, window.first, window.last, **given)
+                    assert found == expected, (app.appid, endpoint.name)
+                    rows += len(found)
+    assert rows > 9_000
+
+
+async def test_days_wechat_may_still_fill_are_marked_late(synced: Synced, served: Served) -> None:
+    """A day that is in the warehouse as not there yet is no day without readers."""
+    endpoint, emulator = named("getarticletotaldetail"), synced.running.emulator
+    for app in emulator.accounts:
+        filled = {row.ref_date for row in emulator.rows(app.appid, endpoint)}
+        async with AsyncClient(
+            app.appid, served.apps[app.appid], base_url=served.url, clock=emulator.clock
+        ) as client:
+            for day in Window(emulator.last_day.replace(day=5), emulator.last_day):
+                answer = await client.ask(endpoint, Window.day(day))
+                late = day not in filled and (emulator.last_day - day).days < 2
+                assert answer.is_delay == late, (app.appid, day)
+
+
+async def test_wechats_own_secret_opens_nothing_here(synced: Synced, served: Served) -> None:
+    app, clock = synced.running.account(), synced.running.emulator.clock
+    async with AsyncClient(app.appid, app.secret, base_url=served.url, clock=clock) as client:
+        with pytest.raises((CredentialError, TokenError)):
+            await client.fetch(named("getusersummary"), "2026-03-01", "2026-03-01")
+
+
+def test_an_unmodified_sdk_is_answered_retired_calls_too(synced: Synced, served: Served) -> None:
+    app, emulator = synced.running.account(), synced.running.emulator
+    with third_party(served.url, app.appid, served.apps[app.appid]) as sdk:
+        for method, name in (
+            ("get_user_summary", "getusersummary"),
+            ("get_upstream_msg_week", "getupstreammsgweek"),
+            ("get_interface_summary_hour", "getinterfacesummaryhour"),
+            ("get_article_summary", "getarticlesummary"),
+            ("get_article_total", "getarticletotal"),
+            ("get_user_read", "getuserread"),
+            ("get_user_read_hour", "getuserreadhour"),
+            ("get_user_share", "getusershare"),
+            ("get_user_share_hour", "getusersharehour"),
+        ):
+            rows = emulator.rows(app.appid, named(name))
+            day = rows[-1].ref_date
+            expected = msgspec.to_builtins([row for row in rows if row.ref_date == day])
+            assert getattr(sdk.datacube, method)(day, day) == expected, name
