@@ -22,6 +22,7 @@ BLOCK_BYTES = 2 << 20
 """Bytes of JSON lines that are checked and stored together, about 10,000 events."""
 RECORDS_AT_ONCE = 10_000
 LONGEST_LINE = 16 << 20
+_PACKED_BYTES = 1 << 17
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 Record = tuple[int, Mapping[str, Any]]
@@ -89,40 +90,47 @@ def _unpacked(file: io.BufferedReader) -> BinaryIO:
     if beginning.startswith(_GZIP):
         return cast("BinaryIO", gzip.GzipFile(fileobj=file))
     if beginning == _ZSTD:
-        return _unpacked_zstd(file)
+        return cast("BinaryIO", io.BufferedReader(_Zstd(file), BLOCK_BYTES))
     return file
 
 
-def _unpacked_zstd(file: io.BufferedReader) -> BinaryIO:
-    import zstandard
-
-    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return cast("BinaryIO", _Zstd(reader))
-
-
 class _Zstd(io.RawIOBase):
-    """An unpacking stream whose faults are those of a file, also an end in the middle."""
+    """The unpacked content of a Zstandard file; its end in the middle of a frame is an error."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__()
-        self._reader = reader
+        self._parts = _zstd_parts(file)
+        self._rest = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self.read(len(buffer)) or b""
+        if not self._rest:
+            self._rest = next(self._parts, b"")
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
 
-    def read(self, size: int = -1) -> bytes | None:
-        import zstandard
 
-        try:
-            part: bytes = self._reader.read(size)
-        except zstandard.ZstdError as error:
-            raise EOFError(f"zstd: {error}") from error
-        return part
+def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    unpacker, is_whole = zstandard.ZstdDecompressor(), True
+    frame = unpacker.decompressobj()
+    try:
+        while packed := file.read(_PACKED_BYTES):
+            while packed:
+                part, packed = frame.decompress(packed), frame.unused_data
+                is_whole = frame.eof
+                if is_whole:
+                    frame = unpacker.decompressobj()
+                if part:
+                    yield part
+    except zstandard.ZstdError as error:
+        raise EOFError(f"zstd: {error}") from error
+    if not is_whole:
+        raise EOFError("zstd: it ends in the middle")
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[Piece]:
@@ -189,8 +197,9 @@ def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
 @contextmanager
 def _as_path(stream: BinaryIO) -> Iterator[str]:
     """A path to the stream's content; what is no file of its own is held in memory."""
-    if isinstance(stream, io.BufferedReader) and Path(str(stream.name)).is_file():
-        yield str(stream.name)
+    name = getattr(getattr(stream, "raw", None), "name", None)
+    if isinstance(name, str) and Path(name).is_file():
+        yield name
         return
     if not hasattr(os, "memfd_create"):
         raise EventError("packed Parquet cannot be read here", hint="unpack it into a file first")

@@ -1,0 +1,196 @@
+"""Files of every form and packing give the same events; a damaged one is told with its name."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+import zstandard
+
+from support.event_files import lines, message, opened, some, stored, total
+from wxcube.errors import EventError
+from wxcube.sources.batch import FAMILIES
+from wxcube.sources.events import EventStore
+from wxcube.sources.events import files as forms
+from wxcube.sources.events.files import Form, form_of, pieces
+from wxcube.sources.events.intake import Ingested, OnError, ingest
+
+HAPPENED = some(600)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EventStore]:
+    with opened(tmp_path / "events", user_key="a key of the settings") as one:
+        yield one
+
+
+def as_csv(events: Any) -> bytes:
+    rows = [msgspec.to_builtins(event) for event in events]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_parquet(events: Any, folder: Path) -> bytes:
+    source, target = folder / "source.jsonl", folder / "made.parquet"
+    source.write_bytes(lines(events))
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM read_json('{source}', format='newline_delimited', "
+            f"sample_size=-1)) TO '{target}' (FORMAT parquet)"
+        ).fetchall()
+    return target.read_bytes()
+
+
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+}
+
+
+def everything(store: EventStore) -> list[Any]:
+    store.compact()
+    accounts = store.accounts()
+    return sorted(
+        (family, accounts[row["account"]], str(sorted(row.items() - {("account", row["account"])})))
+        for family in FAMILIES
+        for row in stored(store, family)
+    )
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("form", Form)
+def test_every_form_and_packing_gives_the_same_events(
+    tmp_path: Path, store: EventStore, form: Form, packing: str
+) -> None:
+    made: dict[Form, Callable[[], bytes]] = {
+        Form.JSONL: lambda: lines(HAPPENED),
+        Form.CSV: lambda: as_csv(HAPPENED),
+        Form.PARQUET: lambda: as_parquet(HAPPENED, tmp_path),
+    }
+    file = tmp_path / f"some.{form}{packing}"
+    file.write_bytes(PACKINGS[packing](made[form]()))
+    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    assert (done.refused, done.events) == ([], 600)
+    with opened(tmp_path / "other", user_key="a key of the settings") as other:
+        (other.folder / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
+    with opened(tmp_path / "other", user_key="a key of the settings") as other:
+        other.append(other.admit(lines(HAPPENED))).result()
+        assert everything(store) == everything(other)
+
+
+def test_the_form_is_known_by_the_name() -> None:
+    names = {"a.csv": Form.CSV, "A.CSV.GZ": Form.CSV, "a.parquet": Form.PARQUET, "-": Form.JSONL}
+    names |= {"a.pq.zst": Form.PARQUET, "a.jsonl": Form.JSONL, "events.log.gz": Form.JSONL}
+    assert {name: form_of(name) for name in names} == names
+
+
+def test_lines_are_numbered_through_all_pieces(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
+    content = [lines([event]) for event in some(100)]
+    for place in (0, 40, 99):
+        content[place] = b"{}\n"
+    content[20] = b"\n"
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"".join(content).rstrip(b"\n"))
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert [one.line for one in done.refused] == [1, 41, 100]
+    assert (done.events, done.lines) == (96, 100)
+    kept = [path.read_bytes() for path in sorted((store.folder / "dead").iterdir())]
+    letters = [msgspec.json.decode(line) for part in kept for line in part.splitlines()]
+    assert sorted(letter["line"] for letter in letters) == [1, 41, 100]
+    assert {letter["from"] for letter in letters} == {"some.jsonl"}
+
+
+def test_a_rejected_piece_stops_and_what_came_before_stays(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
+    good = lines(some(100))
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(good + b"{}\n" + lines(some(100, seed=2)))
+    told: list[tuple[int, int]] = []
+
+    def note(done: Ingested) -> None:
+        told.append((done.lines, done.events))
+
+    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name, note)
+    assert done.is_rejected
+    assert [one.line for one in done.refused] == [101]
+    assert told == sorted(told)
+    assert told[-1] == (done.lines, done.events)
+    store.compact()
+    assert total(store) == done.events < 101
+    file.write_bytes(good + lines(some(100, seed=2)))
+    ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    store.compact()
+    assert total(store) == 200
+
+
+def test_csv_lines_are_told_by_their_number(tmp_path: Path, store: EventStore) -> None:
+    file = tmp_path / "some.csv"
+    file.write_bytes(
+        b"event,id,account,at,user,msg_type\n"
+        b"message,1,a,1772300000,o1,1\n"
+        b"message,2,a,soon,o1,1\n"
+        b"\n"
+        b"message,3,a,1772300000,o1,1,extra\n"
+        b'message,"4\nlong",a,1772300000,o1,1\n'
+        b"message,5,a,1772300000,\xff\xfe,1\n"
+        b"reply,6,a,1772300000,,\n"
+    )
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert done.events == 2
+    assert {one.line: one.reason for one in done.refused}.keys() == {3, 5, 8, 9}
+    assert "column 7" in done.refused[1].reason
+
+
+def test_an_empty_file_has_no_events(tmp_path: Path, store: EventStore) -> None:
+    for name in ("a.jsonl", "a.csv"):
+        (tmp_path / name).touch()
+        assert ingest(store, pieces(str(tmp_path / name)), OnError.REJECT, name).events == 0
+
+
+DAMAGED = {
+    "cut.jsonl.gz": gzip.compress(os.urandom(5_000) + lines(HAPPENED))[:4_000],
+    "cut.jsonl.zst": zstandard.compress(lines(HAPPENED))[:2_000],
+    "cut-later.jsonl.zst": zstandard.compress(b"{}\n") + zstandard.compress(b"[]\n" * 9)[:9],
+    "wrong.jsonl.gz": b"\x1f\x8bnonsense",
+    "wrong.parquet": b"PAR1 nonsense PAR1",
+    "wrong.csv": b"event,id\n" + b'"' + b"x" * 200_000,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_is_told_with_its_name(tmp_path: Path, store: EventStore, name: str) -> None:
+    (tmp_path / name).write_bytes(DAMAGED[name])
+    with pytest.raises(EventError, match=f"{name} cannot be read"):
+        ingest(store, pieces(str(tmp_path / name)), OnError.SKIP, name)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EventError, match=r"none\.jsonl cannot be read"):
+        list(pieces(str(tmp_path / "none.jsonl")))
+
+
+def test_standard_input_may_be_packed(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Input:
+        buffer = io.BufferedReader(io.BytesIO(gzip.compress(lines([message(1)]))))
+
+    monkeypatch.setattr(sys, "stdin", Input())
+    assert ingest(store, pieces("-"), OnError.REJECT, "-").events == 1
