@@ -126,8 +126,8 @@ def run(arguments: list[str], *, clock: Clock | None = None) -> int:
         code = INTERRUPTED
     except WxcubeError as error:
         code = _fail(str(error))
-    except BrokenPipeError:
-        # `head` or a pager has read enough
+    except (BrokenPipeError, SystemExit):
+        # `head` or a pager has read enough; click and rich turn that into an exit
         _drop_output()
         code = 0
     except OSError as error:

@@ -34,7 +34,11 @@ CHART_HEIGHT = 6
 @click.option("--once", is_flag=True, help="End when done; do not serve.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8300, show_default=True)
 def demo(folder: Path, seed: int, accounts: int, days: int, port: int, *, once: bool) -> int:
-    """Show the whole job on simulated accounts: emulate, sync, check, answer, serve."""
+    """Show the whole job on simulated accounts, no account needed.
+
+    It emulates accounts, syncs them over HTTP, checks every row, answers some questions, and serves
+    the result until Ctrl-C.
+    """
     root = context()
     path = folder / "wxcube.db"
     _make_room(path)

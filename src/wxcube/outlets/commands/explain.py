@@ -39,7 +39,7 @@ _GRAINS_ZH = {
 @click.argument("name", default="")
 @click.option("--json", "as_json", is_flag=True, help="The contract as JSON.")
 def endpoints(name: str, *, as_json: bool) -> None:
-    """List the endpoints, or explain NAME column by column."""
+    """List the endpoints, or explain one column by column."""
     root = context()
     if as_json:
         from wxcube.contract.export import as_json as contract_json

@@ -50,7 +50,10 @@ def fetch(  # noqa: PLR0913 - one per option
     as_json: bool,
     save: bool,
 ) -> None:
-    """Ask ENDPOINT for the days FIRST..LAST, print the rows."""
+    """Ask one endpoint and print the rows.
+
+    ENDPOINT is WeChat's name, as getusersummary; FIRST..LAST are Beijing days, or one day alone.
+    """
     root, known, days = context(), contract.named(endpoint), Window.parse(window)
     form = "jsonl" if as_json else form
     _check_form(form, part=part)
@@ -175,7 +178,10 @@ def export(  # noqa: PLR0913, PLR0917 - one per option
     *,
     excel: bool,
 ) -> None:
-    """Write the stored rows of ENDPOINT as CSV, JSON or JSON lines."""
+    """Write rows of the warehouse as CSV, JSON or JSON lines.
+
+    ENDPOINT is WeChat's name, as getusersummary; without FIRST..LAST all stored days are written.
+    """
     root, known = context(), contract.named(endpoint)
     _check_form(form, part=part, header=header != "wire", excel=excel)
     rows = _stored(root, known, window, account, origin)
@@ -261,7 +267,7 @@ def stored_account(root: Context, word: str, stored: Iterable[str]) -> str:
 @click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 def sql(query: str, form: str, *, as_json: bool) -> None:
-    """Run a read-only SQL QUERY on the warehouse, print its rows."""
+    """Run a read-only SQL query on the warehouse."""
     import csv
 
     root = context()
