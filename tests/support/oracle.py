@@ -75,9 +75,15 @@ def _published(seen: Iterable[Seen]) -> dict[str, Seen]:
     for s in seen:
         if isinstance(s.event, ev.Publish):
             before = found.get(s.event.msgid)
-            if before is None or s.event.at < before.event.at:
+            if before is None or _precedes(s.event, before.event):
                 found[s.event.msgid] = s
     return found
+
+
+def _precedes(one: ev.Publish, other: ev.Publish) -> bool:
+    """The earlier of two counts; of one second, the first by what they say."""
+    names = ("at", "publish_type", "target_user", "title", "content_url")
+    return [getattr(one, n) for n in names] < [getattr(other, n) for n in names]
 
 
 def people(events: Iterable[Any]) -> int:
@@ -297,7 +303,7 @@ def user_share_hour(o: Oracle) -> Iterator[Row]:
 def article_summary(o: Oracle) -> Iterator[Row]:
     for (day, msgid), events in grouped(o.of(*READING), lambda s: (s.day, s.event.msgid)):
         sent = o.published.get(msgid)
-        if sent is None or sent.event.publish_type != 0:
+        if sent is None or sent.event.publish_type != 0 or day < sent.day:
             continue
         f = figures_of(events)
         five = ("int_page_read_user", "ori_page_read_user", "share_user", "share_count")

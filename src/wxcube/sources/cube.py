@@ -87,11 +87,11 @@ def _run(
     engine: Engine, tables: Mapping[str, Columns], endpoints: Sequence[Endpoint[Any]]
 ) -> dict[str, Columns]:
     """The result tables of endpoints, by endpoint name."""
-    order = {endpoint.name: _order(endpoint) for endpoint in endpoints}
+    order = {endpoint.name: order_of(endpoint) for endpoint in endpoints}
     steps = needed(order)
     with _Tables(engine, tables, steps) as kept:
         found = {step.name: kept.run(step, order.get(step.name)) for step in steps}
-    return {e.name: _since(e, _known(e, found)) for e in endpoints}
+    return {e.name: since_first(e, _known(e, found)) for e in endpoints}
 
 
 def _known(endpoint: Endpoint[Any], found: Mapping[str, Columns | None]) -> Columns:
@@ -101,12 +101,14 @@ def _known(endpoint: Endpoint[Any], found: Mapping[str, Columns | None]) -> Colu
     return table
 
 
-def _since(endpoint: Endpoint[Any], table: Columns) -> Columns:
+def since_first(endpoint: Endpoint[Any], table: Columns) -> Columns:
+    """A result without days before the endpoint's first."""
     kept = table["ref_date"] >= number_of(endpoint.first_date)
     return table if kept.all() else {name: array[kept] for name, array in table.items()}
 
 
-def _order(endpoint: Endpoint[Any]) -> tuple[str, ...]:
+def order_of(endpoint: Endpoint[Any]) -> tuple[str, ...]:
+    """By which columns an endpoint's result is ordered: account and key."""
     key = tuple("article" if name == "msgid" else name for name in endpoint.key)
     return ("acct", *key, *(("stat_date",) if endpoint.is_cumulative else ()))
 

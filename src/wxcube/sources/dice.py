@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 
-import numpy as np
-from numpy.typing import NDArray
+from wxcube.sources.arrays import NDArray, np
 
 Keys = NDArray[np.uint64]
 """One hash per thing."""

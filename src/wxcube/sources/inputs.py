@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from wxcube import beijing
+from wxcube.contract.article import getarticletotal
+from wxcube.contract.content import getarticletotaldetail
 from wxcube.contract.endpoint import EARLIEST_CONTENT
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Batch, Columns
@@ -16,9 +18,9 @@ DAY_SECONDS = 86_400
 HOUR_SECONDS = 3_600
 BEIJING_SECONDS = 8 * HOUR_SECONDS
 EPOCH = date(1970, 1, 1)
-TOTAL_DAYS = 7
+TOTAL_DAYS = getarticletotal.moves_days
 """Days for which getarticletotal counts an article."""
-DETAIL_DAYS = 30
+DETAIL_DAYS = getarticletotaldetail.moves_days
 """Days for which getarticletotaldetail counts an article."""
 
 
@@ -55,11 +57,21 @@ def inputs(batch: Batch, through: date) -> dict[str, Columns]:
 def published(batch: Batch, through: date) -> Columns:
     """One row per article published up to `through`, its first Publish event."""
     columns = _timed(batch.publish, number_of(through))
-    order = np.lexsort((columns["at"], columns["article"], columns["account"]))
+    order = np.lexsort(_order(columns))
     ordered = {name: array[order] for name, array in columns.items()}
     same = (np.diff(ordered["account"]) == 0) & (np.diff(ordered["article"]) == 0)
     first = np.concatenate(([True], ~same)) if len(order) else np.zeros(0, "?")
     return {name: array[first] for name, array in ordered.items()}
+
+
+def _order(columns: Columns) -> tuple[NDArray[Any], ...]:
+    """Keys to sort Publish events by, the last first: those of one second by what they say."""
+    names = ("content_url", "title", "target_user", "publish_type", "at", "article", "account")
+    return tuple(_sortable(columns[name]) for name in names)
+
+
+def _sortable(column: NDArray[Any]) -> NDArray[Any]:
+    return np.unique(column, return_inverse=True)[1] if column.dtype == object else column
 
 
 def _timed(columns: Columns, last: int) -> Columns:
@@ -78,11 +90,15 @@ def _pick(columns: Columns, kept: str, **renamed: str) -> Columns:
 
 
 def _articles(found: Columns) -> Columns:
-    is_notified, day = found["publish_type"] == 0, found["d"]
-    has_detail = day >= number_of(EARLIEST_CONTENT)
-    days = np.where(has_detail, DETAIL_DAYS, np.where(is_notified, TOTAL_DAYS, 0))
     columns = _pick(found, "acct d article publish_type target_user")
-    return {**columns, "days": days.astype("i4")}
+    return {**columns, "days": article_days(found["d"], found["publish_type"] == 0)}
+
+
+def article_days(published: NDArray[Any], is_notified: NDArray[Any]) -> NDArray[Any]:
+    """For how many days each article has running totals, its first included."""
+    has_detail = published >= number_of(EARLIEST_CONTENT)
+    days = np.where(has_detail, DETAIL_DAYS, np.where(is_notified, TOTAL_DAYS, 0))
+    return days.astype("i4")
 
 
 def _activity(columns: Columns) -> Columns:

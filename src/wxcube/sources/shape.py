@@ -148,7 +148,7 @@ _SCENE_COLUMNS = {
     else Mark.READ_IN_OTHER_SCENE.name.lower()
     for scene, channels in SCENE_CHANNELS.items()
 }
-_SCENES = tuple(
+SCENES = tuple(
     (str(meaning.code), _SCENE_COLUMNS[str(meaning.code)])
     for meaning in SCENE_DESC.meanings
     if meaning.code != ALL_SCENES
@@ -159,7 +159,7 @@ _SCENES = tuple(
 def _sources(cells: _Cells) -> list[ReadUserSource]:
     """Readers of all scenes, then of each scene that had some."""
     found = [ReadUserSource(scene_desc=ALL_SCENES, user_count=cells["read_user"])]
-    for scene, name in _SCENES:
+    for scene, name in SCENES:
         if cells[name]:
             found.append(ReadUserSource(scene_desc=scene, user_count=cells[name]))
     return found
@@ -176,14 +176,15 @@ _PLAIN = [
     "praise_money",
     "read_subscribe_user",
 ]
-_POSITIONS = tuple((position, f"left_at_{position}") for position in range(1, 6))
+POSITIONS = tuple((position, f"left_at_{position}") for position in range(1, 6))
+"""Where readers left, and the column that counts them."""
 
 
 def _stat(cells: _Cells) -> ArticleTotalDetailStat:
     return ArticleTotalDetailStat(
         **{name: cells[name] for name in _PLAIN},
         read_user_source=_sources(cells),
-        read_delivery_rate=_rate(cells[_SCENES[0][1]], cells["target_user"]),
+        read_delivery_rate=_rate(cells[SCENES[0][1]], cells["target_user"]),
         read_finish_rate=_rate(cells["finished"], cells["read_user"]),
         read_avg_activetime=_rate(cells["seconds"], 60 * cells["reads"]),
         read_jump_position=_positions(cells),
@@ -191,10 +192,10 @@ def _stat(cells: _Cells) -> ArticleTotalDetailStat:
 
 
 def _positions(cells: _Cells) -> list[ReadJumpPosition]:
-    known = sum(cells[name] for _, name in _POSITIONS)
+    known = sum(cells[name] for _, name in POSITIONS)
     return [
         ReadJumpPosition(position=position, rate=_rate(cells[name], known))
-        for position, name in _POSITIONS
+        for position, name in POSITIONS
         if cells[name]
     ]
 

@@ -10,7 +10,6 @@ from datetime import date
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from wxcube.contract.card import (
     getcardbizuininfo,
@@ -20,6 +19,7 @@ from wxcube.contract.card import (
 )
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
+from wxcube.sources.arrays import np
 from wxcube.sources.dice import Keys, Whole, along, below, rounded, table
 from wxcube.sources.simulated_account import Card, SimulatedAccount
 from wxcube.sources.simulated_rhythm import activity_of, day_number, day_of_number

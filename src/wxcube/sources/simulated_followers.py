@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import NO_ARTICLE, Columns, family
 from wxcube.sources.dice import (
     MILLION,

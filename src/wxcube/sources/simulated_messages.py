@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns, family
 from wxcube.sources.dice import (
     Flags,

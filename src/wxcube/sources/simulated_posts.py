@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.dice import (
     Dice,
     Flags,

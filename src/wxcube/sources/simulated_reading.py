@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
-import numpy as np
-
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import Action, Columns, family
 from wxcube.sources.dice import (
     Flags,

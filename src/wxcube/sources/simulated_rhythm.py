@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-import numpy as np
-
+from wxcube.sources.arrays import np
 from wxcube.sources.dice import Keys, Whole, below, table
 
 DAY = 86_400

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-import numpy as np
-
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import FAMILIES, Batch, Columns, family
 from wxcube.sources.batch_events import to_events
 from wxcube.sources.simulated_account import Card, SimulatedAccount, simulated_accounts

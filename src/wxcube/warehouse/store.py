@@ -18,6 +18,8 @@ from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
 from wxcube.warehouse import ledger, rebuilding, records, replies, schema
+from wxcube.warehouse.computed import Computed
+from wxcube.warehouse.computed import store as store_computed
 from wxcube.warehouse.coverage import DayState, State, erred
 from wxcube.warehouse.database import connect, in_words, path_of, writing
 from wxcube.warehouse.query import Result, query
@@ -101,6 +103,16 @@ class Warehouse:
             replies.keep(connection, keys, answer.window, answer.body, asked_at)
         self._seen.add(appid)
         return replaced
+
+    def replace_computed(self, computed: Computed, asked_at: datetime) -> int:
+        """Put rows computed in bulk in the place of all there was of their accounts and days.
+
+        Gives the number of rows, nested ones counted too. Doing it twice changes nothing.
+
+        Raises:  WarehouseError, after which nothing of it is in the file.
+        """
+        with self._writing() as connection:
+            return store_computed(connection, computed, _to_second(asked_at))
 
     def record(  # noqa: PLR0913, PLR0917 - one line of the ledger
         self,

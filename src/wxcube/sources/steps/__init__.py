@@ -26,13 +26,13 @@ STEPS: tuple[Step, ...] = (*FOLLOWERS, *MESSAGES, *REPLIES, *READERS, *ARTICLES)
 """Every step, each after its inputs."""
 
 
-def needed(names: Iterable[str]) -> list[Step]:
-    """The steps behind these tables, in the order they must run."""
-    wanted = set(names)
+def needed(names: Iterable[str], given: Iterable[str] = ()) -> list[Step]:
+    """The steps behind these tables, in the order they must run; `given` tables are there."""
+    present, wanted = set(given), set(names)
     for step in reversed(STEPS):
-        if step.name in wanted:
+        if step.name in wanted - present:
             wanted.update(step.inputs)
-    return [step for step in STEPS if step.name in wanted]
+    return [step for step in STEPS if step.name in wanted - present]
 
 
 __all__ = ["STEPS", "Step", "needed"]

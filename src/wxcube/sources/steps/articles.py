@@ -19,6 +19,7 @@ from wxcube.sources.steps.step import (
     COUNT,
     IS,
     SCENE_MARKS,
+    Step,
     came_from,
     column,
     people,
@@ -140,7 +141,7 @@ _DAILY = (
         "getarticlesummary",
         f"""SELECT f.acct, f.d AS ref_date, f.article, {", ".join(f"f.{c}" for c in _FIGURES)}
         FROM article_figures f JOIN article a ON f.acct = a.acct AND f.article = a.article
-        WHERE a.publish_type = 0 AND f.int_page_read_user + f.ori_page_read_user
+        WHERE a.publish_type = 0 AND f.d >= a.d AND f.int_page_read_user + f.ori_page_read_user
         + f.share_user + f.share_count + f.add_to_fav_count >= 3""",
     ),
     step(
@@ -156,6 +157,16 @@ _DAILY = (
     ),
 )
 
+
+def first_people() -> Step:
+    """Distinct people of an article's day who did each thing for the first time."""
+    return step(
+        "first_people",
+        f"""SELECT acct, article, d, {people(_MARKS)} FROM first_sets
+        GROUP BY acct, article, d""",
+    )
+
+
 _RUNNING = (
     step(
         "first_sets",
@@ -167,11 +178,7 @@ _RUNNING = (
         WHERE b.d >= a.d AND b.d < a.d + a.days) t
         GROUP BY acct, article, d, fresh""",
     ),
-    step(
-        "first_people",
-        f"""SELECT acct, article, d, {people(_MARKS)} FROM first_sets
-        GROUP BY acct, article, d""",
-    ),
+    first_people(),
     step(
         "lived",
         """SELECT a.acct, a.article, a.d, a.publish_type, a.target_user, g.age, c.d AS stat_d
@@ -199,3 +206,17 @@ _RUNNING = (
 
 ARTICLES = (*_DAILY, *_RUNNING)
 """Steps of the endpoints with a row per article."""
+
+ARTICLE_PEOPLE = tuple(map(column, _MARKS))
+"""Columns of the steps article_people and first_people."""
+ARTICLE_TIMES = (*_TIMES, *_AMOUNTS)
+"""Columns of the step article_times."""
+RUNNING_COLUMNS: dict[str, dict[str, str]] = {
+    "getarticletotal": {"target_user": "target_user", **_TOTAL},
+    "getarticletotaldetail": {
+        "publish_type": "publish_type",
+        "target_user": "target_user",
+        **_DETAIL,
+    },
+}
+"""Columns of running totals, and which of these they show."""

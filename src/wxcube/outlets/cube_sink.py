@@ -1,0 +1,273 @@
+"""Rows the cube computed, as columns, on their way into the warehouse's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from wxcube.contract import article, content
+from wxcube.contract.codes import ALL_SCENES
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.sources.arrays import NDArray, np
+from wxcube.sources.batch import Columns, article_msgid
+from wxcube.sources.increment.days import stretches
+from wxcube.sources.increment.rows import Part
+from wxcube.sources.inputs import day_numbered
+from wxcube.sources.shape import POSITIONS, RATE_DIGITS, SCENES
+from wxcube.warehouse.computed import Computed, TableRows
+from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.tables import PARTS
+
+NEAR = 1e-4
+"""How near to the middle between two roundings numpy's product is not trusted."""
+AT_ONCE = 20_000
+"""Rows that are Python objects at the same time."""
+
+_Tables = dict[str, Columns]
+
+
+class WarehouseSink:
+    """Puts what a build computes into a warehouse, under origin `cube`."""
+
+    def __init__(
+        self, warehouse: Warehouse, accounts: Sequence[str], now: Callable[[], datetime]
+    ) -> None:
+        self._warehouse = warehouse
+        self._accounts = np.asarray(accounts, object)
+        self._now = now
+        self.rows = 0
+
+    def replace(self, part: Part) -> None:
+        """Put rows in the place of all that was there of their accounts and days, at once."""
+        computed = Computed(
+            endpoint=part.endpoint,
+            origin=Origin.CUBE,
+            windows=tuple(_window(days) for days in _stretches(part)),
+            since={self._accounts[a]: day_numbered(d) for a, d in part.accounts.items()},
+            tables={name: _rows(columns) for name, columns in self._tables(part).items()},
+            present=self._present(part),
+            stats=_window(part.stats) if part.stats else None,
+            is_new=part.is_new,
+        )
+        self.rows += self._warehouse.replace_computed(computed, self._now())
+
+    def _present(self, part: Part) -> dict[str, set[date]]:
+        found: dict[str, set[date]] = {}
+        pairs = part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"]
+        for pair in np.unique(pairs).tolist():
+            acct, day = divmod(pair, 2**20)
+            found.setdefault(self._accounts[acct], set()).add(day_numbered(day))
+        return found
+
+    def _tables(self, part: Part) -> _Tables:
+        table = dict(part.table)
+        acct = table.pop("acct")
+        head: Columns = {"appid": self._accounts[acct], "origin": _same(Origin.CUBE.value, acct)}
+        head["ref_date"] = _dates(table.pop("ref_date"))
+        if "article" in table:
+            head |= _articles(part, acct, table)
+        name = PARTS[part.endpoint.name].table.name
+        split = _SPLIT.get(part.endpoint.name, _flat)
+        return split(name, head, table)
+
+
+def _stretches(part: Part) -> list[range]:
+    if not part.endpoint.has_labels:
+        return stretches(part.labels)
+    return [range(label, label + 1) for label in part.labels]
+
+
+def _window(days: range) -> Window:
+    return Window(day_numbered(days[0]), day_numbered(days[-1]))
+
+
+def _rows(columns: Columns) -> TableRows:
+    return TableRows(tuple(columns), _lines(list(columns.values())))
+
+
+def _lines(columns: list[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
+    for begin in range(0, len(columns[0]), AT_ONCE):
+        parts = (column[begin : begin + AT_ONCE].tolist() for column in columns)
+        yield from zip(*parts, strict=True)
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def _same(value: object, like: NDArray[Any]) -> NDArray[Any]:
+    return np.full(len(like), value, object)
+
+
+def _dates(days: NDArray[Any]) -> NDArray[Any]:
+    return _once_each(days, lambda day: day_numbered(day).isoformat())
+
+
+def _once_each(values: NDArray[Any], make: Callable[[int], object]) -> NDArray[Any]:
+    """What `make` makes of each value, called once for equal ones."""
+    different, places = np.unique(values, return_inverse=True)
+    made = np.empty(len(different), object)
+    made[:] = [make(value) for value in different.tolist()]
+    found: NDArray[Any] = made[places]
+    return found
+
+
+def _articles(part: Part, acct: NDArray[Any], table: Columns) -> Columns:
+    numbers = table.pop("article")
+    places = np.unique(numbers, return_inverse=True)[1]
+    keys = acct.astype("i8") * (int(places.max(initial=0)) + 1) + places
+    _, firsts, lines = np.unique(keys, return_index=True, return_inverse=True)
+    known = [
+        part.articles.get(pair)
+        for pair in zip(acct[firsts].tolist(), numbers[firsts].tolist(), strict=True)
+    ]
+    table["title"] = _texts([a.title if a else "" for a in known])[lines]
+    table["content_url"] = _texts([a.content_url if a else "" for a in known])[lines]
+    return {"msgid": _once_each(numbers, article_msgid)}
+
+
+def _texts(values: list[str]) -> NDArray[Any]:
+    array = np.empty(len(values), object)
+    array[:] = [_storable(value) for value in values]
+    return array
+
+
+def _storable(text: str) -> str:
+    """The text, with lone surrogates, which no database takes, as U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _or_null(texts: NDArray[Any]) -> NDArray[Any]:
+    found = texts.copy()
+    found[texts == ""] = None
+    return found
+
+
+def rate(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
+    """Fractions, rounded as the cube rounds single ones; 0 of nothing."""
+    exact = np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
+    shifted = exact * 10**RATE_DIGITS
+    found: NDArray[Any] = np.rint(shifted) / 10**RATE_DIGITS
+    # TRICKY: so near the middle the product's own rounding may decide; then ask Python
+    for place in np.flatnonzero(np.abs(shifted - np.floor(shifted) - 0.5) < NEAR).tolist():
+        found[place] = round(float(exact[place]), RATE_DIGITS)
+    return found
+
+
+# --- tables of each endpoint ---------------------------------------------------------------------
+
+
+def _flat(name: str, head: Columns, table: Columns) -> _Tables:
+    names = PARTS_COLUMNS[name]
+    chosen = {column: values for column, values in (head | table).items() if column in names}
+    return {name: chosen | {"place": np.arange(len(head["appid"]))}}
+
+
+def _by_msgid(name: str, head: Columns, table: Columns) -> _Tables:
+    names = PARTS_COLUMNS[name]
+    chosen = {column: values for column, values in (head | table).items() if column in names}
+    return {name: chosen | {"place": _ranks(head["msgid"])}}
+
+
+def _ranks(texts: NDArray[Any]) -> NDArray[Any]:
+    return np.unique(texts.astype("U"), return_inverse=True)[1]
+
+
+def _with_scenes(name: str, head: Columns, table: Columns) -> _Tables:
+    upper = _by_msgid(name, head, table) if "msgid" in head else _flat(name, head, table)
+    return upper | {f"{name}__read_user_source": _scenes(head, table)}
+
+
+def _scenes(head: Columns, table: Columns) -> Columns:
+    """Readers of all scenes, then of each scene that had some."""
+    labels = np.asarray([ALL_SCENES, *(label for label, _ in SCENES)], object)
+    counts = np.stack([table["read_user"], *(table[column] for _, column in SCENES)], axis=1)
+    shown = counts > 0
+    shown[:, 0] = True
+    rows, scenes = np.nonzero(shown)
+    return {
+        **{column: values[rows] for column, values in head.items()},
+        "user_count": counts[rows, scenes],
+        "scene_desc": labels[scenes],
+        "place": (np.cumsum(shown, axis=1) - 1)[rows, scenes],
+    }
+
+
+def _firsts(head: Columns) -> NDArray[Any]:
+    """The first line of each article: lines of one article stand together."""
+    names = ("appid", "ref_date", "msgid")
+    changes = np.zeros(len(head["appid"]), "?")
+    changes[:1] = True
+    for name in names:
+        changes[1:] |= head[name][1:] != head[name][:-1]
+    return np.flatnonzero(changes)
+
+
+def _pick(columns: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _total(name: str, head: Columns, table: Columns) -> _Tables:
+    firsts = _firsts(head)
+    upper = _pick(head, firsts) | {"title": table["title"][firsts]}
+    below = f"{name}__details"
+    lines = head | {n: v for n, v in table.items() if n in PARTS_COLUMNS[below]}
+    lines |= {"stat_date": _dates(table["stat_date"]), "place": table["stat_date"]}
+    return {name: upper | {"place": _ranks(upper["msgid"])}, below: lines}
+
+
+def _total_detail(name: str, head: Columns, table: Columns) -> _Tables:
+    firsts = _firsts(head)
+    upper = _pick(head, firsts) | {
+        "publish_type": table["publish_type"][firsts],
+        "title": _or_null(table["title"][firsts]),
+        "content_url": _or_null(table["content_url"][firsts]),
+    }
+    below = f"{name}__detail_list"
+    keys = head | {"stat_date": _dates(table["stat_date"])}
+    lines = keys | {n: table[n] for n in PARTS_COLUMNS[below] if n in table and n not in keys}
+    lines |= {
+        "read_delivery_rate": rate(table[SCENES[0][1]], table["target_user"]),
+        "read_finish_rate": rate(table["finished"], table["read_user"]),
+        "read_avg_activetime": rate(table["seconds"], 60 * table["reads"]),
+        "place": table["stat_date"],
+    }
+    return {
+        name: upper | {"place": _ranks(upper["msgid"])},
+        below: lines,
+        f"{below}__read_user_source": _scenes(keys, table),
+        f"{below}__read_jump_position": _positions(keys, table),
+    }
+
+
+def _positions(head: Columns, table: Columns) -> Columns:
+    counts = np.stack([table[column] for _, column in POSITIONS], axis=1)
+    rows, places = np.nonzero(counts)
+    positions = np.asarray([position for position, _ in POSITIONS])
+    return {
+        **{column: values[rows] for column, values in head.items()},
+        "position": positions[places],
+        "rate": rate(counts[rows, places], counts.sum(axis=1)[rows]),
+        "place": places,
+    }
+
+
+PARTS_COLUMNS = {
+    part.table.name: {column.name for column in part.table.columns}
+    for top in PARTS.values()
+    for part in top.walk()
+}
+"""Columns of every table."""
+
+_SPLIT: dict[str, Callable[[str, Columns, Columns], _Tables]] = {
+    article.getarticlesummary.name: _by_msgid,
+    article.getarticletotal.name: _total,
+    content.getarticleread.name: _with_scenes,
+    content.getarticleshare.name: _by_msgid,
+    content.getbizsummary.name: _with_scenes,
+    content.getarticletotaldetail.name: _total_detail,
+}
+"""How an endpoint's columns are divided into tables, where it is not one table in key order."""

@@ -1,0 +1,323 @@
+"""A build: from changed events to the rows of all endpoints, in steps that may be killed.
+
+What a build does to the ledger, the facts and the sink it does in an order that leaves, wherever
+it ends, either a day that is still to be built or rows that are still pending; doing either again
+gives the same rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wxcube.contract.endpoint import Endpoint
+from wxcube.sources.batch import Columns
+from wxcube.sources.increment import days as calendar
+from wxcube.sources.increment import hanging, one_day, registry, running
+from wxcube.sources.increment.days import Chunk, Hanging, NumberedCell, chunks, stretches
+from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.files import Facts, FileEngine, sync_disk
+from wxcube.sources.increment.ledger import Ledger, Published
+from wxcube.sources.increment.rows import Part, Sink
+from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
+from wxcube.sources.shape import Article
+
+BUDGET_SHARE = 24
+"""A chunk's files are at most this part of the memory the engine may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is: cells of days done, of how many, and what is being computed."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did."""
+
+    cells: int
+    rows: int
+
+
+class Build:
+    """One build of some groups, from a ledger, facts and events to a sink."""
+
+    def __init__(
+        self,
+        events: Events,
+        folder: Path,
+        sink: Sink,
+        *,
+        engine: FileEngine,
+        budget_bytes: int,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._events = events
+        self._sink = sink
+        self._engine = engine
+        self._budget = budget_bytes
+        self._tell = tell
+        self._facts = Facts(folder, events.group_count)
+        self._ledger = Ledger(folder)
+        self._cells = 0
+        self._rows = 0
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
+    def run(self, first: int | None, last: int, groups: Collection[int] | None = None) -> Built:
+        """Build the changed days from `first` to `last`, and what hangs on them."""
+        dirty = self._dirty(first, last, groups)
+        through = {group: last for _, group in dirty}
+        for group, (done, toward) in self._ledger.through().items():
+            through[group] = max(last, done or toward)
+        chosen = {g: t for g, t in through.items() if groups is None or g in groups}
+        self._register(dirty, chosen)
+        dirty = self._dirty(first, last, groups)
+        self._build_days(dirty, chosen)
+        self._roll_up(chosen)
+        return Built(self._cells, self._rows)
+
+    # --- days ------------------------------------------------------------------------------------
+
+    def _dirty(
+        self, first: int | None, last: int, groups: Collection[int] | None
+    ) -> dict[NumberedCell, int]:
+        """The cells whose events changed since they were built, with their revisions."""
+        built = self._ledger.built()
+        cells = {(number_of(d), g): r for (d, g), r in self._events.revisions().items()}
+        return {
+            (day, group): revision
+            for (day, group), revision in sorted(cells.items())
+            if (first is None or day >= first)
+            and day <= last
+            and (groups is None or group in groups)
+            and built.get((day, group)) != revision
+        }
+
+    def _register(self, dirty: Iterable[NumberedCell], through: Mapping[int, int]) -> None:
+        by_group: dict[int, list[Path]] = defaultdict(list)
+        for day, group in dirty:
+            by_group[group] += self._events.files("publish", day_numbered(day), group)
+        by_end: dict[int, list[Path]] = defaultdict(list)
+        for group, files in by_group.items():
+            by_end[through[group]] += files
+        for end, files in by_end.items():
+            registry.update(self._engine, self._ledger, files, self._events.group_count, end)
+
+    def _build_days(self, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]) -> None:
+        sizes = {cell: self._size(*cell) for cell in dirty}
+        for chunk in chunks(sizes, self._budget):
+            self._tell(Progress(self._cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
+            self._build_chunk(chunk, dirty, through)
+            self._cells += len(chunk.groups) * len(chunk.days)
+
+    def _size(self, day: int, group: int) -> int:
+        families = ("follow", "message", "reply", "activity")
+        paths = (p for f in families for p in self._events.files(f, day_numbered(day), group))
+        return sum(path.stat().st_size for path in paths)
+
+    def _build_chunk(
+        self, chunk: Chunk, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]
+    ) -> None:
+        engine = self._engine
+        one_day.load(engine, self._events, chunk)
+        seen, moved, changes = (
+            one_day.first_days(engine),
+            list(one_day.moved(engine)),
+            list(one_day.changes(engine)),
+        )
+        for step in one_day.run(engine, one_day.FACT_STEPS, kept=one_day.SAVED):
+            if step.name in one_day.SAVED:
+                self._facts.save(engine, step.name)
+        touched = list(one_day.touched(engine))
+        articles = self._articles_of(touched, chunk)
+        one_day.load_articles(engine, articles)
+        first_days = self._ledger.first_days(chunk.groups)
+        accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
+        accounts |= {a: min(d, accounts[a]) for a, d in seen.items()}
+        given = (*one_day.GIVEN, *one_day.SAVED)
+        for endpoint, table in one_day.results(engine, one_day.ENDPOINTS, given, chunk.days):
+            self._hand_over(endpoint, accounts, chunk.days, table, articles)
+        one_day.drop(engine, given)
+        sync_disk()
+        with self._ledger.changing():
+            self._ledger.see(seen, self._events.group_count)
+            self._ledger.set_moved(moved)
+            self._ledger.set_followers(changes)
+            self._ledger.touch(touched)
+            for day, group in chunk.cells():
+                self._ledger.add_pending(group, calendar.hanging(day, through[group]))
+            self._ledger.set_built({cell: dirty[cell] for cell in chunk.cells()})
+
+    def _articles_of(self, touched: Iterable[tuple[int, ...]], chunk: Chunk) -> list[Published]:
+        """Articles touched or published on a chunk's days."""
+        found = {(one[0], one[1]): one for day in chunk.days for one in self._published(day, day)}
+        known = self._ledger.articles((line[0], line[1]) for line in touched)
+        found |= {key: one for key, (one, _, _) in known.items() if one is not None}
+        count = self._events.group_count
+        return [one for one in found.values() if one[0] % count in chunk.groups]
+
+    def _published(self, first: int, last: int) -> list[Published]:
+        return self._ledger.published(first, last)
+
+    # --- what hangs on several days --------------------------------------------------------------
+
+    def _roll_up(self, through: Mapping[int, int]) -> None:
+        """Compute what is pending, group by group or for groups with the same work together."""
+        pending = self._ledger.pending()
+        known = self._ledger.through()
+        for group, end in through.items():
+            done, _ = known.get(group, (None, end))
+            begin = self._begin(group) - 1 if done is None else done
+            for what, day in calendar.passing(begin, end):
+                pending.setdefault(group, {}).setdefault(what, set()).add(day)
+        together: dict[Any, list[int]] = defaultdict(list)
+        for group in sorted(through):
+            if pending.get(group):
+                work = {w: tuple(sorted(d)) for w, d in pending[group].items()}
+                toward = known.get(group, (None, None))[1]
+                together[tuple(sorted(work.items())), through[group], toward].append(group)
+        for (work, end, toward), groups in together.items():
+            self._roll_up_groups(groups, dict(work), end, toward)
+
+    def _begin(self, group: int) -> int:
+        return min(self._ledger.first_days([group]).values())
+
+    def _roll_up_groups(
+        self,
+        groups: Sequence[int],
+        work: Mapping[Hanging, Sequence[int]],
+        end: int,
+        toward: int | None,
+    ) -> None:
+        with self._ledger.changing():
+            self._ledger.set_toward(groups, end)
+        days = {what: [d for d in found if d <= end] for what, found in work.items()}
+        self._followers(groups, days.get(Hanging.FOLLOWERS, []), end, toward)
+        self._periods(groups, days, end)
+        self._summary(groups, days.get(Hanging.SUMMARY, []))
+        self._running(groups, days.get(Hanging.RUNNING, []), toward)
+        sync_disk()
+        with self._ledger.changing():
+            for what, found in work.items():
+                self._ledger.done(groups, what, found)
+            self._ledger.set_through(groups, end)
+
+    def _followers(
+        self, groups: Sequence[int], days: Sequence[int], end: int, toward: int | None
+    ) -> None:
+        if not days:
+            return
+        since = min(days)
+        summed, cumulated, standing = hanging.followers(self._ledger, groups, since, end)
+        with self._ledger.changing():
+            self._ledger.set_standing(standing)
+        accounts = self._ledger.first_days(groups)
+        for endpoint, table in zip(hanging.FOLLOWERS, (summed, cumulated), strict=True):
+            labels = range(since, end + 1)
+            is_new = toward is None or since > toward
+            self._hand_over(endpoint, accounts, labels, table, is_new=is_new)
+
+    def _periods(
+        self, groups: Sequence[int], days: Mapping[Hanging, Sequence[int]], end: int
+    ) -> None:
+        weeks = {d for d in days.get(Hanging.WEEK, []) if calendar.week(d)[-1] <= end}
+        months = {d for d in days.get(Hanging.MONTH, []) if calendar.month(d)[-1] <= end}
+        covered = sorted(
+            {d for w in weeks for d in calendar.week(w)}
+            | {d for m in months for d in calendar.month(m)}
+        )
+        if not covered:
+            return
+        for part in self._parts("message_day", groups, covered):
+            accounts = self._ledger.first_days(part)
+            for endpoint, table in hanging.periods(self._engine, self._facts, part, weeks, months):
+                labels = sorted(weeks if endpoint in hanging.PERIODS[:2] else months)
+                self._hand_over(endpoint, accounts, labels, table)
+
+    def _summary(self, groups: Sequence[int], days: Sequence[int]) -> None:
+        for part in self._parts("touched", groups, days):
+            accounts = self._ledger.first_days(part)
+            found = hanging.summary(self._engine, self._facts, self._ledger, part, days)
+            for endpoint, table, articles in found:
+                self._hand_over(endpoint, accounts, days, table, articles)
+
+    def _running(self, groups: Sequence[int], days: Sequence[int], toward: int | None) -> None:
+        for stretch in stretches(days):
+            for chunk in self._running_chunks(groups, stretch):
+                first = chunk.days[0] - DETAIL_DAYS + 1
+                articles = [
+                    one
+                    for one in self._published(first, chunk.days[-1])
+                    if one[0] % self._events.group_count in chunk.groups
+                ]
+                running.first_people(self._engine, self._facts, articles, chunk)
+                self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
+
+    def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:
+        accounts = self._ledger.first_days(chunk.groups)
+        for endpoint, table in running.totals(self._engine, self._facts, articles, chunk):
+            first = chunk.days[0] - endpoint.moves_days + 1
+            labels = range(first, chunk.days[-1] + 1)
+            stats = range(chunk.days[0], chunk.days[-1] + 1)
+            self._hand_over(endpoint, accounts, labels, table, articles, stats=stats, is_new=is_new)
+
+    def _running_chunks(self, groups: Sequence[int], stretch: range) -> Iterator[Chunk]:
+        """Parts of the work on running totals; of one group the older days come first."""
+        for part in self._parts("touched", groups, stretch):
+            sizes = {day: self._facts.size("touched", [day], part) for day in stretch}
+            yield from (Chunk(tuple(part), days) for days in calendar.split(sizes, self._budget))
+
+    def _parts(
+        self, fact: str, groups: Sequence[int], days: Iterable[int]
+    ) -> Iterator[tuple[int, ...]]:
+        """Groups whose files of a fact together keep to the budget."""
+        chosen = list(days)
+        if not chosen:
+            return
+        sizes = {group: self._facts.size(fact, chosen, [group]) for group in groups}
+        yield from calendar.split(sizes, self._budget)
+
+    # --- handing over ----------------------------------------------------------------------------
+
+    def _hand_over(  # noqa: PLR0913 - what a part consists of
+        self,
+        endpoint: Endpoint[Any],
+        accounts: Mapping[int, int],
+        labels: Iterable[int],
+        table: Columns,
+        articles: Iterable[Published] = (),
+        *,
+        stats: range | None = None,
+        is_new: bool = False,
+    ) -> None:
+        earliest = number_of(endpoint.first_date)
+        chosen = tuple(label for label in labels if label >= earliest)
+        if not chosen:
+            return
+        self._rows += len(table["acct"])
+        part = Part(
+            endpoint=endpoint,
+            accounts=accounts,
+            labels=chosen,
+            table=table,
+            articles={(one[0], one[1]): Article(one[6], one[7]) for one in articles},
+            stats=stats,
+            is_new=is_new,
+        )
+        self._sink.replace(part)
+
+
+def forget(folder: Path) -> None:
+    """Remove facts and ledger, so that the next build begins anew."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,253 @@
+"""What the cube remembers between builds: days built, work left, accounts, followers, articles.
+
+It is one SQLite file beside the facts. Each change of it is one transaction, so a killed build
+leaves either work that is still to do or work that is done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from wxcube.errors import EngineError
+from wxcube.sources.increment.days import Hanging, NumberedCell
+
+FILE = "cube.db"
+VERSION = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS built (
+    day INT, grp INT, revision INT, PRIMARY KEY (day, grp)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS through (grp INTEGER PRIMARY KEY, day INT, toward INT);
+CREATE TABLE IF NOT EXISTS pending (
+    grp INT, what TEXT, day INT, PRIMARY KEY (grp, what, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (acct INTEGER PRIMARY KEY, grp INT, day INT);
+CREATE TABLE IF NOT EXISTS moved (
+    day INT, acct INT, source INT, new_user INT, cancel_user INT,
+    PRIMARY KEY (day, acct, source)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS followers (
+    acct INT, day INT, number INT, standing INT, PRIMARY KEY (acct, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS article (
+    acct INT, article INT, day INT, at INT, publish_type INT, target_user INT,
+    title TEXT, content_url TEXT, touched_from INT, touched_to INT,
+    PRIMARY KEY (acct, article)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS article_day ON article (day);
+"""
+
+PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
+Published = tuple[int, int, int, int, int, int, str, str]
+"""An article as its Publish event says: the columns of PUBLISHED."""
+
+
+class Ledger:
+    """The cube's memory; a context manager that holds the only right to build."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        with self._in_words():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._prepare()
+
+    def _prepare(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in {0, VERSION}:
+            raise EngineError(
+                f"{self._path} has layout {version}, this wxcube knows {VERSION}",
+                hint="remove the folder of facts; the next build makes it again from the events",
+            )
+        self._connection.executescript(_TABLES)
+        self._connection.execute(f"PRAGMA user_version={VERSION}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """All changes within are made together, or none."""
+        with self._in_words():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise EngineError(
+                f"{self._path}: {error}",
+                hint="check the space on the disk and that no other build is running",
+            ) from error
+
+    # --- days and work ---------------------------------------------------------------------------
+
+    def built(self) -> dict[NumberedCell, int]:
+        """The revision of the events each day and group was built from."""
+        found = self._all("SELECT day, grp, revision FROM built")
+        return {(day, group): revision for day, group, revision in found}
+
+    def set_built(self, revisions: Mapping[NumberedCell, int]) -> None:
+        """Write down that cells are built; 0 means that they must be built again."""
+        rows = [(day, group, revision) for (day, group), revision in revisions.items()]
+        self._many("INSERT OR REPLACE INTO built VALUES (?, ?, ?)", rows)
+
+    def through(self) -> dict[int, tuple[int | None, int]]:
+        """The last day each group has all rows of, and the last day it may have some of."""
+        found = self._all("SELECT grp, day, toward FROM through")
+        return {group: (day, toward) for group, day, toward in found}
+
+    def set_toward(self, groups: Iterable[int], day: int) -> None:
+        """Write down that rows up to a day are about to be made."""
+        self._many(
+            "INSERT INTO through VALUES (?, NULL, ?) ON CONFLICT DO UPDATE "
+            "SET toward = MAX(toward, excluded.toward)",
+            [(group, day) for group in groups],
+        )
+
+    def set_through(self, groups: Iterable[int], day: int) -> None:
+        """Write down that groups have all rows up to a day."""
+        self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
+
+    def pending(self) -> dict[int, dict[Hanging, set[int]]]:
+        """The days of each kind of row that are left to compute, by group."""
+        found: dict[int, dict[Hanging, set[int]]] = {}
+        for group, what, day in self._all("SELECT grp, what, day FROM pending"):
+            found.setdefault(group, {}).setdefault(Hanging(what), set()).add(day)
+        return found
+
+    def add_pending(self, group: int, work: Iterable[tuple[Hanging, int]]) -> None:
+        """Add days to what is left to compute."""
+        rows = [(group, what.value, day) for what, day in set(work)]
+        self._many("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", rows)
+
+    def done(self, groups: Iterable[int], what: Hanging, days: Iterable[int]) -> None:
+        """Take days out of what is left to compute."""
+        chosen = list(days)
+        rows = [(group, what.value, day) for group in groups for day in chosen]
+        self._many("DELETE FROM pending WHERE grp = ? AND what = ? AND day = ?", rows)
+
+    # --- accounts and followers ------------------------------------------------------------------
+
+    def first_days(self, groups: Collection[int]) -> dict[int, int]:
+        """The day of the first event of every account of some groups."""
+        return dict(
+            self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_listed(groups)})")  # noqa: S608 - numbers
+        )
+
+    def see(self, days: Mapping[int, int], group_count: int) -> list[tuple[int, int, int]]:
+        """Remember accounts' first days; the ones that moved, with the day known before."""
+        known = self.first_days({acct % group_count for acct in days})
+        rows = [(a, a % group_count, d) for a, d in days.items() if d < known.get(a, d + 1)]
+        self._many("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
+        return rows
+
+    def set_moved(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Keep follows and unfollows: day, account, source, how many of each."""
+        self._many("INSERT OR REPLACE INTO moved VALUES (?, ?, ?, ?, ?)", rows)
+
+    def moved(self, since: int, through: int) -> list[tuple[int, int, int, int, int]]:
+        """Follows and unfollows of days: day, account, source, how many of each."""
+        return self._all("SELECT * FROM moved WHERE day BETWEEN ? AND ?", since, through)
+
+    def set_followers(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Keep by how many a day changed an account's followers: account, day, number."""
+        self._many(
+            "INSERT INTO followers VALUES (?, ?, ?, 0) "
+            "ON CONFLICT DO UPDATE SET number = excluded.number",
+            rows,
+        )
+
+    def followers(
+        self, groups: Collection[int], since: int, through: int
+    ) -> list[tuple[int, int, int]]:
+        """Changes of followers by account, day, number, ordered; first all before `since`."""
+        query = f"""SELECT s.acct, {since} - 1 AS day, COALESCE((SELECT f.standing FROM followers f
+            WHERE f.acct = s.acct AND f.day < {since} ORDER BY f.day DESC LIMIT 1), 0)
+            FROM seen s WHERE s.grp IN ({_listed(groups)})
+            UNION ALL SELECT f.acct, f.day, f.number FROM followers f
+            JOIN seen s ON s.acct = f.acct
+            WHERE f.day BETWEEN {since} AND {through} AND s.grp IN ({_listed(groups)})
+            ORDER BY 1, 2"""  # noqa: S608 - numbers
+        return self._all(query)
+
+    def set_standing(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Keep the followers at the end of days that changed them: number, account, day."""
+        self._many("UPDATE followers SET standing = ? WHERE acct = ? AND day = ?", rows)
+
+    # --- articles --------------------------------------------------------------------------------
+
+    def articles(
+        self, keys: Iterable[tuple[int, int]]
+    ) -> dict[tuple[int, int], tuple[Published | None, int | None, int | None]]:
+        """What is known of articles: as published (or None), and the days they were touched."""
+        self._wanted(keys)
+        names = ", ".join(f"a.{name}" for name in PUBLISHED)
+        query = f"""SELECT {names}, a.touched_from, a.touched_to FROM temp.wanted w
+            JOIN article a ON a.acct = w.acct AND a.article = w.article"""  # noqa: S608 - own names
+        return {
+            (row[0], row[1]): (row[:8] if row[2] is not None else None, row[8], row[9])
+            for row in self._all(query)
+        }
+
+    def publish(self, rows: Iterable[Published]) -> None:
+        """Keep what Publish events say of articles, over what was known."""
+        self._many(
+            f"""INSERT INTO article ({", ".join(PUBLISHED)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET day = excluded.day, at = excluded.at,
+            publish_type = excluded.publish_type, target_user = excluded.target_user,
+            title = excluded.title, content_url = excluded.content_url""",  # noqa: S608 - own names
+            rows,
+        )
+
+    def touch(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Remember between which days something happened to articles: account, article, days."""
+        self._many(
+            """INSERT INTO article (acct, article, touched_from, touched_to) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET
+            touched_from = MIN(IFNULL(touched_from, excluded.touched_from), excluded.touched_from),
+            touched_to = MAX(IFNULL(touched_to, excluded.touched_to), excluded.touched_to)""",
+            rows,
+        )
+
+    def published(self, first: int, last: int) -> list[Published]:
+        """The articles published on days."""
+        names = ", ".join(PUBLISHED)
+        return self._all(f"SELECT {names} FROM article WHERE day BETWEEN ? AND ?", first, last)  # noqa: S608 - own names
+
+    def _wanted(self, keys: Iterable[tuple[int, int]]) -> None:
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)")
+        self._connection.execute("DELETE FROM temp.wanted")
+        self._many("INSERT INTO temp.wanted VALUES (?, ?)", keys)
+
+    def _all(self, query: str, *values: int) -> list[Any]:
+        with self._in_words():
+            return self._connection.execute(query, values).fetchall()
+
+    def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._connection.executemany(statement, rows)
+
+
+def _listed(values: Collection[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)

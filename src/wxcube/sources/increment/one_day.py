@@ -1,0 +1,182 @@
+"""From the events of days to their facts, and to the rows that hang on one day only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from wxcube.contract import article, content, interface, message
+from wxcube.contract.endpoint import Endpoint
+from wxcube.sources.arrays import np
+from wxcube.sources.batch import Columns
+from wxcube.sources.cube import order_of, since_first
+from wxcube.sources.increment.days import Chunk
+from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.files import FileEngine
+from wxcube.sources.increment.ledger import Published
+from wxcube.sources.inputs import article_days, day_numbered
+from wxcube.sources.marks import Mark
+from wxcube.sources.steps import Step, needed
+
+ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    message.getupstreammsghour,
+    message.getupstreammsg,
+    message.getupstreammsgdist,
+    interface.getinterfacesummaryhour,
+    interface.getinterfacesummary,
+    article.getuserreadhour,
+    article.getuserread,
+    article.getusersharehour,
+    article.getusershare,
+    article.getarticlesummary,
+    content.getarticleread,
+    content.getarticleshare,
+    content.getbizsummary,
+)
+"""Endpoints whose rows of a day follow from that day's events and the articles."""
+SAVED = ("message_day", "touched", "article_times")
+"""Facts that are kept for what hangs on more than a day."""
+
+_WHO = "account AS acct, d"
+_ACTED = """account AS acct, d, h, article, "user" AS person, mask, action, source,
+    CAST(scene AS INT) AS scene, seconds, position, fen"""
+_ACTED_TYPES = """acct INT, d INT, h INT, article BIGINT, person BIGINT, mask INT, action INT,
+    source INT, scene INT, seconds INT, position INT, fen INT"""
+_TABLES = {
+    "message": (
+        "message",
+        f'{_WHO}, h, "user" AS person, CAST(msg_type AS INT) AS msg_type',
+        "acct INT, d INT, h INT, person BIGINT, msg_type INT",
+    ),
+    "reply": (
+        "reply",
+        f"{_WHO}, h, ms, CASE WHEN ok THEN 0 ELSE 1 END AS failed",
+        "acct INT, d INT, h INT, ms INT, failed INT",
+    ),
+    "follow": (
+        "follow",
+        f'{_WHO}, "user" AS person, change, CAST(source AS INT) AS source, article',
+        "acct INT, d INT, person BIGINT, change INT, source INT, article BIGINT",
+    ),
+    "opened": ("open", f"{_WHO}, followers AS number", "acct INT, d INT, number BIGINT"),
+    "sent": ("publish", _WHO, "acct INT, d INT"),
+    "activity": ("activity", _ACTED, _ACTED_TYPES),
+}
+"""Tables of the steps: the family they come from, its columns, and their types when empty."""
+
+GIVEN = (*_TABLES, "subscribed", "article")
+"""Every table that the steps begin with."""
+
+_SEEN = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in _TABLES)  # noqa: S608 - own names
+
+
+def load(engine: FileEngine, events: Events, chunk: Chunk) -> None:
+    """Make the tables of a chunk's events."""
+    for name, (family, columns, empty) in _TABLES.items():
+        cells = ((day_numbered(day), group) for day, group in chunk.cells())
+        files = [path for day, group in cells for path in events.files(family, day, group)]
+        engine.read(name, columns, files, empty)
+    subscribed = f"""SELECT acct, d, article, person, CAST({Mark.FOLLOWED.mask} AS INT) AS mask
+        FROM follow WHERE change > 0 AND article > 0"""  # noqa: S608 - own names
+    engine.run(Step("subscribed", ("follow",), subscribed))
+
+
+def drop(engine: FileEngine, tables: Iterable[str]) -> None:
+    """Forget tables."""
+    for name in tables:
+        engine.drop(name)
+
+
+def first_days(engine: FileEngine) -> dict[int, int]:
+    """The first day of each account with events."""
+    found = engine.ask(f"SELECT acct, MIN(d) AS d FROM ({_SEEN}) GROUP BY acct")  # noqa: S608 - own names
+    return dict(zip(found["acct"].tolist(), found["d"].tolist(), strict=True))
+
+
+def moved(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
+    """Follows and unfollows: day, account, source, how many of each."""
+    query = """SELECT d, acct, source, SUM(CASE WHEN change > 0 THEN 1 ELSE 0 END)::BIGINT AS won,
+        SUM(CASE WHEN change < 0 THEN 1 ELSE 0 END)::BIGINT AS lost
+        FROM follow GROUP BY d, acct, source"""
+    return lines(engine.ask(query))
+
+
+def changes(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
+    """By how many each day changed an account's followers: account, day, number."""
+    query = """SELECT acct, d, SUM(number)::BIGINT AS number FROM (
+        SELECT acct, d, number FROM opened UNION ALL SELECT acct, d, change FROM follow)
+        GROUP BY acct, d"""
+    return lines(engine.ask(query))
+
+
+def touched(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
+    """Articles to which something happened, and on which days first and last."""
+    query = """SELECT acct, article, MIN(d) AS first, MAX(d) AS last
+        FROM touched GROUP BY acct, article"""
+    return lines(engine.ask(query))
+
+
+def lines(columns: Columns) -> Iterator[Any]:
+    """Columns line by line."""
+    return zip(*(column.tolist() for column in columns.values()), strict=True)
+
+
+def article_columns(articles: Sequence[Published]) -> Columns:
+    """Articles as the columns of the steps' table `article`."""
+    acct, number, day, _, kind, target, _, _ = (
+        zip(*articles, strict=True) if articles else ((),) * 8
+    )
+    days, kinds = np.asarray(day, "i4"), np.asarray(kind, "i1")
+    return {
+        "acct": np.asarray(acct, "i4"),
+        "article": np.asarray(number, "i8"),
+        "d": days,
+        "publish_type": kinds,
+        "target_user": np.asarray(target, "i8"),
+        "days": article_days(days, kinds == 0),
+    }
+
+
+def load_articles(engine: FileEngine, articles: Sequence[Published]) -> None:
+    """Make the table of articles."""
+    engine.load("article", article_columns(articles))
+
+
+def run(engine: FileEngine, steps: Sequence[Step], kept: Iterable[str]) -> Iterator[Step]:
+    """Run steps, each yielded when its table is there; tables go after their last use.
+
+    Tables in `kept`, and those that no step makes, stay.
+    """
+    made = {step.name for step in steps} - set(kept)
+    last_use = {name: step.name for step in steps for name in (step.name, *step.inputs)}
+    for step in steps:
+        engine.run(step)
+        yield step
+        for name in (*step.inputs, step.name):
+            if name in made and last_use[name] == step.name:
+                engine.drop(name)
+
+
+def results(
+    engine: FileEngine,
+    endpoints: Iterable[Endpoint[Any]],
+    given: Iterable[str],
+    days: Sequence[int],
+) -> Iterator[tuple[Endpoint[Any], Columns]]:
+    """The rows of endpoints with a ref_date among these days, one endpoint after the other."""
+    wanted = {endpoint.name: endpoint for endpoint in endpoints}
+    steps = needed(wanted, given=given)
+    for step in run(engine, steps, kept=()):
+        endpoint = wanted.get(step.name)
+        if endpoint:
+            table = engine.fetch(step.name, order_of(endpoint))
+            yield endpoint, _of_days(since_first(endpoint, table), days)
+
+
+def _of_days(table: Columns, days: Sequence[int]) -> Columns:
+    kept = np.isin(table["ref_date"], np.asarray(days))
+    return table if kept.all() else {name: array[kept] for name, array in table.items()}
+
+
+FACT_STEPS = tuple(needed(SAVED))
+"""Steps that make the saved facts of events."""

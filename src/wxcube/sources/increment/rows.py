@@ -1,0 +1,40 @@
+"""What a build hands over: computed rows as columns, and exactly which rows they replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wxcube.contract.endpoint import Endpoint
+from wxcube.sources.batch import Columns
+from wxcube.sources.shape import Article
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Rows of one endpoint, of every account in `accounts` and every ref_date in `labels`.
+
+    All days are numbers since 1970-01-01.
+    """
+
+    endpoint: Endpoint[Any]
+    accounts: Mapping[int, int]
+    """Numbers of accounts, with the day of each one's first event."""
+    labels: tuple[int, ...]
+    table: Columns
+    """The rows, ordered by account and key, in the words of the endpoint's step."""
+    articles: Mapping[tuple[int, int], Article] = field(default_factory=dict)
+    """What Publish said of the articles in the table, by account and article."""
+    stats: range | None = None
+    """Running totals: only the lines of these stat_dates are replaced."""
+    is_new: bool = False
+    """Nothing of this was ever handed over."""
+
+
+class Sink(Protocol):
+    """Something that keeps computed rows."""
+
+    def replace(self, part: Part) -> None:
+        """Put rows in the place of all that was there of their accounts and days, at once."""
+        ...
