@@ -7,11 +7,12 @@ PIP_VERSION := 26.3
 UV_VERSION := 0.13.9
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+ENGINES := $(VENV)/.engines-installed
 BENCH := $(VENV)/.bench-installed
 INSTALL := $(PY) -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs contract lock clean
+.PHONY: help demo test check bench docs contract lock clean java
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,10 +20,10 @@ help: ## this list
 demo: $(RUNTIME) ## the whole job on two simulated accounts: emulate, sync, check, show
 	$(VENV)/bin/wxcube demo
 
-test: $(DEV) ## all tests, on two processes
-	$(PY) -m pytest -n 2
+test: $(ENGINES) java ## all tests, on two processes; Spark and ClickHouse come along
+	$(PY) -m pytest -n 2 --dist loadgroup
 
-check: $(DEV) ## style, types, layers, the exported contract and the documentation
+check: $(ENGINES) ## style, types, layers, the exported contract and the documentation
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -46,7 +47,7 @@ contract: $(RUNTIME) ## write the contract to docs/contract again
 
 lock: $(RUNTIME) ## pin the newest allowed versions in constraints.txt
 	$(PY) -m pip install --quiet 'uv==$(UV_VERSION)'
-	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev --group bench --universal --python-version 3.11 \
+	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev --group engines --group bench --universal --python-version 3.11 \
 		--upgrade --no-emit-index-url --no-header --no-annotate --quiet --output-file $(VENV)/constraints.txt
 	sed -E 's/ ; .{100,}$$//' $(VENV)/constraints.txt > constraints.txt
 
@@ -63,6 +64,17 @@ $(RUNTIME): pyproject.toml constraints.txt
 $(DEV): $(RUNTIME)
 	$(INSTALL) --group dev
 	touch $@
+
+$(ENGINES): $(DEV)
+	$(INSTALL) --editable '.[cube,clickhouse,spark]' --group engines
+	touch $@
+
+# Spark needs Java; without it its tests are skipped, and say so.
+java:
+	@command -v java >/dev/null || test -n "$$JAVA_HOME" || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless; \
+	} || echo 'no Java here: the tests with Spark will be skipped (apt-get install openjdk-17-jre-headless)'
 
 $(BENCH): $(DEV)
 	$(INSTALL) --group bench

@@ -1,0 +1,197 @@
+"""ClickHouse as the cube's engine: a server behind a URL, or one inside this process for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from wxcube.errors import EngineError, SettingsError
+from wxcube.sources.arrays import NDArray, np
+from wxcube.sources.batch import Columns
+from wxcube.sources.dialect import Dialect, translated
+from wxcube.sources.steps import Step
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_T = TypeVar("_T")
+
+IN_PROCESS = "chdb:"
+"""URL of a ClickHouse inside this process, made by the package chdb."""
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are sent to the server in one request."""
+
+_SETTINGS = {
+    # Without these ClickHouse reads an alias where a column is meant, joins to 0 instead of NULL,
+    # and turns dates by the server's own time zone.
+    "prefer_column_name_to_alias": 1,
+    "join_use_nulls": 1,
+    "session_timezone": "UTC",
+}
+_KINDS = {"b": "Bool", "i1": "Int8", "i2": "Int16", "i4": "Int32", "i8": "Int64"}
+_NUMPY = {
+    "Bool": "?",
+    **{f"{u}Int{8 * n}": f"{u.lower() or 'i'}{n}" for u in ("", "U") for n in (1, 2, 4, 8)},
+}
+
+
+class ClickHouseEngine:
+    """ClickHouse, in a database of its own that is dropped at the end; a context manager.
+
+    `url` is http(s)://user:password@host:port, or "chdb:" for one inside this process.
+    `memory_limit` is what one step may use, in bytes: half of it before grouping and sorting go to
+    disk. `table_engine` is how tables between the steps are kept.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str | None = None,
+        memory_limit: int | None = None,
+        table_engine: str | None = None,
+        settings: Mapping[str, str | int] | None = None,
+    ) -> None:
+        is_server = not url.startswith(IN_PROCESS)
+        self._tables = table_engine or ("MergeTree ORDER BY tuple()" if is_server else "Memory")
+        self._client = _connect(
+            url, password, {**_SETTINGS, **_memory(memory_limit), **(settings or {})}
+        )
+        self._database = f"wxcube_{uuid4().hex}"
+        try:
+            self._try("the database", lambda: self._command(f"CREATE DATABASE {self._database}"))
+        except Exception:
+            self._client.close()
+            raise
+        self._client.database = self._database
+
+    def load(self, name: str, columns: Columns) -> None:
+        """Make a table of these columns."""
+        self._try(name, lambda: self._load(name, columns))
+
+    def run(self, step: Step) -> None:
+        """Make the table a step describes."""
+        query = translated(step.sql, Dialect.CLICKHOUSE)
+        create = f"CREATE TABLE {step.name} ENGINE = {self._tables} AS {query}"
+        self._try(step.name, lambda: self._command(create))
+
+    def fetch(self, name: str, order: Sequence[str]) -> Columns:
+        """All rows of a table by column, ordered by some of them."""
+        return self._try(name, lambda: self._fetch(name, order))
+
+    def drop(self, name: str) -> None:
+        """Forget a table."""
+        self._try(name, lambda: self._command(f"DROP TABLE {name} SYNC"))
+
+    def close(self) -> None:
+        """Drop the database and end the connection."""
+        with suppress(Exception):
+            self._command(f"DROP DATABASE IF EXISTS {self._database} SYNC")
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _load(self, name: str, columns: Columns) -> None:
+        lines = ", ".join(f"{column} {_kind(array)}" for column, array in columns.items())
+        self._command(f"CREATE TABLE {name} ({lines}) ENGINE = {self._tables}")
+        for block in _blocks(columns):
+            self._client.raw_insert(name, list(columns), block, fmt="RowBinary")
+
+    def _fetch(self, name: str, order: Sequence[str]) -> Columns:
+        shown = self._client.query(f"DESCRIBE TABLE {name}").result_columns[:2]
+        kind = np.dtype([(column, _NUMPY[kind]) for column, kind in zip(*shown, strict=True)])
+        query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
+        rows = np.frombuffer(self._client.raw_query(query, fmt="RowBinary"), kind)
+        return {column: np.ascontiguousarray(rows[column]) for column in kind.names or ()}
+
+    def _command(self, statement: str) -> None:
+        self._client.command(statement)
+
+    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+
+        try:
+            return action()
+        except ClickHouseError as error:
+            raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
+
+
+def _memory(limit: int | None) -> dict[str, int]:
+    if limit is None:
+        return {}
+    spill = ("max_bytes_before_external_group_by", "max_bytes_before_external_sort")
+    return {"max_memory_usage": limit, **dict.fromkeys(spill, limit // 2)}
+
+
+def _kind(array: NDArray[Any]) -> str:
+    return _KINDS["b" if array.dtype.kind == "b" else array.dtype.str[1:]]
+
+
+def _blocks(columns: Columns) -> Iterator[bytes]:
+    """The rows as ClickHouse's RowBinary, which is what a packed record of numpy is."""
+    kind = np.dtype([(name, array.dtype.newbyteorder("<")) for name, array in columns.items()])
+    number = len(next(iter(columns.values())))
+    for start in range(0, number, ROWS_AT_ONCE):
+        rows = np.empty(min(ROWS_AT_ONCE, number - start), kind)
+        for name, array in columns.items():
+            rows[name] = array[start : start + len(rows)]
+        yield rows.tobytes()
+
+
+def _connect(url: str, password: str | None, settings: dict[str, Any]) -> Client:
+    try:
+        import clickhouse_connect
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+    except ImportError as missing:
+        raise SettingsError(
+            "the engine clickhouse needs clickhouse-connect",
+            hint='install it with: pip install "wxcube[clickhouse]"',
+        ) from missing
+    try:
+        return clickhouse_connect.get_client(**_address(url, password), settings=settings)
+    except ImportError as missing:
+        raise SettingsError(
+            "ClickHouse inside this process needs chdb", hint="install it with: pip install chdb"
+        ) from missing
+    except ClickHouseError as error:
+        raise EngineError(
+            f"ClickHouse does not answer: {_first_line(error)}",
+            hint="check its address, user, password and that it runs",
+        ) from error
+
+
+def _address(url: str, password: str | None) -> dict[str, Any]:
+    """What the driver asks for; the password apart, so that no error shows it."""
+    if url.startswith(IN_PROCESS):
+        return {"interface": "chdb"}
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(
+            "the address of ClickHouse is not a URL of its HTTP interface",
+            hint='write it like "http://localhost:8123"',
+        )
+    found = parts.password if password is None else password
+    return {
+        "interface": parts.scheme,
+        "host": parts.hostname,
+        "port": parts.port,
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(found) if found else "",
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,65 @@
+"""The engines by name, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from wxcube.errors import SettingsError
+from wxcube.sources.engine import Engine
+
+_PLACES = {
+    "duckdb": ("wxcube.sources.engine", "DuckDbEngine"),
+    "spark": ("wxcube.sources.spark_engine", "SparkEngine"),
+    "clickhouse": ("wxcube.sources.clickhouse_engine", "ClickHouseEngine"),
+}
+ENGINES = tuple(_PLACES)
+"""Names of the engines; the first runs when nothing is said."""
+
+
+class OpenEngine(Engine, Protocol):
+    """An engine that holds a connection, memory or files until it is closed."""
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+def engine(name: str, **options: Any) -> OpenEngine:
+    """An engine by name, with the options of its class; to be closed, or used in a `with`.
+
+    Raises:  SettingsError for an unknown engine or option, for one without its packages;
+    EngineError when it does not start.
+    """
+    if name not in _PLACES:
+        raise SettingsError(f"there is no engine {name!r}", hint=f"choose {', '.join(ENGINES)}")
+    module, kind = _PLACES[name]
+    make = cast("Callable[..., OpenEngine]", getattr(import_module(module), kind))
+    _check(name, make, options)
+    return make(**options)
+
+
+def _check(name: str, make: Callable[..., Any], options: dict[str, Any]) -> None:
+    known = signature(make).parameters
+    unknown = sorted(options.keys() - known.keys())
+    needed = {n for n, parameter in known.items() if parameter.default is Parameter.empty}
+    missing = sorted(needed - options.keys())
+    if unknown:
+        raise SettingsError(
+            f"the engine {name} has no option {', '.join(unknown)}",
+            hint=f"it has {', '.join(known)}",
+        )
+    if missing:
+        raise SettingsError(f"the engine {name} needs the option {', '.join(missing)}")

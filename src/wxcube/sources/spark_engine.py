@@ -1,0 +1,194 @@
+"""Spark as the cube's engine: tables are Parquet in a folder that the whole cluster sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import uuid4
+
+from wxcube.errors import EngineError, SettingsError
+from wxcube.sources.arrays import np
+from wxcube.sources.batch import Columns
+from wxcube.sources.dialect import Dialect, translated
+from wxcube.sources.steps import Step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_T = TypeVar("_T")
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows in one Parquet file of a loaded table; executors read several files at the same time."""
+
+_SETTINGS = {
+    "spark.app.name": "wxcube",
+    "spark.log.level": "ERROR",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+_NUMPY = {"boolean": "?", "tinyint": "i1", "smallint": "i2", "int": "i4", "bigint": "i8"}
+
+
+class SparkEngine:
+    """Spark, with its tables in a folder that is removed at the end; a context manager.
+
+    `master` is spark://host:port, yarn, k8s://… or local[n]; `folder` a path under which this
+    process and every executor see the same files. A table with accounts is kept in `partitions`
+    parts by account, so that no step after the first moves its rows between machines. `settings`
+    go to Spark as they are.
+    """
+
+    def __init__(
+        self,
+        master: str,
+        folder: str | Path,
+        *,
+        partitions: int = 16,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._partitions = partitions
+        self._database = f"wxcube_{uuid4().hex}"
+        self._folder = Path(folder).resolve() / self._database
+        own = {"spark.master": master, "spark.sql.shuffle.partitions": str(partitions)}
+        local = _LOOPBACK if master.startswith("local") else {}
+        self._spark = _started(own | _SETTINGS | local | dict(settings or {}))
+        try:
+            self._try("the tables' folder", self._make_database)
+        except Exception:
+            self.close()
+            raise
+
+    def load(self, name: str, columns: Columns) -> None:
+        """Make a table of these columns."""
+        self._try(name, lambda: self._load(name, columns))
+
+    def run(self, step: Step) -> None:
+        """Make the table a step describes."""
+        query = translated(step.sql, Dialect.SPARK)
+        self._try(step.name, lambda: self._save(step.name, self._spark.sql(query)))
+
+    def fetch(self, name: str, order: Sequence[str]) -> Columns:
+        """All rows of a table by column, ordered by some of them."""
+        found = self._try(name, lambda: self._read(name))
+        line = np.lexsort([found[column] for column in reversed(order)])
+        return {column: array[line] for column, array in found.items()}
+
+    def drop(self, name: str) -> None:
+        """Forget a table."""
+        self._try(name, lambda: self._spark.sql(f"DROP TABLE {name}"))
+
+    def close(self) -> None:
+        """Remove the tables and leave the cluster."""
+        with suppress(Exception):
+            self._spark.sql(f"DROP DATABASE IF EXISTS {self._database} CASCADE")
+        with suppress(Exception):
+            self._spark.stop()
+        rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _make_database(self) -> None:
+        self._folder.mkdir(parents=True)
+        place = str(self._folder).replace("\\", "\\\\").replace("'", "\\'")
+        self._spark.sql(f"CREATE DATABASE {self._database} LOCATION 'file:{place}'")
+        self._spark.catalog.setCurrentDatabase(self._database)
+
+    def _load(self, name: str, columns: Columns) -> None:
+        incoming = self._folder / "_incoming"
+        try:
+            _write(incoming, columns)
+            frame = self._spark.read.parquet(f"file:{incoming}")
+            by_account = frame.repartition(self._partitions, "acct") if "acct" in columns else frame
+            self._save(name, by_account)
+        finally:
+            rmtree(incoming, ignore_errors=True)
+
+    def _save(self, name: str, frame: DataFrame) -> None:
+        writer = frame.write.format("parquet")
+        if "acct" in frame.columns:
+            writer = writer.bucketBy(self._partitions, "acct")
+        writer.saveAsTable(name)
+
+    def _read(self, name: str) -> Columns:
+        """The table's files, without Spark: rows through the driver would cost it their memory."""
+        parquet = _arrow().parquet
+        schema = self._spark.table(name).schema
+        found = {f.name: np.zeros(0, _NUMPY[f.dataType.simpleString()]) for f in schema}
+        files = sorted((self._folder / name).glob("*.parquet"))
+        parts = [parquet.read_table(file) for file in files]
+        for column, empty in found.items():
+            arrays = [part[column].to_numpy() for part in parts]
+            found[column] = np.concatenate([empty, *arrays])
+        return found
+
+    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+        try:
+            return action()
+        except _failures() as error:
+            raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
+
+
+def _write(folder: Path, columns: Columns) -> None:
+    arrow = _arrow()
+    table = arrow.table(columns)
+    folder.mkdir()
+    for start in range(0, max(1, len(table)), ROWS_AT_ONCE):
+        part = table.slice(start, ROWS_AT_ONCE)
+        arrow.parquet.write_table(part, folder / f"{start}.parquet", compression="zstd")
+
+
+def _started(settings: Mapping[str, str]) -> SparkSession:
+    try:
+        _arrow()
+        from pyspark.sql import SparkSession
+    except ImportError as missing:
+        raise SettingsError(
+            "the engine spark needs pyspark and pyarrow",
+            hint='install them with: pip install "wxcube[spark]"',
+        ) from missing
+    if SparkSession.getActiveSession() is not None:
+        raise SettingsError(
+            "Spark runs in this process already, maybe with another master",
+            hint="stop that session first",
+        )
+    try:
+        return SparkSession.builder.config(map=dict(settings)).getOrCreate()
+    except _failures() as error:
+        raise EngineError(
+            f"Spark does not start: {_first_line(error)}",
+            hint="check that Java 17 or newer is installed and that the master runs",
+        ) from error
+
+
+def _arrow() -> Any:
+    """pyarrow, whose types nobody has written down."""
+    import_module("pyarrow.parquet")
+    return import_module("pyarrow")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    pyspark, py4j = import_module("pyspark.errors"), import_module("py4j.protocol")
+    return pyspark.PySparkException, py4j.Py4JError, OSError
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,136 @@
+"""ClickHouse's HTTP interface before the ClickHouse in this process: what a driver meets on a server.
+
+Only what the driver uses: a statement in the body or in `query`, data behind an INSERT, settings
+and a database as parameters, user and password as Basic authorization.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+USER, PASSWORD = "builder", "p@ss/wörd"
+_OF_THE_WAY = {
+    "database",
+    "query",
+    "session_id",
+    "query_id",
+    "compress",
+    "wait_end_of_query",
+    "client_protocol_version",
+    "send_progress_in_http_headers",
+    "http_headers_progress_interval_ms",
+    "enable_http_compression",
+}
+"""Parameters that are no settings of ClickHouse."""
+_FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*$", re.IGNORECASE)
+_INSERT = re.compile(rb"\s*(INSERT INTO .*?) ?FORMAT (\w+)\n", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass
+class Server:
+    """Where it listens, and what it was asked."""
+
+    url: str
+    statements: list[str] = field(default_factory=list)
+    settings: list[dict[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def click_house_server() -> Iterator[Server]:
+    """A server on a free port of loopback."""
+    found = Server("")
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
+    found.url = f"http://127.0.0.1:{http.server_port}"
+    thread = Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    lock = Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            given = dict(parse_qsl(urlsplit(self.path).query))
+            if self.headers.get("Authorization") != _basic(USER, PASSWORD):
+                self._answer(401, b"Code: 516. DB::Exception: Authentication failed")
+                return
+            with lock:
+                self._run(given, body)
+
+        def _run(self, given: dict[str, str], body: bytes) -> None:
+            statement = given.get("query", "").encode() + body
+            settings = {k: v for k, v in given.items() if k not in _OF_THE_WAY}
+            server.statements.append(statement[:200].decode("utf-8", "replace"))
+            server.settings.append(settings)
+            try:
+                kind, found = _executed(statement, given.get("database", ""), settings)
+            except RuntimeError as error:
+                self._answer(500, str(error).encode())
+            else:
+                self._answer(200, found, kind)
+
+        def _answer(self, status: int, body: bytes, kind: str = "") -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-ClickHouse-Timezone", "UTC")
+            if status != 200:
+                self.send_header("X-ClickHouse-Exception-Code", "1")
+            if kind:
+                self.send_header("X-ClickHouse-Format", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            """Say nothing."""
+
+    return Handler
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _executed(statement: bytes, database: str, settings: dict[str, str]) -> tuple[str, bytes]:
+    import chdb
+
+    connection = chdb.connect(":memory:")
+    try:
+        for name, value in settings.items():
+            connection.query(f"SET {name} = '{value}'")
+        if database:
+            connection.query(f"USE {database}")
+        insert = _INSERT.match(statement)
+        if insert:
+            return "", _inserted(connection, insert, statement)
+        kind = _FORMAT.search(statement)
+        name = kind[1].decode() if kind else "TabSeparated"
+        return name, bytes(connection.query(statement.decode(), name).bytes())
+    finally:
+        connection.close()
+
+
+def _inserted(connection: Any, insert: re.Match[bytes], statement: bytes) -> bytes:
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(statement[insert.end() :])
+        into, kind = insert[1].decode(), insert[2].decode()
+        connection.query(f"{into} FROM INFILE '{file.name}' FORMAT {kind}")
+    return b""
