@@ -34,12 +34,13 @@ from wxcube.warehouse.words import explain_left, explain_skipped
 INCOMPLETE = 3
 
 
-class _Day(click.ParamType[date]):
+class Day(click.ParamType[date]):
     """A day as YYYY-MM-DD."""
 
     name = "DAY"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day, or a usage error that says how to write one."""
         if isinstance(value, date):
             return value
         try:
@@ -54,8 +55,8 @@ def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--account", "accounts", multiple=True, help="Name or appid."),
             click.option("--only", multiple=True, metavar="NAME", help="Endpoint or group."),
-            click.option("--from", "first", type=_Day(), help="First day wanted."),
-            click.option("--to", "last", type=_Day(), help="Last day wanted."),
+            click.option("--from", "first", type=Day(), help="First day wanted."),
+            click.option("--to", "last", type=Day(), help="Last day wanted."),
             click.option("--retired", is_flag=True, help="Ask the six retired calls too."),
             click.option("--retry-refused", is_flag=True, help="Ask what was refused again."),
         )

@@ -12,22 +12,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import hanging, one_day, registry, running
 from wxcube.sources.increment.days import Chunk, Hanging, NumberedCell, chunks, stretches
-from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.events import Cell, Events
 from wxcube.sources.increment.files import Facts, FileEngine, sync_disk
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 from wxcube.sources.shape import Article
-
-BUDGET_SHARE = 24
-"""A chunk's files are at most this part of the memory the engine may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,8 @@ class Built:
 
     cells: int
     rows: int
+    revisions: Mapping[Cell, int]
+    """The days and groups that were built, and the revision of their events."""
 
 
 class Build:
@@ -74,6 +73,12 @@ class Build:
         """Let go of the ledger."""
         self._ledger.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def run(self, first: int | None, last: int, groups: Collection[int] | None = None) -> Built:
         """Build the changed days from `first` to `last`, and what hangs on them."""
         dirty = self._dirty(first, last, groups)
@@ -85,7 +90,8 @@ class Build:
         dirty = self._dirty(first, last, groups)
         self._build_days(dirty, chosen)
         self._roll_up(chosen)
-        return Built(self._cells, self._rows)
+        revisions = {(day_numbered(d), group): r for (d, group), r in dirty.items()}
+        return Built(self._cells, self._rows, revisions)
 
     # --- days ------------------------------------------------------------------------------------
 
@@ -120,6 +126,7 @@ class Build:
             self._tell(Progress(self._cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
             self._build_chunk(chunk, dirty, through)
             self._cells += len(chunk.groups) * len(chunk.days)
+        self._tell(Progress(self._cells, len(dirty), ""))
 
     def _size(self, day: int, group: int) -> int:
         families = ("follow", "message", "reply", "activity")
@@ -241,6 +248,7 @@ class Build:
             return
         for part in self._parts("message_day", groups, covered):
             accounts = self._ledger.first_days(part)
+            self._tell(Progress(self._cells, self._cells, "weeks and months"))
             for endpoint, table in hanging.periods(self._engine, self._facts, part, weeks, months):
                 labels = sorted(weeks if endpoint in hanging.PERIODS[:2] else months)
                 self._hand_over(endpoint, accounts, labels, table)
@@ -255,6 +263,7 @@ class Build:
     def _running(self, groups: Sequence[int], days: Sequence[int], toward: int | None) -> None:
         for stretch in stretches(days):
             for chunk in self._running_chunks(groups, stretch):
+                self._tell(Progress(self._cells, self._cells, "running totals"))
                 first = chunk.days[0] - DETAIL_DAYS + 1
                 articles = [
                     one

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from wxcube.errors import EngineError
+from wxcube.sources.events.durable import locked_now
 from wxcube.sources.increment.days import Hanging, NumberedCell
 
-FILE = "cube.db"
+FILE, LOCK = "cube.db", "build.lock"
 VERSION = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
@@ -43,12 +44,21 @@ Published = tuple[int, int, int, int, int, int, str, str]
 
 
 class Ledger:
-    """The cube's memory; a context manager that holds the only right to build."""
+    """The cube's memory; a context manager that holds the only right to build.
 
-    def __init__(self, folder: Path) -> None:
+    A reader holds no right and waits for nobody.
+    """
+
+    def __init__(self, folder: Path, *, is_reader: bool = False) -> None:
         self._path = folder / FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        self._held = ExitStack()
+        if not (is_reader or self._held.enter_context(locked_now(folder / LOCK))):
+            self._held.close()
+            raise EngineError(
+                f"another build is running in {folder}", hint="wait for its end, then try again"
+            )
         with self._in_words():
-            folder.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -67,6 +77,7 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
