@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -12,7 +13,8 @@ from uuid import uuid4
 from wxcube.errors import EngineError, SettingsError
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
-from wxcube.sources.dialect import Dialect, translated
+from wxcube.sources.dialect import Dialect, empty_table, translated, type_name
+from wxcube.sources.local_parquet import column_types, write_parts
 from wxcube.sources.steps import Step
 
 if TYPE_CHECKING:
@@ -81,7 +83,27 @@ class ClickHouseEngine:
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
         """All rows of a table by column, ordered by some of them."""
-        return self._try(name, lambda: self._fetch(name, order))
+        query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
+        return self._try(name, lambda: self._rows(query))
+
+    def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
+        """Make a table of some columns of Parquet files of this machine, which are sent over.
+
+        Without files the table is an empty one of the types in `empty`.
+        """
+        if files:
+            self._try(name, lambda: self._read(name, columns, files))
+        else:
+            self.run(Step(name, (), empty_table(empty)))
+
+    def ask(self, query: str) -> Columns:
+        """The rows of a query by column."""
+        return self._try("a query", lambda: self._rows(translated(query, Dialect.CLICKHOUSE)))
+
+    def write(self, name: str, folder: Path, group_count: int) -> None:
+        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
+        rows = self._try(name, lambda: self._rows(f"SELECT * FROM {name}"))  # noqa: S608 - our own names
+        write_parts(rows, folder, group_count)
 
     def drop(self, name: str) -> None:
         """Forget a table."""
@@ -110,12 +132,29 @@ class ClickHouseEngine:
         for block in _blocks(columns):
             self._client.raw_insert(name, list(columns), block, fmt="RowBinary")
 
-    def _fetch(self, name: str, order: Sequence[str]) -> Columns:
-        shown = self._client.query(f"DESCRIBE TABLE {name}").result_columns[:2]
-        kind = np.dtype([(column, _NUMPY[kind]) for column, kind in zip(*shown, strict=True)])
-        query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
+    def _read(self, name: str, columns: str, files: Sequence[Path]) -> None:
+        sent = f"{name}_files"
+        types = {c: type_name(t, Dialect.CLICKHOUSE) for c, t in column_types(files[0]).items()}
+        lines = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
+        self._command(f"CREATE TABLE {sent} ({lines}) ENGINE = {self._tables}")
+        try:
+            for path in files:
+                with path.open("rb") as file:
+                    self._client.raw_insert(sent, insert_block=file, fmt="Parquet")
+            self.run(Step(name, (sent,), f"SELECT {columns} FROM {sent}"))  # noqa: S608 - our own names
+        finally:
+            self._command(f"DROP TABLE {sent} SYNC")
+
+    def _rows(self, query: str) -> Columns:
+        shown = self._client.query(f"DESCRIBE TABLE ({query})").result_columns[:2]
+        types = dict(zip(*shown, strict=True))
+        if not set(types.values()) <= _NUMPY.keys():
+            columns = self._client.query(query).result_columns
+            values = columns or [()] * len(types)
+            return {c: np.asarray(v, "O") for c, v in zip(types, values, strict=True)}
+        kind = np.dtype([(column, _NUMPY[kind]) for column, kind in types.items()])
         rows = np.frombuffer(self._client.raw_query(query, fmt="RowBinary"), kind)
-        return {column: np.ascontiguousarray(rows[column]) for column in kind.names or ()}
+        return {column: np.ascontiguousarray(rows[column]) for column in types}
 
     def _command(self, statement: str) -> None:
         self._client.command(statement)
@@ -125,7 +164,7 @@ class ClickHouseEngine:
 
         try:
             return action()
-        except ClickHouseError as error:
+        except (ClickHouseError, OSError) as error:
             raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
 
 

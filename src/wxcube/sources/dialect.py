@@ -33,6 +33,27 @@ def translated(sql: str, dialect: Dialect) -> str:
     return tree.sql(dialect=dialect.value)
 
 
+def type_name(kind: str, dialect: Dialect) -> str:
+    """A type of DuckDB's in another engine's words, without NULL.
+
+    >>> type_name("BIGINT", Dialect.CLICKHOUSE), type_name("VARCHAR", Dialect.SPARK)
+    ('Int64', 'STRING')
+    """
+    tree = _parsed(f"CAST(x AS {kind})")
+    _never_null(tree)
+    return str(tree.args["to"].sql(dialect=dialect.value))
+
+
+def empty_table(types: str) -> str:
+    """A SELECT of no rows, with these columns and types.
+
+    >>> empty_table("acct INT, title TEXT")
+    'SELECT CAST(0 AS INT) AS acct, CAST(0 AS TEXT) AS title WHERE 1 = 0'
+    """
+    pairs = (column.split() for column in types.split(","))
+    return f"SELECT {', '.join(f'CAST(0 AS {kind}) AS {name}' for name, kind in pairs)} WHERE 1 = 0"
+
+
 def _parsed(sql: str) -> exp.Expr:
     try:
         import sqlglot

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import Parameter, signature
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from wxcube.errors import SettingsError
+from wxcube.sources.batch import Columns
 from wxcube.sources.engine import Engine
 
 _PLACES = {
-    "duckdb": ("wxcube.sources.engine", "DuckDbEngine"),
+    "duckdb": ("wxcube.sources.increment.files", "FileEngine"),
     "spark": ("wxcube.sources.spark_engine", "SparkEngine"),
     "clickhouse": ("wxcube.sources.clickhouse_engine", "ClickHouseEngine"),
 }
@@ -21,7 +23,19 @@ ENGINES = tuple(_PLACES)
 
 
 class OpenEngine(Engine, Protocol):
-    """An engine that holds a connection, memory or files until it is closed."""
+    """An engine with Parquet files in and out; to be closed."""
+
+    def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
+        """Make a table of some columns of files; without files an empty one of these types."""
+        ...
+
+    def ask(self, query: str) -> Columns:
+        """The rows of a query by column."""
+        ...
+
+    def write(self, name: str, folder: Path, group_count: int) -> None:
+        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
+        ...
 
     def close(self) -> None:
         """Give everything back."""

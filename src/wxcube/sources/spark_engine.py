@@ -14,7 +14,7 @@ from uuid import uuid4
 from wxcube.errors import EngineError, SettingsError
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
-from wxcube.sources.dialect import Dialect, translated
+from wxcube.sources.dialect import Dialect, empty_table, translated
 from wxcube.sources.steps import Step
 
 if TYPE_CHECKING:
@@ -36,7 +36,16 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
 }
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-_NUMPY = {"boolean": "?", "tinyint": "i1", "smallint": "i2", "int": "i4", "bigint": "i8"}
+_NUMPY = {
+    "boolean": "?",
+    "tinyint": "i1",
+    "smallint": "i2",
+    "int": "i4",
+    "bigint": "i8",
+    "string": "O",
+}
+_ASKED = "asked"
+_FILES = "incoming_files"
 
 
 class SparkEngine:
@@ -83,6 +92,30 @@ class SparkEngine:
         line = np.lexsort([found[column] for column in reversed(order)])
         return {column: array[line] for column, array in found.items()}
 
+    def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
+        """Make a table of some columns of Parquet files that every executor sees.
+
+        Without files the table is an empty one of the types in `empty`.
+        """
+        if files:
+            self._try(name, lambda: self._take(name, columns, files))
+        else:
+            self.run(Step(name, (), empty_table(empty)))
+
+    def ask(self, query: str) -> Columns:
+        """The rows of a query by column."""
+        # SPARK: it has no DISTINCT ON, and sqlglot's way around it leaves a column of its own.
+        frame = translated(query, Dialect.SPARK)
+        self._try(_ASKED, lambda: self._save(_ASKED, self._spark.sql(frame).drop("_row_number")))
+        try:
+            return self._try(_ASKED, lambda: self._read(_ASKED))
+        finally:
+            self.drop(_ASKED)
+
+    def write(self, name: str, folder: Path, group_count: int) -> None:
+        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
+        self._try(name, lambda: self._write(name, folder, group_count))
+
     def drop(self, name: str) -> None:
         """Forget a table."""
         self._try(name, lambda: self._spark.sql(f"DROP TABLE {name}"))
@@ -116,11 +149,24 @@ class SparkEngine:
         incoming = self._folder / "_incoming"
         try:
             _write(incoming, columns)
-            frame = self._spark.read.parquet(f"file:{incoming}")
+            frame = self._spark.read.parquet(_place(incoming))
             by_account = frame.repartition(self._partitions, "acct") if "acct" in columns else frame
             self._save(name, by_account)
         finally:
             rmtree(incoming, ignore_errors=True)
+
+    def _take(self, name: str, columns: str, files: Sequence[Path]) -> None:
+        self._spark.read.parquet(*map(_place, files)).createOrReplaceTempView(_FILES)
+        query = translated(f"SELECT {columns} FROM {_FILES}", Dialect.SPARK)  # noqa: S608 - our own names
+        self._save(name, self._spark.sql(query).repartition(self._partitions, "acct"))
+
+    def _write(self, name: str, folder: Path, group_count: int) -> None:
+        part = f"d * {group_count} + acct % {group_count} AS part"
+        frame = self._spark.table(name).selectExpr("*", part).repartition("part")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        frame.write.partitionBy("part").option("compression", "zstd").parquet(_place(folder))
+        for extra in (*folder.rglob(".*.crc"), folder / "_SUCCESS"):
+            extra.unlink(missing_ok=True)
 
     def _save(self, name: str, frame: DataFrame) -> None:
         writer = frame.write.format("parquet")
@@ -145,6 +191,10 @@ class SparkEngine:
             return action()
         except _failures() as error:
             raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
+
+
+def _place(path: Path) -> str:
+    return f"file:{path.resolve()}"
 
 
 def _write(folder: Path, columns: Columns) -> None:

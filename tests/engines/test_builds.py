@@ -1,0 +1,135 @@
+"""A build of the cube from stored events gives the same rows on every engine."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+
+from support.event_folder import EventFolder
+from support.events import crowded
+from wxcube.beijing import BEIJING
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.errors import EngineError
+from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.batch import to_batch
+from wxcube.sources.cube import CUBE_ENDPOINTS, compute
+from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.engines import OpenEngine, engine
+from wxcube.sources.increment.build import Build
+from wxcube.sources.inputs import number_of
+from wxcube.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from wxcube.sources.increment.files import FileEngine
+
+ALL = Window(date(2010, 1, 1), date(2040, 1, 1))
+NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
+SEED = 0
+"""A history that begins on the last day of 2025."""
+
+
+def test_a_build_gives_the_rows_of_one_computation(
+    other_engine: OpenEngine, duckdb_engine: DuckDbEngine, tmp_path: Path
+) -> None:
+    events, through = crowded(SEED, 500)
+    batch = to_batch({(e.account, e.id): e for e in reversed(events)}.values())
+    stored = EventFolder(tmp_path / "events", group_count=2)
+    stored.add(batch)
+    expected = compute(batch, through, engine=duckdb_engine)
+    with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
+        sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)
+        used = cast("FileEngine", other_engine)
+        with Build(stored, tmp_path / "facts", sink, engine=used, budget_bytes=10**9) as build:
+            build.run(None, number_of(through))
+        for account in batch.accounts:
+            for endpoint in CUBE_ENDPOINTS:
+                found = warehouse.read(account, endpoint, ALL, Origin.CUBE)
+                assert found == expected.rows(account, endpoint), endpoint.name
+    assert list((tmp_path / "facts").glob("*/g*/touched.parquet"))
+
+
+TEXTS = ["", "标题 “引号”", "it's"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Two files of numbers, and text."""
+    paths = []
+    with engine("duckdb", threads=1, memory_limit="100MB") as duckdb:
+        for n, text in enumerate(TEXTS):
+            columns = {"acct": np.asarray([n, n], "i4"), "d": np.asarray([7, 8], "i4")}
+            duckdb.load("part", {**columns, "flag": np.asarray([True, False])})
+            duckdb.ask("SELECT 1 AS one")
+            path = tmp_path / f"{n}'s file.parquet"
+            copy = f"SELECT *, '{text.replace(chr(39), chr(39) * 2)}' AS title FROM part"
+            place = str(path).replace("'", "''")
+            duckdb._execute(f"COPY ({copy}) TO '{place}'")  # type: ignore[attr-defined]
+            duckdb.drop("part")
+            paths.append(path)
+    return paths
+
+
+COLUMNS = 'acct, "d" AS day, CASE WHEN flag THEN 1 ELSE 0 END AS set, title'
+EMPTY = "acct INT, day INT, set BIGINT, title TEXT"
+SORTED = "SELECT acct, day, set, title FROM texts ORDER BY acct, day"
+
+
+def test_files_are_read_and_asked_for(other_engine: OpenEngine, files: list[Path]) -> None:
+    other_engine.read("texts", COLUMNS, files, EMPTY)
+    try:
+        found = other_engine.ask(SORTED)
+    finally:
+        other_engine.drop("texts")
+    assert list(found) == ["acct", "day", "set", "title"]
+    lines = sorted(zip(*(column.tolist() for column in found.values()), strict=True))
+    assert lines == [(n, day, 8 - day, t) for n, t in enumerate(TEXTS) for day in (7, 8)]
+
+
+def test_no_files_make_an_empty_table(other_engine: OpenEngine) -> None:
+    other_engine.read("texts", COLUMNS, [], EMPTY)
+    try:
+        found = other_engine.ask(SORTED)
+    finally:
+        other_engine.drop("texts")
+    assert {name: len(column) for name, column in found.items()} == {
+        "acct": 0,
+        "day": 0,
+        "set": 0,
+        "title": 0,
+    }
+
+
+def test_a_damaged_file_is_an_engine_error(other_engine: OpenEngine, files: list[Path]) -> None:
+    files[1].write_bytes(b"PAR1 no parquet PAR1")
+    with pytest.raises(EngineError, match="texts"):
+        other_engine.read("texts", COLUMNS, files, EMPTY)
+    other_engine.read("texts", COLUMNS, files[:1], EMPTY)
+    other_engine.drop("texts")
+
+
+def test_tables_are_written_by_day_and_group(
+    other_engine: OpenEngine, duckdb_engine: DuckDbEngine, tmp_path: Path
+) -> None:
+    numbers = {
+        "acct": np.asarray([0, 1, 2, 3], "i4"),
+        "d": np.asarray([5, 5, 5, 6], "i4"),
+        "person": np.asarray([-1, 2**63 - 1, -(2**63), 0], "i8"),
+    }
+    folder = tmp_path / "facts" / "draft"
+    other_engine.load("numbers", numbers)
+    try:
+        other_engine.write("numbers", folder, 2)
+    finally:
+        other_engine.drop("numbers")
+    parts = sorted(path.parent.name for path in folder.glob("part=*/*"))
+    assert parts == ["part=10", "part=11", "part=13"]
+    with engine("duckdb", threads=1, memory_limit="100MB") as duckdb:
+        duckdb.read("numbers", "*", sorted(folder.glob("part=*/*")), "")
+        found = duckdb.fetch("numbers", ["acct"])
+    assert found["person"].tolist() == numbers["person"].tolist()
+    assert found["person"].dtype == numbers["person"].dtype
