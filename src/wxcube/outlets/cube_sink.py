@@ -118,12 +118,11 @@ def _articles(part: Part, acct: NDArray[Any], table: Columns) -> Columns:
     places = np.unique(numbers, return_inverse=True)[1]
     keys = acct.astype("i8") * (int(places.max(initial=0)) + 1) + places
     _, firsts, lines = np.unique(keys, return_index=True, return_inverse=True)
-    known = [
-        part.articles.get(pair)
-        for pair in zip(acct[firsts].tolist(), numbers[firsts].tolist(), strict=True)
-    ]
-    table["title"] = _texts([a.title if a else "" for a in known])[lines]
-    table["content_url"] = _texts([a.content_url if a else "" for a in known])[lines]
+    said = {(one[0], one[1]): one[6:] for one in part.articles}
+    pairs = zip(acct[firsts].tolist(), numbers[firsts].tolist(), strict=True)
+    known = [said.get(pair, ("", "")) for pair in pairs]
+    table["title"] = _texts([title for title, _ in known])[lines]
+    table["content_url"] = _texts([url for _, url in known])[lines]
     return {"msgid": _once_each(numbers, article_msgid)}
 
 

@@ -24,7 +24,6 @@ from wxcube.sources.increment.files import Facts, FileEngine, sync_disk
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
-from wxcube.sources.shape import Article
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +145,7 @@ class Build:
         for step in one_day.run(engine, one_day.FACT_STEPS, kept=one_day.SAVED):
             if step.name in one_day.SAVED:
                 self._facts.save(engine, step.name)
-        touched = list(one_day.touched(engine))
-        articles = self._articles_of(touched, chunk)
+        articles = self._articles_of(one_day.touched(engine), chunk)
         one_day.load_articles(engine, articles)
         first_days = self._ledger.first_days(chunk.groups)
         accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
@@ -161,18 +159,17 @@ class Build:
             self._ledger.see(seen, self._events.group_count)
             self._ledger.set_moved(moved)
             self._ledger.set_followers(changes)
-            self._ledger.touch(touched)
             for day, group in chunk.cells():
                 self._ledger.add_pending(group, calendar.hanging(day, through[group]))
             self._ledger.set_built({cell: dirty[cell] for cell in chunk.cells()})
 
-    def _articles_of(self, touched: Iterable[tuple[int, ...]], chunk: Chunk) -> list[Published]:
+    def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
         """Articles touched or published on a chunk's days."""
-        found = {(one[0], one[1]): one for day in chunk.days for one in self._published(day, day)}
-        known = self._ledger.articles((line[0], line[1]) for line in touched)
-        found |= {key: one for key, (one, _, _) in known.items() if one is not None}
         count = self._events.group_count
-        return [one for one in found.values() if one[0] % count in chunk.groups]
+        published = self._published(chunk.days[0], chunk.days[-1])
+        found = {(one[0], one[1]): one for one in published if one[0] % count in chunk.groups}
+        found |= self._ledger.articles(key for key in touched if key not in found)
+        return list(found.values())
 
     def _published(self, first: int, last: int) -> list[Published]:
         return self._ledger.published(first, last)
@@ -274,12 +271,17 @@ class Build:
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
 
     def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:
-        accounts = self._ledger.first_days(chunk.groups)
-        for endpoint, table in running.totals(self._engine, self._facts, articles, chunk):
-            first = chunk.days[0] - endpoint.moves_days + 1
-            labels = range(first, chunk.days[-1] + 1)
-            stats = range(chunk.days[0], chunk.days[-1] + 1)
-            self._hand_over(endpoint, accounts, labels, table, articles, stats=stats, is_new=is_new)
+        days = self._ledger.first_days(chunk.groups)
+        stats = range(chunk.days[0], chunk.days[-1] + 1)
+        of: dict[int, list[Published]] = defaultdict(list)
+        for one in articles:
+            of[one[0]].append(one)
+        for part in running.totals(self._engine, self._facts, articles, days, chunk):
+            accounts = {account: days[account] for account in part.accounts}
+            mine = [one for account in accounts for one in of.get(account, ())]
+            for endpoint, table in part.rows:
+                labels = range(stats[0] - endpoint.moves_days + 1, stats[-1] + 1)
+                self._hand_over(endpoint, accounts, labels, table, mine, stats=stats, is_new=is_new)
 
     def _running_chunks(self, groups: Sequence[int], stretch: range) -> Iterator[Chunk]:
         """Parts of the work on running totals; of one group the older days come first."""
@@ -305,7 +307,7 @@ class Build:
         accounts: Mapping[int, int],
         labels: Iterable[int],
         table: Columns,
-        articles: Iterable[Published] = (),
+        articles: Sequence[Published] = (),
         *,
         stats: range | None = None,
         is_new: bool = False,
@@ -320,7 +322,7 @@ class Build:
             accounts=accounts,
             labels=chosen,
             table=table,
-            articles={(one[0], one[1]): Article(one[6], one[7]) for one in articles},
+            articles=articles,
             stats=stats,
             is_new=is_new,
         )

@@ -12,7 +12,7 @@ from wxcube.sources.batch import Columns
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment.files import FACTS, Facts, FileEngine
 from wxcube.sources.increment.ledger import Ledger, Published
-from wxcube.sources.increment.one_day import load_articles, results
+from wxcube.sources.increment.one_day import load_articles, results, touched
 
 PERIODS: tuple[Endpoint[Any], ...] = (
     message.getupstreammsgweek,
@@ -61,9 +61,7 @@ def summary(
     """Rows of getarticlesummary, of days whose articles became known, or changed, later."""
     _read(engine, facts, "touched", days, groups)
     _read(engine, facts, "article_times", days, groups)
-    keys = engine.ask("SELECT DISTINCT acct, article FROM touched")
-    pairs = zip(keys["acct"].tolist(), keys["article"].tolist(), strict=True)
-    articles = [known for known, _, _ in ledger.articles(pairs).values() if known is not None]
+    articles = list(ledger.articles(touched(engine)).values())
     load_articles(engine, articles)
     given = ("touched", "article_times", "article")
     for endpoint, table in results(engine, SUMMARY, given, days):

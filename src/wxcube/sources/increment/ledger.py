@@ -33,10 +33,12 @@ CREATE TABLE IF NOT EXISTS followers (
     acct INT, day INT, number INT, standing INT, PRIMARY KEY (acct, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS article (
     acct INT, article INT, day INT, at INT, publish_type INT, target_user INT,
-    title TEXT, content_url TEXT, touched_from INT, touched_to INT,
+    title TEXT, content_url TEXT,
     PRIMARY KEY (acct, article)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS article_day ON article (day);
 """
+
+_WANTED = "CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)"
 
 PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
 Published = tuple[int, int, int, int, int, int, str, str]
@@ -209,48 +211,25 @@ class Ledger:
 
     # --- articles --------------------------------------------------------------------------------
 
-    def articles(
-        self, keys: Iterable[tuple[int, int]]
-    ) -> dict[tuple[int, int], tuple[Published | None, int | None, int | None]]:
-        """What is known of articles: as published (or None), and the days they were touched."""
-        self._wanted(keys)
+    def articles(self, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Published]:
+        """The articles of these accounts and numbers, as published; unknown ones are left out."""
         names = ", ".join(f"a.{name}" for name in PUBLISHED)
-        query = f"""SELECT {names}, a.touched_from, a.touched_to FROM temp.wanted w
+        query = f"""SELECT {names} FROM temp.wanted w
             JOIN article a ON a.acct = w.acct AND a.article = w.article"""  # noqa: S608 - own names
-        return {
-            (row[0], row[1]): (row[:8] if row[2] is not None else None, row[8], row[9])
-            for row in self._all(query)
-        }
+        with self.changing():
+            self._connection.execute(_WANTED)
+            self._connection.execute("DELETE FROM temp.wanted")
+            self._many("INSERT INTO temp.wanted VALUES (?, ?)", keys)
+            return {(row[0], row[1]): row for row in self._all(query)}
 
     def publish(self, rows: Iterable[Published]) -> None:
         """Keep what Publish events say of articles, over what was known."""
-        self._many(
-            f"""INSERT INTO article ({", ".join(PUBLISHED)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET day = excluded.day, at = excluded.at,
-            publish_type = excluded.publish_type, target_user = excluded.target_user,
-            title = excluded.title, content_url = excluded.content_url""",  # noqa: S608 - own names
-            rows,
-        )
-
-    def touch(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Remember between which days something happened to articles: account, article, days."""
-        self._many(
-            """INSERT INTO article (acct, article, touched_from, touched_to) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET
-            touched_from = MIN(IFNULL(touched_from, excluded.touched_from), excluded.touched_from),
-            touched_to = MAX(IFNULL(touched_to, excluded.touched_to), excluded.touched_to)""",
-            rows,
-        )
+        self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def published(self, first: int, last: int) -> list[Published]:
         """The articles published on days."""
         names = ", ".join(PUBLISHED)
         return self._all(f"SELECT {names} FROM article WHERE day BETWEEN ? AND ?", first, last)  # noqa: S608 - own names
-
-    def _wanted(self, keys: Iterable[tuple[int, int]]) -> None:
-        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)")
-        self._connection.execute("DELETE FROM temp.wanted")
-        self._many("INSERT INTO temp.wanted VALUES (?, ?)", keys)
 
     def _all(self, query: str, *values: int) -> list[Any]:
         with self._in_words():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from wxcube.sources.increment.days import Hanging
+from wxcube.sources.increment.days import Hanging, NumberedCell
 from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.one_day import lines
@@ -31,44 +31,36 @@ def update(
     found: list[Published] = list(lines(engine.ask(_FIRST)))
     engine.drop("published")
     known = ledger.articles((one[0], one[1]) for one in found)
-    changed = [one for one in found if _is_news(one, known.get((one[0], one[1]), _NOTHING)[0])]
+    changed = [one for one in found if _is_news(one, known.get((one[0], one[1])))]
+    before = [known[one[0], one[1]] for one in changed if (one[0], one[1]) in known]
+    built = ledger.built()
     with ledger.changing():
         ledger.publish(changed)
-        for group, work in _work(changed, known, group_count, through).items():
-            ledger.add_pending(group, work)
-        moved = {(old[2], old[0] % group_count) for old in _old(changed, known)}
-        ledger.set_built(dict.fromkeys(moved, 0))
-
-
-_Known = tuple[Published | None, int | None, int | None]
-_NOTHING: _Known = (None, None, None)
+        for group, days in _days((*changed, *before), group_count).items():
+            ledger.add_pending(group, _work(days, group, built, through))
+        ledger.set_built(dict.fromkeys({(old[2], old[0] % group_count) for old in before}, 0))
 
 
 def _is_news(found: Published, known: Published | None) -> bool:
     return known is None or found[3:] < known[3:]
 
 
-def _old(
-    changed: Iterable[Published], known: Mapping[tuple[int, int], _Known]
-) -> Iterable[Published]:
-    before = (known.get((one[0], one[1]), _NOTHING)[0] for one in changed)
-    return [one for one in before if one is not None]
+def _days(articles: Iterable[Published], group_count: int) -> dict[int, set[int]]:
+    """The days of articles by group."""
+    found: dict[int, set[int]] = {}
+    for one in articles:
+        found.setdefault(one[0] % group_count, set()).add(one[2])
+    return found
 
 
 def _work(
-    changed: Sequence[Published],
-    known: Mapping[tuple[int, int], _Known],
-    group_count: int,
-    through: int,
-) -> dict[int, set[tuple[Hanging, int]]]:
-    work: dict[int, set[tuple[Hanging, int]]] = {}
-    for one in changed:
-        before, first, last = known.get((one[0], one[1]), _NOTHING)
-        days = [one[2]] + ([before[2]] if before else [])
-        mine = work.setdefault(one[0] % group_count, set())
-        for day in days:
-            end = min(through, day + DETAIL_DAYS - 1)
-            mine.update((Hanging.RUNNING, stat_day) for stat_day in range(day, end + 1))
-        if first is not None and last is not None:
-            mine.update((Hanging.SUMMARY, day) for day in range(first, last + 1))
-    return work
+    days: set[int], group: int, built: Iterable[NumberedCell], through: int
+) -> Iterator[tuple[Hanging, int]]:
+    """What to compute anew when articles of days became known, or were of these days before."""
+    for day in days:
+        for stat_day in range(day, min(through, day + DETAIL_DAYS - 1) + 1):
+            yield Hanging.RUNNING, stat_day
+    earliest = min(days)
+    for day, of in built:
+        if of == group and day >= earliest:
+            yield Hanging.SUMMARY, day

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
-from wxcube.sources.shape import Article
+from wxcube.sources.increment.ledger import Published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class Part:
     labels: tuple[int, ...]
     table: Columns
     """The rows, ordered by account and key, in the words of the endpoint's step."""
-    articles: Mapping[tuple[int, int], Article] = field(default_factory=dict)
-    """What Publish said of the articles in the table, by account and article."""
+    articles: Sequence[Published] = ()
+    """What Publish said of articles, of the ones in the table among others."""
     stats: range | None = None
     """Running totals: only the lines of these stat_dates are replaced."""
     is_new: bool = False

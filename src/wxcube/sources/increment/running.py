@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from wxcube.contract import article, content
 from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
-from wxcube.sources.increment.days import Chunk
+from wxcube.sources.increment.days import Chunk, split
 from wxcube.sources.increment.files import FACTS, Facts, FileEngine
 from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.one_day import article_columns, load_articles, run
@@ -19,6 +19,8 @@ from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES, RUNNING
 from wxcube.sources.steps.resumed import RESUMED_DAY, RESUMED_DAYS
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (article.getarticletotal, content.getarticletotaldetail)
+LINES = 100_000
+"""Lines that are computed at once; so many columns of them stay in the processor's cache."""
 _OF = {"first_people": ARTICLE_PEOPLE, "article_times": ARTICLE_TIMES}
 
 
@@ -49,88 +51,139 @@ def _read(
     engine.read(name, "*", facts.paths(fact, days, groups), FACTS[fact])
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Running totals of some accounts: their articles, and rows by endpoint."""
+
+    accounts: frozenset[int]
+    rows: tuple[tuple[Endpoint[Any], Columns], ...]
+
+
 def totals(
-    engine: FileEngine, facts: Facts, articles: Sequence[Published], chunk: Chunk
-) -> Iterator[tuple[Endpoint[Any], Columns]]:
-    """Running totals of a chunk's stat_dates, from the saved facts."""
-    grid = Grid.of(articles, chunk.days[0], chunk.days[-1])
-    engine.load("slot", grid.slots)
+    engine: FileEngine,
+    facts: Facts,
+    articles: Sequence[Published],
+    accounts: Iterable[int],
+    chunk: Chunk,
+) -> Iterator[Totals]:
+    """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time."""
+    columns = _article_columns(articles, chunk.days[0])
+    engine.load("article", columns)
     days = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[-1] + 1)
-    so_far: Columns = {}
-    for fact, columns in _OF.items():
-        _read(engine, facts, fact, fact, days, chunk.groups)
-        so_far |= _added_up(engine, fact, columns, grid)
-        engine.drop(fact)
-    engine.drop("slot")
-    lines = grid.lines | {name: column[grid.shown] for name, column in so_far.items()}
-    for endpoint in ENDPOINTS:
-        yield endpoint, _result(endpoint, lines)
+    counts = {fact: _counts(engine, facts, fact, days, chunk) for fact in _OF}
+    engine.drop("article")
+    for part in _parts(columns, accounts, len(chunk.days)):
+        chosen = np.isin(columns["acct"], list(part))
+        mine = {name: column[chosen] for name, column in columns.items()}
+        grid = Grid.of(mine, chunk.days[0], chunk.days[-1])
+        lines = dict(grid.lines)
+        for fact, found in counts.items():
+            ends = np.searchsorted(found["acct"], (min(part), max(part) + 1))
+            own = {name: column[slice(*ends)] for name, column in found.items()}
+            places = grid.places(own)
+            lines |= {name: grid.cumulated(places, own[name]) for name in _OF[fact]}
+        rows = tuple((endpoint, _result(endpoint, lines)) for endpoint in ENDPOINTS)
+        yield Totals(frozenset(part), rows)
 
 
-def _added_up(engine: FileEngine, fact: str, columns: Sequence[str], grid: Grid) -> Columns:
-    names = ", ".join(f"t.{column}" for column in columns)
+def _counts(
+    engine: FileEngine, facts: Facts, fact: str, days: Sequence[int], chunk: Chunk
+) -> Columns:
+    """A fact's counts of days on which an article is counted, ordered by account."""
+    _read(engine, facts, fact, fact, days, chunk.groups)
+    names = ", ".join(f"t.{column}" for column in _OF[fact])
     found = engine.ask(
-        f"""SELECT s.slot, t.d, {names} FROM {fact} t
-        JOIN slot s ON s.acct = t.acct AND s.article = t.article
-        WHERE t.d >= s.d AND t.d < s.d + s.days"""  # noqa: S608 - own names
+        f"""SELECT a.acct, a.article, a.d AS sent, t.d, {names} FROM {fact} t
+        JOIN article a ON a.acct = t.acct AND a.article = t.article
+        WHERE t.d >= a.d AND t.d < a.d + a.days ORDER BY a.acct, a.d, a.article"""  # noqa: S608 - own names
     )
-    places = grid.places(found["slot"], found["d"])
-    return {name: grid.cumulated(places, found[name]) for name in columns}
+    engine.drop(fact)
+    return found
+
+
+def _parts(columns: Columns, accounts: Iterable[int], days: int) -> Iterator[list[int]]:
+    """Accounts, as many together as have about LINES lines."""
+    numbers, counts = np.unique(columns["acct"], return_counts=True)
+    of = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    most = max(1, min(days, DETAIL_DAYS))
+    sizes = {account: of.get(account, 0) * most for account in sorted(accounts)}
+    for part in split(sizes, LINES):
+        yield list(part)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A line for every article and day, and one before them for all days before the first."""
+    """A line for every article and day on which its totals are shown."""
 
-    slots: Columns
-    """The articles in order of account, number; `slot` is an article's place among them."""
+    articles: Columns
+    """The articles in order of account, day, number."""
     begins: NDArray[Any]
     """Where each article's lines begin."""
     first: NDArray[Any]
-    """The day of each article's first line after the one for all days before."""
+    """The day of each article's first line."""
     lines: Columns
-    """Account, article and day of each line that is shown."""
-    shown: NDArray[Any]
-    """Which lines are shown: all but the ones for the days before."""
+    """What the steps know of a line's article, and the line's day `stat_d`."""
 
     @classmethod
-    def of(cls, articles: Sequence[Published], since: int, through: int) -> Grid:
-        """The grid of articles that have running totals on some of these days."""
-        load = _article_columns(articles)
-        first = np.maximum(load["d"], since)
-        last = np.minimum(load["d"] + load["days"] - 1, through)
-        kept = last >= first
-        slots = {name: column[kept] for name, column in load.items()}
-        first, counts = first[kept], (last - first)[kept] + 2
-        begins = np.concatenate(([0], np.cumsum(counts)))
-        slots["slot"] = np.arange(len(first), dtype="i8")
-        owner = np.repeat(slots["slot"], counts)
-        place = np.arange(begins[-1]) - begins[:-1][owner]
-        shown = place > 0
-        owner, place = owner[shown], place[shown]
-        names = ("acct", "article", "d", "publish_type", "target_user")
-        lines = {name: slots[name][owner] for name in names}
-        return cls(slots, begins, first, lines | {"stat_d": first[owner] + place - 1}, shown)
+    def of(cls, articles: Columns, since: int, through: int) -> Grid:
+        """The grid of articles, each counted on one of these days or more."""
+        first = np.maximum(articles["d"], since)
+        counts = np.minimum(articles["d"] + articles["days"] - 1, through) - first + 1
+        begins = np.cumsum(counts) - counts
+        lines = {name: np.repeat(articles[name], counts) for name in _LINE}
+        place = np.arange(len(lines["d"])) - np.repeat(begins, counts)
+        return cls(articles, begins, first, lines | {"stat_d": np.repeat(first, counts) + place})
 
-    def places(self, slot: NDArray[Any], day: NDArray[Any]) -> NDArray[Any]:
-        """The line of each article and day."""
-        found: NDArray[Any] = self.begins[slot] + np.maximum(day - self.first[slot] + 1, 0)
+    def places(self, counts: Columns) -> NDArray[Any]:
+        """The line of each count; what came before an article's first line belongs to it."""
+        which = _ranks(self.articles, counts)
+        found: NDArray[Any] = self.begins[which] + np.maximum(counts["d"] - self.first[which], 0)
         return found
 
     def cumulated(self, places: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
         """Values on their lines, added up from each article's first line on."""
-        lines = np.zeros(self.begins[-1], "i8")
+        lines = np.zeros(len(self.lines["d"]), "i8")
         np.add.at(lines, places, values)
-        total = np.cumsum(lines)
-        begins = self.begins[:-1]
-        before = total[begins] - lines[begins]
-        found: NDArray[Any] = total - np.repeat(before, np.diff(self.begins))
+        if len(self.begins) > 1:
+            lines[self.begins[1:]] -= np.add.reduceat(lines, self.begins)[:-1]
+        found: NDArray[Any] = np.cumsum(lines)
         return found
 
 
-def _article_columns(articles: Sequence[Published]) -> Columns:
+def _ranks(articles: Columns, counts: Columns) -> NDArray[Any]:
+    """The place of each count's article: both are in the order of account, day, number."""
+    names = (("acct", "acct"), ("d", "sent"), ("article", "article"))
+    changes = np.zeros(len(counts["d"]), "?")
+    changes[:1] = True
+    for _, name in names:
+        changes[1:] |= counts[name][1:] != counts[name][:-1]
+    starts = np.flatnonzero(changes)
+    present = {of: counts[name][starts] for of, name in names}
+    places = _merged(articles, present)
+    found: NDArray[Any] = np.repeat(places, np.diff(np.append(starts, len(changes))))
+    return found
+
+
+def _merged(articles: Columns, present: Columns) -> NDArray[Any]:
+    """Where some of the articles stand among all, both in the same order."""
+    names = ("article", "d", "acct")
+    both = [np.concatenate((articles[name], present[name])) for name in names]
+    order = np.lexsort(tuple(both))
+    is_present = order >= len(articles["d"])
+    places = np.cumsum(~is_present) - 1
+    found: NDArray[Any] = places[is_present]
+    return found
+
+
+_LINE = ("acct", "article", "d", "publish_type", "target_user")
+
+
+def _article_columns(articles: Sequence[Published], since: int) -> Columns:
+    """The articles that are still counted on a day, in order of account, day, number."""
     columns = article_columns(articles)
-    order = np.lexsort((columns["article"], columns["acct"]))
+    order = np.lexsort((columns["article"], columns["d"], columns["acct"]))
+    still = (columns["days"] > 0) & (columns["d"] + columns["days"] > since)
+    order = order[still[order]]
     return {name: column[order] for name, column in columns.items()}
 
 
@@ -141,8 +194,8 @@ def _result(endpoint: Endpoint[Any], lines: Columns) -> Columns:
     else:
         kept = lines["d"] >= number_of(EARLIEST_CONTENT)
     kept &= lines["d"] >= number_of(endpoint.first_date)
-    order = np.lexsort((lines["article"][kept], lines["d"][kept], lines["acct"][kept]))
-    chosen = np.flatnonzero(kept)[order]
     shown = {"acct": "acct", "ref_date": "d", "article": "article", "stat_date": "stat_d"}
     shown |= RUNNING_COLUMNS[endpoint.name]
-    return {name: lines[of][chosen] for name, of in shown.items()}
+    if kept.all():
+        return {name: lines[of] for name, of in shown.items()}
+    return {name: lines[of][kept] for name, of in shown.items()}
