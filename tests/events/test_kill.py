@@ -1,6 +1,6 @@
 """kill -9 at random moments: what was acknowledged is there, once, and the store opens by itself.
 
-Six moments each by default; WXCUBE_KILLS=30 tries thirty.
+Four moments each by default; WXCUBE_KILLS=30 tries thirty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from support.event_files import NOW, lines, opened, put, some, stored, total
 from wxcube.sources.events.check import check
 from wxcube.sources.events.columns import STORED
 
-KILLS = int(os.environ.get("WXCUBE_KILLS", "6"))
+KILLS = int(os.environ.get("WXCUBE_KILLS", "4"))
 FILES, EVENTS = 24, 1_500
 
 INGEST = """

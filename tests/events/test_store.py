@@ -219,7 +219,7 @@ def test_keys_are_for_their_owner_and_never_shown(store: EventStore) -> None:
     keys = load_keys(store.folder)
     assert keys.users != keys.ids
     assert "b'" not in repr(keys)
-    assert keys.users.decode() not in (store.folder / "FORMAT").read_text()
+    assert keys.users.hex() not in (store.folder / "FORMAT").read_text()
 
 
 def test_another_key_is_refused(tmp_path: Path) -> None:

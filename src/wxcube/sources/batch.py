@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -10,6 +10,7 @@ from typing import Any
 
 from wxcube.sources import event as ev
 from wxcube.sources.arrays import NDArray, np
+from wxcube.sources.siphash import KEY_BYTES, siphash
 
 Columns = dict[str, NDArray[Any]]
 """The events of one family: arrays of equal length by column name."""
@@ -122,10 +123,18 @@ def article_msgid(number: int) -> str:
     return f"{number // 100}_{number % 100}"
 
 
+def user_numbers(openids: Sequence[str], key: bytes) -> NDArray[Any]:
+    """The signed 64-bit numbers that stand for people: keyed hashes of their openids.
+
+    The key may have any length; openids are valid Unicode.
+    """
+    short = blake2b(key, digest_size=KEY_BYTES).digest()
+    return siphash(short, openids)[:, 0].view("i8")
+
+
 def user_number(openid: str, key: bytes) -> int:
-    """The signed 64-bit number that stands for a person: a keyed hash of the openid."""
-    digest = blake2b(openid.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """The number that stands for one person; for many `user_numbers` is faster by far."""
+    return int(user_numbers([openid], key)[0])
 
 
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:

@@ -7,6 +7,7 @@ one for ids stays for the life of the store, so that an event sent twice is know
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -16,9 +17,8 @@ from wxcube.errors import EventStoreError
 from wxcube.sources.events.durable import OWNER_ONLY, replace_file, reported, sync_folder
 
 KEY_BYTES = 32
+_KEY = re.compile(r"[0-9a-f]{64}")
 USER_KEY, ID_KEY = "key", "key-ids"
-_MOST_BYTES = 64
-"""What the hash takes as a key; a longer text is hashed down to it."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def load_keys(folder: Path, given: str = "") -> Keys:
 
 def key_of(text: str) -> bytes:
     """The key a secret text stands for."""
-    whole = text.strip().encode()
-    return whole if len(whole) <= _MOST_BYTES else blake2b(whole).digest()
+    return blake2b(text.strip().encode(), digest_size=KEY_BYTES, person=b"wxcube-text").digest()
 
 
 def renew(folder: Path) -> None:
@@ -61,12 +60,12 @@ def _own(path: Path) -> bytes:
         _make(path)
     with reported(path, "read"):
         text = path.read_text(encoding="ascii", errors="replace").strip()
-    if len(text) != 2 * KEY_BYTES:
+    if not _KEY.fullmatch(text):
         raise EventStoreError(
             f"{path} is not a key of this store",
             hint="put it back from a backup: with another key nobody is recognised",
         )
-    return text.encode()
+    return bytes.fromhex(text)
 
 
 def _make(path: Path) -> None:

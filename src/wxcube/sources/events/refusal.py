@@ -56,7 +56,8 @@ def hidden_record(record: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     openid = person if isinstance(person, str) else ""
     kept = {hidden(str(name)): _value(name, value, openid) for name, value in record.items()}
     if openid:
-        kept["user"] = f"#{user_number(openid, key) & 2**64 - 1:016x}"
+        number = user_number(openid.encode("utf-8", "replace").decode(), key)
+        kept["user"] = f"#{number & 2**64 - 1:016x}"
     return kept
 
 
