@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -27,6 +27,8 @@ PREFIX = "WXCUBE_"
 SHORTEST_TOKEN = 16
 """Characters a token for events has at least."""
 
+TokenKind = Literal["stable", "classic", "url", "command", "fixed"]
+"""Ways an account's token comes."""
 AppId = Annotated[str, Meta(min_length=3, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
 
 
@@ -62,7 +64,7 @@ class AccountSettings(_Section, frozen=True, kw_only=True):
     name: str = ""
     secret_env: str = ""
     secret_file: str = ""
-    token: Literal["stable", "classic", "url", "command", "fixed"] = "stable"  # noqa: S105 - a way, not a token
+    token: TokenKind = "stable"  # noqa: S105 - a way, not a token
     token_url: str = ""
     token_command: list[str] = []
     token_env: str = ""
@@ -157,6 +159,14 @@ class Settings(_Section, frozen=True, kw_only=True):
         return list(self.accounts)
 
 
+_UNKNOWN = re.compile(r"unknown field `(\w+)`")
+_HINTS = {
+    "enum": f"use one of {', '.join(get_args(TokenKind))}",
+    "regex": "letters, digits, - and _ may stand in it, as in wx0123456789abcdef",
+    "RFC3339": "write a day as 2026-03-01",
+    "missing": "give it in that section",
+}
+"""What to do, by a word of msgspec's message."""
 _SECTIONS: dict[str, type[_Section]] = {
     "sync": SyncSettings,
     "serve": ServeSettings,
@@ -309,7 +319,7 @@ def _convert(values: dict[str, Any], path: Path) -> Settings:
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}", hint=_advice(str(error))) from None
+        raise SettingsError(f"{path}: {_told(str(error))}", hint=_advice(str(error))) from None
     words = Counter(w for a in settings.accounts for w in {a.appid, a.name} - {""})
     twice = sorted(word for word, times in words.items() if times > 1)
     if twice:
@@ -320,10 +330,23 @@ def _convert(values: dict[str, Any], path: Path) -> Settings:
     return settings
 
 
+def _told(error: str) -> str:
+    """What msgspec found, in the words of the file."""
+    what, _, place = error.partition(" - at `$.")
+    place = place.rstrip("`")
+    if unknown := _UNKNOWN.search(what):
+        return f"{unknown[1]} is no setting" + (f" of {place}" if place else "")
+    # the value itself may be a token that somebody put in the wrong place
+    what = re.sub(r"enum value '.*'", "choice", what, flags=re.DOTALL).replace("`", "")
+    for theirs, ours in (("object", "table"), ("Object", "table"), ("array", "list")):
+        what = what.replace(theirs, ours)
+    return f"{place}: {what[0].lower()}{what[1:]}"
+
+
 def _advice(error: str) -> str:
-    unknown = re.search(r"unknown field `(\w+)`", error)
-    if not unknown:
-        return "correct that value"
+    unknown = _UNKNOWN.search(error)
+    if unknown is None:
+        return next((hint for word, hint in _HINTS.items() if word in error), "correct that value")
     word = unknown.group(1)
     if "secret" in word or "token" in word:
         return "secrets do not stand in this file; name a variable (secret_env) or a secret_file"

@@ -75,6 +75,9 @@ def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
 
 
 def _likely(word: str) -> str:
+    if word in _GROUPS:
+        members = ", ".join(e.name for e in ENDPOINTS if e.group.value == word)
+        return f"it is a group; name one of its endpoints: {members}"
     close = get_close_matches(word, [*_BY_NAME, *_GROUPS], n=3)
     if close:
         return f"did you mean {', '.join(close)}?"

@@ -30,7 +30,7 @@ COMMANDS = {
     "sql": ("read", "Run a read-only SQL query on the warehouse."),
     "endpoints": ("explain", "List the endpoints, or explain one column by column."),
     "events": ("events", "Take in own events, keep them by day, say what is there."),
-    "cube": ("cube", "Compute every endpoint's rows from own events."),
+    "cube": ("cube", "Compute the figures of every endpoint from own events."),
     "serve": ("servers", "Answer WeChat's protocol from the warehouse."),
     "emulate": ("servers", "Answer WeChat's protocol from simulated accounts."),
 }

@@ -60,7 +60,7 @@ def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> F
     if part not in parts(endpoint):
         raise ContractError(
             f"{endpoint} has no part {part!r}",
-            hint=f"its parts are {', '.join(repr(p) for p in parts(endpoint))}",
+            hint=f"it has {', '.join(parts(endpoint)[1:]) or 'none: leave --part out'}",
         )
     path = part.split(".") if part else []
     found = _columns(endpoint.row, path)

@@ -17,4 +17,7 @@ def moment_of(text: str) -> datetime:
 
     Raises:  ValueError if the text is no moment.
     """
-    return in_beijing(datetime.fromisoformat(text))
+    try:
+        return in_beijing(datetime.fromisoformat(text))
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the calendar") from None

@@ -38,7 +38,7 @@ def path_of(url_or_path: str | Path) -> Path:
     Raises:  WarehouseError for any other URL.
     """
     text = str(url_or_path).removeprefix(URL_START)
-    if "://" in text or text in {"", ":memory:"}:
+    if "://" in text or text in {"", ":memory:"} or "\0" in text:
         raise WarehouseError(
             f"{_without_password(text)!r} is not an SQLite file",
             hint="give a path like wxcube.db, or sqlite:///wxcube.db",

@@ -24,7 +24,7 @@ def prepare(engine: sa.Engine, path: Path) -> None:
     with writing(engine) as connection:
         # another process may have done it meanwhile
         if _check(connection, path) != REVISION:
-            _upgrade(connection)
+            _upgrade(connection, path)
 
 
 def require(engine: sa.Engine, path: Path) -> None:
@@ -67,13 +67,20 @@ def _revision(connection: sa.Connection) -> tuple[str, bool]:
     return found or "", bool(names - {"alembic_version"})
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _upgrade(connection: sa.Connection, path: Path) -> None:
     # PERF: alembic takes 0.2 s to import, and most files need no migration
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     folder = str(Path(__file__).with_name("migrations"))
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise WarehouseError(
+            f"{path} has tables of no known wxcube ({error})",
+            hint="restore a backup, or name another file for the warehouse",
+        ) from error

@@ -56,7 +56,7 @@ def fetch(  # noqa: PLR0913 - one per option
     """
     root, known, days = context(), contract.named(endpoint), Window.parse(window)
     form = "jsonl" if as_json else form
-    _check_form(form, part=part)
+    _check_form(known, form, part)
     extra = _members(known, param)
     rows = asyncio.run(_ask(root, account, known, days, extra, save=save))
     _show(root, known, rows, form, part)
@@ -93,7 +93,7 @@ def _members(endpoint: Endpoint[Any], given: tuple[str, ...]) -> dict[str, objec
     found: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (equals and value):
             raise ContractError(f"--param {text!r} has no value", hint="write it as NAME=VALUE")
         try:
             found[name] = types.get(name, str)(value)
@@ -104,9 +104,10 @@ def _members(endpoint: Endpoint[Any], given: tuple[str, ...]) -> dict[str, objec
     return found
 
 
-def _check_form(form: str, **of_tables: object) -> None:
-    """Refuse options that only a table has."""
-    given = [name for name, value in of_tables.items() if value]
+def _check_form(endpoint: Endpoint[Any], form: str, part: str | None, **of_tables: object) -> None:
+    """Refuse options that only a table has, and a part that is none."""
+    flatten(endpoint, (), part or "")
+    given = [name for name, value in {"part": part, **of_tables}.items() if value]
     if form not in {"csv", "table"} and given:
         raise click.UsageError(
             f"--{given[0]} does not go with {form}: it is for tables. Leave it out, or use "
@@ -183,7 +184,7 @@ def export(  # noqa: PLR0913, PLR0917 - one per option
     ENDPOINT is WeChat's name, as getusersummary; without FIRST..LAST all stored days are written.
     """
     root, known = context(), contract.named(endpoint)
-    _check_form(form, part=part, header=header != "wire", excel=excel)
+    _check_form(known, form, part, header=header != "wire", excel=excel)
     rows = _stored(root, known, window, account, origin)
     with _replacing(out) if out else nullcontext(sys.stdout.buffer) as target:
         count = _write(target, known, rows, form, part, header, excel=excel)
@@ -209,15 +210,21 @@ def _write(  # noqa: PLR0913 - one per option
         return files.write_jsonl(target, rows)
     text = io.TextIOWrapper(target, encoding="utf-8", newline="")
     part = default_part(endpoint) if part is None else part
-    count = files.write_csv(text, endpoint, rows, part=part, header=header, bom=excel)
-    text.flush()
-    text.detach()
-    return count
+    try:
+        return files.write_csv(text, endpoint, rows, part=part, header=header, bom=excel)
+    finally:
+        # flushes, and leaves the file open to whoever opened it
+        text.detach()
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the place of the one at `path` when it is whole."""
+    if not path.absolute().parent.is_dir():
+        raise WarehouseError(
+            f"there is no directory {path.parent} for {path.name}",
+            hint="make it, or name another file with --out",
+        )
     if path.exists() and not path.is_file():
         with path.open("wb") as device:
             yield device
@@ -271,6 +278,8 @@ def sql(query: str, form: str, *, as_json: bool) -> None:
     import csv
 
     root = context()
+    if not query.strip():
+        raise click.UsageError("the query is empty. Give one SELECT.")
     with root.warehouse(read_only=True) as warehouse:
         result = warehouse.query(query)
     if as_json or form == "jsonl":

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wxcube.outlets.emulator import Emulator
     from wxcube.outlets.http import AsgiApp
 
+CLOCK_YEARS = range(2015, 2100)
+"""WeChat's figures begin at the end of 2014."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -167,11 +169,17 @@ def _moment(root: Context, text: str | None) -> datetime:
     if text is None:
         return root.clock.now()
     try:
-        return moment_of(text)
-    except (ValueError, OverflowError):
+        moment = moment_of(text)
+    except ValueError:
         raise SettingsError(
             f"--now {text!r} is not a moment", hint="write it as 2026-03-10T09:00 (Beijing time)"
         ) from None
+    if moment.year not in CLOCK_YEARS:
+        raise SettingsError(
+            f"--now {text!r} is too far away",
+            hint=f"give a moment from {CLOCK_YEARS[0]} to {CLOCK_YEARS[-1]}",
+        )
+    return moment
 
 
 def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool) -> None:
