@@ -5,19 +5,23 @@ Four moments each by default; WXCUBE_KILLS=30 tries thirty.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from random import Random
 
+import aiohttp
 import msgspec
 import pytest
 
-from support.event_files import NOW, lines, opened, put, some, stored, total
+from support.event_files import NOW, lines, message, opened, put, some, stored, total
 from wxcube.sources.events.check import check
 from wxcube.sources.events.columns import STORED
 
@@ -112,6 +116,67 @@ def test_ingest_killed_at_any_moment(tmp_path: Path) -> None:
         assert len(found) == len(set(found)) >= kept
         assert not [one for one in check(folder / "events", NOW, deep=True) if one.is_serious]
         shutil.rmtree(folder)
+
+
+SERVE = """
+import sys, time
+from wxcube.outlets.events_api import EventsApi, with_events
+from wxcube.outlets.http import RunningServer
+from wxcube.settings import Secret
+from wxcube.sources.events import EventStore
+import duckdb
+async def nothing(*_): pass
+with EventStore.open(sys.argv[1], groups=2) as store:
+    with RunningServer(with_events(nothing, EventsApi(store, Secret("t" * 32), 1 << 20))) as server:
+        print("ready", flush=True)
+        print(server.url, flush=True)
+        while True:
+            time.sleep(0.1)
+            store.compact()
+"""
+
+
+async def sent(url: str, acknowledged: set[int], killer: threading.Timer) -> None:
+    """Batches of ten, eight at once, until the server is gone some time after the first."""
+    headers = {"Authorization": f"Bearer {'t' * 32}", "Content-Type": "application/x-ndjson"}
+    numbers = iter(range(100_000))
+
+    async def send(session: aiohttp.ClientSession) -> None:
+        for number in numbers:
+            body = lines([message(10 * number + n) for n in range(10)])
+            async with session.post(f"{url}/events", data=body, headers=headers) as answer:
+                assert answer.status == 200
+            if not acknowledged:
+                killer.start()
+            acknowledged.add(number)
+
+    async with aiohttp.ClientSession() as session:
+        with contextlib.suppress(aiohttp.ClientError):
+            await asyncio.gather(*(send(session) for _ in range(8)))
+
+
+@pytest.mark.timeout(300)
+def test_server_killed_at_any_moment(tmp_path: Path) -> None:
+    dice = Random()
+    for moment in range(max(1, KILLS // 2)):
+        folder = tmp_path / f"run-{moment}"
+        process = started(SERVE, folder, cwd=tmp_path)
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip()
+        acknowledged: set[int] = set()
+        killer = threading.Timer(dice.uniform(0, 1.5), process.kill)
+        asyncio.run(sent(url, acknowledged, killer))
+        killer.join()
+        process.communicate(timeout=30)
+        with opened(folder) as store:
+            store.compact()
+            stored_once = total(store)
+            assert stored_once >= 10 * len(acknowledged) > 0
+            put(store, [message(10 * number + n) for number in acknowledged for n in range(10)])
+            store.compact()
+            assert total(store) == stored_once
+        found = identities(folder)
+        assert len(found) == len(set(found)) == stored_once
 
 
 @pytest.mark.timeout(300)

@@ -81,6 +81,7 @@ def ingest(
         if compact:
             done = store.compact()
             _show_compacted(root, done, as_json=as_json)
+            code = max(code, INCOMPLETE if done.troubles else 0)
     return code
 
 

@@ -64,6 +64,7 @@ class EventStore:
         self._door = Door(keys, self._accounts)
         self._memory_limit = memory_limit
         self.dead_letters = DeadLetters(folder / DEAD)
+        self._seen: tuple[tuple[int, int], Manifest] | None = None
         self._know_retention()
 
     @classmethod
@@ -152,11 +153,11 @@ class EventStore:
 
         Shape:   (day, group), oldest first, with the revision to give to `computed`.
         """
-        return {(d, g): cell.revision for d, g, cell in self.manifest().cells() if cell.is_dirty}
+        return {(d, g): cell.revision for d, g, cell in self._state().cells() if cell.is_dirty}
 
     def all_days(self) -> list[tuple[date, int]]:
         """Every day and group that has events, oldest first."""
-        return [(day, group) for day, group, cell in self.manifest().cells() if cell.events]
+        return [(day, group) for day, group, cell in self._state().cells() if cell.events]
 
     def computed(self, places: Mapping[tuple[date, int], int]) -> None:
         """Note that the cube has computed these days and groups as of these revisions."""
@@ -170,7 +171,7 @@ class EventStore:
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
         """The Parquet files of a family's events of a day and group."""
-        cell = self.manifest().days.get(day, {}).get(group)
+        cell = self._state().days.get(day, {}).get(group)
         folder = cell_folder(self.folder, day, group)
         return [folder / file.name for file in cell.files.get(family, [])] if cell else []
 
@@ -179,6 +180,20 @@ class EventStore:
         """While this lasts no file that counted at its beginning is removed."""
         with locked(self.folder / READERS_LOCK, shared=True):
             yield
+
+    def _state(self) -> Manifest:
+        """The state as it is on the disk, read again only when it was replaced; not to change.
+
+        Cost:    one look at the file; a state of some thousand days takes milliseconds to read.
+        """
+        path = self.folder / state.FILE
+        if not path.exists():
+            return Manifest()
+        now = path.stat()
+        version = (now.st_ino, now.st_mtime_ns)
+        if self._seen is None or self._seen[0] != version:
+            self._seen = (version, self.manifest())
+        return self._seen[1]
 
     def _know_retention(self) -> None:
         kept_from = self.manifest().kept_from

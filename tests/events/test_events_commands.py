@@ -1,0 +1,193 @@
+"""`wxcube events`: what is said, in which language, and with which exit code."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.event_files import FIRST, PLANTED, lines, message, opened, some
+from support.events import moment
+from wxcube.errors import SettingsError
+from wxcube.outlets.cli import run
+from wxcube.settings import EventsSettings, events_key, events_token
+from wxcube.sources.events.keys import USER_KEY
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "C")
+    monkeypatch.setenv("WXCUBE_EVENTS__GROUP_COUNT", "2")
+    for name in ("LC_ALL", "LC_MESSAGES", "WXCUBE_EVENTS_TOKEN", "WXCUBE_EVENTS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command; its exit code, output and remarks."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        code = run(list(arguments))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return called
+
+
+def told(out: str) -> list[Any]:
+    return [msgspec.json.decode(line) for line in out.splitlines()]
+
+
+def test_files_are_stored_and_compacted(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(some(300)))
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(lines(some(300) + some(50, seed=2))))
+    code, out, err = say("events", "ingest", "a.jsonl", "b.jsonl.gz")
+    assert (code, out) == (0, "")
+    assert "a.jsonl: 300 events stored" in err
+    assert "300 had come before" in err
+    code, out, _ = say("events", "status", "--json", "--exact")
+    found = told(out)[0]
+    assert (found["events"], found["duplicates"], found["waiting"]) == (350, 300, 0)
+    assert found["waiting_duplicates"] == 0
+    assert sum(found["families"].values()) == 350
+
+
+def test_json_tells_what_is_acknowledged(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(some(300)))
+    code, out, _ = say("events", "ingest", "--json", "a.jsonl")
+    acknowledged, end, compacted = told(out)
+    assert code == 0
+    assert acknowledged == {"file": "a.jsonl", "lines": 300, "events": 300, "refused": 0}
+    assert end["done"]
+    assert compacted["compacted"]["events"] == 300
+
+
+def test_a_bad_line_stops_or_is_left_out(folder: Path, say: Any) -> None:
+    bad = b'{"event":"message","user":"%s"}\n' % PLANTED.encode()
+    (folder / "a.jsonl").write_bytes(lines([message(1)]) + bad + lines([message(2)]))
+    code, _, err = say("events", "ingest", "a.jsonl")
+    assert code == 1
+    assert "a.jsonl line 2: Object missing required field" in err
+    assert "--on-error skip" in err
+    assert PLANTED not in err
+    code, out, _ = say("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
+    end = told(out)[1]
+    assert (code, end["events"], end["refused"]) == (3, 2, 1)
+    assert end["errors"][0]["line"] == 2
+    assert Path(end["dead_letters"][0]).exists()
+    assert told(say("events", "status", "--json")[1])[0]["dead_letters"] == 1
+
+
+def test_many_bad_lines_are_counted_not_all_shown(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(b"{}\n" * 500)
+    code, _, err = say("events", "ingest", "a.jsonl", "--on-error", "skip")
+    assert code == 3
+    assert "and 480 more" in err
+    assert len((next((folder / "events" / "dead").iterdir())).read_bytes().splitlines()) == 500
+
+
+def test_a_file_that_is_not_there_is_one_line(say: Any) -> None:
+    code, out, err = say("events", "ingest", "none.jsonl")
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1].startswith("error: none.jsonl cannot be read")
+
+
+def test_without_a_store_the_way_to_one_is_told(say: Any) -> None:
+    for command in ("status", "compact", "retain"):
+        code, _, err = say("events", command)
+        assert code == 1
+        assert "`wxcube events ingest FILE` makes one" in err
+
+
+def test_status_speaks_both_languages(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(some(20)))
+    say("events", "ingest", "a.jsonl", "--no-compact")
+    _, out, _ = say("events", "status", "--exact")
+    assert "waiting in the log, duplicates among them" in out
+    assert "20" in out
+    _, out, _ = say("--lang", "zh", "events", "status")
+    assert "待归档（可能含重复）" in out
+
+
+def test_retention_by_settings_and_by_option(
+    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [message(n, at=moment(FIRST) + n * 86_400) for n in range(9)]
+    (folder / "a.jsonl").write_bytes(lines(days))
+    say("events", "ingest", "a.jsonl")
+    assert told(say("events", "retain", "--json")[1])[0]["events"] == 0
+    monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_EVENTS", "5")
+    assert told(say("events", "retain", "--json")[1])[0]["events"] == 4
+    assert "removed 3 events of 3 days" in say("events", "retain", "--events", "2")[2]
+
+
+def test_a_damaged_file_is_told_and_taken_out(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines([message(1)]))
+    say("events", "ingest", "a.jsonl")
+    file = next((folder / "events" / "days").rglob("*.parquet"))
+    file.write_bytes(b"damaged")
+    code, _, err = say("events", "ingest", "a.jsonl")
+    assert code == 3
+    assert f"{file.relative_to(folder)} cannot be read" in err
+    assert "1 events keep waiting" in err
+    assert say("events", "compact")[0] == 3
+    assert say("events", "forget", str(file), "--yes")[0] == 0
+    assert say("events", "compact")[0] == 0
+    assert told(say("events", "status", "--json")[1])[0]["events"] == 1
+
+
+def test_the_key_is_changed_only_when_said(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines([message(1)]))
+    say("events", "ingest", "a.jsonl")
+    before = (folder / "events" / USER_KEY).read_text()
+    assert say("events", "rotate-key", "--yes")[0] == 0
+    assert (folder / "events" / USER_KEY).read_text() != before
+    assert say("events", "ingest", "a.jsonl")[0] == 0
+
+
+def test_the_key_may_come_from_the_settings(
+    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.jsonl").write_bytes(lines([message(1)]))
+    monkeypatch.setenv("WXCUBE_EVENTS_KEY", "a key of my own")
+    assert say("events", "ingest", "a.jsonl")[0] == 0
+    assert not (folder / "events" / USER_KEY).exists()
+    opened(folder / "events", user_key="a key of my own").close()
+    monkeypatch.delenv("WXCUBE_EVENTS_KEY")
+    code, _, err = say("events", "status")
+    assert code == 1
+    assert "another key" in err
+    assert "a key of my own" not in err
+
+
+def test_secrets_come_from_a_variable_or_a_file(folder: Path) -> None:
+    (folder / "token").write_text(" a-token-of-32-characters-0123456 \n")
+    assert events_token(EventsSettings(token_file="token"), {}).reveal().startswith("a-token")
+    given = {"MY_KEY": "k"}
+    assert events_key(EventsSettings(key_env="MY_KEY"), given).reveal() == "k"
+    assert not events_key(EventsSettings(), {})
+    with pytest.raises(SettingsError, match="MY_KEY is empty or not there"):
+        events_key(EventsSettings(key_env="MY_KEY"), {})
+    with pytest.raises(SettingsError, match="less than 16 characters"):
+        events_token(EventsSettings(), {"WXCUBE_EVENTS_TOKEN": "short"})
+
+
+def test_the_guide_names_every_setting_kind_and_command() -> None:
+    from typing import get_args
+
+    from wxcube.outlets.commands.events import events
+    from wxcube.sources.event import AnyEvent
+
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "events.md"
+    text = guide.read_text(encoding="utf-8")
+    for name in EventsSettings.__struct_fields__:
+        assert f"`{name}`" in text
+    for kind in get_args(AnyEvent):
+        assert f"`{kind.__struct_config__.tag}`" in text
+    for name in events.commands:
+        assert f"wxcube events {name}" in text
