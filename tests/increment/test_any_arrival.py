@@ -85,12 +85,12 @@ def check(events: list[Any], through: date, seed: int, engines: tuple[Any, Any])
     bounds = [0, *cuts, len(happened)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        stored = EventFolder(folder / "events", group_count=dice.choice([1, 2, 8]))
+        stored = EventFolder(folder / "events", group_count=dice.choice([1, 2, 3]))
         last = through - timedelta(days=dice.choice([0, 0, 1, 5, 31]))
         for begin, end in pairwise(bounds):
             stored.add(to_batch(happened[begin:end], KEY))
             last = min(through, last + timedelta(days=dice.choice([0, 1, 3, 40])))
-            build(stored, folder, file_engine, last, dice.choice([1, 20_000, 10**9]))
+            build(stored, folder, file_engine, last, dice.choice([10_000, 50_000, 10**9]))
         build(stored, folder, file_engine, through)
         assert_equal(folder, happened, through, engine)
 

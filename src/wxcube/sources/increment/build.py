@@ -166,13 +166,10 @@ class Build:
     def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
         """Articles touched or published on a chunk's days."""
         count = self._events.group_count
-        published = self._published(chunk.days[0], chunk.days[-1])
-        found = {(one[0], one[1]): one for one in published if one[0] % count in chunk.groups}
+        published = self._ledger.published(chunk.days[0], chunk.days[-1], chunk.groups, count)
+        found = {(one[0], one[1]): one for one in published}
         found |= self._ledger.articles(key for key in touched if key not in found)
         return list(found.values())
-
-    def _published(self, first: int, last: int) -> list[Published]:
-        return self._ledger.published(first, last)
 
     # --- what hangs on several days --------------------------------------------------------------
 
@@ -262,11 +259,9 @@ class Build:
             for chunk in self._running_chunks(groups, stretch):
                 self._tell(Progress(self._cells, self._cells, "running totals"))
                 first = chunk.days[0] - DETAIL_DAYS + 1
-                articles = [
-                    one
-                    for one in self._published(first, chunk.days[-1])
-                    if one[0] % self._events.group_count in chunk.groups
-                ]
+                articles = self._ledger.published(
+                    first, chunk.days[-1], chunk.groups, self._events.group_count
+                )
                 running.first_people(self._engine, self._facts, articles, chunk)
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
 

@@ -226,10 +226,13 @@ class Ledger:
         """Keep what Publish events say of articles, over what was known."""
         self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def published(self, first: int, last: int) -> list[Published]:
-        """The articles published on days."""
-        names = ", ".join(PUBLISHED)
-        return self._all(f"SELECT {names} FROM article WHERE day BETWEEN ? AND ?", first, last)  # noqa: S608 - own names
+    def published(
+        self, first: int, last: int, groups: Collection[int], group_count: int
+    ) -> list[Published]:
+        """The articles that accounts of some groups published on days."""
+        query = f"""SELECT {", ".join(PUBLISHED)} FROM article
+            WHERE day BETWEEN ? AND ? AND acct % ? IN ({_listed(groups)})"""  # noqa: S608 - numbers
+        return self._all(query, first, last, group_count)
 
     def _all(self, query: str, *values: int) -> list[Any]:
         with self._in_words():

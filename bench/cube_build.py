@@ -1,0 +1,405 @@
+"""Time and memory of cube builds: all days, one new day, and what both stand beside.
+
+    python bench/cube_build.py --events 20 --naive 2
+
+Events are made first, seeded and outside the measured time: 60 days of 1,000 accounts with Zipf
+sizes. Each measurement runs in a process of its own, so that its peak memory is its own. What is
+compared:
+
+(a) full build: facts and the rows of all 21 endpoints as columns, handed to a sink that counts them
+(b) one new day behind 30, 60 or 120 days that are built
+(c) the plain form: one COUNT(DISTINCT …) query per endpoint, on a part of the accounts
+(d) the floor: reading the needed columns, and one hash aggregate over the same rows
+(e) rows of one day into the warehouse
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from wxcube.beijing import BEIJING
+from wxcube.outlets.cube_build import chunk_bytes, memory_bytes
+from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.increment.build import Build
+from wxcube.sources.increment.files import FileEngine
+from wxcube.sources.increment.rows import Part
+from wxcube.sources.inputs import day_numbered, number_of
+from wxcube.warehouse.store import Warehouse
+
+FIRST = date(2026, 3, 2)
+ACCOUNTS, DAYS, GROUPS = 1_000, 60, 8
+FAMILIES = ("activity", "message", "reply", "follow", "publish", "open")
+NOW = datetime(2027, 1, 1, 9, tzinfo=BEIJING)
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+class Generator:
+    """Days of events, each from its own seed."""
+
+    def __init__(self, events_per_day: int, accounts: int = ACCOUNTS) -> None:
+        self._per_day = events_per_day
+        weights = np.arange(1, accounts + 1) ** -0.9
+        self._weights = np.cumsum(weights / weights.sum())
+        self._people = np.maximum(50, weights / weights.sum() * events_per_day * 12).astype("i8")
+        self._accounts = accounts
+
+    def day(self, day: int) -> dict[str, dict[str, np.ndarray]]:
+        """Events of a day by family."""
+        dice = np.random.default_rng((7, day))
+        wave = 1 + 0.15 * np.sin(day * 2 * np.pi / 7)
+        total = int(self._per_day * wave)
+        shares = {"message": 0.30, "reply": 0.18, "activity": 0.50, "follow": 0.02}
+        found = {}
+        for family, share in shares.items():
+            head = self._head(dice, day, int(total * share))
+            found[family] = getattr(self, f"_{family}")(dice, day, head)
+        found["publish"] = self._publish(day)
+        return found
+
+    def _head(self, dice: np.random.Generator, day: int, count: int) -> dict[str, np.ndarray]:
+        account = np.searchsorted(self._weights, dice.random(count)).astype("i4")
+        account = np.minimum(account, self._accounts - 1)
+        hour = np.clip(dice.normal(15, 4.5, count), 0, 23).astype("i4")
+        second = day * 86_400 + hour * 3_600 + dice.integers(0, 3_600, count) - 28_800
+        order = np.argsort(account, kind="stable")
+        return {"account": account[order], "at": second[order], "h": hour[order]}
+
+    def _person(self, dice: np.random.Generator, head: Mapping[str, np.ndarray]) -> np.ndarray:
+        size = self._people[head["account"]]
+        rank = (size * dice.random(len(size)) ** 1.3).astype("i8")
+        mixed = (head["account"].astype("i8") << 32 | rank).astype("u8")
+        mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+        return (mixed ^ mixed >> np.uint64(27)).astype("i8")
+
+    def _message(self, dice: Any, _day: int, head: Any) -> Any:
+        kinds = np.asarray([1, 1, 1, 1, 1, 1, 2, 3, 4, 6], "i2")
+        count = len(head["at"])
+        return {
+            **head,
+            "user": self._person(dice, head),
+            "msg_type": kinds[dice.integers(0, 10, count)],
+        }
+
+    def _reply(self, dice: Any, _day: int, head: Any) -> Any:
+        count = len(head["at"])
+        ms = np.minimum(5_000, dice.lognormal(4.6, 0.8, count)).astype("i4")
+        return {**head, "ms": ms, "ok": dice.random(count) < 0.99}
+
+    def _follow(self, dice: Any, _day: int, head: Any) -> Any:
+        count = len(head["at"])
+        return {
+            **head,
+            "user": self._person(dice, head),
+            "change": np.where(dice.random(count) < 0.7, 1, -1).astype("i1"),
+            "source": np.asarray([0, 1, 17, 30, 57], "i2")[dice.integers(0, 5, count)],
+            "article": np.zeros(count, "i8"),
+        }
+
+    def _activity(self, dice: Any, day: int, head: Any) -> Any:
+        count = len(head["at"])
+        age = np.minimum(dice.geometric(0.45, count) - 1, 40)
+        place = dice.integers(0, 1 + head["account"] % 5, count)
+        action = np.asarray([1] * 86 + [2] * 2 + [3] * 9 + [4] * 3, "i1")[
+            dice.integers(0, 100, count)
+        ]
+        columns = {
+            **head,
+            "user": self._person(dice, head),
+            "article": _article(head["account"], day - age, place),
+            "action": action,
+            "source": np.asarray([0, 0, 0, 1, 2, 4, 5, 6, 7, 7], "i1")[dice.integers(0, 10, count)],
+            "scene": np.where(action == 3, np.asarray([1, 2, 255])[dice.integers(0, 3, count)], 0),
+            "seconds": np.where(action == 1, dice.integers(3, 200, count), 0).astype("i4"),
+            "finished": dice.random(count) < 0.5,
+            "position": np.where(action == 1, dice.integers(1, 6, count), 0).astype("i1"),
+            "fen": np.zeros(count, "i4"),
+        }
+        columns["scene"] = columns["scene"].astype("i2")
+        return columns
+
+    def _publish(self, day: int) -> Any:
+        accounts = np.arange(self._accounts, dtype="i4")
+        per_account = 1 + accounts % 5
+        account = np.repeat(accounts, per_account)
+        place = np.concatenate([np.arange(n) for n in per_account])
+        count = len(account)
+        titles = np.asarray([f"title {n}" for n in range(count)], "O")
+        return {
+            "account": account,
+            "at": np.full(count, day * 86_400 - 28_800 + 6 * 3_600),
+            "h": np.full(count, 6, "i4"),
+            "article": _article(account, np.full(count, day), place),
+            "publish_type": np.zeros(count, "i1"),
+            "target_user": self._people[account],
+            "title": titles,
+            "content_url": titles,
+        }
+
+
+def _article(account: np.ndarray, day: np.ndarray, place: np.ndarray) -> np.ndarray:
+    return (account.astype("i8") * 100_000 + day) * 100 + place + 1
+
+
+def connected(**options: Any) -> Any:
+    """DuckDB on two threads, without a progress bar."""
+    connection = duckdb.connect(config={"threads": 2, **options})
+    connection.execute("SET enable_progress_bar = false").fetchall()
+    return connection
+
+
+class Folder:
+    """Generated days in the layout of the event store."""
+
+    group_count = GROUPS
+
+    def __init__(self, folder: Path, days: range) -> None:
+        self._folder = folder
+        self._days = days
+
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(f"wxbench{n:011d}" for n in range(ACCOUNTS))
+
+    def revisions(self) -> dict[tuple[date, int], int]:
+        return {(day_numbered(d), g): 1 for d in self._days for g in range(GROUPS)}
+
+    def files(self, family: str, day: date, group: int) -> list[Path]:
+        path = self._folder / day.isoformat() / f"g{group:02d}" / f"{family}-1.parquet"
+        return [path] if path.exists() else []
+
+    def all_files(self, family: str) -> list[str]:
+        return [
+            str(f)
+            for d in self._days
+            for g in range(GROUPS)
+            for f in self.files(family, day_numbered(d), g)
+        ]
+
+    def make(self, generator: Generator) -> int:
+        """Write the days; how many events they have."""
+        connection = connected()
+        return sum(self._make(connection, generator, day) for day in self._days)
+
+    def _make(self, connection: Any, generator: Generator, day: int) -> int:
+        from wxcube.sources.marks import marks
+
+        total = 0
+        for family, found in generator.day(day).items():
+            columns = found | {"d": np.full(len(columns["at"]), day, "i4")}
+            if family == "activity":
+                columns["mask"] = marks(columns)
+            total += len(columns["at"])
+            for group in range(GROUPS):
+                self._write(connection, family, columns, day, group)
+        return total
+
+    def _write(self, connection: Any, family: str, columns: Any, day: int, group: int) -> None:
+        rows = columns["account"] % GROUPS == group
+        path = self._folder / day_numbered(day).isoformat() / f"g{group:02d}"
+        path.mkdir(parents=True, exist_ok=True)
+        connection.register("incoming", {n: c[rows] for n, c in columns.items()})
+        file = path / f"{family}-1.parquet"
+        connection.execute(
+            f"COPY (FROM incoming) TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchall()
+        connection.unregister("incoming")
+
+
+# --- measurements --------------------------------------------------------------------------------
+
+
+class Counting:
+    """A sink that counts rows and keeps none."""
+
+    rows = 0
+
+    def replace(self, part: Part) -> None:
+        self.rows += len(part.table["acct"])
+
+
+def full(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:
+    """(a) and (b): a build of days of which those before are built already."""
+    events, sink = Folder(Path(folder), range(first, first + days)), Counting()
+    return _build(events, Path(facts), sink, memory)
+
+
+def _build(events: Folder, facts: Path, sink: Any, memory: str) -> dict[str, Any]:
+    size = memory_bytes(memory)
+    with (
+        FileEngine(memory_limit=f"{size * 6 // 10 // 2**20}MiB", threads=2) as engine,
+        Build(events, facts, sink, engine=engine, budget_bytes=chunk_bytes(size)) as one,
+    ):
+        one.run(None, max(number_of(day) for day, _ in events.revisions()))
+    return {"rows": sink.rows}
+
+
+def stored(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:
+    """(e): a build into a warehouse."""
+    events = Folder(Path(folder), range(first, first + days))
+    with Warehouse.open(Path(facts).parent / f"{Path(facts).name}.db") as warehouse:
+        sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
+        return _build(events, Path(facts), sink, memory)
+
+
+NEEDED = {
+    "activity": 'account, d, h, article, "user", mask, action, source, scene, seconds, position',
+    "message": 'account, d, h, "user", msg_type',
+    "reply": "account, d, h, ms, ok",
+    "follow": "account, d, change, source",
+}
+
+
+def scan(folder: str, first: int, days: int) -> dict[str, Any]:
+    """(d): read every needed value, and do as little as possible with it."""
+    events = Folder(Path(folder), range(first, first + days))
+    connection = connected()
+    for family, columns in NEEDED.items():
+        sums = ", ".join(f"max({c.strip()})" for c in columns.split(","))
+        query = f"SELECT {sums} FROM read_parquet({events.all_files(family)!r})"
+        connection.execute(query).fetchall()
+    return {}
+
+
+def aggregate(folder: str, first: int, days: int) -> dict[str, Any]:
+    """(d): one hash aggregate of the rows of persons, by person and hour."""
+    events = Folder(Path(folder), range(first, first + days))
+    connection = connected()
+    parts = {"activity": "bit_or(mask)", "message": "count(*)"}
+    groups = 0
+    for family, value in parts.items():
+        query = f"""SELECT count(*), sum(v) FROM (SELECT {value} AS v
+            FROM read_parquet({events.all_files(family)!r}) GROUP BY account, d, h, "user")"""
+        groups += connection.execute(query).fetchall()[0][0]
+    return {"rows": groups}
+
+
+def naive(folder: str, first: int, days: int, memory: str) -> dict[str, Any]:
+    """(c): a COUNT(DISTINCT …) query for each endpoint."""
+    from cube_naive import QUERIES
+
+    events = Folder(Path(folder), range(first, first + days))
+    connection = connected(memory_limit=memory)
+    for family in FAMILIES[:5]:
+        connection.execute(
+            f"CREATE VIEW {family} AS FROM read_parquet({events.all_files(family)!r})"
+        ).fetchall()
+    rows, seconds = 0, {}
+    for name, query in QUERIES.items():
+        began = time.perf_counter()
+        rows += connection.execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0]
+        seconds[name] = round(time.perf_counter() - began, 2)
+    return {"rows": rows, "parts": seconds}
+
+
+def measured(what: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """What a process of its own needs: seconds and peak MiB, beside what it found."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(theirs, what, arguments))
+    process.start()
+    theirs.close()
+    found: dict[str, Any] = ours.recv()
+    process.join()
+    return found
+
+
+def _run(told: Any, what: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
+    began = time.perf_counter()
+    burnt = time.process_time()
+    found = what(*arguments)
+    seconds, burnt = time.perf_counter() - began, time.process_time() - burnt
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    told.send({"seconds": seconds, "cpu": burnt, "peak": peak, **found})
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def _line(name: str, found: Mapping[str, Any], events: int, base: float) -> None:
+    seconds, cpu = found["seconds"], found["cpu"]
+    print(
+        f"{name:<40} {seconds:8.2f} s {cpu:8.2f} s CPU {events / seconds / 1e6:7.2f} M/s"
+        f" {found['peak']:6,} MiB {cpu / base:7.3f} x {found.get('rows', 0):>11,} rows",
+        flush=True,
+    )
+
+
+def main() -> None:
+    options = _options()
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="wxcube-bench-"))
+    first = number_of(FIRST)
+    per_day = int(options.events * 1e6) // options.days
+    made = folder / f"events-{per_day}"
+    days = range(first, first + options.days + 1)
+    if not made.exists():
+        Folder(made, days).make(Generator(per_day))
+    total = per_day * options.days
+    print(
+        f"{platform.processor() or platform.machine()}, Python {platform.python_version()},"
+        f" DuckDB {duckdb.__version__}, numpy {np.__version__}: {' '.join(sys.argv)}"
+    )
+    facts = folder / "facts"
+    shutil.rmtree(facts, ignore_errors=True)
+    a = measured(full, str(made), str(facts), first, options.days, options.memory)
+    base = a["cpu"]
+    _line(f"(a) full build, {options.days} days", a, total, base)
+    b = measured(full, str(made), str(facts), first, options.days + 1, options.memory)
+    _line("(b) one new day behind them", b, per_day, base)
+    s = measured(scan, str(made), first, options.days)
+    _line("(d) reading the needed columns", s, total, base)
+    g = measured(aggregate, str(made), first, options.days)
+    _line("(d) one hash aggregate by person and hour", g, total, base)
+    for word in ("seconds", "cpu"):
+        print(
+            f"by {word}: full build / (reading + aggregate) = {a[word] / (s[word] + g[word]):.1f},"
+            f" full build / new day = {a[word] / b[word]:.1f}"
+        )
+    if options.naive:
+        _compare_naive(made, folder, first, options)
+    if not options.folder:
+        shutil.rmtree(folder)
+
+
+def _compare_naive(made: Path, folder: Path, first: int, options: argparse.Namespace) -> None:
+    days = options.naive_days
+    events = int(options.events * 1e6) // options.days * days
+    facts = folder / "facts-part"
+    shutil.rmtree(facts, ignore_errors=True)
+    a = measured(full, str(made), str(facts), first, days, options.memory)
+    _line(f"(a) full build of {days} days", a, events, a["cpu"])
+    c = measured(naive, str(made), first, days, options.naive_memory)
+    _line(f"(c) COUNT(DISTINCT) of {days} days", c, events, a["cpu"])
+    print(f"(c) / (a): {c['seconds'] / a['seconds']:.1f} by time, {c['cpu'] / a['cpu']:.1f} by CPU")
+    print("    seconds:", json.dumps(c["parts"]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--events", type=float, default=20, help="millions")
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--memory", default="1.5GiB")
+    parser.add_argument("--folder", help="keep the events here")
+    parser.add_argument("--naive", action="store_true", help="the plain form too")
+    parser.add_argument("--naive-days", type=int, default=10)
+    parser.add_argument("--naive-memory", default="12GB")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
