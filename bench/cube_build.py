@@ -201,7 +201,7 @@ class Folder:
 
         total = 0
         for family, found in generator.day(day).items():
-            columns = found | {"d": np.full(len(columns["at"]), day, "i4")}
+            columns = found | {"d": np.full(len(found["at"]), day, "i4")}
             if family == "activity":
                 columns["mask"] = marks(columns)
             total += len(columns["at"])

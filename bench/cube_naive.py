@@ -20,6 +20,10 @@ def _both(condition: str, name: str) -> str:
     return f"{_people(condition, f'{name}_user')}, {_times(condition, f'{name}_count')}"
 
 
+def _channels(scene: str) -> str:
+    return ", ".join(str(channel) for channel, of in READ_SCENES.items() if of == scene)
+
+
 _ACTIONS = {
     "int_page_read": "action = 1",
     "ori_page_read": "action = 2",
@@ -29,7 +33,7 @@ _ACTIONS = {
 _BASE = ", ".join(_both(held, name) for name, held in _ACTIONS.items())
 _SCENES = ", ".join(
     _people(
-        f"action = 1 AND source IN ({', '.join(str(c) for c, s in READ_SCENES.items() if s == scene)})",
+        f"action = 1 AND source IN ({_channels(scene)})",
         f"scene_{n}",
     )
     for n, scene in enumerate(dict.fromkeys(READ_SCENES.values()))

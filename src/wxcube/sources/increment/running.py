@@ -16,7 +16,7 @@ from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.one_day import article_columns, load_articles, run
 from wxcube.sources.inputs import DETAIL_DAYS, TOTAL_DAYS, number_of
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES, RUNNING_COLUMNS
-from wxcube.sources.steps.resumed import RESUMED_DAY, RESUMED_DAYS
+from wxcube.sources.steps.resumed import BEGUN_DAYS, RESUMED_DAY, RESUMED_DAYS
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (article.getarticletotal, content.getarticletotaldetail)
 LINES = 100_000
@@ -31,8 +31,10 @@ def first_people(
     load_articles(engine, articles)
     _read(engine, facts, "touched", "touched_now", chunk.days, chunk.groups)
     earlier = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[0])
-    _read(engine, facts, "touched", "touched_before", earlier, chunk.groups)
-    steps = RESUMED_DAY if len(chunk.days) == 1 else RESUMED_DAYS
+    files = facts.paths("touched", earlier, chunk.groups)
+    engine.read("touched_before", "*", files, FACTS["touched"])
+    several = RESUMED_DAYS if files else BEGUN_DAYS
+    steps = RESUMED_DAY if len(chunk.days) == 1 else several
     for _ in run(engine, steps, kept=["first_people"]):
         pass
     facts.save(engine, "first_people")

@@ -45,6 +45,18 @@ _OF_DAYS = step(
     WHERE d > 0 GROUP BY acct, article, d, fresh""",
 )
 
+_BEGUN = step(
+    "first_sets",
+    f"""SELECT acct, article, d, fresh AS mask, {COUNT} AS n
+    FROM (SELECT b.acct, b.article, b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (
+    PARTITION BY b.acct, b.article, b.person ORDER BY b.d
+    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS fresh
+    FROM touched_now b JOIN article a ON {_COUNTED}) t
+    GROUP BY acct, article, d, fresh""",
+)
+
+BEGUN_DAYS = (_BEGUN, first_people())
+"""Steps to first_people of days with none before them."""
 RESUMED_DAY = (_NOW, _BEFORE, _OF_ONE_DAY, first_people())
 """Steps to first_people of one new day."""
 RESUMED_DAYS = (_NOW, _BEFORE, _OF_DAYS, first_people())
