@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,8 @@ def read(path: Path) -> list[LocalApp]:
     Raises:  SettingsError if it cannot be read or a line of it is wrong.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), _File).apps
+        text = path.read_text(encoding="utf-8-sig")
+        apps = msgspec.convert(tomllib.loads(text), _File).apps
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"the apps file {path} cannot be read ({type(error).__name__})",
@@ -61,6 +63,13 @@ def read(path: Path) -> list[LocalApp]:
             f"the apps file {path} is wrong: {error}",
             hint="mend that line, or remove the file to have a new one written",
         ) from None
+    twice = [appid for appid, times in Counter(app.appid for app in apps).items() if times > 1]
+    if twice:
+        raise SettingsError(
+            f"the apps file {path}: {', '.join(twice)} stands there twice",
+            hint="keep one [[apps]] section of it",
+        )
+    return apps
 
 
 def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], bool]:

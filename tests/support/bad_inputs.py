@@ -1,0 +1,474 @@
+"""Bad inputs and the words their errors must have: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A wrong command line over good settings and a good database."""
+
+    id: str
+    line: str
+    """As in a shell."""
+    code: int
+    expected: tuple[str, ...]
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.line)
+
+
+FETCH = "fetch getusersummary"
+A_DAY = ("is not a day", "write days as YYYY-MM-DD")
+COMMANDS = (
+    # dates and windows
+    Command("no such day", f"{FETCH} 2026-02-30", 1, ("'2026-02-30'", *A_DAY)),
+    Command("day without zeros", f"{FETCH} 2026-3-9", 1, ("'2026-3-9'", *A_DAY)),
+    Command("day in words", f"{FETCH} yesterday", 1, A_DAY),
+    Command("empty day", f"{FETCH} ''", 1, A_DAY),
+    Command("day with a time", f"{FETCH} 2026-03-01T08:00", 1, A_DAY),
+    Command("day of another alphabet", f"{FETCH} ２０２６-03-01", 1, A_DAY),
+    Command("window without an end", f"{FETCH} 2026-03-01..", 1, ("''", *A_DAY)),
+    Command("window of dots", f"{FETCH} ..", 1, A_DAY),
+    Command("too many dots", f"{FETCH} 2026-03-01...2026-03-02", 1, A_DAY),
+    Command(
+        "window backwards",
+        f"{FETCH} 2026-03-09..2026-03-01",
+        1,
+        ("ends before it begins", "give the earlier day first"),
+    ),
+    Command(
+        "today", f"{FETCH} 2026-03-10", 1, ("after yesterday (2026-03-09", "end at 2026-03-09")
+    ),
+    Command("the last day of all", f"{FETCH} 9999-12-31", 1, ("end at 2026-03-09 or earlier",)),
+    Command("before WeChat's first day", f"{FETCH} 2014-11-30", 1, ("begin at 2014-12-01",)),
+    Command("the first day of all", f"{FETCH} 0001-01-01", 1, ("begin at 2014-12-01 or later",)),
+    Command(
+        "before the content group's first day",
+        "fetch getarticleread 2025-10-31",
+        1,
+        ("no figures before 2025-11-01", "begin at 2025-11-01"),
+    ),
+    Command("future with --save", f"{FETCH} 2026-03-01..2026-03-10 --save", 1, ("end at 2026",)),
+    Command("--from is no day", "sync --from 2026-02-31", 2, ("--from", *A_DAY)),
+    Command("--to is no day", "plan --to x", 2, ("--to", *A_DAY)),
+    Command("--from with five digits", "status --from 99999-01-01", 2, A_DAY),
+    Command("--from is today", "sync --from 2026-03-10", 1, ("is not over yet", "begin at 2026")),
+    Command(
+        "--from after --to", "sync --from 2026-03-05 --to 2026-03-01", 1, ("earlier day first",)
+    ),
+    Command("export of no day", "export getusersummary soon", 1, A_DAY),
+    Command("--since is no day", "init --force --since soon", 1, A_DAY),
+    # endpoints, members, parts, formats
+    Command(
+        "misspelt endpoint", "fetch getusersumary 2026-03-01", 1, ("did you mean getusersummary",)
+    ),
+    Command(
+        "unknown endpoint", "export nope", 1, ("no endpoint 'nope'", "name an endpoint such as")
+    ),
+    Command(
+        "group for an endpoint", "fetch user 2026-03-01", 1, ("it is a group", "getusercumulate")
+    ),
+    Command(
+        "endpoint in capitals", "endpoints GetUserSummary", 1, ("did you mean getusersummary",)
+    ),
+    Command("--only of nothing known", "sync --only getuserx", 1, ("did you mean getuserread",)),
+    Command("--param without a value", f"{FETCH} 2026-03-01 --param x", 1, ("NAME=VALUE",)),
+    Command(
+        "--param nobody takes", f"{FETCH} 2026-03-01 --param x=1", 1, ("takes no 'x'", "dates only")
+    ),
+    Command(
+        "--param that is no number",
+        "fetch getcardbizuininfo 2026-03-01 --param cond_source=--5",
+        1,
+        ("is a number, not '--5'", "write it as cond_source=1"),
+    ),
+    Command(
+        "--param of odd digits",
+        "fetch getcardbizuininfo 2026-03-01 --param cond_source=²",
+        1,
+        ("write it as cond_source=1",),
+    ),
+    Command(
+        "--param that is empty",
+        "fetch getcardmembercarddetail 2026-03-01 --param card_id=",
+        1,
+        ("has no value", "NAME=VALUE"),
+    ),
+    Command(
+        "missing member",
+        "fetch getcardmembercarddetail 2026-03-01",
+        1,
+        ("needs card_id", "give the id of the membership card"),
+    ),
+    Command(
+        "unknown part", "export getarticletotal --part detail", 1, ("no part 'detail'", "details")
+    ),
+    Command(
+        "part of a row without parts", f"{FETCH} 2026-03-01 --part x", 1, ("leave --part out",)
+    ),
+    Command(
+        "part of JSON", "export getarticletotal --format json --part details", 2, ("--format csv",)
+    ),
+    Command(
+        "Chinese heads in JSON", "export getusersummary --format jsonl --header zh", 2, ("csv",)
+    ),
+    Command("unknown format", f"{FETCH} 2026-03-01 --format xml", 2, ("'table', 'csv', 'json'",)),
+    Command("unknown header", "export getusersummary --header fr", 2, ("'wire', 'zh', 'en'",)),
+    Command("unknown origin", "export getusersummary --origin x", 2, ("'wechat', 'import'",)),
+    # accounts
+    Command(
+        "unknown account", f"{FETCH} 2026-03-01 --account nobody", 1, ("there: shop", "--account")
+    ),
+    Command(
+        "unknown account to check", "account check nobody", 1, ("no account 'nobody'", "--account")
+    ),
+    Command(
+        "account that is not stored",
+        "export getusersummary --account x",
+        1,
+        ("0 accounts", "--acc"),
+    ),
+    Command(
+        "init with a bad appid", "init --force --appid 'w\"x'", 1, ("not an AppID", "copy it from")
+    ),
+    Command("init over a file", "init", 1, ("is there already", "--force")),
+    # files
+    Command("settings that are not there", "--config nope.toml plan", 1, ("is not there", "init")),
+    Command(
+        "settings that are a folder", "--config . plan", 1, ("cannot be read", "UTF-8 text file")
+    ),
+    Command("database that is not there", "--database nope.db status", 1, ("no warehouse", "sync")),
+    Command("database that is a folder", "--database . sync", 1, ("is a directory", "name a file")),
+    Command(
+        "database in no folder", "--database no/such/x.db sync", 1, ("no directory", "make it")
+    ),
+    Command(
+        "empty database name", "--database '' status", 1, ("is not an SQLite file", "give a path")
+    ),
+    Command("database in memory", "--database :memory: sync", 1, ("is not an SQLite file", "give")),
+    Command(
+        "database of another kind",
+        "--database mysql://me:s3cretpw@host/db status",
+        1,
+        ("mysql://…@host/db", "give a path like wxcube.db"),
+    ),
+    Command(
+        "export into no folder",
+        "export getusersummary --out no/x.csv",
+        1,
+        ("no directory no", "--out"),
+    ),
+    Command("export into a folder", "export getusersummary --out .", 2, ("is a directory",)),
+    Command(
+        "demo into a file", "demo --once --folder wxcube.toml", 1, ("File exists", "check that")
+    ),
+    # queries
+    Command("no query", "sql", 2, ("Missing argument 'QUERY'",)),
+    Command("empty query", "sql ' '", 2, ("the query is empty", "Give one SELECT")),
+    Command("query that is no SQL", "sql 'selec 1'", 1, ("syntax error", "give one SELECT")),
+    Command("unknown table", "sql 'select 1 from t9'", 1, ("no such table: t9", "sqlite_master")),
+    Command("two queries", "sql 'select 1;select 2'", 1, ("one statement", "give one SELECT")),
+    Command(
+        "query that writes", "sql 'delete from coverage'", 1, ("more than read", "give one SELECT")
+    ),
+    # ports, hosts, languages, levels
+    Command("port beyond all", "serve --port 99999", 2, ("0<=x<=65535",)),
+    Command("port in words", "emulate --port http", 2, ("--port",)),
+    Command(
+        "address that is none", "serve --host 999.1.1.1", 1, ("cannot listen", "--host or --port")
+    ),
+    Command(
+        "name too long for an address", f"serve --host {'a' * 300}", 1, ("cannot listen", "--host")
+    ),
+    Command("unknown language", "--lang fr status", 2, ("'zh', 'en'",)),
+    Command("unknown log level", "--log-level loud status", 2, ("'debug', 'info'",)),
+    # the emulator
+    Command(
+        "moment in words", "emulate --now tomorrow", 1, ("is not a moment", "2026-03-10T09:00")
+    ),
+    Command(
+        "moment before everything", "emulate --now 0001-01-01", 1, ("too far", "from 2015 to 2099")
+    ),
+    Command(
+        "moment after everything", "emulate --now 9999-12-31T23:59", 1, ("too far", "from 2015")
+    ),
+    Command(
+        "moment beyond the calendar", "emulate --now 0001-01-01T00:00+14:00", 1, ("not a moment",)
+    ),
+    Command("no days", "emulate --days 0", 2, ("1<=x<=1500",)),
+    Command("no accounts", "emulate --accounts 0", 2, ("1<=x<=50",)),
+    Command("seed in words", "emulate --seed x", 2, ("not a valid integer",)),
+    Command("unknown era", "emulate --era old", 2, ("'documented', 'current'",)),
+    Command("no calls a day", "emulate --daily-limit 0", 2, ("x>=1",)),
+    Command(
+        "unknown quirk", "emulate --quirk nope", 1, ("no such quirk", "quirks are", "extra_rows")
+    ),
+    Command(
+        "quirk with a wrong value", "emulate --quirk is_delay=maybe", 1, ("is_delay", "quirks are")
+    ),
+    Command(
+        "fault without effect", "emulate --fault getuserread", 1, ("exactly one of", "write PATH")
+    ),
+    Command(
+        "fault with two effects", "emulate --fault 'x errcode=1 cut=0.5'", 1, ("exactly one of",)
+    ),
+    Command(
+        "fault with a bad errcode",
+        "emulate --fault 'x errcode=abc'",
+        1,
+        ("$.errcode", "write PATH"),
+    ),
+    Command(
+        "fault that is met never",
+        "emulate --fault 'x errcode=1 times=0'",
+        1,
+        (">= 1", "write PATH"),
+    ),
+    Command("fault with a bad fraction", "emulate --fault 'x cut=2'", 1, ("<= 1.0", "write PATH")),
+    Command(
+        "fault with a bad status", "emulate --fault 'x status=200'", 1, (">= 400", "write PATH")
+    ),
+    Command(
+        "fault of an unknown kind", "emulate --fault 'x color=red'", 1, ("`color`", "write PATH")
+    ),
+    Command(
+        "fault until no moment", "emulate --fault 'x errcode=1 until=soon'", 1, ("'soon'", "write")
+    ),
+    Command("empty fault", "emulate --fault ''", 1, ("is not a fault", "write PATH member=value")),
+    # commands and options
+    Command("misspelt command", "syncc", 2, ("No such command 'syncc'", "Did you mean sync?")),
+    Command("misspelt option", "sync --ony user", 2, ("No such option", "--only")),
+    Command("a word too many", "sync everything", 2, ("unexpected extra argument",)),
+    Command("missing words", "fetch", 2, ("Missing argument 'ENDPOINT'", "--help")),
+    Command("unknown subcommand", "account chekc", 2, ("chekc", "--help")),
+    Command("a demo too short", "demo --days 5", 2, ("10<=x<=800",)),
+)
+
+
+class File(NamedTuple):
+    """A wrong settings file."""
+
+    id: str
+    text: str | bytes
+    expected: tuple[str, ...]
+    words: str = "account check"
+
+    @property
+    def raw(self) -> bytes:
+        return self.text if isinstance(self.text, bytes) else self.text.encode()
+
+
+ONE = '[[accounts]]\nappid = "wx0123456789abcdef"\nname = "shop"\n'
+SETTINGS = (
+    File("a value is missing", "database = ", ("not valid TOML", "mend that line")),
+    File("an open bracket", "[sync\nx = 1", ("line 1", "mend that line")),
+    File("an open quote", 'database = "x', ("not valid TOML", "mend that line")),
+    File("a day in March the 40th", "[sync]\nsince = 2026-03-40", ("line 2", "mend that line")),
+    File("a setting twice", 'database = "a"\ndatabase = "b"', ("overwrite", "mend that line")),
+    File("not UTF-8", b'database = "\xe9"', ("cannot be read", "UTF-8 text file")),
+    File("UTF-16", "database = 'x'".encode("utf-16"), ("cannot be read", "UTF-8 text file")),
+    File("binary", b"\x00\x01\x02", ("not valid TOML", "mend that line")),
+    File(
+        "a misspelt setting", "databse = 'x'", ("databse is no setting", "did you mean database?")
+    ),
+    File(
+        "a misspelt setting of a section",
+        "[sync]\nconcurency = 3",
+        ("of sync", "mean concurrency?"),
+    ),
+    File("a misspelt section", "[account]\nx = 1", ("account is no setting", "mean accounts?")),
+    File("a setting nobody knows", "zzz = 1", ("zzz is no setting", "remove it")),
+    File("a wrong type", "database = 5", ("database: expected str, got int", "correct that value")),
+    File("a number as words", '[sync]\nconcurrency = "many"', ("sync.concurrency", "correct that")),
+    File(
+        "a number too small", "[sync]\nconcurrency = 0", ("expected int >= 1", "correct that value")
+    ),
+    File("a time that is none", "[sync]\ntimeout_seconds = -1", ("sync.timeout_seconds", "> 0")),
+    File("a time that is not a number", "[sync]\ntimeout_seconds = nan", ("sync.timeout_seconds",)),
+    File("a day in words", '[sync]\nsince = "soon"', ("sync.since", "write a day as 2026-03-01")),
+    File("a port beyond all", "[serve]\nport = 70000", ("serve.port", "<= 65535")),
+    File("a section that is a number", "sync = 3", ("sync: expected table, got int",)),
+    File("accounts that are a number", "accounts = 5", ("accounts: expected list, got int",)),
+    File("accounts that are a table", "[accounts]\nappid = 'wx1'", ("accounts: expected list",)),
+    File(
+        "an account without appid", '[[accounts]]\nname = "x"', ("required field appid", "give it")
+    ),
+    File("an appid with a space", '[[accounts]]\nappid = "wx 1"', ("accounts[0].appid", "letters")),
+    File("an empty appid", '[[accounts]]\nappid = ""', ("accounts[0].appid", "length >= 3")),
+    File("an account twice", ONE + ONE, ("stands there twice", "keep one [[accounts]] section")),
+    File(
+        "a name twice", ONE + ONE.replace("012", "999"), ("shop stands there twice", "of its own")
+    ),
+    File("no account", "", ("no account", "wxcube init")),
+    File(
+        "endpoints in words", ONE + 'endpoints = "user"', ("accounts[0].endpoints: expected list",)
+    ),
+    File("an unknown endpoint", ONE + 'endpoints = ["nope"]', ("no endpoint 'nope'", "name an")),
+    File("a card that is a number", ONE + "cards = [1]", ("accounts[0].cards[0]: expected str",)),
+    File(
+        "a source of cards beyond all", ONE + "cond_source = 2", ("cond_source: expected int <= 1",)
+    ),
+    File(
+        "an address without host", ONE + 'base_url = "http://"', ("not complete", "write it like")
+    ),
+    File("an address of files", ONE + 'base_url = "file:///x"', ("not complete", "write it like")),
+    File("an address in words", ONE + 'base_url = "here"', ("not complete", "write it like")),
+    File("a language nobody reads", ONE + 'language = "fr"', ("language", "is no setting of acc")),
+    File(
+        "an unknown language",
+        'language = "fr"\n' + ONE,
+        ("'fr' is unknown", "use zh or en"),
+        "plan",
+    ),
+    File("an unknown log level", 'log_level = "loud"', ("log_level 'loud'", "use one of debug")),
+    File(
+        "a first day to come",
+        "[sync]\nsince = 2030-01-01\n" + ONE,
+        ("not over yet", "begin"),
+        "plan",
+    ),
+    File(
+        "a database with a null",
+        'database = "a\\u0000b"\n' + ONE,
+        ("not an SQLite", "give"),
+        "plan",
+    ),
+    # secrets and tokens
+    File(
+        "a secret in the file", ONE + 'secret = "s3cretpw"', ("secrets do not stand", "secret_env")
+    ),
+    File("an appsecret in the file", ONE + 'appsecret = "s3cretpw"', ("secrets do not stand",)),
+    File("a token in the file", ONE + 'access_token = "s3cretpw"', ("secrets do not stand",)),
+    File(
+        "a token for a kind", ONE + 'token = "s3cretpw"', ("accounts[0].token", "use one of stable")
+    ),
+    File("no secret anywhere", ONE, ("the secret of account shop", "WXCUBE_SECRET_SHOP")),
+    File("no secret in its variable", ONE + 'secret_env = "NOT_SET"', ("NOT_SET", "secret_file")),
+    File("no secret file", ONE + 'secret_file = "no.txt"', ("no.txt cannot be read", "check its")),
+    File(
+        "a folder as secret file", ONE + 'secret_file = "."', ("cannot be read", "check its name")
+    ),
+    File("no address of tokens", ONE + 'token = "url"', ("no token_url", "give token_url")),
+    File("a wrong address of tokens", ONE + 'token = "url"\ntoken_url = "x"', ("not complete",)),
+    File("no command for tokens", ONE + 'token = "command"', ("no token_command", "give")),
+    File(
+        "an unknown command for tokens",
+        ONE + 'token = "command"\ntoken_command = ["no-such-program"]',
+        ("no-such-program: No such file", "run it by hand"),
+    ),
+    File(
+        "a command that fails",
+        ONE + 'token = "command"\ntoken_command = ["false"]',
+        ("exit code 1", "run it by hand"),
+    ),
+    File(
+        "a command that says no token",
+        ONE + 'token = "command"\ntoken_command = ["echo", "a b"]',
+        ("holds no token", "access_token and expires_in"),
+    ),
+    File(
+        "no variable for a fixed token", ONE + 'token = "fixed"', ("no token_env", "give token_env")
+    ),
+    File(
+        "a fixed token that is not there", ONE + 'token = "fixed"\ntoken_env = "T"', ("variable T",)
+    ),
+    File(
+        "a fixed token of two words",
+        ONE + 'token = "fixed"\ntoken_env = "TWO_WORDS"',
+        ("is empty or no token", "one word of letters"),
+    ),
+)
+
+APP = '[[apps]]\nappid = "local1"\nsecret = "0123456789abcdef"\naccount = "wx0123456789abcdef"\n'
+APPS = (
+    File("an open bracket", "[[apps", ("apps file", "mend that line, or remove the file")),
+    File("a short secret", APP.replace("0123456789abcdef", "s3cretp", 1), ("length >= 8", "mend")),
+    File("no account", APP.rpartition("account")[0], ("account", "mend that line")),
+    File("an unknown name", APP + "limit = 3", ("limit", "mend that line")),
+    File("an app twice", APP + APP, ("local1 stands there twice", "keep one")),
+    File("no calls a day", APP + "daily_limit = 0", (">= 1", "mend that line")),
+    File("not UTF-8", b"\xff\xfe", ("cannot be read", "check its name and rights")),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A wrong request to the server, and the errcode or HTTP status it is answered."""
+
+    id: str
+    answer: int
+    body: bytes = b'{"begin_date": "2026-03-01", "end_date": "2026-03-01"}'
+    path: str = "/datacube/getusersummary"
+    method: str = "POST"
+    query: str = "access_token=TOKEN"
+
+
+def _days(first: object, last: object) -> bytes:
+    return json.dumps({"begin_date": first, "end_date": last}).encode()
+
+
+REQUESTS = (
+    Asked("GET for POST", 43002, method="GET"),
+    Asked("no body", 44002, b""),
+    Asked("a body of blanks", 44002, b"  \n"),
+    Asked("half a body", 47001, b'{"begin_date": "2026-03-01", '),
+    Asked("a body that is a list", 47001, b"[]"),
+    Asked("a body that is a number", 47001, b"5"),
+    Asked("a body that is a form", 47001, b"begin_date=2026-03-01&end_date=2026-03-01"),
+    Asked("a body that is no UTF-8", 47001, b'{"begin_date": "\xff"}'),
+    Asked("a body of many brackets", 47001, b"[" * 100_000),
+    Asked("no dates", 61500, b"{}"),
+    Asked("one date", 61500, b'{"begin_date": "2026-03-01"}'),
+    Asked("a date that is a number", 61500, _days(20260301, 20260301)),
+    Asked("a date without lines", 61500, _days("20260301", "20260301")),
+    Asked("a date that is none", 61500, _days("2026-02-30", "2026-03-01")),
+    Asked("a date that is null", 61500, _days(None, None)),
+    Asked("dates the wrong way round", 61501, _days("2026-03-02", "2026-03-01")),
+    Asked("a span of eight", 61501, _days("2026-03-01", "2026-03-08")),
+    Asked("today", 61501, _days("2026-03-10", "2026-03-10")),
+    Asked("a card without its id", 47001, path="/datacube/getcardmembercarddetail"),
+    Asked("no token", 41001, query=""),
+    Asked("an unknown token", 40001, query="access_token=68_nobody"),
+    Asked("a token that is no text", 40001, query="access_token=%ff%00"),
+    Asked("an unknown call", 40066, path="/datacube/getnothing"),
+    Asked("a path beside the API", 404, path="/cgi-bin/datacube/getusersummary"),
+    Asked(
+        "an unknown appid",
+        40013,
+        b"",
+        "/cgi-bin/token",
+        "GET",
+        "grant_type=client_credential&appid=x&secret=y",
+    ),
+    Asked(
+        "no secret",
+        41004,
+        b"",
+        "/cgi-bin/token",
+        "GET",
+        "grant_type=client_credential&appid=local1",
+    ),
+    Asked(
+        "a wrong secret",
+        40125,
+        b"",
+        "/cgi-bin/token",
+        "GET",
+        "grant_type=client_credential&appid=local1&secret=y",
+    ),
+    Asked(
+        "a wrong kind of grant",
+        40002,
+        b"",
+        "/cgi-bin/token",
+        "GET",
+        "grant_type=x&appid=local1&secret=y",
+    ),
+    Asked("a stable token without body", 44002, b"", "/cgi-bin/stable_token", "POST", ""),
+    Asked("another app's clearing", 40013, b'{"appid": "x"}', "/cgi-bin/clear_quota"),
+)
