@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from support import bad_inputs
-from support.bad_inputs import Asked, Command, File
+from support import bad_files, bad_inputs
+from support.bad_files import File
+from support.bad_inputs import Asked, Command
 from support.command_line import Said, Site, site_of
 from support.database import content
 from support.rows import sample_rows
@@ -60,7 +61,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(tmp_path: Path, stored: Path) -> Site:
     """Good settings, a good database, and nobody to ask."""
     found = Site(tmp_path, ManualClock(NOW), {"WXCUBE_SECRET_SHOP": "0" * 32, "TWO_WORDS": "a b"})
-    found.settings.write_text(bad_inputs.ONE + 'base_url = "http://127.0.0.1:9"\n', "utf-8")
+    found.settings.write_text(bad_files.ONE + 'base_url = "http://127.0.0.1:9"\n', "utf-8")
     shutil.copyfile(stored, found.database)
     return found
 
@@ -87,8 +88,8 @@ def digest(path: Path) -> str:
 def test_there_are_more_than_a_hundred() -> None:
     tables = (
         bad_inputs.COMMANDS,
-        bad_inputs.SETTINGS,
-        bad_inputs.APPS,
+        bad_files.SETTINGS,
+        bad_files.APPS,
         bad_inputs.REQUESTS,
         DATABASES,
     )
@@ -109,7 +110,7 @@ def test_a_bad_command_line(site: Site, case: Command) -> None:
 # --- settings and apps ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", bad_inputs.SETTINGS, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", bad_files.SETTINGS, ids=lambda case: case.id)
 def test_a_bad_settings_file(site: Site, case: File) -> None:
     before = digest(site.database)
     site.settings.write_bytes(case.raw)
@@ -119,7 +120,7 @@ def test_a_bad_settings_file(site: Site, case: File) -> None:
     assert digest(site.database) == before
 
 
-@pytest.mark.parametrize("case", bad_inputs.APPS, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", bad_files.APPS, ids=lambda case: case.id)
 def test_a_bad_apps_file(site: Site, case: File) -> None:
     before = digest(site.database)
     (site.folder / "wxcube-apps.toml").write_bytes(case.raw)
