@@ -76,18 +76,18 @@ def files(tmp_path: Path) -> list[Path]:
 
 COLUMNS = 'acct, "d" AS day, CASE WHEN flag THEN 1 ELSE 0 END AS set, title'
 EMPTY = "acct INT, day INT, set BIGINT, title TEXT"
-SORTED = "SELECT acct, day, set, title FROM texts ORDER BY acct, day"
+SORTED = "SELECT acct, day, set, title FROM texts ORDER BY day, acct DESC"
 
 
-def test_files_are_read_and_asked_for(other_engine: OpenEngine, files: list[Path]) -> None:
+def test_files_are_read_and_asked_for_in_order(other_engine: OpenEngine, files: list[Path]) -> None:
     other_engine.read("texts", COLUMNS, files, EMPTY)
     try:
         found = other_engine.ask(SORTED)
     finally:
         other_engine.drop("texts")
     assert list(found) == ["acct", "day", "set", "title"]
-    lines = sorted(zip(*(column.tolist() for column in found.values()), strict=True))
-    assert lines == [(n, day, 8 - day, t) for n, t in enumerate(TEXTS) for day in (7, 8)]
+    lines = list(zip(*(column.tolist() for column in found.values()), strict=True))
+    assert lines == [(n, day, 8 - day, TEXTS[n]) for day in (7, 8) for n in (2, 1, 0)]
 
 
 def test_no_files_make_an_empty_table(other_engine: OpenEngine) -> None:

@@ -22,7 +22,7 @@ from wxcube.sources.engines import OpenEngine
 from wxcube.sources.steps import Step
 
 YEARS = {2014, 2015, 2020, 2025, 2026}
-FEW = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

@@ -97,7 +97,7 @@ class ClickHouseEngine:
             self.run(Step(name, (), empty_table(empty)))
 
     def ask(self, query: str) -> Columns:
-        """The rows of a query by column."""
+        """The rows of a query by column, in the query's order."""
         return self._try("a query", lambda: self._rows(translated(query, Dialect.CLICKHOUSE)))
 
     def write(self, name: str, folder: Path, group_count: int) -> None:

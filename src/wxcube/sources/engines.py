@@ -30,7 +30,7 @@ class OpenEngine(Engine, Protocol):
         ...
 
     def ask(self, query: str) -> Columns:
-        """The rows of a query by column."""
+        """The rows of a query by column, in the query's order."""
         ...
 
     def write(self, name: str, folder: Path, group_count: int) -> None:

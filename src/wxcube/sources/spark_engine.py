@@ -103,14 +103,8 @@ class SparkEngine:
             self.run(Step(name, (), empty_table(empty)))
 
     def ask(self, query: str) -> Columns:
-        """The rows of a query by column."""
-        # SPARK: it has no DISTINCT ON, and sqlglot's way around it leaves a column of its own.
-        frame = translated(query, Dialect.SPARK)
-        self._try(_ASKED, lambda: self._save(_ASKED, self._spark.sql(frame).drop("_row_number")))
-        try:
-            return self._try(_ASKED, lambda: self._read(_ASKED))
-        finally:
-            self.drop(_ASKED)
+        """The rows of a query by column, in the query's order."""
+        return self._try("a query", lambda: self._ask(translated(query, Dialect.SPARK)))
 
     def write(self, name: str, folder: Path, group_count: int) -> None:
         """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
@@ -154,6 +148,16 @@ class SparkEngine:
             self._save(name, by_account)
         finally:
             rmtree(incoming, ignore_errors=True)
+
+    def _ask(self, query: str) -> Columns:
+        # SPARK: it has no DISTINCT ON, and sqlglot's way around it leaves a column of its own.
+        frame = self._spark.sql(query).drop("_row_number")
+        # Parts of a sorted frame are in order; by account they would not be.
+        frame.write.format("parquet").saveAsTable(_ASKED)
+        try:
+            return self._read(_ASKED)
+        finally:
+            self.drop(_ASKED)
 
     def _take(self, name: str, columns: str, files: Sequence[Path]) -> None:
         self._spark.read.parquet(*map(_place, files)).createOrReplaceTempView(_FILES)
