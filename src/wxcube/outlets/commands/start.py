@@ -57,6 +57,13 @@ token = "stable"
 [serve]
 host = "127.0.0.1"
 port = 8300
+
+# 自有事件：wxcube events ingest，或设置令牌后 POST /events
+# own events: wxcube events ingest, or POST /events once a token is set
+# [events]
+# folder = "events"
+# token_env = "WXCUBE_EVENTS_TOKEN"
+# retention_days_events = 400
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from wxcube.sources.events.durable import sync_file
 if TYPE_CHECKING:
     import duckdb
 
+_ERRNO = re.compile(r'"errno":"(\d+)"')
 _OPTIONS = "(FORMAT parquet, COMPRESSION zstd)"
 
 
@@ -86,7 +89,7 @@ class Parquet:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise EventStoreError(
-                f"{path} cannot be written ({_first_line(error)})",
+                f"{path} cannot be written ({_reason(error)})",
                 hint="free space on that disk and run `wxcube events compact` again; "
                 "the events wait in the log, none is lost",
             ) from error
@@ -98,7 +101,7 @@ class Parquet:
             return dict(self._connection.execute(query).fetchnumpy())
         except (duckdb.Error, OSError) as error:
             raise UnreadableFileError(
-                f"{path} cannot be read ({_first_line(error)})",
+                f"{path} cannot be read ({_reason(error)})",
                 hint="put it back from a backup, or take it out with `wxcube events forget` "
                 "and send that day's events again",
             ) from error
@@ -125,5 +128,7 @@ def _quoted(path: Path) -> str:
     return f"'{text}'"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _reason(error: Exception) -> str:
+    """What the system said, or the first line of what DuckDB says."""
+    code = _ERRNO.search(str(error))
+    return os.strerror(int(code[1])) if code else str(error).partition("\n")[0]
