@@ -12,10 +12,10 @@ BENCH := $(VENV)/.bench-installed
 INSTALL := $(PY) -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs contract lock clean java
+.PHONY: help demo test check bench bench-cube docs contract lock clean java
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUNTIME) ## the whole job on two simulated accounts: emulate, sync, check, show
 	$(VENV)/bin/wxcube demo
@@ -34,7 +34,10 @@ check: $(ENGINES) ## style, types, layers, the exported contract and the documen
 	$(MAKE) --no-print-directory docs
 
 bench: $(BENCH) ## every benchmark in bench/
-	@for script in bench/*.py; do echo "== $$script"; $(PY) "$$script" || exit 1; done
+	@for script in $(filter-out bench/cube_naive.py bench/cube_build.py,$(wildcard bench/*.py)); do echo "== $$script"; $(PY) "$$script" || exit 1; done
+
+bench-cube: $(BENCH) ## cube builds: full, one new day, the plain form, the floor (EVENTS=20 million)
+	$(PY) bench/cube_build.py --events $(or $(EVENTS),20) --naive
 
 docs: $(DEV) ## the documentation, in docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html

@@ -63,6 +63,7 @@ class DuckDbEngine:
         }
         try:
             self._connection = _connect({k: v for k, v in options.items() if v is not None})
+            self._execute("SET enable_progress_bar = false")
         except Exception:
             self._spill.cleanup()
             raise
