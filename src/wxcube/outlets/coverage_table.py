@@ -60,8 +60,9 @@ class Covered:
     def words(self, say: Language) -> str:
         """What is missing and why, empty where nothing is."""
         told = [s for s in self.stretches if s.state in _UNSETTLED]
-        missing = "; ".join(explain_stretch(self.endpoint, s, say.code) for s in told)
-        return f"{missing}: {self.reason}" if missing and self.reason else missing
+        words = (explain_stretch(self.endpoint, s, say.code) for s in told)
+        missing = say("；", "; ").join(words)
+        return say("：", ": ").join([missing, self.reason]) if missing and self.reason else missing
 
 
 def covered(
@@ -112,7 +113,8 @@ def missing_lines(rows: Iterable[Covered], say: Language) -> list[str]:
     for row in rows:
         if row.words(say):
             by_words.setdefault(row.words(say), []).append(row.name)
-    return [f"{', '.join(names)}: {words}" for words, names in by_words.items()]
+    colon = say("：", ": ")
+    return [f"{', '.join(names)}{colon}{words}" for words, names in by_words.items()]
 
 
 def _states(row: Covered, say: Language, width: int) -> Text:

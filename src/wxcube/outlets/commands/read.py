@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
-from rich.table import Table
 
 from wxcube import contract
 from wxcube.contract.window import Window
@@ -19,11 +17,11 @@ from wxcube.errors import ContractError, WarehouseError
 from wxcube.outlets import export as files
 from wxcube.outlets.commands.context import Context, context, json_line
 from wxcube.outlets.flat import default_part, flatten, parts
+from wxcube.outlets.grid import Head, show
 
 if TYPE_CHECKING:
     from wxcube.contract.endpoint import Endpoint
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 MOST_ROWS = 200
 """Rows a table on the terminal shows at most."""
 
@@ -129,32 +127,26 @@ def _print_table(root: Context, endpoint: Endpoint[Any], rows: list[Any], part: 
     flat = flatten(endpoint, rows, part)
     values = list(flat.rows)
     kept = [i for i in range(len(flat.names)) if any(v[i] is not None for v in values)]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for i in kept:
-        numeric = flat.columns[i].type in {int, float}
-        table.add_column(flat.names[i], justify="right" if numeric else "left", overflow="fold")
-    for row in values[:MOST_ROWS]:
-        table.add_row(*(_cell(row[i]) for i in kept))
-    root.console.print(table if values else say("没有数据", "no rows"))
-    if len(values) > MOST_ROWS:
-        _tell_more(root, len(values) - MOST_ROWS)
+    heads = [Head(flat.names[i], flat.columns[i].type in {int, float}) for i in kept]
+    if values:
+        show(root.console, heads, [[row[i] for i in kept] for row in values[:MOST_ROWS]])
+    else:
+        root.console.print(say("没有数据", "no rows"))
+    _tell_more(root, len(values) - MOST_ROWS)
     others = [p or say("（行本身）", "(the row itself)") for p in parts(endpoint) if p != part]
     if others:
         root.notes.print(say("其他部分：", "other parts: ") + ", ".join(others), style="dim")
 
 
 def _tell_more(root: Context, more: int) -> None:
+    if more <= 0:
+        return
     root.notes.print(
         root.say(
             f"…还有 {more} 行，用 --format csv 看全部",
             f"… and {more} more; --format csv shows all",
         )
     )
-
-
-def _cell(value: object) -> str:
-    """A value as a cell, without what a terminal would take for a command."""
-    return "" if value is None else _CONTROL.sub("", str(value))
 
 
 @click.command()
@@ -294,9 +286,5 @@ def sql(query: str, form: str, *, as_json: bool) -> None:
 
 
 def _print_result(root: Context, result: Any) -> None:
-    table = Table(*result.columns, box=None, header_style="bold", pad_edge=False)
-    for row in result.rows[:MOST_ROWS]:
-        table.add_row(*(_cell(value) for value in row))
-    root.console.print(table)
-    if len(result.rows) > MOST_ROWS:
-        _tell_more(root, len(result.rows) - MOST_ROWS)
+    show(root.console, [Head(name) for name in result.columns], result.rows[:MOST_ROWS])
+    _tell_more(root, len(result.rows) - MOST_ROWS)
