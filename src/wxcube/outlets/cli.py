@@ -31,7 +31,7 @@ COMMANDS = {
     "endpoints": ("explain", "List the endpoints, or explain one column by column."),
     "events": ("events", "Take in own events, keep them by day, say what is there."),
     "cube": ("cube", "Compute the figures of every endpoint from own events."),
-    "doctor": ("doctor", "Say what is wrong with the warehouse and the events, and how to mend it."),
+    "doctor": ("doctor", "Say what is wrong with what is kept, and how to mend it."),
     "serve": ("servers", "Answer WeChat's protocol from the warehouse."),
     "emulate": ("servers", "Answer WeChat's protocol from simulated accounts."),
 }

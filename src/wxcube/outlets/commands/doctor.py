@@ -22,9 +22,10 @@ SERIOUS = 1
 @click.option("--deep", is_flag=True, help="Read every file of events, not only its end.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each finding.")
 def doctor(*, deep: bool, as_json: bool) -> int:
-    """Say what is wrong with the warehouse and the events, and how to mend it.
+    """Say what is wrong with what is kept, and how to mend it.
 
-    Nothing is changed. Exit code 1 means that figures may be missing or cannot be stored.
+    Looks at the warehouse and the event store, changes nothing. Exit code 1 means that figures may
+    be missing or cannot be stored.
     """
     root = context()
     found = [*_warehouse(root), *_events(root, deep=deep)]
