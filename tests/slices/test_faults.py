@@ -24,6 +24,8 @@ ONLY = (
 )
 SYNC = ("sync", "--quiet", "--json", "--retired", *(f"--only={name}" for name in ONLY))
 DAYS_AFTER = timedelta(days=1)
+CONCURRENCY = 8
+"""Calls under way at once: so many may be refused before it is known."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,17 @@ CASES = (
         3,
         "45009",
         next_day=True,
-        most_calls={"getinterfacesummaryhour": 3 + 8},
+        most_calls={"getinterfacesummaryhour": 3 + CONCURRENCY},
     ),
     Case("40001 by a second refresher", (Fault(expire_tokens=True, after=20, times=1),), 0),
     Case("40001 again and again", (Fault(expire_tokens=True, path="getuserread"),), 3, "40001"),
     Case(
         "48001",
-        (Fault(errcode=48001, path="getuser*"),),
+        (Fault(errcode=48001, path="getuser*"), Fault(errcode=48001, path="getarticleread")),
         3,
         "48001",
         then=("--retry-refused",),
+        most_calls={"getarticleread": CONCURRENCY},
     ),
     Case("-1 for a moment", (Fault(errcode=-1, times=3),), 0),
     Case("-1 for hours", (Fault(errcode=-1, path="getusercumulate"),), 3, "errcode -1"),
