@@ -16,7 +16,6 @@ from wxcube.sources.marks import (
 )
 from wxcube.sources.steps.step import (
     CONTENT,
-    COUNT,
     IS,
     SCENE_MARKS,
     Step,
@@ -102,6 +101,8 @@ def _on_article_day(table: str) -> str:
     return f"g.acct = {table}.acct AND g.article = {table}.article AND g.stat_d = {table}.d"
 
 
+_ARTICLE_DAY = "acct, article, d"
+
 _DAILY = (
     step(
         "touched",
@@ -110,26 +111,12 @@ _DAILY = (
         UNION ALL SELECT acct, article, d, person, mask FROM subscribed) t
         GROUP BY acct, article, d, person""",
     ),
-    step(
-        "touched_sets",
-        f"""SELECT acct, article, d, mask, {COUNT} AS n FROM touched
-        GROUP BY acct, article, d, mask""",
-    ),
-    step(
-        "article_people",
-        f"""SELECT acct, article, d, {people(_MARKS)} FROM touched_sets
-        GROUP BY acct, article, d""",
-    ),
-    step(
-        "done_article",
-        f"""SELECT acct, article, d, action, source, scene, position, {COUNT} AS n,
-        {sum_of("seconds", "seconds")}, {sum_of("fen", "fen")} FROM activity
-        GROUP BY acct, article, d, action, source, scene, position""",
-    ),
+    step("article_people", people(_ARTICLE_DAY, "touched", _MARKS)),
     step(
         "article_times",
-        f"""SELECT acct, article, d, {times(_TIMES)}, {", ".join(sum_of(c, c) for c in _AMOUNTS)}
-        FROM done_article GROUP BY acct, article, d""",
+        f"""SELECT {_ARTICLE_DAY}, {times(_TIMES)}, {", ".join(sum_of(c, c) for c in _AMOUNTS)}
+        FROM (SELECT {_ARTICLE_DAY}, action, source, scene, position, seconds, fen,
+        CAST(1 AS INT) AS n FROM activity) t GROUP BY {_ARTICLE_DAY}""",
     ),
     step(
         "article_figures",
@@ -158,27 +145,28 @@ _DAILY = (
 )
 
 
-def first_people() -> Step:
-    """Distinct people of an article's day who did each thing for the first time."""
-    return step(
-        "first_people",
-        f"""SELECT acct, article, d, {people(_MARKS)} FROM first_sets
-        GROUP BY acct, article, d""",
-    )
+def first_people(source: str) -> Step:
+    """Distinct people of an article's day who did each thing for the first time.
+
+    `source` has a line per person and day with the bits set on that day first.
+    """
+    return step("first_people", people(_ARTICLE_DAY, source, _MARKS))
+
+
+def fresh(counted: str) -> str:
+    """Bits a person sets for the first time, out of lines per article, person and day."""
+    return f"""(SELECT b.acct, b.article, b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (
+        PARTITION BY b.acct, b.article, b.person ORDER BY b.d
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS mask FROM {counted}) f"""
 
 
 _RUNNING = (
-    step(
-        "first_sets",
-        f"""SELECT acct, article, d, fresh AS mask, {COUNT} AS n
-        FROM (SELECT b.acct, b.article, b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (
-        PARTITION BY b.acct, b.article, b.person ORDER BY b.d
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS fresh
-        FROM touched b JOIN article a ON b.acct = a.acct AND b.article = a.article
-        WHERE b.d >= a.d AND b.d < a.d + a.days) t
-        GROUP BY acct, article, d, fresh""",
+    first_people(
+        fresh(
+            "touched b JOIN article a ON b.acct = a.acct AND b.article = a.article"
+            " WHERE b.d >= a.d AND b.d < a.d + a.days"
+        )
     ),
-    first_people(),
     step(
         "lived",
         """SELECT a.acct, a.article, a.d, a.publish_type, a.target_user, g.age, c.d AS stat_d

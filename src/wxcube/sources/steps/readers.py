@@ -51,13 +51,7 @@ def _account(grain: str, key: Sequence[str]) -> tuple[Step, ...]:
     keys = ", ".join(key)
     shown = [*(f"p.{c}" for c in (*key, *map(column, _MARKS))), *(f"t.{c}" for c in _TIMES)]
     return (
-        step(
-            f"sets_{grain}",
-            f"SELECT {keys}, mask, {COUNT} AS n FROM acting_{grain} GROUP BY {keys}, mask",
-        ),
-        step(
-            f"people_{grain}", f"SELECT {keys}, {people(_MARKS)} FROM sets_{grain} GROUP BY {keys}"
-        ),
+        step(f"people_{grain}", people(keys, f"acting_{grain}", _MARKS)),
         step(f"times_{grain}", f"SELECT {keys}, {times(_TIMES)} FROM done_hour GROUP BY {keys}"),
         step(
             f"account_{grain}",

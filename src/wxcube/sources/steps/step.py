@@ -41,9 +41,32 @@ def sum_of(expression: str, name: str) -> str:
     return f"CAST(SUM({expression}) AS BIGINT) AS {name}"
 
 
-def people(marks: Iterable[Mark]) -> str:
-    """One column per mark: how many people have it, from a table of bits and people with them."""
-    return ", ".join(sum_of(f"((mask >> {m.value}) & 1) * n", column(m)) for m in marks)
+_LANE = 32
+_SPREAD = 1 + (1 << (_LANE - 1))
+_LOWEST = 1 + (1 << _LANE)
+_FULL = (1 << _LANE) - 1
+
+
+def people(keys: str, source: str, marks: Iterable[Mark]) -> str:
+    """A SELECT with one column per mark: how many people of a key have it.
+
+    `source` has a line per person, with the keys and a mask. Two neighbouring bits are counted in
+    one sum, each in half of a 64-bit number, so a key may have 2**31 people.
+    """
+    shown = {mark.value: column(mark) for mark in marks}
+    pairs = sorted({value // 2 * 2 for value in shown})
+    sums = ", ".join(
+        f"CAST(SUM((((mask >> {low}) & 3) * {_SPREAD}) & {_LOWEST}) AS BIGINT) AS s{low}"
+        for low in pairs
+    )
+    halves = ", ".join(
+        f"s{value // 2 * 2} & {_FULL} AS {name}"
+        if value % 2 == 0
+        else f"s{value // 2 * 2} >> {_LANE} AS {name}"
+        for value, name in shown.items()
+    )
+    return f"""SELECT {keys}, {halves} FROM (SELECT {keys}, {sums}
+        FROM (SELECT {keys}, CAST(mask AS BIGINT) AS mask FROM {source}) m GROUP BY {keys}) s"""
 
 
 def times(conditions: Mapping[str, str]) -> str:
