@@ -49,7 +49,7 @@ def test_one_that_does_not_fit_is_told_value_by_value() -> None:
 
 @pytest.mark.parametrize("width", [20, 80])
 def test_a_file_gets_the_whole_table(width: int) -> None:
-    long = [("2026-03-01", 1, "x" * 300)]
+    long: list[tuple[object, ...]] = [("2026-03-01", 1, "x" * 300)]
     assert "x" * 300 in printed(width, terminal=False, rows=long)
 
 
