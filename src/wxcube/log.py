@@ -67,8 +67,7 @@ def configure(level: str = "warning", *, as_json: bool = False) -> None:
         # a progress bar puts its own stream in the place of sys.stderr for a while
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
-    logger = logging.getLogger("wxcube")
-    logger.handlers, logger.propagate = [_Forward()], False
+    logging.getLogger("wxcube").handlers = [_Forward()]
 
 
 class _Forward(logging.Handler):

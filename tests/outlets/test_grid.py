@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ HEADS = [Head("ref_date"), Head("阅读人数", is_number=True), Head("title")]
 ROWS = [("2026-03-01", 12, "这个春天"), ("2026-03-02", 3456, None)]
 
 
-def printed(width: int, *, terminal: bool, rows: list[tuple[object, ...]] | None = None) -> str:
+def printed(width: int, *, terminal: bool, rows: Sequence[Sequence[object]] | None = None) -> str:
     out = io.StringIO()
     console = Console(
         file=out, width=width, force_terminal=terminal, color_system=None, markup=False, emoji=False

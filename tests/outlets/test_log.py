@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 import pytest
 import structlog
@@ -60,3 +62,18 @@ def test_quiet_levels_are_not_printed(capsys: pytest.CaptureFixture[str]) -> Non
 def test_an_unknown_level_is_an_error() -> None:
     with pytest.raises(SettingsError, match="use one of"):
         log.configure("loud")
+
+
+def test_what_python_logs_is_one_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("warning")
+    logger = logging.getLogger("wxcube.somewhere")
+    try:
+        raise ValueError(f"secret={SECRET}")
+    except ValueError:
+        logger.exception("api.failed: %s", f"/datacube/x?access_token={SECRET}")
+    logger.info("not told")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "api.failed" in said
+    assert "ValueError" in said
+    assert SECRET not in said
