@@ -112,7 +112,8 @@ def _basic(user: str, password: str) -> str:
 def _executed(statement: bytes, database: str, settings: dict[str, str]) -> tuple[str, bytes]:
     import chdb
 
-    connection = chdb.connect(":memory:")
+    connect: Any = chdb.connect  # some of its releases are typed, some are not
+    connection = connect(":memory:")
     try:
         for name, value in settings.items():
             connection.query(f"SET {name} = '{value}'")
