@@ -24,8 +24,8 @@ READ, WEEK = named("getarticleread"), named("getupstreammsgweek")
             State.WAITING,
             2,
             {},
-            "2 days wait for WeChat's figures (asked before they were ready)",
-            "2 天等待微信出数（查询时尚未就绪）",
+            "2 days without figures so far, too early to say whether there are any",
+            "2 天暂无数据，时间尚早，还不能断定有没有",
         ),
         (State.NEVER, 1, {}, "1 day not asked yet", "1 天尚未获取"),
         (

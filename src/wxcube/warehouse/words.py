@@ -38,8 +38,8 @@ _STATES: dict[State, dict[str, str]] = {
         "zh": f"{{n}}为空：在该日 {EMPTY_AFTER_DAYS} 天之后查询，微信没有数据",
     },
     State.WAITING: {
-        "en": "{n} wait for WeChat's figures (asked before they were ready)",
-        "zh": "{n}等待微信出数（查询时尚未就绪）",
+        "en": "{n} without figures so far, too early to say whether there are any",
+        "zh": "{n}暂无数据，时间尚早，还不能断定有没有",
     },
     State.REFUSED: {"en": "{n} refused by WeChat", "zh": "{n}被微信拒绝"},
     State.FAILED: {
@@ -102,7 +102,7 @@ def explain(
     is_ready: bool = True,
     language: Language = "en",
 ) -> str:
-    """One clause about days in a state: `2 days wait for WeChat's figures (…)`."""
+    """One clause about days in a state: `2 days without figures so far, …`."""
     template = _NOT_READY if state is State.NEVER and not is_ready else _STATES[state]
     text = template[language].format(n=_count(endpoint, days, language))
     if errcode is None:
