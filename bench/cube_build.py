@@ -35,8 +35,8 @@ import numpy as np
 from wxcube.beijing import BEIJING
 from wxcube.outlets.cube_build import chunk_bytes, memory_bytes
 from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.increment.build import Build
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
 from wxcube.warehouse.store import Warehouse
@@ -242,7 +242,7 @@ def full(folder: str, facts: str, first: int, days: int, memory: str) -> dict[st
 def _build(events: Folder, facts: Path, sink: Any, memory: str) -> dict[str, Any]:
     size = memory_bytes(memory)
     with (
-        FileEngine(memory_limit=f"{size * 6 // 10 // 2**20}MiB", threads=2) as engine,
+        DuckDbEngine(memory_limit=f"{size * 6 // 10 // 2**20}MiB", threads=2) as engine,
         Build(events, facts, sink, engine=engine, budget_bytes=chunk_bytes(size)) as one,
     ):
         one.run(None, max(number_of(day) for day, _ in events.revisions()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -24,9 +23,6 @@ from wxcube.sources.increment.build import Build
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
-if TYPE_CHECKING:
-    from wxcube.sources.increment.files import FileEngine
-
 ALL = Window(date(2010, 1, 1), date(2040, 1, 1))
 NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
 SEED = 0
@@ -43,8 +39,9 @@ def test_a_build_gives_the_rows_of_one_computation(
     expected = compute(batch, through, engine=duckdb_engine)
     with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
         sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)
-        used = cast("FileEngine", other_engine)
-        with Build(stored, tmp_path / "facts", sink, engine=used, budget_bytes=10**9) as build:
+        with Build(
+            stored, tmp_path / "facts", sink, engine=other_engine, budget_bytes=10**9
+        ) as build:
             build.run(None, number_of(through))
         for account in batch.accounts:
             for endpoint in CUBE_ENDPOINTS:

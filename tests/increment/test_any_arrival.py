@@ -24,7 +24,6 @@ from wxcube.sources.batch import to_batch
 from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.increment.build import Build
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
@@ -40,13 +39,13 @@ def engine() -> Iterator[DuckDbEngine]:
 
 
 @pytest.fixture(scope="module")
-def file_engine() -> Iterator[FileEngine]:
-    with FileEngine(threads=1, memory_limit="512MB") as engine:
+def file_engine() -> Iterator[DuckDbEngine]:
+    with DuckDbEngine(threads=1, memory_limit="512MB") as engine:
         yield engine
 
 
 def build(
-    events: EventFolder, folder: Path, engine: FileEngine, last: date, budget: int = 20_000
+    events: EventFolder, folder: Path, engine: DuckDbEngine, last: date, budget: int = 20_000
 ) -> None:
     """A build into the folder's warehouse."""
     with Warehouse.open(folder / "wxcube.db") as warehouse:
@@ -98,7 +97,7 @@ def check(events: list[Any], through: date, seed: int, engines: tuple[Any, Any])
 @given(history=histories(), seed=st.integers(0, 2**32))
 @settings(FEW, max_examples=8)
 def test_events_in_any_batches_and_order_give_the_same_rows(
-    engine: DuckDbEngine, file_engine: FileEngine, history: tuple[list[Any], date], seed: int
+    engine: DuckDbEngine, file_engine: DuckDbEngine, history: tuple[list[Any], date], seed: int
 ) -> None:
     check(*history, seed, (engine, file_engine))
 
@@ -106,6 +105,6 @@ def test_events_in_any_batches_and_order_give_the_same_rows(
 @given(seed=st.integers(0, 2**32))
 @settings(FEW, max_examples=4)
 def test_crowded_days_in_any_batches_and_order_give_the_same_rows(
-    engine: DuckDbEngine, file_engine: FileEngine, seed: int
+    engine: DuckDbEngine, file_engine: DuckDbEngine, seed: int
 ) -> None:
     check(*crowded(seed, 600), seed, (engine, file_engine))

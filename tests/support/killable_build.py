@@ -12,8 +12,8 @@ from support.events import crowded
 from wxcube.beijing import BEIJING
 from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources.batch import to_batch
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.increment.build import Build
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
@@ -41,7 +41,7 @@ def events_in(folder: Path, happened: list[Any], parts: int) -> EventFolder:
 def build(stored: EventFolder, folder: Path, last: date) -> None:
     """Build into the folder's warehouse."""
     with (
-        FileEngine(threads=1, memory_limit="512MB") as engine,
+        DuckDbEngine(threads=1, memory_limit="512MB") as engine,
         Warehouse.open(folder / "wxcube.db") as warehouse,
     ):
         sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)

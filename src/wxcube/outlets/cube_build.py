@@ -12,10 +12,10 @@ from wxcube.beijing import Clock
 from wxcube.errors import SettingsError
 from wxcube.outlets.cube_events import StoredEvents
 from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.store import EventStore
 from wxcube.sources.increment.build import Build, Built, Progress
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
@@ -77,7 +77,7 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
     """
     with (
         store.reading(),
-        FileEngine(memory_limit=f"{memory * 6 // 10 // 2**20}MiB") as engine,
+        DuckDbEngine(memory_limit=f"{memory * 6 // 10 // 2**20}MiB") as engine,
     ):
         events = StoredEvents(store)
         sink = WarehouseSink(warehouse, events.accounts(), clock.now)

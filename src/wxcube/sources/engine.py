@@ -1,10 +1,11 @@
-"""What runs the cube's steps: a database in this process, or anything with the same four calls."""
+"""What runs the cube's steps: a database in this process, or anything with the same calls."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
@@ -81,6 +82,25 @@ class DuckDbEngine:
         query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
         return self._try(name, lambda: dict(self._connection.execute(query).fetchnumpy()))
 
+    def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
+        """Make a table of some columns of files; without files an empty one of these types."""
+        if not files:
+            self._try(name, lambda: self._execute(f"CREATE TABLE {name} ({empty})"))
+            return
+        listed = ", ".join(map(_quoted, files))
+        self.run(Step(name, (), f"SELECT {columns} FROM read_parquet([{listed}])"))  # noqa: S608 - own names
+
+    def ask(self, query: str) -> Columns:
+        """The rows of a query by column."""
+        return self._try("a query", lambda: dict(self._connection.execute(query).fetchnumpy()))
+
+    def write(self, name: str, folder: Path, group_count: int) -> None:
+        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
+        query = f"SELECT *, d * {group_count} + acct % {group_count} AS part FROM {name}"  # noqa: S608 - own names
+        options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part)"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._try(name, lambda: self._execute(f"COPY ({query}) TO {_quoted(folder)} ({options})"))
+
     def drop(self, name: str) -> None:
         """Forget a table."""
         self._try(name, lambda: self._execute(f"DROP TABLE {name}"))
@@ -141,3 +161,8 @@ def _connect(options: dict[str, _Option]) -> duckdb.DuckDBPyConnection:
         raise EngineError(
             f"DuckDB refuses its options: {error}", hint="check threads and memory_limit"
         ) from error
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("'", "''")
+    return f"'{text}'"

@@ -14,7 +14,7 @@ from wxcube.sources.batch import Columns
 from wxcube.sources.engine import Engine
 
 _PLACES = {
-    "duckdb": ("wxcube.sources.increment.files", "FileEngine"),
+    "duckdb": ("wxcube.sources.engine", "DuckDbEngine"),
     "spark": ("wxcube.sources.spark_engine", "SparkEngine"),
     "clickhouse": ("wxcube.sources.clickhouse_engine", "ClickHouseEngine"),
 }

@@ -16,11 +16,12 @@ from typing import Any, Self
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import hanging, one_day, registry, running
 from wxcube.sources.increment.days import Chunk, Hanging, NumberedCell, chunks, stretches
 from wxcube.sources.increment.events import Cell, Events
-from wxcube.sources.increment.files import Facts, FileEngine, sync_disk
+from wxcube.sources.increment.files import Facts, sync_disk
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
@@ -54,7 +55,7 @@ class Build:
         folder: Path,
         sink: Sink,
         *,
-        engine: FileEngine,
+        engine: OpenEngine,
         budget_bytes: int,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> None:

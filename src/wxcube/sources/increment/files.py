@@ -1,4 +1,4 @@
-"""The facts' files: one per fact, day and group; and an engine that reads and writes Parquet."""
+"""The facts' files: one per fact, day and group."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from wxcube.sources.batch import Columns
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.inputs import day_numbered
-from wxcube.sources.steps import Step
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES
 
 
@@ -44,7 +42,7 @@ class Facts:
         """Bytes of the files there are of a fact, of some days and groups."""
         return sum(path.stat().st_size for path in self.paths(fact, days, groups))
 
-    def save(self, engine: FileEngine, fact: str) -> None:
+    def save(self, engine: OpenEngine, fact: str) -> None:
         """Write an engine's table as a fact's files; each file is replaced as a whole."""
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
@@ -60,35 +58,7 @@ class Facts:
         return self.folder / day_numbered(day).isoformat() / f"g{group:02d}" / f"{fact}.parquet"
 
 
-class FileEngine(DuckDbEngine):
-    """DuckDB with tables out of, and into, Parquet files."""
-
-    def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
-        """Make a table of some columns of files; without files an empty one of these types."""
-        if not files:
-            self._try(name, lambda: self._execute(f"CREATE TABLE {name} ({empty})"))
-            return
-        listed = ", ".join(map(_quoted, files))
-        self.run(Step(name, (), f"SELECT {columns} FROM read_parquet([{listed}])"))  # noqa: S608 - own names
-
-    def ask(self, query: str) -> Columns:
-        """The rows of a query by column."""
-        return self._try("a query", lambda: dict(self._connection.execute(query).fetchnumpy()))
-
-    def write(self, name: str, folder: Path, group_count: int) -> None:
-        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
-        query = f"SELECT *, d * {group_count} + acct % {group_count} AS part FROM {name}"  # noqa: S608 - own names
-        options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part)"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._try(name, lambda: self._execute(f"COPY ({query}) TO {_quoted(folder)} ({options})"))
-
-
 def sync_disk() -> None:
     """Wait until what was written is on the disk."""
     if hasattr(os, "sync"):
         os.sync()
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("'", "''")
-    return f"'{text}'"

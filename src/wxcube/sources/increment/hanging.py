@@ -9,8 +9,9 @@ from wxcube.contract import article, message, user
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
-from wxcube.sources.increment.files import FACTS, Facts, FileEngine
+from wxcube.sources.increment.files import FACTS, Facts
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.one_day import load_articles, results, touched
 
@@ -27,7 +28,7 @@ Found = Iterator[tuple[Endpoint[Any], Columns]]
 
 
 def periods(
-    engine: FileEngine, facts: Facts, groups: Sequence[int], weeks: set[int], months: set[int]
+    engine: OpenEngine, facts: Facts, groups: Sequence[int], weeks: set[int], months: set[int]
 ) -> Found:
     """Rows of weeks and months that are over."""
     covered = {d for label in weeks for d in calendar.week(label)}
@@ -52,7 +53,7 @@ def periods(
 
 
 def summary(
-    engine: FileEngine,
+    engine: OpenEngine,
     facts: Facts,
     ledger: Ledger,
     groups: Sequence[int],
@@ -70,12 +71,12 @@ def summary(
 
 
 def _read(
-    engine: FileEngine, facts: Facts, fact: str, days: Iterable[int], groups: Sequence[int]
+    engine: OpenEngine, facts: Facts, fact: str, days: Iterable[int], groups: Sequence[int]
 ) -> None:
     engine.read(fact, "*", facts.paths(fact, days, groups), FACTS[fact])
 
 
-def _drop(engine: FileEngine, *names: str) -> None:
+def _drop(engine: OpenEngine, *names: str) -> None:
     for name in names:
         engine.drop(name)
 

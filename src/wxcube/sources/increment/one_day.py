@@ -10,9 +10,9 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
 from wxcube.sources.cube import order_of, since_first
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment.days import Chunk
 from wxcube.sources.increment.events import Events
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.increment.ledger import Published
 from wxcube.sources.inputs import article_days, day_numbered
 from wxcube.sources.marks import Mark
@@ -70,7 +70,7 @@ GIVEN = (*_TABLES, "subscribed", "article")
 _SEEN = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in _TABLES)  # noqa: S608 - own names
 
 
-def load(engine: FileEngine, events: Events, chunk: Chunk) -> None:
+def load(engine: OpenEngine, events: Events, chunk: Chunk) -> None:
     """Make the tables of a chunk's events."""
     for name, (family, columns, empty) in _TABLES.items():
         cells = ((day_numbered(day), group) for day, group in chunk.cells())
@@ -81,19 +81,19 @@ def load(engine: FileEngine, events: Events, chunk: Chunk) -> None:
     engine.run(Step("subscribed", ("follow",), subscribed))
 
 
-def drop(engine: FileEngine, tables: Iterable[str]) -> None:
+def drop(engine: OpenEngine, tables: Iterable[str]) -> None:
     """Forget tables."""
     for name in tables:
         engine.drop(name)
 
 
-def first_days(engine: FileEngine) -> dict[int, int]:
+def first_days(engine: OpenEngine) -> dict[int, int]:
     """The first day of each account with events."""
     found = engine.ask(f"SELECT acct, MIN(d) AS d FROM ({_SEEN}) GROUP BY acct")  # noqa: S608 - own names
     return dict(zip(found["acct"].tolist(), found["d"].tolist(), strict=True))
 
 
-def moved(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
+def moved(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
     """Follows and unfollows: day, account, source, how many of each."""
     query = """SELECT d, acct, source, SUM(CASE WHEN change > 0 THEN 1 ELSE 0 END)::BIGINT AS won,
         SUM(CASE WHEN change < 0 THEN 1 ELSE 0 END)::BIGINT AS lost
@@ -101,7 +101,7 @@ def moved(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
     return lines(engine.ask(query))
 
 
-def changes(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
+def changes(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
     """By how many each day changed an account's followers: account, day, number."""
     query = """SELECT acct, d, SUM(number)::BIGINT AS number FROM (
         SELECT acct, d, number FROM opened UNION ALL SELECT acct, d, change FROM follow)
@@ -109,7 +109,7 @@ def changes(engine: FileEngine) -> Iterator[tuple[Any, ...]]:
     return lines(engine.ask(query))
 
 
-def touched(engine: FileEngine) -> Iterator[tuple[int, int]]:
+def touched(engine: OpenEngine) -> Iterator[tuple[int, int]]:
     """Account and number of each article to which something happened."""
     return lines(engine.ask("SELECT DISTINCT acct, article FROM touched"))
 
@@ -135,12 +135,12 @@ def article_columns(articles: Sequence[Published]) -> Columns:
     }
 
 
-def load_articles(engine: FileEngine, articles: Sequence[Published]) -> None:
+def load_articles(engine: OpenEngine, articles: Sequence[Published]) -> None:
     """Make the table of articles."""
     engine.load("article", article_columns(articles))
 
 
-def run(engine: FileEngine, steps: Sequence[Step], kept: Iterable[str]) -> Iterator[Step]:
+def run(engine: OpenEngine, steps: Sequence[Step], kept: Iterable[str]) -> Iterator[Step]:
     """Run steps, each yielded when its table is there; tables go after their last use.
 
     Tables in `kept`, and those that no step makes, stay.
@@ -156,7 +156,7 @@ def run(engine: FileEngine, steps: Sequence[Step], kept: Iterable[str]) -> Itera
 
 
 def results(
-    engine: FileEngine,
+    engine: OpenEngine,
     endpoints: Iterable[Endpoint[Any]],
     given: Iterable[str],
     days: Sequence[int],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment.days import Hanging, NumberedCell
-from wxcube.sources.increment.files import FileEngine
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.one_day import lines
 from wxcube.sources.inputs import DETAIL_DAYS
@@ -24,7 +24,7 @@ _FIRST = """SELECT DISTINCT ON (acct, article) * FROM published
 
 
 def update(
-    engine: FileEngine, ledger: Ledger, files: Sequence[Path], group_count: int, through: int
+    engine: OpenEngine, ledger: Ledger, files: Sequence[Path], group_count: int, through: int
 ) -> None:
     """Take Publish events into the ledger, with the work that follows from them."""
     engine.read("published", _COLUMNS, files, _EMPTY)

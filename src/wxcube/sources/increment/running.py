@@ -10,8 +10,9 @@ from wxcube.contract import article, content
 from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment.days import Chunk, split
-from wxcube.sources.increment.files import FACTS, Facts, FileEngine
+from wxcube.sources.increment.files import FACTS, Facts
 from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.one_day import article_columns, load_articles, run
 from wxcube.sources.inputs import DETAIL_DAYS, TOTAL_DAYS, number_of
@@ -25,7 +26,7 @@ _OF = {"first_people": ARTICLE_PEOPLE, "article_times": ARTICLE_TIMES}
 
 
 def first_people(
-    engine: FileEngine, facts: Facts, articles: Sequence[Published], chunk: Chunk
+    engine: OpenEngine, facts: Facts, articles: Sequence[Published], chunk: Chunk
 ) -> None:
     """Compute and save who did something with an article for the first time on a chunk's days."""
     load_articles(engine, articles)
@@ -43,7 +44,7 @@ def first_people(
 
 
 def _read(
-    engine: FileEngine,
+    engine: OpenEngine,
     facts: Facts,
     fact: str,
     name: str,
@@ -62,7 +63,7 @@ class Totals:
 
 
 def totals(
-    engine: FileEngine,
+    engine: OpenEngine,
     facts: Facts,
     articles: Sequence[Published],
     accounts: Iterable[int],
@@ -89,7 +90,7 @@ def totals(
 
 
 def _counts(
-    engine: FileEngine, facts: Facts, fact: str, days: Sequence[int], chunk: Chunk
+    engine: OpenEngine, facts: Facts, fact: str, days: Sequence[int], chunk: Chunk
 ) -> Columns:
     """A fact's counts of days on which an article is counted, ordered by account."""
     _read(engine, facts, fact, fact, days, chunk.groups)
