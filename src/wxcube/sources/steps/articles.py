@@ -14,12 +14,11 @@ from wxcube.sources.marks import (
     TOTAL_CHANNELS,
     Mark,
 )
+from wxcube.sources.steps.done import Done
 from wxcube.sources.steps.step import (
     CONTENT,
-    IS,
     SCENE_MARKS,
     Step,
-    came_from,
     column,
     people,
     step,
@@ -27,26 +26,28 @@ from wxcube.sources.steps.step import (
     times,
 )
 
-_MARKS = tuple(mark for mark in Mark if mark not in SHARE_FROM)
-_POSITIONS = {f"left_at_{p}": f"{IS[Action.READ]} AND position = {p}" for p in range(1, 6)}
-_IS_FEED_SHARE = f"{IS[Action.SHARE]} AND scene = {FEED_SCENE}"
-_TIMES = {
-    "reads": IS[Action.READ],
-    "originals": IS[Action.READ_ORIGINAL],
-    "shares": IS[Action.SHARE],
-    "favourites": IS[Action.FAVOURITE],
-    "comments": IS[Action.COMMENT],
+ARTICLE_MARKS = tuple(mark for mark in Mark if mark not in SHARE_FROM)
+"""What is counted of an article's people."""
+_POSITIONS = {f"left_at_{p}": Done(Action.READ, position=p) for p in range(1, 6)}
+ARTICLE_DONE = {
+    "reads": Done(Action.READ),
+    "originals": Done(Action.READ_ORIGINAL),
+    "shares": Done(Action.SHARE),
+    "favourites": Done(Action.FAVOURITE),
+    "comments": Done(Action.COMMENT),
     **{
-        f"reads_from_{place}": f"{IS[Action.READ]} AND {came_from(channels)}"
+        f"reads_from_{place}": Done(Action.READ, channels=channels)
         for place, channels in TOTAL_CHANNELS.items()
     },
     **{
-        f"feed_shares_from_{place}": f"{_IS_FEED_SHARE} AND {came_from(channels)}"
+        f"feed_shares_from_{place}": Done(Action.SHARE, channels=channels, scene=FEED_SCENE)
         for place, channels in FEED_SHARES.items()
     },
     **_POSITIONS,
 }
-_AMOUNTS = ("seconds", "fen")
+"""What is counted of an article's events."""
+AMOUNTS = ("seconds", "fen")
+"""What is added up of an article's events."""
 
 _FIGURES = {
     "int_page_read_user": "read",
@@ -111,10 +112,10 @@ _DAILY = (
         UNION ALL SELECT acct, article, d, person, mask FROM subscribed) t
         GROUP BY acct, article, d, person""",
     ),
-    step("article_people", people(_ARTICLE_DAY, "touched", _MARKS)),
+    step("article_people", people(_ARTICLE_DAY, "touched", ARTICLE_MARKS)),
     step(
         "article_times",
-        f"""SELECT {_ARTICLE_DAY}, {times(_TIMES)}, {", ".join(sum_of(c, c) for c in _AMOUNTS)}
+        f"""SELECT {_ARTICLE_DAY}, {times(ARTICLE_DONE)}, {", ".join(sum_of(c, c) for c in AMOUNTS)}
         FROM (SELECT {_ARTICLE_DAY}, action, source, scene, position, seconds, fen,
         CAST(1 AS INT) AS n FROM activity) t GROUP BY {_ARTICLE_DAY}""",
     ),
@@ -150,7 +151,7 @@ def first_people(source: str) -> Step:
 
     `source` has a line per person and day with the bits set on that day first.
     """
-    return step("first_people", people(_ARTICLE_DAY, source, _MARKS))
+    return step("first_people", people(_ARTICLE_DAY, source, ARTICLE_MARKS))
 
 
 def fresh(counted: str) -> str:
@@ -176,7 +177,7 @@ _RUNNING = (
     step(
         "running",
         f"""SELECT g.acct, g.article, g.d, g.publish_type, g.target_user, g.age, g.stat_d,
-        {_so_far("p", map(column, _MARKS))}, {_so_far("t", (*_TIMES, *_AMOUNTS))}
+        {_so_far("p", map(column, ARTICLE_MARKS))}, {_so_far("t", (*ARTICLE_DONE, *AMOUNTS))}
         FROM lived g LEFT JOIN first_people p ON {_on_article_day("p")}
         LEFT JOIN article_times t ON {_on_article_day("t")}""",
     ),
@@ -195,9 +196,9 @@ _RUNNING = (
 ARTICLES = (*_DAILY, *_RUNNING)
 """Steps of the endpoints with a row per article."""
 
-ARTICLE_PEOPLE = tuple(map(column, _MARKS))
+ARTICLE_PEOPLE = tuple(map(column, ARTICLE_MARKS))
 """Columns of the steps article_people and first_people."""
-ARTICLE_TIMES = (*_TIMES, *_AMOUNTS)
+ARTICLE_TIMES = (*ARTICLE_DONE, *AMOUNTS)
 """Columns of the step article_times."""
 RUNNING_COLUMNS: dict[str, dict[str, str]] = {
     "getarticletotal": {"target_user": "target_user", **_TOTAL},

@@ -9,10 +9,10 @@ from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
 from wxcube.sources.batch import Action
 from wxcube.sources.inputs import number_of
 from wxcube.sources.marks import CHANNELS, READ_FROM, SHARE_FROM, Mark
+from wxcube.sources.steps.done import Done
 from wxcube.sources.steps.step import (
     CONTENT,
     COUNT,
-    IS,
     SCENE_MARKS,
     ZERO,
     Step,
@@ -24,7 +24,7 @@ from wxcube.sources.steps.step import (
 )
 
 _SPLIT = number_of(date.fromisoformat(ALL_CHANNELS_SINCE))
-_MARKS = (
+READER_MARKS = (
     Mark.READ,
     Mark.SHARE,
     Mark.READ_ORIGINAL,
@@ -35,24 +35,31 @@ _MARKS = (
     *READ_FROM,
     *SHARE_FROM,
 )
-_TIMES = {
-    "reads": IS[Action.READ],
-    "shares": IS[Action.SHARE],
-    "originals": IS[Action.READ_ORIGINAL],
-    "favourites": IS[Action.FAVOURITE],
-    "comments": IS[Action.COMMENT],
-    **{f"reads_from_{c}": f"{IS[Action.READ]} AND source = {c}" for c in CHANNELS},
-    **{f"shares_from_{c}": f"{IS[Action.SHARE]} AND source = {c}" for c in CHANNELS},
+"""What is counted of an account's people."""
+READER_DONE = {
+    "reads": Done(Action.READ),
+    "shares": Done(Action.SHARE),
+    "originals": Done(Action.READ_ORIGINAL),
+    "favourites": Done(Action.FAVOURITE),
+    "comments": Done(Action.COMMENT),
+    **{f"reads_from_{c}": Done(Action.READ, channels=(c,)) for c in CHANNELS},
+    **{f"shares_from_{c}": Done(Action.SHARE, channels=(c,)) for c in CHANNELS},
 }
+"""What is counted of an account's events."""
 
 
 def _account(grain: str, key: Sequence[str]) -> tuple[Step, ...]:
     """People and times of an account by hour or day: one line each, a column per channel."""
     keys = ", ".join(key)
-    shown = [*(f"p.{c}" for c in (*key, *map(column, _MARKS))), *(f"t.{c}" for c in _TIMES)]
+    shown = [
+        *(f"p.{c}" for c in (*key, *map(column, READER_MARKS))),
+        *(f"t.{c}" for c in READER_DONE),
+    ]
     return (
-        step(f"people_{grain}", people(keys, f"acting_{grain}", _MARKS)),
-        step(f"times_{grain}", f"SELECT {keys}, {times(_TIMES)} FROM done_hour GROUP BY {keys}"),
+        step(f"people_{grain}", people(keys, f"acting_{grain}", READER_MARKS)),
+        step(
+            f"times_{grain}", f"SELECT {keys}, {times(READER_DONE)} FROM done_hour GROUP BY {keys}"
+        ),
         step(
             f"account_{grain}",
             f"""SELECT {", ".join(shown)} FROM people_{grain} p
@@ -174,7 +181,7 @@ READERS = (
     step(
         "sharing_hour",
         f"""SELECT acct, d, h, scene, person, {COUNT} AS n FROM activity
-        WHERE {IS[Action.SHARE]} GROUP BY acct, d, h, scene, person""",
+        WHERE {Done(Action.SHARE).sql} GROUP BY acct, d, h, scene, person""",
     ),
     step(
         "sharing_day",

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from wxcube.contract.endpoint import EARLIEST_CONTENT
-from wxcube.sources.batch import Action
 from wxcube.sources.inputs import number_of
 from wxcube.sources.marks import READ_FROM, Mark
+from wxcube.sources.steps.done import Done
 
 CONTENT = number_of(EARLIEST_CONTENT)
 """First day of the published-content endpoints."""
 COUNT = "CAST(COUNT(*) AS BIGINT)"
 ZERO = "CAST(0 AS BIGINT)"
-IS = {action: f"action = {action.value}" for action in Action}
-"""Condition that an event is this action."""
 SCENE_MARKS = (*READ_FROM, Mark.READ_IN_OTHER_SCENE)
 """Marks from which readers by scene_desc are told."""
 
@@ -69,15 +67,10 @@ def people(keys: str, source: str, marks: Iterable[Mark]) -> str:
         FROM (SELECT {keys}, CAST(mask AS BIGINT) AS mask FROM {source}) m GROUP BY {keys}) s"""
 
 
-def times(conditions: Mapping[str, str]) -> str:
-    """One column per condition: how often it held, from a table of things done and their times."""
-    parts = conditions.items()
-    return ", ".join(sum_of(f"CASE WHEN {held} THEN n ELSE 0 END", name) for name, held in parts)
-
-
-def came_from(channels: Iterable[int]) -> str:
-    """Condition that a reader came through one of these channels."""
-    return f"source IN ({', '.join(map(str, channels))})"
+def times(things: Mapping[str, Done]) -> str:
+    """One column per thing done: how often, from a table of actions and their times."""
+    parts = things.items()
+    return ", ".join(sum_of(f"CASE WHEN {it.sql} THEN n ELSE 0 END", name) for name, it in parts)
 
 
 def column(mark: Mark) -> str:
