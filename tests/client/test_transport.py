@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import pickle
 import traceback
@@ -107,13 +108,46 @@ async def test_a_connection_is_kept_and_no_cookie() -> None:
     assert b"cookie" not in got[1].lower()
 
 
+CHUNKED = "transfer-encoding: chunked\r\n"
+PACKED = "content-encoding: gzip\r\n"
+CUTS: dict[str, bytes] = {
+    "at the length": http(b'{"list":[', length=5000),
+    "at the last byte": http(b'{"list":[]', length=11),
+    "without a byte": http(b"", length=5000),
+    "in a chunk": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n40\r\n".encode() + b'{"list":[',
+    "between chunks": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n9\r\n".encode() + b'{"list":[\r\n',
+    "packed": http(gzip.compress(b'{"list":[]}' * 50)[:20], length=500, more=PACKED),
+}
 FAULTS: dict[str, tuple[bytes, str]] = {
-    "cut off": (http(b'{"list":[', length=5000), "ClientPayloadError"),
-    "closed": (b"", "ServerDisconnectedError"),
+    "cut off": (CUTS["at the length"], "the answer was cut off"),
+    "closed": (b"", "the connection was closed before an answer came"),
+    "cut in its head": (b"HTTP/1.1 200 OK\r\ncontent-le", "closed before an answer came"),
     "not HTTP": (b"\x00\x01\x02 hello\r\n\r\n", "ClientResponseError|BadStatusLine"),
-    "broken gzip": (http(b"no gzip", more="content-encoding: gzip\r\n"), "ClientPayloadError"),
+    "broken gzip": (http(b"no gzip", more=PACKED), "the answer cannot be unpacked"),
     "too long": (http(b"x" * 5000), "longer than 1000 bytes"),
 }
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_off_answer_is_told_in_plain_words(cut: str) -> None:
+    async with answering(CUTS[cut], close=True) as (url, got), connected(url) as transport:
+        with pytest.raises(TransportError) as caught:
+            await transport.send(ASK)
+    assert len(got) == 1
+    assert caught.value.message == "/datacube/x: the answer was cut off"
+    assert caught.value.hint.startswith("ask again")
+    assert caught.value.remedy is Remedy.RETRY
+    assert "Error" not in str(caught.value)
+    assert_no_token(caught.value)
+
+
+async def test_after_a_cut_off_answer_the_same_transport_gets_the_next_one() -> None:
+    answers = (CUTS["at the length"], http(b'{"list":[]}'))
+    async with answering(*answers, close=True) as (url, got), connected(url) as transport:
+        with pytest.raises(TransportError, match="cut off"):
+            await transport.send(ASK)
+        assert await transport.send(ASK) == Reply(200, b'{"list":[]}')
+    assert len(got) == 2
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -77,7 +77,10 @@ CASES = (
     ),
     Case("cut off for a moment", (Fault(cut=0.5, times=3),), 0),
     Case(
-        "cut off again and again", (Fault(cut=0.9, path="getarticleread"),), 3, "ClientPayloadError"
+        "cut off again and again",
+        (Fault(cut=0.9, path="getarticleread"),),
+        3,
+        "the answer was cut off",
     ),
     Case("HTTP 502 for a moment", (Fault(status=502, times=3),), 0),
     Case("HTTP 502 for long", (Fault(status=502, path="getupstreammsg*"),), 3, "HTTP 502"),

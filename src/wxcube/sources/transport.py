@@ -25,6 +25,9 @@ CONNECTIONS = 100
 """Connections open at once, over all callers of a transport."""
 
 _CHUNK = 64 * 1024
+_CUT_OFF = "the answer was cut off"
+_NETWORK = "check the network and the base URL"
+_BETWEEN = "ask again; if it stays so, look at the server and at what is between, like a proxy"
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 Message = MutableMapping[str, Any]
@@ -91,11 +94,11 @@ class HttpTransport:
         try:
             return await self._exchange(request)
         except TimeoutError:
-            fault = f"no answer within {self._timeout_seconds:g} s"
+            fault, hint = f"no answer within {self._timeout_seconds:g} s", _NETWORK
         except (ClientError, OSError, ValueError) as error:
-            fault = _fault(error)
+            fault, hint = _fault(error)
         # TRICKY: raised out here, so that the library's error with its URL is not even its context
-        raise TransportError(f"{request}: {fault}", hint="check the network and the base URL")
+        raise TransportError(f"{request}: {fault}", hint=hint)
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -203,7 +206,7 @@ class _Exchange:
     def reply(self) -> Reply:
         whole = self.ended and self.length in {None, len(self.body)}
         if self.status is None or not whole:
-            raise TransportError(f"{self.request}: the answer was cut off")
+            raise TransportError(f"{self.request}: {_CUT_OFF}", hint=_BETWEEN)
         return Reply(self.status, bytes(self.body))
 
 
@@ -249,11 +252,20 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else ""
 
 
-def _fault(error: Exception) -> str:
-    """What went wrong, in words that cannot hold a URL."""
+def _fault(error: Exception) -> tuple[str, str]:
+    """What went wrong, in words that cannot hold a URL, and what to do about it."""
+    from aiohttp import ClientPayloadError, ServerDisconnectedError
+    from aiohttp.http_exceptions import ContentEncodingError
+
+    if isinstance(error.__cause__, ContentEncodingError):
+        return "the answer cannot be unpacked", _BETWEEN
+    if isinstance(error, ClientPayloadError):
+        return _CUT_OFF, _BETWEEN
+    if isinstance(error, ServerDisconnectedError):
+        return "the connection was closed before an answer came", _BETWEEN
     cause = getattr(error, "os_error", error)
     reason = cause.strerror if isinstance(cause, OSError) else None
-    return f"{type(error).__name__}, {reason}" if reason else type(error).__name__
+    return f"{type(error).__name__}, {reason}" if reason else type(error).__name__, _NETWORK
 
 
 def _too_long(request: Request, max_bytes: int) -> TransportError:
