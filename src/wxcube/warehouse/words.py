@@ -56,7 +56,11 @@ _REASONS: dict[Reason, dict[str, str]] = {
         "en": "switched off by WeChat ({detail}); asked only on request",
         "zh": "微信已下线（{detail}），仅在指定时查询",
     },
-    Reason.NEEDS_PARAM: {"en": "needs {detail}", "zh": "缺少参数 {detail}"},
+    Reason.NEEDS_PARAM: {
+        "en": "needs {detail}: list the ids of membership cards under cards in the account's "
+        "settings",
+        "zh": "缺少参数 {detail}：请在设置中该账号的 cards 里列出会员卡 ID",
+    },
     Reason.OUTSIDE: {
         "en": "has no figures of these days",
         "zh": "这些日期没有数据",
