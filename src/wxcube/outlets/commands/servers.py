@@ -14,9 +14,11 @@ from rich.text import Text
 
 from wxcube.errors import SettingsError, WarehouseError
 from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.outlets.paragraph import tell
 from wxcube.settings import events_token
 
 if TYPE_CHECKING:
+    from wxcube.outlets.apps import Written
     from wxcube.outlets.emulator import Emulator
     from wxcube.outlets.http import AsgiApp
 
@@ -44,20 +46,20 @@ def serve(host: str | None, port: int | None) -> None:
     wanted = root.settings.serve
     address = host or wanted.host
     with root.warehouse() as warehouse:
-        accounts = list(warehouse.accounts()) or [a.appid for a in root.settings.accounts]
+        accounts = [*warehouse.accounts(), *(a.appid for a in root.settings.accounts)]
         if not accounts and not events_token(root.settings.events):
             raise WarehouseError(
                 "the warehouse is empty and no account is set up",
                 hint="fill it with `wxcube sync`, or try `wxcube emulate`",
             )
-        local, is_new = apps.ensure(Path(wanted.apps_file), accounts)
+        local, written = apps.ensure(Path(wanted.apps_file), accounts)
         api = Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED)
         with _taking_events(asgi(api), root) as app:
             serve_forever(
                 app,
                 address,
                 wanted.port if port is None else port,
-                on_ready=lambda url: _announce(root, url, address, wanted.apps_file, is_new=is_new),
+                on_ready=lambda url: _announce(root, url, address, wanted.apps_file, written),
             )
 
 
@@ -73,16 +75,30 @@ def _taking_events(app: AsgiApp, root: Context) -> Iterator[AsgiApp]:
         yield both
 
 
-def _announce(root: Context, url: str, host: str, file: str, *, is_new: bool) -> None:
+def _announce(root: Context, url: str, host: str, file: str, written: Written) -> None:
     say, notes = root.say, root.notes
     notes.print(say(f"正在监听 {url}", f"listening on {url}"))
-    written = say("（刚刚生成，仅本人可读）", " (written just now, readable by you alone)")
+    new = say("（刚刚生成，仅本人可读）", " (written just now, readable by you alone)")
     notes.print(
         say(f"appid 和 secret 在 {file}", f"appid and secret stand in {file}")
-        + (written if is_new else "")
+        + (new if written.is_new else "")
     )
+    _tell_added(root, file, written)
     _warn_if_open(root, host)
     notes.print(say("按 Ctrl-C 结束", "Ctrl-C ends it"))
+
+
+def _tell_added(root: Context, file: str, written: Written) -> None:
+    say, added, without = root.say, ", ".join(written.added), ", ".join(written.without)
+    if added:
+        tell(root.notes, say(f"{file} 新增了账号：{added}", f"{file} has new accounts: {added}"))
+    if without:
+        told = say(
+            f"{file} 无法修改（{written.trouble}），请手工添加这些账号的 [[apps]]：{without}",
+            f"{file} cannot be changed ({written.trouble}); add an [[apps]] section by hand "
+            f"for each of these accounts: {without}",
+        )
+        tell(root.notes, told, mark="! ", style="yellow")
 
 
 def _warn_if_open(root: Context, host: str) -> None:
