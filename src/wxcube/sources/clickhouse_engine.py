@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import uuid4
 
 from wxcube.errors import EngineError, SettingsError
@@ -58,7 +58,7 @@ class ClickHouseEngine:
         table_engine: str | None = None,
         settings: Mapping[str, str | int] | None = None,
     ) -> None:
-        is_server = not url.startswith(IN_PROCESS)
+        is_server = url != IN_PROCESS
         self._tables = table_engine or ("MergeTree ORDER BY tuple()" if is_server else "Memory")
         self._client = _connect(
             url, password, {**_SETTINGS, **_memory(memory_limit), **(settings or {})}
@@ -214,22 +214,34 @@ def _connect(url: str, password: str | None, settings: dict[str, Any]) -> Client
 
 def _address(url: str, password: str | None) -> dict[str, Any]:
     """What the driver asks for; the password apart, so that no error shows it."""
-    if url.startswith(IN_PROCESS):
+    if url == IN_PROCESS:
         return {"interface": "chdb"}
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(
-            "the address of ClickHouse is not a URL of its HTTP interface",
-            hint='write it like "http://localhost:8123"',
-        )
-    found = parts.password if password is None else password
+    parts = split_url(url)
     return {
         "interface": parts.scheme,
         "host": parts.hostname,
         "port": parts.port,
         "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(found) if found else "",
+        "password": unquote(parts.password or "") if password is None else password,
     }
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a server's URL: scheme, user, password, host and port, nothing behind.
+
+    Raises:  SettingsError if it is none; the error does not show it.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        rest = parts.path.strip("/") + parts.query + parts.fragment
+        # asking for the port is what finds a wrong one
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and not rest:
+            return parts
+    raise SettingsError(
+        "the address of ClickHouse is not a URL of its HTTP interface",
+        hint=f'write it like "http://user@localhost:8123", or "{IN_PROCESS}" for one inside this '
+        "process; signs like / # ? @ in a user or password are written as %2F %23 %3F %40",
+    )
 
 
 def _first_line(error: Exception) -> str:

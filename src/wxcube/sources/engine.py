@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +55,7 @@ class DuckDbEngine:
         memory_limit: str | None = None,
         spill_directory: str | None = None,
     ) -> None:
+        self.threads = threads or os.cpu_count() or 1
         self._spill = tempfile.TemporaryDirectory(
             prefix="wxcube-", dir=spill_directory, ignore_cleanup_errors=True
         )
@@ -87,12 +89,31 @@ class DuckDbEngine:
         if not files:
             self._try(name, lambda: self._execute(f"CREATE TABLE {name} ({empty})"))
             return
-        listed = ", ".join(map(_quoted, files))
-        self.run(Step(name, (), f"SELECT {columns} FROM read_parquet([{listed}])"))  # noqa: S608 - own names
+        self.run(Step(name, (), f"SELECT {columns} FROM read_parquet({listed(files)})"))  # noqa: S608 - own names
 
     def ask(self, query: str) -> Columns:
         """The rows of a query by column."""
         return self._try("a query", lambda: dict(self._connection.execute(query).fetchnumpy()))
+
+    def take(self, query: str) -> Columns:
+        """The rows of a query by column, as `ask`, from any thread and beside others."""
+
+        def rows() -> Columns:
+            with self._connection.cursor() as beside:
+                return dict(beside.execute(query).fetchnumpy())
+
+        return self._try("a query", rows)
+
+    def put(self, columns: Columns, file: Path) -> None:
+        """Write columns as one Parquet file, from any thread and beside others."""
+
+        def copy() -> None:
+            with self._connection.cursor() as beside:
+                beside.register("outgoing", columns)
+                options = "FORMAT parquet, COMPRESSION zstd"
+                beside.execute(f"COPY (FROM outgoing) TO {_quoted(file)} ({options})").fetchall()
+
+        self._try(str(file), copy)
 
     def write(self, name: str, folder: Path, group_count: int) -> None:
         """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
@@ -161,6 +182,11 @@ def _connect(options: dict[str, _Option]) -> duckdb.DuckDBPyConnection:
         raise EngineError(
             f"DuckDB refuses its options: {error}", hint="check threads and memory_limit"
         ) from error
+
+
+def listed(files: Iterable[Path]) -> str:
+    """Files as an argument of read_parquet."""
+    return f"[{', '.join(map(_quoted, files))}]"
 
 
 def _quoted(path: Path) -> str:

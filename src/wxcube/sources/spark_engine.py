@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -46,6 +47,8 @@ _NUMPY = {
 }
 _ASKED = "asked"
 _FILES = "incoming_files"
+_INCOMING, _PROBE, _WAREHOUSE = "_incoming", "_probe", "_warehouse"
+_MASTER = re.compile(r"(spark|k8s)://.+|yarn|local(\[.+\])?")
 
 
 class SparkEngine:
@@ -65,15 +68,28 @@ class SparkEngine:
         partitions: int = 16,
         settings: Mapping[str, str] | None = None,
     ) -> None:
+        if not _MASTER.fullmatch(master):
+            raise SettingsError(
+                f"{master!r} is no master of Spark's",
+                hint="write it like spark://host:7077, yarn, k8s://… or local[2]",
+            )
         self._partitions = partitions
         self._database = f"wxcube_{uuid4().hex}"
-        self._folder = Path(folder).resolve() / self._database
-        own = {"spark.master": master, "spark.sql.shuffle.partitions": str(partitions)}
-        local = _LOOPBACK if master.startswith("local") else {}
+        # as it was given: a link that only this machine has must not be followed
+        self._folder = Path(folder).absolute() / self._database
+        own = {
+            "spark.master": master,
+            "spark.sql.shuffle.partitions": str(partitions),
+            "spark.sql.warehouse.dir": _place(self._folder / _WAREHOUSE),
+        }
+        is_local = master.startswith("local")
+        local = _LOOPBACK if is_local else {}
         self._spark = _started(own | _SETTINGS | local | dict(settings or {}))
         try:
             self._try("the tables' folder", self._make_database)
-        except Exception:
+            if not is_local:
+                self._try("a first table", lambda: self._check_shared(self._folder))
+        except BaseException:
             self.close()
             raise
 
@@ -134,13 +150,28 @@ class SparkEngine:
         self.close()
 
     def _make_database(self) -> None:
-        self._folder.mkdir(parents=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         place = str(self._folder).replace("\\", "\\\\").replace("'", "\\'")
         self._spark.sql(f"CREATE DATABASE {self._database} LOCATION 'file:{place}'")
         self._spark.catalog.setCurrentDatabase(self._database)
 
+    def _check_shared(self, folder: Path) -> None:
+        """Refuse a folder of which executors have another: tables would come out empty."""
+        probe = folder / _PROBE
+        try:
+            parts = self._partitions
+            self._spark.range(0, parts, 1, parts).write.parquet(_place(probe))
+            found = sum(len(_arrow().parquet.read_table(file)) for file in _files(probe))
+        finally:
+            rmtree(probe, ignore_errors=True)
+        if found != parts:
+            raise EngineError(
+                f"{folder.parent} is not the same folder here and on Spark's machines",
+                hint="name a folder that all of them share under the same path",
+            )
+
     def _load(self, name: str, columns: Columns) -> None:
-        incoming = self._folder / "_incoming"
+        incoming = self._folder / _INCOMING
         try:
             _write(incoming, columns)
             frame = self._spark.read.parquet(_place(incoming))
@@ -153,6 +184,7 @@ class SparkEngine:
         # SPARK: it has no DISTINCT ON, and sqlglot's way around it leaves a column of its own.
         frame = self._spark.sql(query).drop("_row_number")
         # Parts of a sorted frame are in order; by account they would not be.
+        self._clear(_ASKED)
         frame.write.format("parquet").saveAsTable(_ASKED)
         try:
             return self._read(_ASKED)
@@ -172,7 +204,14 @@ class SparkEngine:
         for extra in (*folder.rglob(".*.crc"), folder / "_SUCCESS"):
             extra.unlink(missing_ok=True)
 
+    def _clear(self, name: str) -> None:
+        """Remove what a failed write left, which Spark would not write over."""
+        folder = self._folder / name
+        if folder.exists() and not self._spark.catalog.tableExists(name):
+            rmtree(folder)
+
     def _save(self, name: str, frame: DataFrame) -> None:
+        self._clear(name)
         writer = frame.write.format("parquet")
         if "acct" in frame.columns:
             writer = writer.bucketBy(self._partitions, "acct")
@@ -183,8 +222,7 @@ class SparkEngine:
         parquet = _arrow().parquet
         schema = self._spark.table(name).schema
         found = {f.name: np.zeros(0, _NUMPY[f.dataType.simpleString()]) for f in schema}
-        files = sorted((self._folder / name).glob("*.parquet"))
-        parts = [parquet.read_table(file) for file in files]
+        parts = [parquet.read_table(file) for file in _files(self._folder / name)]
         for column, empty in found.items():
             arrays = [part[column].to_numpy() for part in parts]
             found[column] = np.concatenate([empty, *arrays])
@@ -198,7 +236,11 @@ class SparkEngine:
 
 
 def _place(path: Path) -> str:
-    return f"file:{path.resolve()}"
+    return f"file:{path.absolute()}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.parquet"))
 
 
 def _write(folder: Path, columns: Columns) -> None:
@@ -245,4 +287,6 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    # what py4j itself says of an error in Java is only where it was called
+    text = getattr(error, "java_exception", None) or error
+    return str(text).strip().partition("\n")[0]

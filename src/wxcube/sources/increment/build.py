@@ -16,14 +16,17 @@ from typing import Any, Self
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import hanging, one_day, registry, running
+from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.days import Chunk, Hanging, NumberedCell, chunks, stretches
 from wxcube.sources.increment.events import Cell, Events
 from wxcube.sources.increment.files import Facts, sync_disk
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.rows import Part, Sink
+from wxcube.sources.increment.way import BySteps, Way
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
 
@@ -49,7 +52,7 @@ class Built:
 class Build:
     """One build of some groups, from a ledger, facts and events to a sink."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a build stands between, and what it is told
         self,
         events: Events,
         folder: Path,
@@ -58,13 +61,18 @@ class Build:
         engine: OpenEngine,
         budget_bytes: int,
         tell: Callable[[Progress], None] = lambda _: None,
+        by_sorting: bool = True,
     ) -> None:
+        """Between these; DuckDB in this process is helped by sorting, where that is wanted."""
         self._events = events
         self._sink = sink
         self._engine = engine
         self._budget = budget_bytes
         self._tell = tell
         self._facts = Facts(folder, events.group_count)
+        self._way: Way = BySteps(engine, events, self._facts)
+        if by_sorting and isinstance(engine, DuckDbEngine):
+            self._way = BySorting(engine, events, self._facts, budget_bytes)
         self._ledger = Ledger(folder)
         self._cells = 0
         self._rows = 0
@@ -137,21 +145,14 @@ class Build:
         self, chunk: Chunk, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]
     ) -> None:
         engine = self._engine
-        one_day.load(engine, self._events, chunk)
-        seen, moved, changes = (
-            one_day.first_days(engine),
-            list(one_day.moved(engine)),
-            list(one_day.changes(engine)),
-        )
-        for step in one_day.run(engine, one_day.FACT_STEPS, kept=one_day.SAVED):
-            if step.name in one_day.SAVED:
-                self._facts.save(engine, step.name)
-        articles = self._articles_of(one_day.touched(engine), chunk)
+        given = (*self._way.day_tables(chunk), "article")
+        seen = one_day.first_days(engine, self._way.seen)
+        moved, changes = list(one_day.moved(engine)), list(one_day.changes(engine))
+        articles = self._articles_of(one_day.touched(engine, self._way.touched), chunk)
         one_day.load_articles(engine, articles)
         first_days = self._ledger.first_days(chunk.groups)
         accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
         accounts |= {a: min(d, accounts[a]) for a, d in seen.items()}
-        given = (*one_day.GIVEN, *one_day.SAVED)
         for endpoint, table in one_day.results(engine, one_day.ENDPOINTS, given, chunk.days):
             self._hand_over(endpoint, accounts, chunk.days, table, articles)
         one_day.drop(engine, given)
@@ -244,7 +245,7 @@ class Build:
         for part in self._parts("message_day", groups, covered):
             accounts = self._ledger.first_days(part)
             self._tell(Progress(self._cells, self._cells, "weeks and months"))
-            for endpoint, table in hanging.periods(self._engine, self._facts, part, weeks, months):
+            for endpoint, table in self._way.periods(part, weeks, months):
                 labels = sorted(weeks if endpoint in hanging.PERIODS[:2] else months)
                 self._hand_over(endpoint, accounts, labels, table)
 
@@ -263,7 +264,7 @@ class Build:
                 articles = self._ledger.published(
                     first, chunk.days[-1], chunk.groups, self._events.group_count
                 )
-                running.first_people(self._engine, self._facts, articles, chunk)
+                self._way.save_first_people(articles, chunk)
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
 
     def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:

@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from wxcube.sources.arrays import np
+from wxcube.sources.batch import Columns
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.inputs import day_numbered
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES
@@ -24,6 +27,15 @@ FACTS = {
     "first_people": _per_article(ARTICLE_PEOPLE),
 }
 """What is kept of a day, facts of persons and counts of articles, with the types of each."""
+
+
+def empty(fact: str) -> Columns:
+    """No lines of a fact."""
+    columns = (column.split() for column in FACTS[fact].split(", "))
+    return {name: np.zeros(0, _NUMPY[kind]) for name, kind in columns}
+
+
+_NUMPY = {"INTEGER": "i4", "BIGINT": "i8"}
 
 
 class Facts:
@@ -53,6 +65,17 @@ class Facts:
             path.parent.mkdir(parents=True, exist_ok=True)
             file.replace(path)
         shutil.rmtree(draft, ignore_errors=True)
+
+    def put(self, engine: DuckDbEngine, fact: str, columns: Columns, group: int) -> None:
+        """Write a group's columns, ordered by day, as a fact's files; from any thread."""
+        days, starts = np.unique(columns["d"], return_index=True)
+        ends = (*starts[1:].tolist(), len(columns["d"]))
+        for day, start, end in zip(days.tolist(), starts.tolist(), ends, strict=True):
+            path = self._path(fact, day, group)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(".draft")
+            engine.put({name: column[start:end] for name, column in columns.items()}, draft)
+            draft.replace(path)
 
     def _path(self, fact: str, day: int, group: int) -> Path:
         return self.folder / day_numbered(day).isoformat() / f"g{group:02d}" / f"{fact}.parquet"

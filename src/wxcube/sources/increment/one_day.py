@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from wxcube.contract import article, content, interface, message
@@ -64,15 +65,14 @@ _TABLES = {
 }
 """Tables of the steps: the family they come from, its columns, and their types when empty."""
 
-GIVEN = (*_TABLES, "subscribed", "article")
-"""Every table that the steps begin with."""
-
-_SEEN = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in _TABLES)  # noqa: S608 - own names
+LOADED = tuple(_TABLES)
+"""Tables of events that the steps begin with."""
 
 
-def load(engine: OpenEngine, events: Events, chunk: Chunk) -> None:
-    """Make the tables of a chunk's events."""
-    for name, (family, columns, empty) in _TABLES.items():
+def load(engine: OpenEngine, events: Events, chunk: Chunk, names: Iterable[str] = LOADED) -> None:
+    """Make the tables of a chunk's events, and of the follows right after reading."""
+    for name in names:
+        family, columns, empty = _TABLES[name]
         cells = ((day_numbered(day), group) for day, group in chunk.cells())
         files = [path for day, group in cells for path in events.files(family, day, group)]
         engine.read(name, columns, files, empty)
@@ -87,9 +87,10 @@ def drop(engine: OpenEngine, tables: Iterable[str]) -> None:
         engine.drop(name)
 
 
-def first_days(engine: OpenEngine) -> dict[int, int]:
-    """The first day of each account with events."""
-    found = engine.ask(f"SELECT acct, MIN(d) AS d FROM ({_SEEN}) GROUP BY acct")  # noqa: S608 - own names
+def first_days(engine: OpenEngine, seen: Iterable[str]) -> dict[int, int]:
+    """The first day of each account in tables with columns `acct` and `d`."""
+    lines = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in seen)  # noqa: S608 - own names
+    found = engine.ask(f"SELECT acct, MIN(d) AS d FROM ({lines}) GROUP BY acct")  # noqa: S608 - own names
     return dict(zip(found["acct"].tolist(), found["d"].tolist(), strict=True))
 
 
@@ -109,9 +110,9 @@ def changes(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
     return lines(engine.ask(query))
 
 
-def touched(engine: OpenEngine) -> Iterator[tuple[int, int]]:
+def touched(engine: OpenEngine, table: str = "touched") -> Iterator[tuple[int, int]]:
     """Account and number of each article to which something happened."""
-    return lines(engine.ask("SELECT DISTINCT acct, article FROM touched"))
+    return lines(engine.ask(f"SELECT DISTINCT acct, article FROM {table}"))  # noqa: S608 - own names
 
 
 def lines(columns: Columns) -> Iterator[Any]:
@@ -163,12 +164,13 @@ def results(
 ) -> Iterator[tuple[Endpoint[Any], Columns]]:
     """The rows of endpoints with a ref_date among these days, one endpoint after the other."""
     wanted = {endpoint.name: endpoint for endpoint in endpoints}
-    steps = needed(wanted, given=given)
-    for step in run(engine, steps, kept=()):
-        endpoint = wanted.get(step.name)
-        if endpoint:
-            table = engine.fetch(step.name, order_of(endpoint))
-            yield endpoint, _of_days(since_first(endpoint, table), days)
+    present = set(given)
+    steps = needed(wanted, given=present)
+    made = (step.name for step in run(engine, steps, kept=()))
+    for name in chain(sorted(present & wanted.keys()), made):
+        if name in wanted:
+            table = engine.fetch(name, order_of(wanted[name]))
+            yield wanted[name], _of_days(since_first(wanted[name], table), days)
 
 
 def _of_days(table: Columns, days: Sequence[int]) -> Columns:

@@ -25,7 +25,7 @@ LINES = 100_000
 _OF = {"first_people": ARTICLE_PEOPLE, "article_times": ARTICLE_TIMES}
 
 
-def first_people(
+def save_first_people(
     engine: OpenEngine, facts: Facts, articles: Sequence[Published], chunk: Chunk
 ) -> None:
     """Compute and save who did something with an article for the first time on a chunk's days."""

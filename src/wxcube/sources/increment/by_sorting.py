@@ -1,0 +1,237 @@
+"""The hot parts of a build with numpy: groups and days side by side, each a sort or two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, TypeVar
+
+from wxcube.contract.endpoint import Endpoint
+from wxcube.sources.arrays import np
+from wxcube.sources.batch import Columns
+from wxcube.sources.cube import order_of, since_first
+from wxcube.sources.engine import DuckDbEngine, listed
+from wxcube.sources.increment import days as calendar
+from wxcube.sources.increment import one_day
+from wxcube.sources.increment.days import Chunk, split
+from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.files import Facts, empty
+from wxcube.sources.increment.hanging import PERIODS, Found
+from wxcube.sources.increment.ledger import Published
+from wxcube.sources.inputs import DETAIL_DAYS, day_numbered
+from wxcube.sources.kernel import activity, first
+from wxcube.sources.kernel import message as messages
+
+_T = TypeVar("_T")
+_DaysOf = Callable[[int], range]
+_Endpoints = Sequence[Endpoint[Any]]
+
+UNIT_BYTES = 4 << 20
+"""So many bytes of event files are sorted at once; more would leave the processor's cache."""
+_FACT_BYTES = 2
+"""Facts take so many times fewer bytes in memory than events, for the same bytes of files."""
+
+_ACTIVITY = {
+    "acct": "account",
+    "d": "d",
+    "h": "h",
+    "article": "article",
+    "person": '"user"',
+    "action": "action",
+    "source": "source",
+    "scene": "scene",
+    "seconds": "seconds",
+    "position": "position",
+    "fen": "fen",
+    "finished": "finished",
+}
+_MESSAGE = {"acct": "account", "d": "d", "h": "h", "person": '"user"', "msg_type": "msg_type"}
+_LOADED = ("reply", "follow", "opened", "sent")
+_MADE = (
+    "account_hour",
+    "account_day",
+    "sharing_hour",
+    "article_people",
+    "article_times",
+    "getupstreammsghour",
+    "getupstreammsg",
+    "getupstreammsgdist",
+)
+_KEPT = ("touched", "article_times", "message_day")
+_SEEN = "message_seen"
+_TYPES = {
+    "acct": "i4",
+    "d": "i4",
+    "h": "i4",
+    "article": "i8",
+    "person": "i8",
+    "action": "i1",
+    "source": "i1",
+    "scene": "i2",
+    "seconds": "i4",
+    "position": "i1",
+    "fen": "i4",
+    "finished": "?",
+    "msg_type": "i2",
+}
+
+
+class BySorting:
+    """The steps' tables made by `wxcube.sources.kernel`, on this machine."""
+
+    seen: ClassVar[tuple[str, ...]] = (*_LOADED, "account_day", _SEEN)
+    touched: ClassVar[str] = "article_people"
+
+    def __init__(
+        self, engine: DuckDbEngine, events: Events, facts: Facts, budget_bytes: int
+    ) -> None:
+        self._engine = engine
+        self._events = events
+        self._facts = facts
+        self._unit = min(UNIT_BYTES, max(1, budget_bytes // (4 * engine.threads)))
+
+    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Sort the events of units, groups and some days each, side by side."""
+        one_day.load(self._engine, self._events, chunk, _LOADED)
+        units = [
+            (group, days)
+            for group in chunk.groups
+            for days in split(self._sizes(group, chunk.days), self._unit)
+        ]
+        parts = self._side_by_side(lambda unit: self._unit_tables(*unit), units)
+        tables = {name: _under(part.pop(name) for part in parts) for name in _MADE}
+        per_type = tables["getupstreammsg"]
+        tables[_SEEN] = {"acct": per_type["acct"], "d": per_type["ref_date"]}
+        for name, table in tables.items():
+            self._engine.load(name, table)
+        return (*_LOADED, "subscribed", *tables)
+
+    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
+        """Sort the facts of one group and some weeks or months at a time."""
+        yield from self._period_rows(groups, sorted(weeks), calendar.week, PERIODS[:2])
+        yield from self._period_rows(groups, sorted(months), calendar.month, PERIODS[2:])
+
+    def _period_rows(
+        self, groups: Sequence[int], labels: Sequence[int], days_of: _DaysOf, endpoints: _Endpoints
+    ) -> Found:
+        units = [
+            (group, chosen, days_of)
+            for group in groups
+            for chosen in split(self._label_sizes(group, labels, days_of), self._facts_unit)
+        ]
+        parts = self._side_by_side(lambda unit: self._period_tables(*unit), units)
+        for endpoint, tables in zip(endpoints, zip(*parts, strict=True), strict=False):
+            table = _under(tables)
+            line = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
+            yield endpoint, since_first(endpoint, {n: c[line] for n, c in table.items()})
+
+    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+        """Sort the facts of one group and some days at a time."""
+        columns = one_day.article_columns(articles)
+        units = [
+            (group, days)
+            for group in chunk.groups
+            for days in split(self._fact_sizes("touched", group, chunk.days), self._facts_unit)
+        ]
+        self._side_by_side(lambda unit: self._save_first(columns, *unit), units)
+
+    # --- one unit --------------------------------------------------------------------------------
+
+    def _unit_tables(self, group: int, days: Sequence[int]) -> dict[str, Columns]:
+        """The tables of a group's days; what is kept of them is saved."""
+        found = messages.days(self._rows("message", _MESSAGE, group, days))
+        events = activity.Activity(
+            self._rows("activity", _ACTIVITY, group, days), self._subscribed(group, days)
+        )
+        found |= activity.accounts(events)
+        found["sharing_hour"] = activity.sharing(events)
+        found |= activity.articles(events)
+        for fact in _KEPT:
+            self._facts.put(self._engine, fact, found[fact], group)
+        return {name: found[name] for name in _MADE}
+
+    def _rows(
+        self, family: str, columns: Mapping[str, str], group: int, days: Sequence[int]
+    ) -> Columns:
+        files = [f for day in days for f in self._events.files(family, day_numbered(day), group)]
+        if not files:
+            return {name: np.zeros(0, _TYPES[name]) for name in columns}
+        shown = ", ".join(f"{of} AS {name}" for name, of in columns.items())
+        return self._engine.take(f"SELECT {shown} FROM read_parquet({listed(files)})")  # noqa: S608 - own names
+
+    def _subscribed(self, group: int, days: Sequence[int]) -> Columns:
+        count = self._events.group_count
+        return self._engine.take(
+            f"""SELECT acct, d, article, person FROM subscribed
+            WHERE acct % {count} = {group} AND d IN ({", ".join(map(str, days))})"""  # noqa: S608 - own names
+        )
+
+    def _period_tables(
+        self, group: int, labels: Sequence[int], days_of: _DaysOf
+    ) -> tuple[Columns, Columns]:
+        of = {day: label for label in labels for day in days_of(label)}
+        given = self._fact("message_day", sorted(of), group)
+        first = min(of)
+        label = np.zeros(max(of) - first + 1, "i4")
+        label[np.asarray(list(of)) - first] = list(of.values())
+        return messages.periods(given, label[given["d"] - first])
+
+    def _save_first(self, articles: Columns, group: int, days: Sequence[int]) -> None:
+        now = self._fact("touched", days, group)
+        mine = articles["acct"] % self._events.group_count == group
+        found = first.first_people(
+            now,
+            self._came_before(group, days),
+            {name: column[mine] for name, column in articles.items()},
+        )
+        self._facts.put(self._engine, "first_people", found, group)
+
+    def _came_before(self, group: int, days: Sequence[int]) -> Columns:
+        """The lines of the days before, of persons and articles that come again."""
+        before = self._facts.paths("touched", range(days[0] - DETAIL_DAYS + 1, days[0]), [group])
+        now = self._facts.paths("touched", days, [group])
+        if not before or not now:
+            return empty("touched")
+        return self._engine.take(
+            f"""SELECT b.* FROM read_parquet({listed(before)}) b
+            SEMI JOIN read_parquet({listed(now)}) n
+            ON b.person = n.person AND b.article = n.article"""  # noqa: S608 - own names
+        )
+
+    def _fact(self, fact: str, days: Sequence[int], group: int) -> Columns:
+        files = self._facts.paths(fact, days, [group])
+        if not files:
+            return empty(fact)
+        return self._engine.take(f"SELECT * FROM read_parquet({listed(files)})")  # noqa: S608 - own names
+
+    # --- sizes and threads -----------------------------------------------------------------------
+
+    @property
+    def _facts_unit(self) -> int:
+        return _FACT_BYTES * self._unit
+
+    def _sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
+        return {
+            day: sum(
+                path.stat().st_size
+                for family in ("message", "activity")
+                for path in self._events.files(family, day_numbered(day), group)
+            )
+            for day in days
+        }
+
+    def _fact_sizes(self, fact: str, group: int, days: Sequence[int]) -> dict[int, int]:
+        return {day: self._facts.size(fact, [day], [group]) for day in days}
+
+    def _label_sizes(self, group: int, labels: Sequence[int], days_of: _DaysOf) -> dict[int, int]:
+        return {label: self._facts.size("message_day", days_of(label), [group]) for label in labels}
+
+    def _side_by_side(self, work: Callable[[Any], _T], units: Sequence[Any]) -> list[_T]:
+        with ThreadPoolExecutor(self._engine.threads) as pool:
+            return list(pool.map(work, units))
+
+
+def _under(parts: Iterable[Columns]) -> Columns:
+    """Tables of the same columns in one."""
+    tables = list(parts)
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -1,0 +1,66 @@
+"""How the hot parts of a build are computed: by SQL steps on any engine, or by sorting here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from wxcube.sources.engines import OpenEngine
+from wxcube.sources.increment import hanging, one_day, running
+from wxcube.sources.increment.days import Chunk
+from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.files import Facts
+from wxcube.sources.increment.hanging import Found
+from wxcube.sources.increment.ledger import Published
+
+
+class Way(Protocol):
+    """The parts of a build that tell persons apart."""
+
+    seen: ClassVar[tuple[str, ...]]
+    """Tables of `day_tables` that together have every account and day with events."""
+    touched: ClassVar[str]
+    """A table of `day_tables` with every article to which something happened."""
+
+    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Make the tables from which the rows of a chunk's days follow; their names.
+
+        The facts of the days are saved.
+        """
+        ...
+
+    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
+        """Rows of weeks and months that are over."""
+        ...
+
+    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+        """Save who did something with an article for the first time on a chunk's days."""
+        ...
+
+
+class BySteps:
+    """The steps as they are written, on any engine."""
+
+    seen: ClassVar[tuple[str, ...]] = one_day.LOADED
+    touched: ClassVar[str] = "touched"
+
+    def __init__(self, engine: OpenEngine, events: Events, facts: Facts) -> None:
+        self._engine = engine
+        self._events = events
+        self._facts = facts
+
+    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Run the steps to the facts, and save these."""
+        one_day.load(self._engine, self._events, chunk)
+        for step in one_day.run(self._engine, one_day.FACT_STEPS, kept=one_day.SAVED):
+            if step.name in one_day.SAVED:
+                self._facts.save(self._engine, step.name)
+        return (*one_day.LOADED, "subscribed", *one_day.SAVED)
+
+    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
+        """Run the steps from message_day."""
+        return hanging.periods(self._engine, self._facts, groups, weeks, months)
+
+    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+        """Run the steps from touched."""
+        running.save_first_people(self._engine, self._facts, articles, chunk)

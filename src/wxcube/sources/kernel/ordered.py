@@ -1,0 +1,77 @@
+"""Rows in the order of several small numbers, and where these change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wxcube.sources.arrays import NDArray, np
+
+PACKED_BITS = 63
+"""So many bits of numbers are sorted as one integer."""
+
+Numbers = NDArray[Any]
+
+
+def ranked(values: Numbers) -> tuple[Numbers, Numbers]:
+    """The distinct values in order, and the place of each value among them."""
+    order = np.argsort(values)
+    ordered = values[order]
+    is_first = changes(ordered)
+    ranks = np.empty(len(values), "i8")
+    ranks[order] = np.cumsum(is_first) - 1
+    return ordered[is_first], ranks
+
+
+def numbered(values: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """The distinct numbers below `size` in order, and the place of each one among them."""
+    if size > 4 * len(values) + 1_000_000:
+        return ranked(values)
+    present = np.zeros(size, "?")
+    present[values] = True
+    places = np.cumsum(present) - 1
+    return np.flatnonzero(present), places[values]
+
+
+def changes(*columns: Numbers) -> Numbers:
+    """Whether a row differs from the one before it; the first does."""
+    found = np.ones(len(columns[0]), "?")
+    if len(found):
+        found[1:] = columns[0][1:] != columns[0][:-1]
+        for column in columns[1:]:
+            found[1:] |= column[1:] != column[:-1]
+    return found
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Columns of numbers, their rows ordered by the first column, then the second, and so on."""
+
+    columns: tuple[Numbers, ...]
+
+    @classmethod
+    def of(cls, *columns: tuple[Numbers, int]) -> Ordered:
+        """Columns, each given with a number that all of its numbers are below."""
+        bits = [max(1, int(size - 1).bit_length()) for _, size in columns]
+        if sum(bits) <= PACKED_BITS:
+            return cls(_sorted([column for column, _ in columns], bits))
+        order = np.lexsort([column for column, _ in reversed(columns)])
+        return cls(tuple(column[order] for column, _ in columns))
+
+    def starts(self, depth: int) -> Numbers:
+        """The rows in which one of the first `depth` columns changes."""
+        return np.flatnonzero(changes(*self.columns[:depth]))
+
+
+def _sorted(columns: Sequence[Numbers], bits: Sequence[int]) -> tuple[Numbers, ...]:
+    packed = columns[0].astype("i8")
+    for column, width in zip(columns[1:], bits[1:], strict=True):
+        packed <<= width
+        packed |= column
+    packed.sort()
+    found = []
+    for width in reversed(bits[1:]):
+        found.append(packed & ((1 << width) - 1))
+        packed >>= width
+    return (packed, *reversed(found))
