@@ -247,12 +247,15 @@ def test_retention_removes_old_days_and_refuses_their_late_events(store: EventSt
     days = [FIRST + timedelta(days=n) for n in range(5)]
     put(store, [message(n, at=moment(day)) for n, day in enumerate(days)])
     store.compact()
-    for day in days:
-        (store.folder / "facts" / day.isoformat() / "g00").mkdir(parents=True)
+    facts = store.folder / "facts" / "touched" / "g00"
+    facts.mkdir(parents=True)
+    for begin, end in ((days[0], days[0]), (days[0], days[1]), (days[1], days[3]), (days[4],) * 2):
+        (facts / f"{begin:%Y%m%d}-{end:%Y%m%d}-0.parquet").touch()
     put(store, [message(8, at=moment(FIRST, 5))])
     removed = retain(store.folder, NOW, event_days=2, fact_days=3)
     assert (removed.event_days, removed.events, removed.fact_days) == (3, 3, 2)
     assert removed.kept_from == days[3]
+    assert len(list(facts.iterdir())) == 2
     done = store.compact()
     assert (done.too_old, total(store)) == (1, 2)
     refused = store.admit(lines([message(9)])).refused

@@ -143,13 +143,21 @@ def _check_file(path: Path, events: int, parquet: Parquet, *, deep: bool) -> Ite
 def _check_damaged(store: Path) -> list[Finding]:
     return [
         Finding(
-            str(path),
-            "bytes of the log that were no whole batch",
-            "if a writer was killed then, remove the file; else send that time's events again",
-            is_serious=False,
+            str(path), *(_TAKEN_OUT if path.suffix == _PARQUET else _NO_BATCH), is_serious=False
         )
         for path in sorted((store / waiting.DAMAGED).glob("*"))
     ]
+
+
+_PARQUET = ".parquet"
+_TAKEN_OUT = (
+    "a file of events that was taken out by `wxcube events forget`",
+    "send that day's events again, then remove the file",
+)
+_NO_BATCH = (
+    "bytes of the log that were no whole batch",
+    "if a writer was killed then, remove the file; else send that time's events again",
+)
 
 
 def _check_dead(store: Path) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -61,12 +60,15 @@ def _drop_events(
 
 
 def _drop_facts(store: Path, newest: date, kept_days: int | None) -> int:
+    """Remove the files that have old days only; how many days were in them."""
     first = _first_kept(newest, kept_days)
-    old = [path for path in (store / FACTS).glob("*") if first and _is_before(path, first)]
+    days = {path: _days_of(path) for path in (store / FACTS).glob("*/g*/*.parquet")}
+    old = {path: span for path, span in days.items() if span and first and span[1] < first}
     for path in old:
         with reported(path, "removed"):
-            shutil.rmtree(path)
-    return len(old)
+            path.unlink()
+    gone = {begin + timedelta(days=n) for begin, end in old.values() for n in _count(begin, end)}
+    return len(gone)
 
 
 def _first_kept(newest: date, kept_days: int | None) -> date | None:
@@ -75,7 +77,13 @@ def _first_kept(newest: date, kept_days: int | None) -> date | None:
     return newest - timedelta(days=kept_days - 1)
 
 
-def _is_before(path: Path, first: date) -> bool:
+def _days_of(path: Path) -> tuple[date, date] | None:
+    """The first and last day in the name of a file of facts."""
+    begin, _, rest = path.name.partition("-")
     with suppress(ValueError):
-        return date.fromisoformat(path.name) < first
-    return False
+        return date.fromisoformat(begin), date.fromisoformat(rest.partition("-")[0])
+    return None
+
+
+def _count(begin: date, end: date) -> range:
+    return range((end - begin).days + 1)

@@ -69,11 +69,11 @@ class Build:
         self._engine = engine
         self._budget = budget_bytes
         self._tell = tell
-        self._facts = Facts(folder, events.group_count)
+        self._ledger = Ledger(folder)
+        self._facts = Facts(folder, events.group_count, self._ledger.kept())
         self._way: Way = BySteps(engine, events, self._facts)
         if by_sorting and isinstance(engine, DuckDbEngine):
             self._way = BySorting(engine, events, self._facts, budget_bytes)
-        self._ledger = Ledger(folder)
         self._cells = 0
         self._rows = 0
 
@@ -89,6 +89,7 @@ class Build:
 
     def run(self, first: int | None, last: int, groups: Collection[int] | None = None) -> Built:
         """Build the changed days from `first` to `last`, and what hangs on them."""
+        self._facts.remove_strays()
         dirty = self._dirty(first, last, groups)
         through = {group: last for _, group in dirty}
         for group, (done, toward) in self._ledger.through().items():
@@ -164,6 +165,8 @@ class Build:
             for day, group in chunk.cells():
                 self._ledger.add_pending(group, calendar.hanging(day, through[group]))
             self._ledger.set_built({cell: dirty[cell] for cell in chunk.cells()})
+            self._ledger.keep(self._facts.news())
+        self._facts.settled()
 
     def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
         """Articles touched or published on a chunk's days."""
@@ -265,6 +268,9 @@ class Build:
                     first, chunk.days[-1], chunk.groups, self._events.group_count
                 )
                 self._way.save_first_people(articles, chunk)
+                with self._ledger.changing():
+                    self._ledger.keep(self._facts.news())
+                self._facts.settled()
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
 
     def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:

@@ -28,8 +28,6 @@ _Endpoints = Sequence[Endpoint[Any]]
 
 UNIT_BYTES = 4 << 20
 """So many bytes of event files are sorted at once; more would leave the processor's cache."""
-_FACT_BYTES = 2
-"""Facts take so many times fewer bytes in memory than events, for the same bytes of files."""
 
 _ACTIVITY = {
     "acct": "account",
@@ -117,7 +115,7 @@ class BySorting:
         units = [
             (group, chosen, days_of)
             for group in groups
-            for chosen in split(self._label_sizes(group, labels, days_of), self._facts_unit)
+            for chosen in split(self._label_sizes(group, labels, days_of), self._unit // 2)
         ]
         parts = self._side_by_side(lambda unit: self._period_tables(*unit), units)
         for endpoint, tables in zip(endpoints, zip(*parts, strict=True), strict=False):
@@ -131,7 +129,7 @@ class BySorting:
         units = [
             (group, days)
             for group in chunk.groups
-            for days in split(self._fact_sizes("touched", group, chunk.days), self._facts_unit)
+            for days in split(self._fact_sizes("touched", group, chunk.days), 2 * self._unit)
         ]
         self._side_by_side(lambda unit: self._save_first(columns, *unit), units)
 
@@ -147,7 +145,7 @@ class BySorting:
         found["sharing_hour"] = activity.sharing(events)
         found |= activity.articles(events)
         for fact in _KEPT:
-            self._facts.put(self._engine, fact, found[fact], group)
+            self._facts.put(self._engine, fact, found[fact], days, group)
         return {name: found[name] for name in _MADE}
 
     def _rows(
@@ -184,31 +182,25 @@ class BySorting:
             self._came_before(group, days),
             {name: column[mine] for name, column in articles.items()},
         )
-        self._facts.put(self._engine, "first_people", found, group)
+        self._facts.put(self._engine, "first_people", found, days, group)
 
     def _came_before(self, group: int, days: Sequence[int]) -> Columns:
         """The lines of the days before, of persons and articles that come again."""
-        before = self._facts.paths("touched", range(days[0] - DETAIL_DAYS + 1, days[0]), [group])
-        now = self._facts.paths("touched", days, [group])
-        if not before or not now:
+        earlier = range(days[0] - DETAIL_DAYS + 1, days[0])
+        before = self._facts.query("touched", earlier, [group])
+        now = self._facts.query("touched", days, [group])
+        if before is None or now is None:
             return empty("touched")
         return self._engine.take(
-            f"""SELECT b.* FROM read_parquet({listed(before)}) b
-            SEMI JOIN read_parquet({listed(now)}) n
+            f"""SELECT b.* FROM ({before}) b SEMI JOIN ({now}) n
             ON b.person = n.person AND b.article = n.article"""  # noqa: S608 - own names
         )
 
     def _fact(self, fact: str, days: Sequence[int], group: int) -> Columns:
-        files = self._facts.paths(fact, days, [group])
-        if not files:
-            return empty(fact)
-        return self._engine.take(f"SELECT * FROM read_parquet({listed(files)})")  # noqa: S608 - own names
+        query = self._facts.query(fact, days, [group])
+        return empty(fact) if query is None else self._engine.take(query)
 
     # --- sizes and threads -----------------------------------------------------------------------
-
-    @property
-    def _facts_unit(self) -> int:
-        return _FACT_BYTES * self._unit
 
     def _sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
         return {

@@ -1,17 +1,26 @@
-"""The facts' files: one per fact, day and group."""
+"""The facts' files: Parquet of a fact, a group and some days, and which file has which day.
+
+A day computed anew goes into a new file; the lines that an older file has of it count no more. A
+file that has no day left is removed.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+from uuid import uuid4
 
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.engine import DuckDbEngine, listed
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.inputs import day_numbered
+from wxcube.sources.steps import Step
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES
 
 
@@ -27,58 +36,194 @@ FACTS = {
     "first_people": _per_article(ARTICLE_PEOPLE),
 }
 """What is kept of a day, facts of persons and counts of articles, with the types of each."""
+_NUMPY = {"INTEGER": "i4", "BIGINT": "i8"}
+_TYPES = {
+    fact: {name: _NUMPY[kind] for name, kind in (c.split() for c in columns.split(", "))}
+    for fact, columns in FACTS.items()
+}
+
+
+class Kept(NamedTuple):
+    """Which file has a fact of a group's day; none if there is nothing."""
+
+    fact: str
+    group: int
+    day: int
+    file: str | None
+
+
+class _Part(NamedTuple):
+    """Files of which the same days count; None if they have no other days."""
+
+    files: list[Path]
+    days: list[int] | None
 
 
 def empty(fact: str) -> Columns:
     """No lines of a fact."""
-    columns = (column.split() for column in FACTS[fact].split(", "))
-    return {name: np.zeros(0, _NUMPY[kind]) for name, kind in columns}
-
-
-_NUMPY = {"INTEGER": "i4", "BIGINT": "i8"}
+    return {name: np.zeros(0, kind) for name, kind in _TYPES[fact].items()}
 
 
 class Facts:
-    """The folder of facts."""
+    """The folder of facts, as `kept` says; what is written counts once it is `settled`."""
 
-    def __init__(self, folder: Path, group_count: int) -> None:
+    def __init__(self, folder: Path, group_count: int, kept: Iterable[Kept]) -> None:
         self.folder = folder
         self._group_count = group_count
+        self._files: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+        self._news: list[Kept] = []
+        self._writing = Lock()
+        for one in kept:
+            self._take(one)
 
-    def paths(self, fact: str, days: Iterable[int], groups: Sequence[int]) -> list[Path]:
-        """The files there are of a fact, of some days and groups."""
-        found = (self._path(fact, day, group) for day in days for group in groups)
-        return [path for path in found if path.exists()]
+    # --- reading ---------------------------------------------------------------------------------
 
-    def size(self, fact: str, days: Iterable[int], groups: Sequence[int]) -> int:
-        """Bytes of the files there are of a fact, of some days and groups."""
-        return sum(path.stat().st_size for path in self.paths(fact, days, groups))
+    def size(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> int:
+        """About how many bytes of files there are of a fact, of some days and groups."""
+        return sum(
+            path.stat().st_size * len(chosen) // len(_span(path))
+            for path, chosen in self._chosen(fact, days, groups)
+        )
 
-    def save(self, engine: OpenEngine, fact: str) -> None:
-        """Write an engine's table as a fact's files; each file is replaced as a whole."""
+    def read(
+        self, engine: OpenEngine, fact: str, name: str, days: Iterable[int], groups: Iterable[int]
+    ) -> bool:
+        """Make an engine's table of a fact, of some days and groups; whether there are files."""
+        parts = self._parts(fact, days, groups)
+        if len(parts) == 1 and parts[0].days is None:
+            engine.read(name, "*", parts[0].files, FACTS[fact])
+        elif parts:
+            self._read_some(engine, name, parts, FACTS[fact])
+        else:
+            engine.read(name, "*", [], FACTS[fact])
+        return bool(parts)
+
+    def _read_some(self, engine: OpenEngine, name: str, parts: Sequence[_Part], types: str) -> None:
+        raw = [f"{name}_{n}" for n in range(len(parts))]
+        for table, part in zip(raw, parts, strict=True):
+            engine.read(table, "*", part.files, types)
+        chosen = (f"SELECT * FROM {t}{_where(p)}" for t, p in zip(raw, parts, strict=True))  # noqa: S608 - own names
+        engine.run(Step(name, tuple(raw), " UNION ALL ".join(chosen)))
+        for table in raw:
+            engine.drop(table)
+
+    def query(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> str | None:
+        """A SELECT for DuckDB of a fact, of some days and groups; None without files."""
+        parts = self._parts(fact, days, groups)
+        chosen = (f"SELECT * FROM read_parquet({listed(p.files)}){_where(p)}" for p in parts)  # noqa: S608 - own names
+        return " UNION ALL ".join(chosen) or None
+
+    def _parts(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> list[_Part]:
+        together: dict[tuple[int, ...] | None, list[Path]] = defaultdict(list)
+        for path, chosen in self._chosen(fact, days, groups):
+            is_whole = len(chosen) == len(_span(path))
+            together[None if is_whole else tuple(sorted(chosen))].append(path)
+        return [_Part(files, list(days) if days else None) for days, files in together.items()]
+
+    def _chosen(
+        self, fact: str, days: Iterable[int], groups: Iterable[int]
+    ) -> Iterator[tuple[Path, list[int]]]:
+        """The files there are of some days and groups, and which of these days each has."""
+        wanted = list(days)
+        for group in groups:
+            of = self._files[fact, group]
+            by_file: dict[str, list[int]] = defaultdict(list)
+            for day in wanted:
+                if day in of:
+                    by_file[of[day]].append(day)
+            for file, chosen in by_file.items():
+                path = self.folder / fact / f"g{group:02d}" / file
+                if path.exists():
+                    yield path, chosen
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def save(
+        self, engine: OpenEngine, fact: str, days: Iterable[int], groups: Iterable[int]
+    ) -> None:
+        """Write an engine's table as all there is of a fact, of some days and groups."""
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         engine.write(fact, draft, self._group_count)
+        cells = {(day, group): None for day in days for group in groups}
+        news: dict[tuple[int, int], str | None] = dict(cells)
         for file in draft.glob("part=*/*"):
             day, group = divmod(int(file.parent.name.removeprefix("part=")), self._group_count)
-            path = self._path(fact, day, group)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(path)
+            news[day, group] = self._moved(file, fact, group, day, day)
         shutil.rmtree(draft, ignore_errors=True)
+        self._news += [Kept(fact, group, day, file) for (day, group), file in news.items()]
 
-    def put(self, engine: DuckDbEngine, fact: str, columns: Columns, group: int) -> None:
-        """Write a group's columns, ordered by day, as a fact's files; from any thread."""
-        days, starts = np.unique(columns["d"], return_index=True)
-        ends = (*starts[1:].tolist(), len(columns["d"]))
-        for day, start, end in zip(days.tolist(), starts.tolist(), ends, strict=True):
-            path = self._path(fact, day, group)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".draft")
-            engine.put({name: column[start:end] for name, column in columns.items()}, draft)
-            draft.replace(path)
+    def put(
+        self, engine: DuckDbEngine, fact: str, columns: Columns, days: Collection[int], group: int
+    ) -> None:
+        """Write columns as all there is of a fact, of some days of a group; from any thread."""
+        types = _TYPES[fact]
+        typed = {name: column.astype(types[name], copy=False) for name, column in columns.items()}
+        there = set(np.unique(columns["d"]).tolist())
+        file = None
+        if there:
+            draft = self._folder(fact, group) / f"{uuid4().hex}.draft"
+            engine.put(typed, draft)
+            file = self._moved(draft, fact, group, min(there), max(there))
+        news = [Kept(fact, group, day, file if day in there else None) for day in days]
+        with self._writing:
+            self._news += news
 
-    def _path(self, fact: str, day: int, group: int) -> Path:
-        return self.folder / day_numbered(day).isoformat() / f"g{group:02d}" / f"{fact}.parquet"
+    def _moved(self, file: Path, fact: str, group: int, first: int, last: int) -> str:
+        days = f"{day_numbered(first):%Y%m%d}-{day_numbered(last):%Y%m%d}"
+        place = self._folder(fact, group) / f"{days}-{uuid4().hex[:12]}.parquet"
+        file.replace(place)
+        return place.name
+
+    def _folder(self, fact: str, group: int) -> Path:
+        folder = self.folder / fact / f"g{group:02d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    # --- what counts -----------------------------------------------------------------------------
+
+    def news(self) -> list[Kept]:
+        """What was written and does not count yet."""
+        return list(self._news)
+
+    def settled(self) -> None:
+        """Let what was written count, and remove files that have no day left."""
+        before = {(one.fact, one.group) for one in self._news}
+        old = {key: set(self._files[key].values()) for key in before}
+        for one in self._news:
+            self._take(one)
+        self._news = []
+        for (fact, group), files in old.items():
+            for file in files - set(self._files[fact, group].values()):
+                (self.folder / fact / f"g{group:02d}" / file).unlink(missing_ok=True)
+
+    def remove_strays(self) -> None:
+        """Remove files that a killed build left and that never counted."""
+        for path in self.folder.glob("*/g*/*"):
+            group = path.parent.name.removeprefix("g")
+            of = self._files[path.parent.parent.name, int(group)] if group.isdigit() else {}
+            if path.name not in of.values():
+                path.unlink()
+
+    def _take(self, one: Kept) -> None:
+        of = self._files[one.fact, one.group]
+        of.pop(one.day, None)
+        if one.file:
+            of[one.day] = one.file
+
+
+def _span(path: Path) -> range:
+    """The days from the first to the last that a file has lines of."""
+    first, last, _ = path.name.split("-")
+    return range(_number(first), _number(last) + 1)
+
+
+def _number(text: str) -> int:
+    return int(np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}").astype("i8"))
+
+
+def _where(part: _Part) -> str:
+    return f" WHERE d IN ({', '.join(map(str, part.days))})" if part.days else ""
 
 
 def sync_disk() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wxcube.contract import article, message, user
@@ -11,7 +11,7 @@ from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
-from wxcube.sources.increment.files import FACTS, Facts
+from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.one_day import load_articles, results, touched
 
@@ -46,7 +46,7 @@ def periods(
             "month_over": np.isin(firsts, list(months)).astype("i4"),
         },
     )
-    _read(engine, facts, "message_day", numbers.tolist(), groups)
+    facts.read(engine, "message_day", "message_day", numbers.tolist(), groups)
     chosen = (*(PERIODS[:2] if weeks else ()), *(PERIODS[2:] if months else ()))
     yield from results(engine, chosen, ("message_day", "calendar"), sorted(weeks | months))
     _drop(engine, "message_day", "calendar")
@@ -60,20 +60,14 @@ def summary(
     days: Sequence[int],
 ) -> Iterator[tuple[Endpoint[Any], Columns, list[Published]]]:
     """Rows of getarticlesummary, of days whose articles became known, or changed, later."""
-    _read(engine, facts, "touched", days, groups)
-    _read(engine, facts, "article_times", days, groups)
+    facts.read(engine, "touched", "touched", days, groups)
+    facts.read(engine, "article_times", "article_times", days, groups)
     articles = list(ledger.articles(touched(engine)).values())
     load_articles(engine, articles)
     given = ("touched", "article_times", "article")
     for endpoint, table in results(engine, SUMMARY, given, days):
         yield endpoint, table, articles
     _drop(engine, *given)
-
-
-def _read(
-    engine: OpenEngine, facts: Facts, fact: str, days: Iterable[int], groups: Sequence[int]
-) -> None:
-    engine.read(fact, "*", facts.paths(fact, days, groups), FACTS[fact])
 
 
 def _drop(engine: OpenEngine, *names: str) -> None:

@@ -16,9 +16,10 @@ from typing import Any, Self
 from wxcube.errors import EngineError
 from wxcube.sources.events.durable import locked_now
 from wxcube.sources.increment.days import Hanging, NumberedCell
+from wxcube.sources.increment.files import Kept
 
 FILE, LOCK = "cube.db", "build.lock"
-VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
     day INT, grp INT, revision INT, PRIMARY KEY (day, grp)) WITHOUT ROWID;
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS article (
     title TEXT, content_url TEXT,
     PRIMARY KEY (acct, article)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS article_day ON article (day);
+CREATE TABLE IF NOT EXISTS kept (
+    fact TEXT, grp INT, day INT, file TEXT, PRIMARY KEY (fact, grp, day)) WITHOUT ROWID;
 """
 
 _WANTED = "CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)"
@@ -208,6 +211,17 @@ class Ledger:
     def set_standing(self, rows: Iterable[tuple[int, int, int]]) -> None:
         """Keep the followers at the end of days that changed them: number, account, day."""
         self._many("UPDATE followers SET standing = ? WHERE acct = ? AND day = ?", rows)
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    def kept(self) -> list[Kept]:
+        """Which file has each fact of each group's day."""
+        return [Kept(*row) for row in self._all("SELECT fact, grp, day, file FROM kept")]
+
+    def keep(self, news: Iterable[Kept]) -> None:
+        """Write down which files have facts of days now."""
+        self._many("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", news)
+        self._many("DELETE FROM kept WHERE file IS NULL", [()])
 
     # --- articles --------------------------------------------------------------------------------
 

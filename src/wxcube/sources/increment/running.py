@@ -12,7 +12,7 @@ from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment.days import Chunk, split
-from wxcube.sources.increment.files import FACTS, Facts
+from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.one_day import article_columns, load_articles, run
 from wxcube.sources.inputs import DETAIL_DAYS, TOTAL_DAYS, number_of
@@ -30,28 +30,16 @@ def save_first_people(
 ) -> None:
     """Compute and save who did something with an article for the first time on a chunk's days."""
     load_articles(engine, articles)
-    _read(engine, facts, "touched", "touched_now", chunk.days, chunk.groups)
+    facts.read(engine, "touched", "touched_now", chunk.days, chunk.groups)
     earlier = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[0])
-    files = facts.paths("touched", earlier, chunk.groups)
-    engine.read("touched_before", "*", files, FACTS["touched"])
-    several = RESUMED_DAYS if files else BEGUN_DAYS
+    has_earlier = facts.read(engine, "touched", "touched_before", earlier, chunk.groups)
+    several = RESUMED_DAYS if has_earlier else BEGUN_DAYS
     steps = RESUMED_DAY if len(chunk.days) == 1 else several
     for _ in run(engine, steps, kept=["first_people"]):
         pass
-    facts.save(engine, "first_people")
+    facts.save(engine, "first_people", chunk.days, chunk.groups)
     for name in ("first_people", "touched_now", "touched_before", "article"):
         engine.drop(name)
-
-
-def _read(
-    engine: OpenEngine,
-    facts: Facts,
-    fact: str,
-    name: str,
-    days: Sequence[int],
-    groups: Sequence[int],
-) -> None:
-    engine.read(name, "*", facts.paths(fact, days, groups), FACTS[fact])
 
 
 @dataclass(frozen=True)
@@ -93,7 +81,7 @@ def _counts(
     engine: OpenEngine, facts: Facts, fact: str, days: Sequence[int], chunk: Chunk
 ) -> Columns:
     """A fact's counts of days on which an article is counted, ordered by account."""
-    _read(engine, facts, fact, fact, days, chunk.groups)
+    facts.read(engine, fact, fact, days, chunk.groups)
     names = ", ".join(f"t.{column}" for column in _OF[fact])
     found = engine.ask(
         f"""SELECT a.acct, a.article, a.d AS sent, t.d, {names} FROM {fact} t

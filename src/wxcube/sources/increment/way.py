@@ -54,7 +54,7 @@ class BySteps:
         one_day.load(self._engine, self._events, chunk)
         for step in one_day.run(self._engine, one_day.FACT_STEPS, kept=one_day.SAVED):
             if step.name in one_day.SAVED:
-                self._facts.save(self._engine, step.name)
+                self._facts.save(self._engine, step.name, chunk.days, chunk.groups)
         return (*one_day.LOADED, "subscribed", *one_day.SAVED)
 
     def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:

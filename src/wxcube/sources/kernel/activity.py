@@ -9,7 +9,7 @@ from typing import Any
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Action, Columns
 from wxcube.sources.kernel.counted import Classes, added, people
-from wxcube.sources.kernel.ordered import Ordered, changes, numbered, ranked
+from wxcube.sources.kernel.ordered import Ordered, changes, numbered, told_apart
 from wxcube.sources.marks import CHANNELS, FEED_SCENE, Mark, marks
 from wxcube.sources.steps.articles import AMOUNTS, ARTICLE_DONE, ARTICLE_MARKS
 from wxcube.sources.steps.readers import READER_DONE, READER_MARKS
@@ -90,7 +90,7 @@ class Activity:
 
     @cached_property
     def _persons(self) -> tuple[Numbers, Numbers]:
-        return ranked(self._both("person"))
+        return told_apart(self._both("person"))
 
     @property
     def persons(self) -> Numbers:
@@ -128,7 +128,7 @@ class Activity:
     @cached_property
     def articles(self) -> tuple[Numbers, Numbers, Numbers]:
         """Account and number of the distinct articles, and each line's place among them."""
-        numbers, number = ranked(self._both("article"))
+        numbers, number = told_apart(self._both("article"))
         size = len(self._accounts[0]) * len(numbers)
         pairs, place = numbered(self._accounts[1] * len(numbers) + number, size)
         acct, number = np.divmod(pairs, max(1, len(numbers)))
@@ -188,7 +188,7 @@ def accounts(events: Activity) -> dict[str, Columns]:
 def sharing(events: Activity) -> Columns:
     """The table sharing_hour: who shared to where, and how often."""
     chosen = np.flatnonzero(events.given["action"] == Action.SHARE)
-    scenes, scene = ranked(events.given["scene"][chosen])
+    scenes, scene = told_apart(events.given["scene"][chosen])
     rows = Ordered.of(
         (events.day[chosen], events.days),
         (events.given["h"][chosen], HOURS),

@@ -7,7 +7,7 @@ from typing import Any
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.kernel.counted import people
-from wxcube.sources.kernel.ordered import changes, numbered, ranked
+from wxcube.sources.kernel.ordered import changes, numbered, told_apart
 from wxcube.sources.steps.articles import ARTICLE_MARKS
 
 Numbers = NDArray[Any]
@@ -57,7 +57,7 @@ def _places(acct: Numbers, article: Numbers, articles: Columns) -> Numbers:
     """Where the articles of lines stand among all, -1 where they do not."""
     accounts = np.concatenate((articles["acct"], acct))
     several, account = numbered(accounts, int(accounts.max(initial=0)) + 1)
-    _, number = ranked(np.concatenate((articles["article"], article)))
+    _, number = told_apart(np.concatenate((articles["article"], article)))
     size = (int(number.max(initial=-1)) + 1) * len(several)
     pairs, pair = numbered(number * len(several) + account, size)
     of = np.full(len(pairs), -1)

@@ -8,7 +8,7 @@ from typing import Any
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.kernel.counted import added
-from wxcube.sources.kernel.ordered import Ordered, numbered, ranked
+from wxcube.sources.kernel.ordered import Ordered, numbered, told_apart
 
 Numbers = NDArray[Any]
 HOURS = 24
@@ -78,8 +78,8 @@ class _Keys:
     @classmethod
     def of(cls, given: Columns, dates: Numbers) -> _Keys:
         accounts, acct = numbered(given["acct"], int(given["acct"].max(initial=0)) + 1)
-        types, kind = ranked(given["msg_type"])
-        persons, person = ranked(given["person"])
+        types, kind = told_apart(given["msg_type"])
+        persons, person = told_apart(given["person"])
         first = int(dates.min(initial=1 << 30))
         label = (dates.astype("i8") - first) * len(accounts) + acct
         size = int(label.max(initial=-1)) + 1

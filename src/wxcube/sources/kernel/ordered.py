@@ -24,6 +24,33 @@ def ranked(values: Numbers) -> tuple[Numbers, Numbers]:
     return ordered[is_first], ranks
 
 
+def told_apart(values: Numbers) -> tuple[Numbers, Numbers]:
+    """The distinct values in any order, and the place of each value among them.
+
+    Every value is written into a slot that follows from it; the few that find another value in
+    theirs are sorted.
+    """
+    wide = values.astype("i8", copy=False)
+    bits = max(4, len(wide).bit_length() + 1)
+    slot = ((wide.view("u8") * _SPREAD) >> np.uint64(64 - bits)).astype("i8")
+    holder = np.empty(1 << bits, "i8")
+    holder[slot] = np.arange(len(wide))
+    line = holder[slot]
+    others = np.flatnonzero(wide[line] != wide)
+    holds = np.zeros(len(wide), "?")
+    holds[line] = True
+    places = (np.cumsum(holds) - 1)[line]
+    found = values[holds]
+    if not len(others):
+        return found, places
+    more, places_of_others = ranked(values[others])
+    places[others] = len(found) + places_of_others
+    return np.concatenate((found, more)), places
+
+
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+
+
 def numbered(values: Numbers, size: int) -> tuple[Numbers, Numbers]:
     """The distinct numbers below `size` in order, and the place of each one among them."""
     if size > 4 * len(values) + 1_000_000:
