@@ -73,3 +73,31 @@ def test_refused_lines_are_remembered(say: Any, tmp_path: Path) -> None:
     code, out, _ = say("doctor")
     assert code == 0
     assert "refused lines wait" in out
+
+
+def test_a_file_that_was_taken_out_is_told_as_what_it_is(say: Any, tmp_path: Path) -> None:
+    say("events", "ingest", "a.jsonl")
+    file = next((tmp_path / "events").rglob("*.parquet"))
+    assert say("events", "forget", str(file), "--yes")[0] == 0
+    code, out, _ = say("doctor")
+    assert code == 0
+    assert "taken out by `wxcube events forget`" in out
+    assert "no whole batch" not in out
+
+
+def test_mending_what_is_well_changes_nothing(say: Any, tmp_path: Path) -> None:
+    assert say("doctor", "--mend")[0] == 0
+    say("events", "ingest", "a.jsonl")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    code, out, err = say("doctor", "--mend")
+    assert (code, out) == (0, "")
+    assert "nothing wrong found" in err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_cannot_be_mended_by_itself_stays_serious(say: Any, tmp_path: Path) -> None:
+    say("events", "ingest", "a.jsonl")
+    next((tmp_path / "events").rglob("*.parquet")).write_bytes(b"damaged")
+    code, _, err = say("doctor", "--mend")
+    assert code == 1
+    assert "nothing that can be mended by itself" in err

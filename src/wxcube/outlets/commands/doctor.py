@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,21 +15,26 @@ from wxcube.outlets.paragraph import tell
 
 if TYPE_CHECKING:
     from wxcube.sources.events.check import Finding
+    from wxcube.sources.increment.checkup import Flaw
 
 SERIOUS = 1
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Read every file of events, not only its end.")
+@click.option("--deep", is_flag=True, help="Read every file of events and facts, not only its end.")
+@click.option("--mend", is_flag=True, help="Mark damaged or missing facts for the next build.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line for each finding.")
-def doctor(*, deep: bool, as_json: bool) -> int:
+def doctor(*, deep: bool, mend: bool, as_json: bool) -> int:
     """Say what is wrong with what is kept, and how to mend it.
 
-    Looks at the warehouse and the event store, changes nothing. Exit code 1 means that figures may
-    be missing or cannot be stored.
+    Looks at the warehouse, the event store and the cube's facts. Without --mend nothing is changed;
+    with it the next `wxcube cube build` computes again what it can. Exit code 1 means that figures
+    may be missing or cannot be stored.
     """
     root = context()
     found = [*_warehouse(root), *_events(root, deep=deep)]
+    flaws, others = _facts(root, deep=deep)
+    found += [*others, *(flaw.finding for flaw in flaws)]
     for one in found:
         if as_json:
             click.echo(json_line(one))
@@ -36,7 +42,9 @@ def doctor(*, deep: bool, as_json: bool) -> int:
             _show(root, one)
     if not found and not as_json:
         root.notes.print(root.say("没有发现问题", "nothing wrong found"))
-    return SERIOUS if any(one.is_serious for one in found) else 0
+    mended = _mend(root, flaws, as_json=as_json) if mend else []
+    left = [one for one in found if one not in mended]
+    return SERIOUS if any(one.is_serious for one in left) else 0
 
 
 def _show(root: Context, one: Finding) -> None:
@@ -50,15 +58,19 @@ def _warehouse(root: Context) -> list[Finding]:
     """What is wrong with the warehouse, if there is one yet."""
     from wxcube.sources.events.check import Finding
 
-    name = root.settings.database
-    if "://" not in name and not Path(name).exists():
+    if not _has_warehouse(root):
         return []
     try:
         with root.warehouse(read_only=True) as warehouse:
             warehouse.accounts()
     except WxcubeError as error:
-        return [Finding(redact(name), error.message, error.hint)]
+        return [Finding(redact(root.settings.database), error.message, error.hint)]
     return []
+
+
+def _has_warehouse(root: Context) -> bool:
+    name = root.settings.database
+    return "://" in name or Path(name).exists()
 
 
 def _events(root: Context, *, deep: bool) -> list[Finding]:
@@ -66,6 +78,78 @@ def _events(root: Context, *, deep: bool) -> list[Finding]:
     from wxcube.settings import events_key
     from wxcube.sources.events.check import check
 
-    wanted = root.settings.events
-    key = events_key(wanted).reveal()
-    return check(Path(wanted.folder).expanduser(), root.clock.now(), user_key=key, deep=deep)
+    key = events_key(root.settings.events).reveal()
+    return check(_store(root), root.clock.now(), user_key=key, deep=deep)
+
+
+def _store(root: Context) -> Path:
+    return Path(root.settings.events.folder).expanduser()
+
+
+def _facts(root: Context, *, deep: bool) -> tuple[list[Flaw], list[Finding]]:
+    """What is wrong with the cube's facts, if there are some yet, and why they were not read."""
+    store = _store(root)
+    if not store.exists():
+        return [], []
+    from wxcube.outlets.cube_build import memory_bytes
+    from wxcube.sources.engine import DuckDbEngine
+    from wxcube.sources.events.check import Finding
+    from wxcube.sources.events.retention import FACTS
+    from wxcube.sources.increment.checkup import Mend, check
+
+    if not (store / FACTS).exists():
+        return [], []
+    try:
+        memory = memory_bytes(root.settings.events.memory_limit)
+        with DuckDbEngine(memory_limit=f"{memory // 2 >> 20}MiB") as engine:
+            return check(store, engine, deep=deep), []
+    except WxcubeError as error:
+        what = f"the cube's facts were not read ({error.message})"
+        return [], [Finding(str(store / FACTS), what, Mend.FIRST.value)]
+
+
+def _mend(root: Context, flaws: list[Flaw], *, as_json: bool) -> list[Finding]:
+    """Do for the facts what can be done, and say what is left to do; what was mended."""
+    from wxcube.sources.increment.checkup import BY_ITSELF, Mend, begin_anew, mark
+
+    is_anew = any(flaw.mend is Mend.ANEW for flaw in flaws)
+    if is_anew:
+        begin_anew(_store(root), _handed_over(root))
+    days = mark(_store(root), flaws)
+    if as_json:
+        click.echo(json_line({"marked_days": days, "new_ledger": is_anew}))
+    else:
+        _tell_mended(root, days, is_anew=is_anew)
+    return [flaw.finding for flaw in flaws if flaw.mend in BY_ITSELF]
+
+
+def _tell_mended(root: Context, days: list[date], *, is_anew: bool) -> None:
+    if is_anew:
+        text = root.say(
+            "已换上新的账本；请运行 wxcube cube build，全部日期将重新计算",
+            "a new ledger is in place; run `wxcube cube build`, which computes all days again",
+        )
+    elif days:
+        span = str(days[0]) if len(days) == 1 else f"{days[0]} … {days[-1]}"
+        text = root.say(
+            f"标记了 {len(days)} 天（{span}）；请运行 wxcube cube build 重新计算",
+            f"{len(days)} days marked ({span}); run `wxcube cube build` to compute them again",
+        )
+    else:
+        text = root.say("没有可自动修复的内容", "nothing that can be mended by itself")
+    tell(root.notes, text)
+
+
+def _handed_over(root: Context) -> date | None:
+    """The last day of which the warehouse has computed rows."""
+    from wxcube.contract.source import Origin
+    from wxcube.contract.user import getusercumulate
+
+    if not _has_warehouse(root):
+        return None
+    with root.warehouse(read_only=True) as warehouse:
+        found = (
+            warehouse.extent(account, getusercumulate, Origin.CUBE)
+            for account in warehouse.accounts()
+        )
+        return max((extent.last for extent in found if extent), default=None)

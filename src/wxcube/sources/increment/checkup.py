@@ -1,14 +1,14 @@
 """What is wrong with the cube's folder: facts that are damaged or gone, a ledger that is; mending.
 
-The ledger says which days are built, but not which files that made: a day on which nobody read
-has no facts of readers. Days that lack a kind of facts are therefore built once more, aside, and
-what comes out is compared with what is there.
+The ledger says which file has the facts of which day. A file may be gone rightly: retention takes
+whole files away, the oldest first, and leaves the ledger as it is.
 """
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,27 +17,24 @@ from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from wxcube.errors import EngineError, WxcubeError
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.errors import EngineError
+from wxcube.sources.engine import DuckDbEngine, listed
 from wxcube.sources.events import manifest as state
-from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.check import Finding
 from wxcube.sources.events.compaction import LOCK as COMPACTION_LOCK
-from wxcube.sources.events.compaction import READERS_LOCK
 from wxcube.sources.events.durable import locked, locked_now, sync_folder
 from wxcube.sources.events.retention import FACTS as FOLDER
-from wxcube.sources.events.store import read_format
 from wxcube.sources.increment import days as calendar
-from wxcube.sources.increment.build import Build
 from wxcube.sources.increment.days import NumberedCell
 from wxcube.sources.increment.events import Cell
-from wxcube.sources.increment.files import FACTS, Facts
+from wxcube.sources.increment.files import Kept
 from wxcube.sources.increment.ledger import FILE, LOCK, VERSION, Ledger
-from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
 FILES_AT_ONCE = 64
 """Files whose ends are read by one query."""
+ALWAYS_KEPT_DAYS = 32
+"""Retention leaves at least so many days of facts."""
 ASIDE = "cube.db.damaged"
 """Where a damaged ledger is put."""
 
@@ -46,14 +43,18 @@ class Mend(Enum):
     """How something is mended; the value says it to people."""
 
     MARK = (
-        "`wxcube doctor --mend` marks its day, `wxcube cube build` then makes it again from events"
+        "`wxcube doctor --mend` marks its days, `wxcube cube build` then makes it again from events"
     )
-    BUILD = "`wxcube cube build` makes it again: its day waits for that"
+    BUILD = "`wxcube cube build` makes it again: its days wait for that"
     ANEW = (
         "`wxcube doctor --mend` puts it aside and begins a new one, `wxcube cube build` then "
         "computes all days again from events"
     )
-    BACKUP = "put it back from a backup: events or facts from which it was made were removed since"
+    BACKUP = (
+        "put it back from a backup: events or facts from which it was made were removed since; "
+        "without one remove the file, and weeks, months and running totals that are computed anew "
+        "will lack its days"
+    )
     BACKUP_ALL = (
         "put the whole folder back from a backup as old as the warehouse: events from which it "
         "was made were removed since"
@@ -69,12 +70,12 @@ BY_ITSELF = {Mend.MARK, Mend.ANEW}
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing that is wrong: the file, what it is, how to mend it, and the day and group."""
+    """One thing that is wrong: the file, what it is, how to mend it, and its days and groups."""
 
     path: Path
     what: str
     mend: Mend
-    cell: NumberedCell | None = None
+    cells: frozenset[NumberedCell] = frozenset()
 
     @property
     def finding(self) -> Finding:
@@ -83,28 +84,30 @@ class Flaw:
         return Finding(str(self.path), self.what, self.mend.value, is_serious=is_serious)
 
 
-def check(
-    store: Path, engine: DuckDbEngine, budget_bytes: int, *, deep: bool = False
-) -> list[Flaw]:
+def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Flaw]:
     """Everything wrong with the facts and the ledger of an event store; nothing is changed.
 
-    `deep` reads every value of every file instead of only its end.
+    Files that are gone count as removed by retention if they are older than 32 days and than every
+    file that is left. `deep` reads every value of every file instead of only its end.
 
-    Cost:    opens every file; days that lack a kind of facts are computed once more.
+    Cost:    opens every file.
     Raises:  WxcubeError if the event store itself cannot be read.
     """
     folder = store / FOLDER
-    if not folder.is_dir() or not ((folder / FILE).exists() or any(_days_in(folder))):
+    if not folder.is_dir() or not ((folder / FILE).exists() or any(folder.rglob("*.parquet"))):
         return []
     with locked_now(folder / LOCK) as is_free:
         if not is_free:
             return [Flaw(folder / FILE, "a build is running, its files were not read", Mend.WAIT)]
-        with locked(store / READERS_LOCK, shared=True), _copied(folder) as copy:
+        manifest = state.load(store)
+        with _copied(folder) as copy:
             wrong = _wrong_ledger(copy / FILE, deep=deep)
             if wrong:
-                is_whole = state.load(store).kept_from is None
+                is_whole = manifest.kept_from is None
                 return [Flaw(folder / FILE, wrong, Mend.ANEW if is_whole else Mend.BACKUP_ALL)]
-            return _Checkup.of(store, copy, engine, budget_bytes).flaws(deep=deep)
+            with Ledger(copy) as ledger:
+                known = _Known.of(folder, manifest, ledger)
+        return list(_flaws(known, engine, deep=deep))
 
 
 def mark(store: Path, flaws: Iterable[Flaw]) -> list[date]:
@@ -112,7 +115,7 @@ def mark(store: Path, flaws: Iterable[Flaw]) -> list[date]:
 
     Raises:  EngineError if a build is running.
     """
-    cells = {f.cell for f in flaws if f.cell and f.mend is Mend.MARK}
+    cells = {cell for flaw in flaws if flaw.mend is Mend.MARK for cell in flaw.cells}
     if cells:
         with Ledger(store / FOLDER) as ledger, ledger.changing():
             ledger.set_built(dict.fromkeys(cells, 0))
@@ -196,131 +199,76 @@ def _wrong_ledger(path: Path, *, deep: bool) -> str:
 
 
 @dataclass(frozen=True)
-class _Checkup:
-    """One look at the facts of a store, with a copy of its ledger at hand."""
+class _Known:
+    """What the ledger and the event store say of the facts."""
 
-    store: Path
-    copy: Path
-    engine: DuckDbEngine
-    budget_bytes: int
-    manifest: state.Manifest
-    group_count: int
+    files: Mapping[Path, Collection[NumberedCell]]
+    """The days and group each file counts for."""
     built: Mapping[NumberedCell, int]
-    unfinished: Collection[int]
-    """Groups with work left to a build."""
-    days: Collection[int]
-    """Days that have a folder."""
     revisions: Mapping[NumberedCell, int]
+    newest: int
+    """The newest day with events."""
 
     @classmethod
-    def of(cls, store: Path, copy: Path, engine: DuckDbEngine, budget_bytes: int) -> _Checkup:
-        with Ledger(copy) as ledger:
-            built = ledger.built()
-            unfinished = ledger.pending().keys()
-        manifest = state.load(store)
+    def of(cls, folder: Path, manifest: state.Manifest, ledger: Ledger) -> _Known:
+        files: dict[Path, set[NumberedCell]] = defaultdict(set)
+        for one in ledger.kept():
+            if one.file:
+                files[_place(folder, one)].add((one.day, one.group))
+        cells = [(number_of(d), g, cell) for d, g, cell in manifest.cells() if cell.events]
         return cls(
-            store=store,
-            copy=copy,
-            engine=engine,
-            budget_bytes=budget_bytes,
-            manifest=manifest,
-            group_count=read_format(store).groups,
-            built=built,
-            unfinished=unfinished,
-            days=set(_days_in(store / FOLDER)),
-            revisions={
-                (number_of(d), g): cell.revision for d, g, cell in manifest.cells() if cell.events
-            },
+            files=files,
+            built=ledger.built(),
+            revisions={(day, group): cell.revision for day, group, cell in cells},
+            newest=max((day for day, _, _ in cells), default=0),
         )
 
-    def flaws(self, *, deep: bool) -> list[Flaw]:
-        files = dict(self._files(self.store / FOLDER))
-        broken = dict(_broken(self.engine, list(files), deep=deep))
-        found = [
-            Flaw(path, f"it cannot be read ({why})", self._mend(files[path][1]), files[path][1])
-            for path, why in broken.items()
-        ]
-        lacking = self._lacking(files)
-        again = lacking | {f.cell for f in found if f.cell and f.mend is Mend.MARK}
-        if lacking:
-            try:
-                self._build_aside([path for path in files if path not in broken], again)
-            except WxcubeError as error:
-                what = f"whether files are missing cannot be told ({error.message})"
-                return [*found, Flaw(self.store / FOLDER, what, Mend.FIRST)]
-            found += self._missing(files, lacking)
-        return found
-
-    def _files(self, folder: Path) -> Iterator[tuple[Path, tuple[str, NumberedCell]]]:
-        """Every facts file below a folder, with its fact, day and group."""
-        facts = Facts(folder, self.group_count)
-        for day in sorted(_days_in(folder)):
-            for group in range(self.group_count):
-                for fact in FACTS:
-                    for path in facts.paths(fact, [day], [group]):
-                        yield path, (fact, (day, group))
-
-    def _mend(self, cell: NumberedCell) -> Mend:
-        if cell not in self.revisions or self._is_cut(cell[0]):
-            return Mend.BACKUP
-        return Mend.MARK if self.built.get(cell) == self.revisions[cell] else Mend.BUILD
-
-    def _is_cut(self, day: int) -> bool:
-        """Whether retention removed facts that a day's rows are made of too."""
-        oldest = min(self.days, default=None)
-        if oldest is None or all(built >= oldest for built, _ in self.built):
-            return False
-        needed = (calendar.first(day), calendar.monday(day), day - DETAIL_DAYS + 1)
-        return min(needed) < oldest
-
-    def _lacking(self, files: Mapping[Path, tuple[str, NumberedCell]]) -> set[NumberedCell]:
-        """Built days and groups without a file of some fact; most of them rightly."""
-        there = set(files.values())
-        return {
-            cell
-            for cell in self.built
-            if self._mend(cell) is Mend.MARK
-            and cell[1] not in self.unfinished
-            and any((fact, cell) not in there for fact in FACTS)
-        }
-
-    def _build_aside(self, files: Iterable[Path], cells: Collection[NumberedCell]) -> None:
-        """Build cells again in the copy's folder, beside links to the good files."""
-        folder = self.store / FOLDER
-        for path in files:
-            link = self.copy / path.relative_to(folder)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path.absolute())
-        with Ledger(self.copy) as ledger, ledger.changing():
-            ledger.set_built(dict.fromkeys(cells, 0))
-        events = _SomeEvents(self.store, self.manifest, self.group_count, cells)
-        with Build(
-            events,
-            self.copy,
-            _Nowhere(),
-            engine=self.engine,
-            budget_bytes=self.budget_bytes,
-        ) as one:
-            one.run(None, max(day for day, _ in cells), {group for _, group in cells})
-
-    def _missing(
-        self, files: Mapping[Path, tuple[str, NumberedCell]], cells: Collection[NumberedCell]
-    ) -> Iterator[Flaw]:
-        """Files the build aside made of these cells, which are not in the folder."""
-        there = set(files.values())
-        for path, (fact, cell) in self._files(self.copy):
-            if cell in cells and (fact, cell) not in there:
-                place = self.store / FOLDER / path.relative_to(self.copy)
-                yield Flaw(place, "it is gone, though its day is built", Mend.MARK, cell)
+    def last_day(self, path: Path) -> int:
+        """The last day a file counts for."""
+        return max(day for day, _ in self.files[path])
 
 
-def _days_in(folder: Path) -> Iterator[int]:
-    """The days that have a folder."""
-    for path in folder.iterdir():
-        try:
-            yield number_of(date.fromisoformat(path.name))
-        except ValueError:
-            continue
+def _place(folder: Path, kept: Kept) -> Path:
+    return folder / kept.fact / f"g{kept.group:02d}" / f"{kept.file}"
+
+
+def _flaws(known: _Known, engine: DuckDbEngine, *, deep: bool) -> Iterator[Flaw]:
+    there = sorted(path for path in known.files if path.exists())
+    gone = sorted(known.files.keys() - set(there))
+    removed = set(_removed_by_retention(known, there, gone))
+    broken = dict(_broken(engine, there, deep=deep))
+    wrong = {path: f"it cannot be read ({why})" for path, why in broken.items()}
+    wrong |= dict.fromkeys((p for p in gone if p not in removed), "it is gone, though it counts")
+    cut = max((known.last_day(path) for path in removed), default=None)
+    for path, what in wrong.items():
+        cells = frozenset(known.files[path])
+        yield Flaw(path, what, _mend(known, cells, cut), cells)
+
+
+def _removed_by_retention(
+    known: _Known, there: Collection[Path], gone: Iterable[Path]
+) -> Iterator[Path]:
+    """Files that retention can have removed: it takes all that are older than those it leaves."""
+    if not there:
+        return iter(())
+    oldest = min(known.last_day(path) for path in there)
+    end = min(oldest, known.newest - ALWAYS_KEPT_DAYS + 1)
+    return (path for path in gone if known.last_day(path) < end)
+
+
+def _mend(known: _Known, cells: Collection[NumberedCell], cut: int | None) -> Mend:
+    """How a file of these days and groups is mended, facts up to the day `cut` being removed."""
+    if any(cell not in known.revisions for cell in cells):
+        return Mend.BACKUP
+    if cut is not None and cut >= min(_reach(day) for day, _ in cells):
+        return Mend.BACKUP
+    waits = all(known.built.get(cell) != known.revisions[cell] for cell in cells)
+    return Mend.BUILD if waits else Mend.MARK
+
+
+def _reach(day: int) -> int:
+    """The earliest day from whose facts rows that hang on a day are made."""
+    return min(calendar.first(day), calendar.monday(day), day - DETAIL_DAYS + 1)
 
 
 def _broken(
@@ -337,50 +285,14 @@ def _broken(
 
 def _complaint(engine: DuckDbEngine, files: Sequence[Path], *, deep: bool) -> str:
     """What DuckDB says against reading files; empty if it can."""
-    listed = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in files)
     # a hash needs every value, while a count or a largest one may come from a file's end
     what = (
-        f"bit_xor(hash(COLUMNS(*))) FROM read_parquet([{listed}], union_by_name = true)"
+        f"bit_xor(hash(COLUMNS(*))) FROM read_parquet({listed(files)}, union_by_name = true)"
         if deep
-        else f"count(*) FROM parquet_file_metadata([{listed}])"
+        else f"count(*) FROM parquet_file_metadata({listed(files)})"
     )
     try:
         engine.ask(f"SELECT {what}")
     except EngineError as error:
         return str(error.__cause__ or error).partition("\n")[0]
     return ""
-
-
-class _SomeEvents:
-    """The events of a store, of which some days and groups count as changed."""
-
-    def __init__(
-        self,
-        store: Path,
-        manifest: state.Manifest,
-        group_count: int,
-        changed: Collection[NumberedCell],
-    ) -> None:
-        self._store = store
-        self._manifest = manifest
-        self._changed = changed
-        self.group_count = group_count
-
-    def accounts(self) -> tuple[str, ...]:
-        return AccountNumbers(self._store).names
-
-    def revisions(self) -> Mapping[Cell, int]:
-        cells = self._manifest.cells()
-        return {(d, g): c.revision for d, g, c in cells if (number_of(d), g) in self._changed}
-
-    def files(self, family: str, day: date, group: int) -> list[Path]:
-        cell = self._manifest.days.get(day, {}).get(group)
-        folder = state.cell_folder(self._store, day, group)
-        return [folder / file.name for file in cell.files.get(family, [])] if cell else []
-
-
-class _Nowhere:
-    """Takes rows and keeps none."""
-
-    def replace(self, part: Part) -> None:
-        pass
