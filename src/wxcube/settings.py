@@ -29,6 +29,8 @@ SHORTEST_TOKEN = 16
 
 TokenKind = Literal["stable", "classic", "url", "command", "fixed"]
 """Ways an account's token comes."""
+EngineName = Literal["duckdb", "spark", "clickhouse"]
+"""What computes rows from own events."""
 AppId = Annotated[str, Meta(min_length=3, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
 
 
@@ -118,6 +120,20 @@ class EventsSettings(_Section, frozen=True, kw_only=True):
     retention_days_facts: Annotated[int, Meta(ge=32)] | None = None
 
 
+class CubeSettings(_Section, frozen=True, kw_only=True):
+    """What computes rows from own events, and where; each engine looks at its own part."""
+
+    engine: EngineName = "duckdb"
+    memory_limit: str = ""
+    master: str = ""
+    folder: str = ""
+    partitions: Annotated[int, Meta(ge=1, le=100_000)] = 16
+    spark: dict[str, str | int | float | bool] = {}
+    url: str = ""
+    password_env: str = ""
+    password_file: str = ""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything wxcube can be told."""
 
@@ -128,6 +144,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     sync: SyncSettings = SyncSettings()
     serve: ServeSettings = ServeSettings()
     events: EventsSettings = EventsSettings()
+    cube: CubeSettings = CubeSettings()
     accounts: list[AccountSettings] = []
 
     def account(self, word: str) -> AccountSettings:
@@ -161,6 +178,8 @@ class Settings(_Section, frozen=True, kw_only=True):
 
 _UNKNOWN = re.compile(r"unknown field `(\w+)`")
 _HINTS = {
+    "cube.engine": f"use one of {', '.join(get_args(EngineName))}",
+    "cube.spark": 'write a name in quotes and its value, as "spark.executor.memory" = "4g"',
     "enum": f"use one of {', '.join(get_args(TokenKind))}",
     "regex": "letters, digits, - and _ may stand in it, as in wx0123456789abcdef",
     "RFC3339": "write a day as 2026-03-01",
@@ -171,6 +190,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "sync": SyncSettings,
     "serve": ServeSettings,
     "events": EventsSettings,
+    "cube": CubeSettings,
 }
 
 
@@ -228,6 +248,14 @@ def events_token(events: EventsSettings, environment: Mapping[str, str] | None =
             hint="make one with: openssl rand -hex 32",
         )
     return token
+
+
+def cube_password(cube: CubeSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The password of ClickHouse; empty where the settings name none.
+
+    Raises:  SettingsError if it is named, but not there.
+    """
+    return _optional_secret(cube.password_file, cube.password_env, "CUBE_PASSWORD", environment)
 
 
 def _optional_secret(
@@ -348,6 +376,8 @@ def _advice(error: str) -> str:
     if unknown is None:
         return next((hint for word, hint in _HINTS.items() if word in error), "correct that value")
     word = unknown.group(1)
+    if "password" in word:
+        return "secrets do not stand in this file; name a variable (password_env) or password_file"
     if "secret" in word or "token" in word:
         return "secrets do not stand in this file; name a variable (secret_env) or a secret_file"
     kinds: tuple[type[_Section], ...] = (Settings, *_SECTIONS.values(), AccountSettings)

@@ -1,4 +1,4 @@
-"""A build of the cube: from the event store to the warehouse, within a memory limit."""
+"""A build of the cube: from the event store to the warehouse, in chunks that fit into memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wxcube.beijing import Clock
 from wxcube.errors import SettingsError
 from wxcube.outlets.cube_events import StoredEvents
 from wxcube.outlets.cube_sink import WarehouseSink
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.engines import OpenEngine
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.store import EventStore
 from wxcube.sources.increment.build import Build, Built, Progress
@@ -64,26 +64,25 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
     store: EventStore,
     warehouse: Warehouse,
     *,
+    engine: OpenEngine,
+    budget_bytes: int,
     first: date | None,
     last: date,
     accounts: Sequence[str],
-    memory: int,
     clock: Clock,
     tell: Callable[[Progress], None],
 ) -> tuple[Built, int]:
     """Build what changed; what was done, and how many rows were written.
 
-    Named accounts are built together with the others of their groups.
+    The engine is asked for chunks of about `budget_bytes` of event files. Named accounts are built
+    together with the others of their groups.
     """
-    with (
-        store.reading(),
-        DuckDbEngine(memory_limit=f"{memory * 6 // 10 // 2**20}MiB") as engine,
-    ):
+    with store.reading():
         events = StoredEvents(store)
         sink = WarehouseSink(warehouse, events.accounts(), clock.now)
         folder = Path(store.folder) / FACTS
         with Build(
-            events, folder, sink, engine=engine, budget_bytes=chunk_bytes(memory), tell=tell
+            events, folder, sink, engine=engine, budget_bytes=budget_bytes, tell=tell
         ) as one:
             groups = _groups(events, accounts) if accounts else None
             built = one.run(number_of(first) if first else None, number_of(last), groups)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wxcube import beijing
 from wxcube.outlets.commands.context import Context, context, json_line
 from wxcube.outlets.commands.sync import Day
 from wxcube.outlets.paragraph import tell
+from wxcube.settings import EngineName
 
 if TYPE_CHECKING:
+    from wxcube.outlets.cube_engine import EngineChoice
     from wxcube.sources.increment.build import Progress as Event
 
 
@@ -31,7 +35,29 @@ def cube() -> None:
 @click.option("--from", "first", type=Day(), help="First day to build (default: all that changed).")
 @click.option("--to", "last", type=Day(), help="Last day to build (default: yesterday).")
 @click.option("--account", "accounts", multiple=True, help="As the events name it.")
-@click.option("--memory", default="", metavar="SIZE", help="Like 2GB (default: half the machine).")
+@click.option("--memory", metavar="SIZE", help="Like 2GB (default: half the machine).")
+@click.option(
+    "--engine", type=click.Choice(get_args(EngineName)), help="What computes (default: duckdb)."
+)
+@click.option(
+    "--master", metavar="URL", help="Spark: spark://host:7077, yarn, k8s://… or local[2]."
+)
+@click.option(
+    "--folder",
+    metavar="PATH",
+    help="Spark: where it keeps tables, the same for all its machines (default: with the events).",
+)
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Spark: parts of the accounts, 2 or 3 for a core (default: 16).",
+)
+@click.option(
+    "--url",
+    metavar="URL",
+    help="ClickHouse: http(s)://user@host:port without password, or chdb: in this process.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON line.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def build(
@@ -39,35 +65,39 @@ def build(
     first: date | None,
     last: date | None,
     accounts: tuple[str, ...],
-    memory: str,
     as_json: bool,
     quiet: bool,
+    **of_engine: Any,
 ) -> None:
     """Compute the days whose events changed, and what hangs on them.
 
     That is their week and month, the running totals of the 30 days after, and the followers since.
     It may be stopped at any moment and started again.
+
+    The password of ClickHouse comes from the variable WXCUBE_CUBE_PASSWORD, or from what the
+    section [cube] of the settings names.
     """
     from wxcube.outlets.cube_build import build as run
-    from wxcube.outlets.cube_build import memory_bytes
     from wxcube.outlets.events_intake import open_store
 
     root = context()
-    limit = memory_bytes(memory or root.settings.events.memory_limit)
+    choice = _engine(root, **of_engine)
     end = last or beijing.yesterday(root.clock.now())
     with (
         open_store(root.settings.events, root.clock, create=False) as store,
         root.warehouse() as warehouse,
+        choice.open() as engine,
         _bar(root, quiet=quiet or as_json) as progress,
     ):
         store.compact()
         built, rows = run(
             store,
             warehouse,
+            engine=engine,
+            budget_bytes=choice.chunk_bytes,
             first=first,
             last=end,
             accounts=accounts,
-            memory=limit,
             clock=root.clock,
             tell=progress,
         )
@@ -80,6 +110,17 @@ def build(
         f"{days} days computed, {rows:,} rows written, through {end}",
     )
     tell(root.console, said, mark="✓ ", style="green")
+
+
+def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
+    """The engine of the settings, the command line's options first."""
+    from wxcube.outlets.cube_engine import check_options, choose
+
+    said = {name: value for name, value in {**given, "memory_limit": memory}.items() if value}
+    cube = msgspec.structs.replace(root.settings.cube, **said)
+    check_options(cube.engine, given)
+    events = root.settings.events
+    return choose(cube, Path(events.folder).expanduser(), machine_memory=events.memory_limit)
 
 
 @cube.command()
