@@ -200,7 +200,9 @@ class SparkEngine:
         part = f"d * {group_count} + acct % {group_count} AS part"
         frame = self._spark.table(name).selectExpr("*", part).repartition("part")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        frame.write.partitionBy("part").option("compression", "zstd").parquet(_place(folder))
+        # one file for each part, whatever Spark is told elsewhere
+        options = {"compression": "zstd", "maxRecordsPerFile": "0"}
+        frame.write.partitionBy("part").options(**options).parquet(_place(folder))
         for extra in (*folder.rglob(".*.crc"), folder / "_SUCCESS"):
             extra.unlink(missing_ok=True)
 

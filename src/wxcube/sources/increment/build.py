@@ -11,6 +11,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,6 +80,7 @@ class Build:
 
     def close(self) -> None:
         """Let go of the ledger."""
+        self._way.close()
         self._ledger.close()
 
     def __enter__(self) -> Self:
@@ -131,9 +133,13 @@ class Build:
 
     def _build_days(self, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]) -> None:
         sizes = {cell: self._size(*cell) for cell in dirty}
-        for chunk in chunks(sizes, self._budget):
+        found = chunks(sizes, self._budget)
+        for chunk, following in zip_longest(found, found[1:]):
             self._tell(Progress(self._cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
-            self._build_chunk(chunk, dirty, through)
+            given = (*self._way.day_tables(chunk), "article")
+            if following:
+                self._way.begin(following)
+            self._build_chunk(chunk, given, dirty, through)
             self._cells += len(chunk.groups) * len(chunk.days)
         self._tell(Progress(self._cells, len(dirty), ""))
 
@@ -143,10 +149,13 @@ class Build:
         return sum(path.stat().st_size for path in paths)
 
     def _build_chunk(
-        self, chunk: Chunk, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]
+        self,
+        chunk: Chunk,
+        given: Sequence[str],
+        dirty: Mapping[NumberedCell, int],
+        through: Mapping[int, int],
     ) -> None:
         engine = self._engine
-        given = (*self._way.day_tables(chunk), "article")
         seen = one_day.first_days(engine, self._way.seen)
         moved, changes = list(one_day.moved(engine)), list(one_day.changes(engine))
         articles = self._articles_of(one_day.touched(engine, self._way.touched), chunk)
@@ -279,7 +288,8 @@ class Build:
         of: dict[int, list[Published]] = defaultdict(list)
         for one in articles:
             of[one[0]].append(one)
-        for part in running.totals(self._engine, self._facts, articles, days, chunk):
+        count = self._events.group_count
+        for part in running.totals(self._way, articles, days, chunk, count):
             accounts = {account: days[account] for account in part.accounts}
             mine = [one for account in accounts for one in of.get(account, ())]
             for endpoint, table in part.rows:

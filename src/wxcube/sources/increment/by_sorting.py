@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ClassVar, NamedTuple
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.arrays import np
@@ -15,14 +16,14 @@ from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day
 from wxcube.sources.increment.days import Chunk, split
 from wxcube.sources.increment.events import Events
-from wxcube.sources.increment.files import Facts, empty
+from wxcube.sources.increment.files import Facts, Kept, empty
 from wxcube.sources.increment.hanging import PERIODS, Found
 from wxcube.sources.increment.ledger import Published
+from wxcube.sources.increment.way import Made, Unit
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered
 from wxcube.sources.kernel import activity, first
 from wxcube.sources.kernel import message as messages
 
-_T = TypeVar("_T")
 _DaysOf = Callable[[int], range]
 _Endpoints = Sequence[Endpoint[Any]]
 
@@ -44,6 +45,7 @@ _ACTIVITY = {
     "finished": "finished",
 }
 _MESSAGE = {"acct": "account", "d": "d", "h": "h", "person": '"user"', "msg_type": "msg_type"}
+_FOLLOWED = {"acct": "account", "d": "d", "article": "article", "person": '"user"'}
 _LOADED = ("reply", "follow", "opened", "sent")
 _MADE = (
     "account_hour",
@@ -55,7 +57,6 @@ _MADE = (
     "getupstreammsg",
     "getupstreammsgdist",
 )
-_KEPT = ("touched", "article_times", "message_day")
 _SEEN = "message_seen"
 _TYPES = {
     "acct": "i4",
@@ -74,6 +75,13 @@ _TYPES = {
 }
 
 
+class _Unit(NamedTuple):
+    """What came out of some events: tables, and the facts' files that were written."""
+
+    tables: dict[str, Columns]
+    kept: list[Kept]
+
+
 class BySorting:
     """The steps' tables made by `wxcube.sources.kernel`, on this machine."""
 
@@ -86,23 +94,31 @@ class BySorting:
         self._engine = engine
         self._events = events
         self._facts = facts
+        self._pool = ThreadPoolExecutor(engine.threads, thread_name_prefix="wxcube-cube")
+        self._begun: dict[Chunk, list[Future[_Unit]]] = {}
         self._unit = min(UNIT_BYTES, max(1, budget_bytes // (4 * engine.threads)))
 
-    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+    def begin(self, chunk: Chunk) -> None:
         """Sort the events of units, groups and some days each, side by side."""
-        one_day.load(self._engine, self._events, chunk, _LOADED)
-        units = [
-            (group, days)
+        self._begun[chunk] = [
+            self._pool.submit(self._unit_tables, group, days)
             for group in chunk.groups
             for days in split(self._sizes(group, chunk.days), self._unit)
         ]
-        parts = self._side_by_side(lambda unit: self._unit_tables(*unit), units)
-        tables = {name: _under(part.pop(name) for part in parts) for name in _MADE}
+
+    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Put the tables of units together."""
+        if chunk not in self._begun:
+            self.begin(chunk)
+        one_day.load(self._engine, self._events, chunk, _LOADED)
+        parts = [begun.result() for begun in self._begun.pop(chunk)]
+        tables = {name: _under(part.tables.pop(name) for part in parts) for name in _MADE}
         per_type = tables["getupstreammsg"]
         tables[_SEEN] = {"acct": per_type["acct"], "d": per_type["ref_date"]}
         for name, table in tables.items():
             self._engine.load(name, table)
-        return (*_LOADED, "subscribed", *tables)
+        self._facts.add(one for part in parts for one in part.kept)
+        return (*_LOADED, *tables)
 
     def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
         """Sort the facts of one group and some weeks or months at a time."""
@@ -117,7 +133,7 @@ class BySorting:
             for group in groups
             for chosen in split(self._label_sizes(group, labels, days_of), self._unit // 2)
         ]
-        parts = self._side_by_side(lambda unit: self._period_tables(*unit), units)
+        parts = list(self.side_by_side(lambda unit: self._period_tables(*unit), units))
         for endpoint, tables in zip(endpoints, zip(*parts, strict=True), strict=False):
             table = _under(tables)
             line = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
@@ -131,58 +147,81 @@ class BySorting:
             for group in chunk.groups
             for days in split(self._fact_sizes("touched", group, chunk.days), 2 * self._unit)
         ]
-        self._side_by_side(lambda unit: self._save_first(columns, *unit), units)
+        for kept in self.side_by_side(lambda unit: self._save_first(columns, *unit), units):
+            self._facts.add(kept)
+
+    def fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
+        """The lines straight from the files; from any thread."""
+        query = self._facts.query(fact, days, [group])
+        return empty(fact) if query is None else self._engine.take(query)
+
+    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
+        """As many at once as the engine has threads; a few are done before they are asked for."""
+        waiting: deque[Future[Made]] = deque()
+        for unit in units:
+            waiting.append(self._pool.submit(work, unit))
+            if len(waiting) > 2 * self._engine.threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def close(self) -> None:
+        """Forget what was begun, and wait for what is under way."""
+        self._pool.shutdown(cancel_futures=True)
 
     # --- one unit --------------------------------------------------------------------------------
 
-    def _unit_tables(self, group: int, days: Sequence[int]) -> dict[str, Columns]:
+    def _unit_tables(self, group: int, days: Sequence[int]) -> _Unit:
         """The tables of a group's days; what is kept of them is saved."""
         found = messages.days(self._rows("message", _MESSAGE, group, days))
         events = activity.Activity(
-            self._rows("activity", _ACTIVITY, group, days), self._subscribed(group, days)
+            self._rows("activity", _ACTIVITY, group, days),
+            self._rows("follow", _FOLLOWED, group, days, "change > 0 AND article > 0"),
         )
         found |= activity.accounts(events)
         found["sharing_hour"] = activity.sharing(events)
         found |= activity.articles(events)
-        for fact in _KEPT:
-            self._facts.put(self._engine, fact, found[fact], days, group)
-        return {name: found[name] for name in _MADE}
+        kept = [
+            one
+            for fact in one_day.SAVED
+            for one in self._facts.put(self._engine, fact, found[fact], days, group)
+        ]
+        return _Unit({name: found[name] for name in _MADE}, kept)
 
     def _rows(
-        self, family: str, columns: Mapping[str, str], group: int, days: Sequence[int]
+        self,
+        family: str,
+        columns: Mapping[str, str],
+        group: int,
+        days: Sequence[int],
+        held: str = "TRUE",
     ) -> Columns:
         files = [f for day in days for f in self._events.files(family, day_numbered(day), group)]
         if not files:
             return {name: np.zeros(0, _TYPES[name]) for name in columns}
         shown = ", ".join(f"{of} AS {name}" for name, of in columns.items())
-        return self._engine.take(f"SELECT {shown} FROM read_parquet({listed(files)})")  # noqa: S608 - own names
-
-    def _subscribed(self, group: int, days: Sequence[int]) -> Columns:
-        count = self._events.group_count
-        return self._engine.take(
-            f"""SELECT acct, d, article, person FROM subscribed
-            WHERE acct % {count} = {group} AND d IN ({", ".join(map(str, days))})"""  # noqa: S608 - own names
-        )
+        query = f"SELECT {shown} FROM read_parquet({listed(files)}) WHERE {held}"  # noqa: S608 - own names
+        return self._engine.take(query)
 
     def _period_tables(
         self, group: int, labels: Sequence[int], days_of: _DaysOf
     ) -> tuple[Columns, Columns]:
         of = {day: label for label in labels for day in days_of(label)}
-        given = self._fact("message_day", sorted(of), group)
+        given = self.fact("message_day", sorted(of), group)
         first = min(of)
         label = np.zeros(max(of) - first + 1, "i4")
         label[np.asarray(list(of)) - first] = list(of.values())
         return messages.periods(given, label[given["d"] - first])
 
-    def _save_first(self, articles: Columns, group: int, days: Sequence[int]) -> None:
-        now = self._fact("touched", days, group)
+    def _save_first(self, articles: Columns, group: int, days: Sequence[int]) -> list[Kept]:
+        now = self.fact("touched", days, group)
         mine = articles["acct"] % self._events.group_count == group
         found = first.first_people(
             now,
             self._came_before(group, days),
             {name: column[mine] for name, column in articles.items()},
         )
-        self._facts.put(self._engine, "first_people", found, days, group)
+        return self._facts.put(self._engine, "first_people", found, days, group)
 
     def _came_before(self, group: int, days: Sequence[int]) -> Columns:
         """The lines of the days before, of persons and articles that come again."""
@@ -196,11 +235,7 @@ class BySorting:
             ON b.person = n.person AND b.article = n.article"""  # noqa: S608 - own names
         )
 
-    def _fact(self, fact: str, days: Sequence[int], group: int) -> Columns:
-        query = self._facts.query(fact, days, [group])
-        return empty(fact) if query is None else self._engine.take(query)
-
-    # --- sizes and threads -----------------------------------------------------------------------
+    # --- sizes -----------------------------------------------------------------------------------
 
     def _sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
         return {
@@ -217,10 +252,6 @@ class BySorting:
 
     def _label_sizes(self, group: int, labels: Sequence[int], days_of: _DaysOf) -> dict[int, int]:
         return {label: self._facts.size("message_day", days_of(label), [group]) for label in labels}
-
-    def _side_by_side(self, work: Callable[[Any], _T], units: Sequence[Any]) -> list[_T]:
-        with ThreadPoolExecutor(self._engine.threads) as pool:
-            return list(pool.map(work, units))
 
 
 def _under(parts: Iterable[Columns]) -> Columns:

@@ -11,7 +11,6 @@ import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -72,7 +71,6 @@ class Facts:
         self._group_count = group_count
         self._files: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
         self._news: list[Kept] = []
-        self._writing = Lock()
         for one in kept:
             self._take(one)
 
@@ -155,8 +153,11 @@ class Facts:
 
     def put(
         self, engine: DuckDbEngine, fact: str, columns: Columns, days: Collection[int], group: int
-    ) -> None:
-        """Write columns as all there is of a fact, of some days of a group; from any thread."""
+    ) -> list[Kept]:
+        """Write columns as all there is of a fact, of some days of a group; from any thread.
+
+        What was written is news only when it is handed to `add`.
+        """
         types = _TYPES[fact]
         typed = {name: column.astype(types[name], copy=False) for name, column in columns.items()}
         there = set(np.unique(columns["d"]).tolist())
@@ -165,9 +166,11 @@ class Facts:
             draft = self._folder(fact, group) / f"{uuid4().hex}.draft"
             engine.put(typed, draft)
             file = self._moved(draft, fact, group, min(there), max(there))
-        news = [Kept(fact, group, day, file if day in there else None) for day in days]
-        with self._writing:
-            self._news += news
+        return [Kept(fact, group, day, file if day in there else None) for day in days]
+
+    def add(self, news: Iterable[Kept]) -> None:
+        """Take in what was written."""
+        self._news += news
 
     def _moved(self, file: Path, fact: str, group: int, first: int, last: int) -> str:
         days = f"{day_numbered(first):%Y%m%d}-{day_numbered(last):%Y%m%d}"

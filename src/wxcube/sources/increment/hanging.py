@@ -84,55 +84,60 @@ def followers(
     """Rows of getusersummary and getusercumulate from a day on, and what stands at days' ends."""
     first = ledger.first_days(groups)
     alive = _alive(first, since, through)
-    changes = ledger.followers(groups, since, through)
-    cumulated, standing = _cumulated(alive, changes)
-    return _summed(alive, ledger.moved(since, through), set(first)), cumulated, standing
+    cumulated, standing = _cumulated(alive, ledger.followers(groups, since, through))
+    return _summed(alive, ledger.moved(since, through), first), cumulated, standing
 
 
-def _alive(first: dict[int, int], since: int, through: int) -> NDArray[Any]:
-    pairs = [
-        (acct, day) for acct in sorted(first) for day in range(max(since, first[acct]), through + 1)
-    ]
-    return np.asarray(pairs, "i8").reshape(-1, 2)
+def _alive(first: dict[int, int], since: int, through: int) -> Columns:
+    """Every account and day from its first on."""
+    accounts = np.asarray(sorted(first), "i8")
+    begins = np.asarray([max(since, first[acct]) for acct in sorted(first)], "i8")
+    counts = np.maximum(through + 1 - begins, 0)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return {
+        "acct": np.repeat(accounts, counts),
+        "ref_date": np.repeat(begins, counts) + place,
+    }
 
 
 def _cumulated(
-    alive: NDArray[Any], changes: list[tuple[int, int, int]]
+    alive: Columns, changes: list[tuple[int, int, int]]
 ) -> tuple[Columns, list[tuple[int, int, int]]]:
-    standing: list[tuple[int, int, int]] = []
-    at_day: dict[tuple[int, int], int] = {}
-    number, account = 0, None
-    for acct, day, change in changes:
-        number = change if acct != account else number + change
-        account = acct
-        at_day[acct, day] = number
-        standing.append((number, acct, day))
-    values, account, number = [], None, 0
-    for acct, day in alive.tolist():
-        if acct != account:
-            account, number = acct, at_day.get((acct, day - 1), 0)
-            number = _before(at_day, acct, day)
-        number = at_day.get((acct, day), number)
-        values.append(number)
-    table = {
-        "acct": alive[:, 0],
-        "ref_date": alive[:, 1],
-        "cumulate_user": np.asarray(values, "i8"),
-    }
-    return table, standing
-
-
-def _before(at_day: dict[tuple[int, int], int], acct: int, day: int) -> int:
-    return at_day.get((acct, day - 1), 0)
+    """Followers at the end of each day: those of the last day on which they changed."""
+    acct, day, change = _columns(changes, 3)
+    total = np.cumsum(change)
+    begins = np.flatnonzero(np.diff(acct, prepend=-1))
+    before = np.repeat(total[begins] - change[begins], np.diff(begins, append=len(acct)))
+    number = total - before
+    last = np.searchsorted(_in_one(acct, day), _in_one(alive["acct"], alive["ref_date"]), "right")
+    values = number[last - 1] if len(number) else np.zeros(0, "i8")
+    standing = list(zip(number.tolist(), acct.tolist(), day.tolist(), strict=True))
+    return alive | {"cumulate_user": values}, standing
 
 
 def _summed(
-    alive: NDArray[Any], moved: list[tuple[int, int, int, int, int]], accounts: set[int]
+    alive: Columns, moved: list[tuple[int, int, int, int, int]], accounts: dict[int, int]
 ) -> Columns:
-    found = {(acct, day, 0): (0, 0) for acct, day in alive.tolist()}
-    for day, acct, source, won, lost in moved:
-        if acct in accounts:
-            found[acct, day, source] = (won, lost)
-    rows = np.asarray([(*key, *value) for key, value in sorted(found.items())], "i8").reshape(-1, 5)
+    """Follows and unfollows by source; a day without has a line of zeros."""
+    day, acct, source, won, lost = _columns(moved, 5)
+    known = np.isin(acct, list(accounts))
+    none = np.zeros(len(alive["acct"]), "i8")
+    acct = np.concatenate((acct[known], alive["acct"]))
+    day = np.concatenate((day[known], alive["ref_date"]))
+    source, won, lost = (np.concatenate((c[known], none)) for c in (source, won, lost))
+    line = np.lexsort((-won - lost, source, day, acct))
+    acct, day, source, won, lost = (c[line] for c in (acct, day, source, won, lost))
+    kept = np.ones(len(line), "?")
+    kept[1:] = (np.diff(acct) != 0) | (np.diff(day) != 0) | (np.diff(source) != 0)
     names = ("acct", "ref_date", "user_source", "new_user", "cancel_user")
-    return dict(zip(names, rows.T, strict=True))
+    return {n: c[kept] for n, c in zip(names, (acct, day, source, won, lost), strict=True)}
+
+
+def _columns(rows: Sequence[tuple[int, ...]], count: int) -> NDArray[Any]:
+    return np.asarray(rows, "i8").reshape(-1, count).T
+
+
+def _in_one(acct: NDArray[Any], day: NDArray[Any]) -> NDArray[Any]:
+    """Account and day as one number; days before 1970 there are none."""
+    found: NDArray[Any] = (acct << 32) + day
+    return found

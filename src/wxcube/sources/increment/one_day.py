@@ -70,12 +70,16 @@ LOADED = tuple(_TABLES)
 
 
 def load(engine: OpenEngine, events: Events, chunk: Chunk, names: Iterable[str] = LOADED) -> None:
-    """Make the tables of a chunk's events, and of the follows right after reading."""
+    """Make the tables of a chunk's events."""
     for name in names:
         family, columns, empty = _TABLES[name]
         cells = ((day_numbered(day), group) for day, group in chunk.cells())
         files = [path for day, group in cells for path in events.files(family, day, group)]
         engine.read(name, columns, files, empty)
+
+
+def load_subscribed(engine: OpenEngine) -> None:
+    """Make the table of follows right after reading."""
     subscribed = f"""SELECT acct, d, article, person, CAST({Mark.FOLLOWED.mask} AS INT) AS mask
         FROM follow WHERE change > 0 AND article > 0"""  # noqa: S608 - own names
     engine.run(Step("subscribed", ("follow",), subscribed))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from wxcube.contract import article, content
 from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint
@@ -16,13 +17,18 @@ from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.one_day import article_columns, load_articles, run
 from wxcube.sources.inputs import DETAIL_DAYS, TOTAL_DAYS, number_of
+from wxcube.sources.kernel.counted import added
+from wxcube.sources.kernel.ordered import places_of
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES, RUNNING_COLUMNS
 from wxcube.sources.steps.resumed import BEGUN_DAYS, RESUMED_DAY, RESUMED_DAYS
+
+if TYPE_CHECKING:
+    from wxcube.sources.increment.way import Way
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (article.getarticletotal, content.getarticletotaldetail)
 LINES = 100_000
 """Lines that are computed at once; so many columns of them stay in the processor's cache."""
-_OF = {"first_people": ARTICLE_PEOPLE, "article_times": ARTICLE_TIMES}
+_OF = (("first_people", ARTICLE_PEOPLE), ("article_times", ARTICLE_TIMES))
 
 
 def save_first_people(
@@ -51,55 +57,67 @@ class Totals:
 
 
 def totals(
-    engine: OpenEngine,
-    facts: Facts,
-    articles: Sequence[Published],
-    accounts: Iterable[int],
-    chunk: Chunk,
+    way: Way, articles: Sequence[Published], accounts: Iterable[int], chunk: Chunk, groups: int
 ) -> Iterator[Totals]:
-    """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time."""
+    """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time.
+
+    `groups` is how many groups there are.
+    """
     columns = _article_columns(articles, chunk.days[0])
-    engine.load("article", columns)
     days = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[-1] + 1)
-    counts = {fact: _counts(engine, facts, fact, days, chunk) for fact in _OF}
-    engine.drop("article")
-    for part in _parts(columns, accounts, len(chunk.days)):
-        chosen = np.isin(columns["acct"], list(part))
+    for group in chunk.groups:
+        chosen = columns["acct"] % groups == group
         mine = {name: column[chosen] for name, column in columns.items()}
-        grid = Grid.of(mine, chunk.days[0], chunk.days[-1])
-        lines = dict(grid.lines)
-        for fact, found in counts.items():
-            ends = np.searchsorted(found["acct"], (min(part), max(part) + 1))
-            own = {name: column[slice(*ends)] for name, column in found.items()}
-            places = grid.places(own)
-            lines |= {name: grid.cumulated(places, own[name]) for name in _OF[fact]}
-        rows = tuple((endpoint, _result(endpoint, lines)) for endpoint in ENDPOINTS)
-        yield Totals(frozenset(part), rows)
+        counts = [_Counts.of(way.fact(fact, days, group), mine, names) for fact, names in _OF]
+        of_group = [account for account in accounts if account % groups == group]
+        work = partial(_part_totals, mine, counts, chunk)
+        yield from way.side_by_side(work, list(_parts(mine, of_group, len(chunk.days))))
 
 
-def _counts(
-    engine: OpenEngine, facts: Facts, fact: str, days: Sequence[int], chunk: Chunk
-) -> Columns:
-    """A fact's counts of days on which an article is counted, ordered by account."""
-    facts.read(engine, fact, fact, days, chunk.groups)
-    names = ", ".join(f"t.{column}" for column in _OF[fact])
-    found = engine.ask(
-        f"""SELECT a.acct, a.article, a.d AS sent, t.d, {names} FROM {fact} t
-        JOIN article a ON a.acct = t.acct AND a.article = t.article
-        WHERE t.d >= a.d AND t.d < a.d + a.days ORDER BY a.acct, a.d, a.article"""  # noqa: S608 - own names
-    )
-    engine.drop(fact)
-    return found
+def _part_totals(
+    articles: Columns, counts: Sequence[_Counts], chunk: Chunk, part: Sequence[int]
+) -> Totals:
+    begin, end = np.searchsorted(articles["acct"], (part[0], part[-1] + 1)).tolist()
+    mine = {name: column[begin:end] for name, column in articles.items()}
+    grid = Grid.of(mine, chunk.days[0], chunk.days[-1])
+    lines = dict(grid.lines)
+    for one in counts:
+        lines |= one.on(grid, begin, end)
+    rows = tuple((endpoint, _result(endpoint, lines)) for endpoint in ENDPOINTS)
+    return Totals(frozenset(part), rows)
 
 
-def _parts(columns: Columns, accounts: Iterable[int], days: int) -> Iterator[list[int]]:
+@dataclass(frozen=True)
+class _Counts:
+    """A fact's counts of days on which an article is counted, in the order of articles."""
+
+    article: NDArray[Any]
+    columns: Columns
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, found: Columns, articles: Columns, names: tuple[str, ...]) -> _Counts:
+        """The counts among all that are of these articles."""
+        which = places_of(found["acct"], found["article"], articles)
+        known = np.flatnonzero(which >= 0)
+        age = found["d"][known] - articles["d"][which[known]]
+        known = known[(age >= 0) & (age < articles["days"][which[known]])]
+        order = known[np.argsort(which[known], kind="stable")]
+        return cls(which[order], {name: found[name][order] for name in ("d", *names)}, names)
+
+    def on(self, grid: Grid, begin: int, end: int) -> Columns:
+        """The counts of some articles, added up on the lines of a grid of these."""
+        own = slice(*np.searchsorted(self.article, (begin, end)))
+        places = grid.places(self.article[own] - begin, self.columns["d"][own])
+        return {name: grid.cumulated(places, self.columns[name][own]) for name in self.names}
+
+
+def _parts(columns: Columns, accounts: Iterable[int], days: int) -> Iterator[tuple[int, ...]]:
     """Accounts, as many together as have about LINES lines."""
     numbers, counts = np.unique(columns["acct"], return_counts=True)
     of = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
     most = max(1, min(days, DETAIL_DAYS))
-    sizes = {account: of.get(account, 0) * most for account in sorted(accounts)}
-    for part in split(sizes, LINES):
-        yield list(part)
+    return split({account: of.get(account, 0) * most for account in sorted(accounts)}, LINES)
 
 
 @dataclass(frozen=True)
@@ -125,45 +143,19 @@ class Grid:
         place = np.arange(len(lines["d"])) - np.repeat(begins, counts)
         return cls(articles, begins, first, lines | {"stat_d": np.repeat(first, counts) + place})
 
-    def places(self, counts: Columns) -> NDArray[Any]:
-        """The line of each count; what came before an article's first line belongs to it."""
-        which = _ranks(self.articles, counts)
-        found: NDArray[Any] = self.begins[which] + np.maximum(counts["d"] - self.first[which], 0)
+    def places(self, articles: NDArray[Any], days: NDArray[Any]) -> NDArray[Any]:
+        """The lines of articles on days; what came before an article's first belongs to it."""
+        found: NDArray[Any] = self.begins[articles]
+        found += np.maximum(days - self.first[articles], 0)
         return found
 
     def cumulated(self, places: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
         """Values on their lines, added up from each article's first line on."""
-        lines = np.zeros(len(self.lines["d"]), "i8")
-        np.add.at(lines, places, values)
+        lines = added(places, len(self.lines["d"]), values)
         if len(self.begins) > 1:
             lines[self.begins[1:]] -= np.add.reduceat(lines, self.begins)[:-1]
         found: NDArray[Any] = np.cumsum(lines)
         return found
-
-
-def _ranks(articles: Columns, counts: Columns) -> NDArray[Any]:
-    """The place of each count's article: both are in the order of account, day, number."""
-    names = (("acct", "acct"), ("d", "sent"), ("article", "article"))
-    changes = np.zeros(len(counts["d"]), "?")
-    changes[:1] = True
-    for _, name in names:
-        changes[1:] |= counts[name][1:] != counts[name][:-1]
-    starts = np.flatnonzero(changes)
-    present = {of: counts[name][starts] for of, name in names}
-    places = _merged(articles, present)
-    found: NDArray[Any] = np.repeat(places, np.diff(np.append(starts, len(changes))))
-    return found
-
-
-def _merged(articles: Columns, present: Columns) -> NDArray[Any]:
-    """Where some of the articles stand among all, both in the same order."""
-    names = ("article", "d", "acct")
-    both = [np.concatenate((articles[name], present[name])) for name in names]
-    order = np.lexsort(tuple(both))
-    is_present = order >= len(articles["d"])
-    places = np.cumsum(~is_present) - 1
-    found: NDArray[Any] = places[is_present]
-    return found
 
 
 _LINE = ("acct", "article", "d", "publish_type", "target_user")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar, Protocol, TypeVar
 
+from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import hanging, one_day, running
 from wxcube.sources.increment.days import Chunk
@@ -12,6 +13,9 @@ from wxcube.sources.increment.events import Events
 from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.hanging import Found
 from wxcube.sources.increment.ledger import Published
+
+Unit = TypeVar("Unit")
+Made = TypeVar("Made")
 
 
 class Way(Protocol):
@@ -21,6 +25,10 @@ class Way(Protocol):
     """Tables of `day_tables` that together have every account and day with events."""
     touched: ClassVar[str]
     """A table of `day_tables` with every article to which something happened."""
+
+    def begin(self, chunk: Chunk) -> None:
+        """Begin with a chunk that comes next, where that can be done beside other things."""
+        ...
 
     def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
         """Make the tables from which the rows of a chunk's days follow; their names.
@@ -37,6 +45,18 @@ class Way(Protocol):
         """Save who did something with an article for the first time on a chunk's days."""
         ...
 
+    def fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
+        """The lines of a fact, of some days of a group."""
+        ...
+
+    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
+        """What work makes of units, in their order; as many at once as that is good for."""
+        ...
+
+    def close(self) -> None:
+        """End what was begun."""
+        ...
+
 
 class BySteps:
     """The steps as they are written, on any engine."""
@@ -49,9 +69,13 @@ class BySteps:
         self._events = events
         self._facts = facts
 
+    def begin(self, chunk: Chunk) -> None:
+        """Nothing: the engine does one thing at a time."""
+
     def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
         """Run the steps to the facts, and save these."""
         one_day.load(self._engine, self._events, chunk)
+        one_day.load_subscribed(self._engine)
         for step in one_day.run(self._engine, one_day.FACT_STEPS, kept=one_day.SAVED):
             if step.name in one_day.SAVED:
                 self._facts.save(self._engine, step.name, chunk.days, chunk.groups)
@@ -64,3 +88,17 @@ class BySteps:
     def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
         """Run the steps from touched."""
         running.save_first_people(self._engine, self._facts, articles, chunk)
+
+    def fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
+        """The lines as the engine tells them."""
+        self._facts.read(self._engine, fact, fact, days, [group])
+        found = self._engine.ask(f"SELECT * FROM {fact}")  # noqa: S608 - own names
+        self._engine.drop(fact)
+        return found
+
+    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
+        """One after the other: the engine has the machine."""
+        return map(work, units)
+
+    def close(self) -> None:
+        """Nothing was begun."""

@@ -7,7 +7,7 @@ from typing import Any
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.kernel.counted import people
-from wxcube.sources.kernel.ordered import changes, numbered, told_apart
+from wxcube.sources.kernel.ordered import changes, numbered, places_of
 from wxcube.sources.steps.articles import ARTICLE_MARKS
 
 Numbers = NDArray[Any]
@@ -45,25 +45,12 @@ def _counted(lines: Columns, articles: Columns) -> tuple[Numbers, Numbers]:
     starts = np.flatnonzero(changes(lines["acct"], lines["article"], lines["d"]))
     lengths = np.diff(starts, append=len(lines["d"]))
     acct, article, d = (lines[name][starts] for name in ("acct", "article", "d"))
-    place = _places(acct, article, articles)
+    place = places_of(acct, article, articles)
     known = place >= 0
     age = np.where(known, d - articles["d"][place], -1) if len(articles["d"]) else place
     counts = known & (age >= 0)
     counts[counts] = age[counts] < articles["days"][place[counts]]
     return np.repeat(place, lengths), np.repeat(counts, lengths)
-
-
-def _places(acct: Numbers, article: Numbers, articles: Columns) -> Numbers:
-    """Where the articles of lines stand among all, -1 where they do not."""
-    accounts = np.concatenate((articles["acct"], acct))
-    several, account = numbered(accounts, int(accounts.max(initial=0)) + 1)
-    _, number = told_apart(np.concatenate((articles["article"], article)))
-    size = (int(number.max(initial=-1)) + 1) * len(several)
-    pairs, pair = numbered(number * len(several) + account, size)
-    of = np.full(len(pairs), -1)
-    of[pair[: len(articles["d"])]] = np.arange(len(articles["d"]))
-    found: Numbers = of[pair[len(articles["d"]) :]]
-    return found
 
 
 def _fresh(article: Numbers, person: Numbers, d: Numbers, mask: Numbers) -> Numbers:

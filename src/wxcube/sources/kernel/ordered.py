@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wxcube.sources.arrays import NDArray, np
+from wxcube.sources.batch import Columns
 
 PACKED_BITS = 63
 """So many bits of numbers are sorted as one integer."""
@@ -59,6 +60,18 @@ def numbered(values: Numbers, size: int) -> tuple[Numbers, Numbers]:
     present[values] = True
     places = np.cumsum(present) - 1
     return np.flatnonzero(present), places[values]
+
+
+def places_of(acct: Numbers, article: Numbers, articles: Columns) -> Numbers:
+    """Where articles stand among `articles` (acct, article), -1 where they do not."""
+    accounts = np.concatenate((articles["acct"], acct))
+    several, account = numbered(accounts, int(accounts.max(initial=0)) + 1)
+    found, number = told_apart(np.concatenate((articles["article"], article)))
+    pairs, pair = numbered(number * len(several) + account, len(found) * len(several))
+    of = np.full(len(pairs), -1)
+    of[pair[: len(articles["acct"])]] = np.arange(len(articles["acct"]))
+    places: Numbers = of[pair[len(articles["acct"]) :]]
+    return places
 
 
 def changes(*columns: Numbers) -> Numbers:
