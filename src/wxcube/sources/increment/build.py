@@ -277,10 +277,14 @@ class Build:
                     first, chunk.days[-1], chunk.groups, self._events.group_count
                 )
                 self._way.save_first_people(articles, chunk)
-                with self._ledger.changing():
-                    self._ledger.keep(self._facts.news())
-                self._facts.settled()
+                self._settle()
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
+                self._settle()
+
+    def _settle(self) -> None:
+        with self._ledger.changing():
+            self._ledger.keep(self._facts.news())
+        self._facts.settled()
 
     def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:
         days = self._ledger.first_days(chunk.groups)

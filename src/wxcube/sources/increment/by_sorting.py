@@ -155,6 +155,15 @@ class BySorting:
         query = self._facts.query(fact, days, [group])
         return empty(fact) if query is None else self._engine.take(query)
 
+    def has(self, fact: str, day: int, group: int) -> bool:
+        """Whether there is a file."""
+        return self._facts.has(fact, day, group)
+
+    def keep(self, fact: str, columns: Columns, day: int, group: int) -> None:
+        """Save at once."""
+        self._facts.add(self._facts.put(self._engine, fact, columns, [day], group))
+        self._facts.drop(fact, group, but=day)
+
     def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
         """As many at once as the engine has threads; a few are done before they are asked for."""
         waiting: deque[Future[Made]] = deque()

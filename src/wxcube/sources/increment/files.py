@@ -33,8 +33,11 @@ FACTS = {
     "touched": "acct INTEGER, article BIGINT, d INTEGER, person BIGINT, mask INTEGER",
     "article_times": _per_article(ARTICLE_TIMES),
     "first_people": _per_article(ARTICLE_PEOPLE),
+    "so_far": _per_article((*ARTICLE_PEOPLE, *ARTICLE_TIMES)),
 }
-"""What is kept of a day, facts of persons and counts of articles, with the types of each."""
+"""What is kept of a day, facts of persons and counts of articles, with the types of each.
+
+The last one is kept of one day only, up to which running totals are added up."""
 _NUMPY = {"INTEGER": "i4", "BIGINT": "i8"}
 _TYPES = {
     fact: {name: _NUMPY[kind] for name, kind in (c.split() for c in columns.split(", "))}
@@ -134,6 +137,10 @@ class Facts:
                 if path.exists():
                     yield path, chosen
 
+    def has(self, fact: str, day: int, group: int) -> bool:
+        """Whether there is a file of a fact of a group's day."""
+        return any(self._chosen(fact, [day], [group]))
+
     # --- writing ---------------------------------------------------------------------------------
 
     def save(
@@ -182,6 +189,11 @@ class Facts:
         folder = self.folder / fact / f"g{group:02d}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def drop(self, fact: str, group: int, but: int) -> None:
+        """Keep a fact of a group of one day only."""
+        days = self._files[fact, group].keys() - {but}
+        self._news += [Kept(fact, group, day, None) for day in days]
 
     # --- what counts -----------------------------------------------------------------------------
 

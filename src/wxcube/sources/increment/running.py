@@ -50,10 +50,12 @@ def save_first_people(
 
 @dataclass(frozen=True)
 class Totals:
-    """Running totals of some accounts: their articles, and rows by endpoint."""
+    """Running totals of some accounts: their rows by endpoint."""
 
     accounts: frozenset[int]
     rows: tuple[tuple[Endpoint[Any], Columns], ...]
+    so_far: Columns
+    """What is added up at the end of the last day."""
 
 
 def totals(
@@ -61,17 +63,39 @@ def totals(
 ) -> Iterator[Totals]:
     """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time.
 
-    `groups` is how many groups there are.
+    `groups` is how many groups there are. What is added up at the end of the last day is kept, so
+    that the day after it needs no older facts.
     """
     columns = _article_columns(articles, chunk.days[0])
-    days = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[-1] + 1)
     for group in chunk.groups:
         chosen = columns["acct"] % groups == group
         mine = {name: column[chosen] for name, column in columns.items()}
-        counts = [_Counts.of(way.fact(fact, days, group), mine, names) for fact, names in _OF]
         of_group = [account for account in accounts if account % groups == group]
-        work = partial(_part_totals, mine, counts, chunk)
-        yield from way.side_by_side(work, list(_parts(mine, of_group, len(chunk.days))))
+        work = partial(_part_totals, mine, _counts(way, mine, chunk, group), chunk)
+        ends = []
+        for part in way.side_by_side(work, _parts(mine, of_group, len(chunk.days))):
+            yield part
+            ends.append(part.so_far)
+        if ends:
+            so_far = {name: np.concatenate([end[name] for end in ends]) for name in ends[0]}
+            way.keep("so_far", so_far, chunk.days[-1], group)
+
+
+def _counts(way: Way, articles: Columns, chunk: Chunk, group: int) -> list[_Counts]:
+    """All that is counted up to a chunk's last day, what is before its first maybe added up."""
+    first, last = chunk.days[0], chunk.days[-1]
+    if way.has("so_far", first - 1, group):
+        begun = way.fact("so_far", [first - 1], group)
+        names = (*ARTICLE_PEOPLE, *ARTICLE_TIMES)
+        return [
+            _Counts.of(begun, articles, names),
+            *_counts_of(way, articles, range(first, last + 1), group),
+        ]
+    return _counts_of(way, articles, range(first - DETAIL_DAYS + 1, last + 1), group)
+
+
+def _counts_of(way: Way, articles: Columns, days: range, group: int) -> list[_Counts]:
+    return [_Counts.of(way.fact(fact, days, group), articles, names) for fact, names in _OF]
 
 
 def _part_totals(
@@ -80,11 +104,20 @@ def _part_totals(
     begin, end = np.searchsorted(articles["acct"], (part[0], part[-1] + 1)).tolist()
     mine = {name: column[begin:end] for name, column in articles.items()}
     grid = Grid.of(mine, chunk.days[0], chunk.days[-1])
-    lines = dict(grid.lines)
+    added_up: Columns = {}
     for one in counts:
-        lines |= one.on(grid, begin, end)
+        for name, values in one.on(grid, begin, end).items():
+            added_up[name] = added_up[name] + values if name in added_up else values
+    lines = grid.lines | {name: np.cumsum(values) for name, values in added_up.items()}
     rows = tuple((endpoint, _result(endpoint, lines)) for endpoint in ENDPOINTS)
-    return Totals(frozenset(part), rows)
+    return Totals(frozenset(part), rows, _at_end(lines, chunk.days[-1]))
+
+
+def _at_end(lines: Columns, day: int) -> Columns:
+    """What stands at the end of a day."""
+    last = np.flatnonzero(lines["stat_d"] == day)
+    names = ("acct", "article", *ARTICLE_PEOPLE, *ARTICLE_TIMES)
+    return {name: lines[name][last] for name in names} | {"d": np.full(len(last), day, "i4")}
 
 
 @dataclass(frozen=True)
@@ -106,10 +139,10 @@ class _Counts:
         return cls(which[order], {name: found[name][order] for name in ("d", *names)}, names)
 
     def on(self, grid: Grid, begin: int, end: int) -> Columns:
-        """The counts of some articles, added up on the lines of a grid of these."""
+        """The counts of some articles on the lines of a grid of these, to be added up."""
         own = slice(*np.searchsorted(self.article, (begin, end)))
         places = grid.places(self.article[own] - begin, self.columns["d"][own])
-        return {name: grid.cumulated(places, self.columns[name][own]) for name in self.names}
+        return {name: grid.steps(places, self.columns[name][own]) for name in self.names}
 
 
 def _parts(columns: Columns, accounts: Iterable[int], days: int) -> Iterator[tuple[int, ...]]:
@@ -149,13 +182,15 @@ class Grid:
         found += np.maximum(days - self.first[articles], 0)
         return found
 
-    def cumulated(self, places: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-        """Values on their lines, added up from each article's first line on."""
+    def steps(self, places: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+        """By how much each line is more than the one before it, so that values add up by article.
+
+        An article's first line takes back all of the article before it.
+        """
         lines = added(places, len(self.lines["d"]), values)
         if len(self.begins) > 1:
             lines[self.begins[1:]] -= np.add.reduceat(lines, self.begins)[:-1]
-        found: NDArray[Any] = np.cumsum(lines)
-        return found
+        return lines
 
 
 _LINE = ("acct", "article", "d", "publish_type", "target_user")

@@ -49,6 +49,14 @@ class Way(Protocol):
         """The lines of a fact, of some days of a group."""
         ...
 
+    def has(self, fact: str, day: int, group: int) -> bool:
+        """Whether there are lines of a fact of a group's day."""
+        ...
+
+    def keep(self, fact: str, columns: Columns, day: int, group: int) -> None:
+        """Save a fact of a group's day, and forget it of other days."""
+        ...
+
     def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
         """What work makes of units, in their order; as many at once as that is good for."""
         ...
@@ -95,6 +103,17 @@ class BySteps:
         found = self._engine.ask(f"SELECT * FROM {fact}")  # noqa: S608 - own names
         self._engine.drop(fact)
         return found
+
+    def has(self, fact: str, day: int, group: int) -> bool:
+        """Whether there is a file."""
+        return self._facts.has(fact, day, group)
+
+    def keep(self, fact: str, columns: Columns, day: int, group: int) -> None:
+        """Save by way of the engine."""
+        self._engine.load(fact, columns)
+        self._facts.save(self._engine, fact, [day], [group])
+        self._engine.drop(fact)
+        self._facts.drop(fact, group, but=day)
 
     def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
         """One after the other: the engine has the machine."""
