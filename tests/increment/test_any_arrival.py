@@ -45,14 +45,26 @@ def file_engine() -> Iterator[DuckDbEngine]:
 
 
 def build(
-    events: EventFolder, folder: Path, engine: DuckDbEngine, last: date, budget: int = 20_000
+    events: EventFolder,
+    folder: Path,
+    engine: DuckDbEngine,
+    last: date,
+    budget: int = 20_000,
+    *,
+    by_sorting: bool = True,
 ) -> None:
     """A build into the folder's warehouse."""
     with Warehouse.open(folder / "wxcube.db") as warehouse:
         sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
-        one = Build(events, folder / "facts", sink, engine=engine, budget_bytes=budget)
-        one.run(None, number_of(last))
-        one.close()
+        with Build(
+            events,
+            folder / "facts",
+            sink,
+            engine=engine,
+            budget_bytes=budget,
+            by_sorting=by_sorting,
+        ) as one:
+            one.run(None, number_of(last))
 
 
 def assert_equal(
@@ -89,7 +101,9 @@ def check(events: list[Any], through: date, seed: int, engines: tuple[Any, Any])
         for begin, end in pairwise(bounds):
             stored.add(to_batch(happened[begin:end], KEY))
             last = min(through, last + timedelta(days=dice.choice([0, 1, 3, 40])))
-            build(stored, folder, file_engine, last, dice.choice([10_000, 50_000, 10**9]))
+            budget = dice.choice([10_000, 50_000, 10**9])
+            way = dice.choice([True, True, False])
+            build(stored, folder, file_engine, last, budget, by_sorting=way)
         build(stored, folder, file_engine, through)
         assert_equal(folder, happened, through, engine)
 
