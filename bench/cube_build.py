@@ -1,6 +1,6 @@
 """Time and memory of cube builds: all days, one new day, and what both stand beside.
 
-    python bench/cube_build.py --events 20 --naive 2
+    python bench/cube_build.py --events 20 --naive
 
 Events are made first, seeded and outside the measured time: 60 days of 1,000 accounts with Zipf
 sizes. Each measurement runs in a process of its own, so that its peak memory is its own. What is
@@ -8,9 +8,9 @@ compared:
 
 (a) full build: facts and the rows of all 21 endpoints as columns, handed to a sink that counts them
 (b) one new day behind 30, 60 or 120 days that are built
-(c) the plain form: one COUNT(DISTINCT …) query per endpoint, on a part of the accounts
+(c) the plain form: one COUNT(DISTINCT …) query per endpoint
 (d) the floor: reading the needed columns, and one hash aggregate over the same rows
-(e) rows of one day into the warehouse
+(e) the new day again, with its rows going into a warehouse
 """
 
 from __future__ import annotations
@@ -331,62 +331,110 @@ def _run(told: Any, what: Callable[..., dict[str, Any]], arguments: tuple[Any, .
 # --- the table -----------------------------------------------------------------------------------
 
 
-def _line(name: str, found: Mapping[str, Any], events: int, base: float) -> None:
-    seconds, cpu = found["seconds"], found["cpu"]
-    print(
-        f"{name:<40} {seconds:8.2f} s {cpu:8.2f} s CPU {events / seconds / 1e6:7.2f} M/s"
-        f" {found['peak']:6,} MiB {cpu / base:7.3f} x {found.get('rows', 0):>11,} rows",
-        flush=True,
-    )
-
-
 def main() -> None:
     options = _options()
     folder = Path(options.folder or tempfile.mkdtemp(prefix="wxcube-bench-"))
-    first = number_of(FIRST)
     per_day = int(options.events * 1e6) // options.days
-    made = folder / f"events-{per_day}"
-    days = range(first, first + options.days + 1)
-    if not made.exists():
-        Folder(made, days).make(Generator(per_day))
-    total = per_day * options.days
     print(
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()},"
         f" DuckDB {duckdb.__version__}, numpy {np.__version__}: {' '.join(sys.argv)}"
     )
-    facts = folder / "facts"
-    shutil.rmtree(facts, ignore_errors=True)
-    a = measured(full, str(made), str(facts), first, options.days, options.memory)
-    base = a["cpu"]
-    _line(f"(a) full build, {options.days} days", a, total, base)
-    b = measured(full, str(made), str(facts), first, options.days + 1, options.memory)
-    _line("(b) one new day behind them", b, per_day, base)
-    s = measured(scan, str(made), first, options.days)
-    _line("(d) reading the needed columns", s, total, base)
-    g = measured(aggregate, str(made), first, options.days)
-    _line("(d) one hash aggregate by person and hour", g, total, base)
-    for word in ("seconds", "cpu"):
-        print(
-            f"by {word}: full build / (reading + aggregate) = {a[word] / (s[word] + g[word]):.1f},"
-            f" full build / new day = {a[word] / b[word]:.1f}"
-        )
+    bench = Bench(folder, per_day, options)
+    bench.prepare(max(options.days, *options.history) + 1)
+    for _ in range(options.repeat):
+        bench.builds()
+    bench.histories()
     if options.naive:
-        _compare_naive(made, folder, first, options)
+        bench.plain()
     if not options.folder:
         shutil.rmtree(folder)
 
 
-def _compare_naive(made: Path, folder: Path, first: int, options: argparse.Namespace) -> None:
-    days = options.naive_days
-    events = int(options.events * 1e6) // options.days * days
-    facts = folder / "facts-part"
-    shutil.rmtree(facts, ignore_errors=True)
-    a = measured(full, str(made), str(facts), first, days, options.memory)
-    _line(f"(a) full build of {days} days", a, events, a["cpu"])
-    c = measured(naive, str(made), first, days, options.naive_memory)
-    _line(f"(c) COUNT(DISTINCT) of {days} days", c, events, a["cpu"])
-    print(f"(c) / (a): {c['seconds'] / a['seconds']:.1f} by time, {c['cpu'] / a['cpu']:.1f} by CPU")
-    print("    seconds:", json.dumps(c["parts"]))
+class Bench:
+    """Measurements of the same generated days."""
+
+    def __init__(self, folder: Path, per_day: int, options: argparse.Namespace) -> None:
+        self._folder = folder
+        self._made = folder / f"events-{per_day}"
+        self._per_day = per_day
+        self._options = options
+        self._days = options.days
+        self._first = number_of(FIRST)
+        self._full: dict[str, Any] = {}
+
+    def prepare(self, days: int) -> None:
+        """Make the days that are not there."""
+        missing = [
+            day
+            for day in range(self._first, self._first + days)
+            if not (self._made / day_numbered(day).isoformat()).exists()
+        ]
+        generator = Generator(self._per_day)
+        for day in missing:
+            Folder(self._made, range(day, day + 1)).make(generator)
+
+    def builds(self) -> None:
+        """(a), (b), (d) and (e), one after the other, and their ratios."""
+        total, facts = self._per_day * self._days, self._fresh("facts")
+        a = self._full = self._build(full, facts, self._days)
+        self._line(f"(a) full build, {self._days} days", a, total)
+        shutil.copytree(facts, self._fresh("facts-stored"))
+        b = self._build(full, facts, self._days + 1)
+        self._line("(b) one new day behind them", b, self._per_day)
+        s = measured(scan, str(self._made), self._first, self._days)
+        self._line("(d) reading the needed columns", s, total)
+        g = measured(aggregate, str(self._made), self._first, self._days)
+        self._line("(d) one hash aggregate by person and hour", g, total)
+        e = self._build(stored, self._folder / "facts-stored", self._days + 1)
+        self._line("(e) the new day into a SQLite warehouse", e, self._per_day)
+        for word in ("seconds", "cpu"):
+            print(
+                f"by {word}: (a) / (d) = {a[word] / (s[word] + g[word]):.1f},"
+                f" (a) / (b) = {a[word] / b[word]:.1f}",
+                flush=True,
+            )
+
+    def histories(self) -> None:
+        """(b) behind histories of several lengths."""
+        facts = self._fresh("facts-history")
+        for days in self._options.history:
+            self._build(full, facts, days)
+            found = self._build(full, facts, days + 1)
+            self._line(f"(b) one new day behind {days}", found, self._per_day)
+
+    def plain(self) -> None:
+        """(c), beside (a) of as many days."""
+        days = self._options.naive_days or self._days
+        a = self._full
+        if days != self._days:
+            a = self._build(full, self._fresh("facts-part"), days)
+            self._line(f"(a) full build of {days} days", a, self._per_day * days)
+        memory = self._options.naive_memory
+        c = measured(naive, str(self._made), self._first, days, memory)
+        self._line(f"(c) COUNT(DISTINCT …), {days} days", c, self._per_day * days)
+        print(f"(c) / (a): {c['seconds'] / a['seconds']:.1f} by time")
+        print("    seconds:", json.dumps(c["parts"]))
+
+    def _fresh(self, name: str) -> Path:
+        for path in self._folder.glob(f"{name}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return self._folder / name
+
+    def _build(self, what: Callable[..., dict[str, Any]], facts: Path, days: int) -> dict[str, Any]:
+        return measured(what, str(self._made), str(facts), self._first, days, self._options.memory)
+
+    def _line(self, name: str, found: Mapping[str, Any], events: int) -> None:
+        seconds, cpu = found["seconds"], found["cpu"]
+        print(
+            f"{name:<42} {seconds:8.2f} s {cpu:8.2f} s CPU {events / seconds / 1e6:7.2f} M/s"
+            f" {found['peak']:6,} MiB {cpu / self._full['cpu']:7.3f} x"
+            f" {found.get('rows', 0):>11,} rows",
+            flush=True,
+        )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
 
 
 def _options() -> argparse.Namespace:
@@ -395,9 +443,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--memory", default="1.5GiB")
     parser.add_argument("--folder", help="keep the events here")
+    parser.add_argument("--repeat", type=int, default=1, help="of (a), (b), (d) and (e)")
+    parser.add_argument(
+        "--history", type=_numbers, default=(30, 60, 120), help="days before the new one"
+    )
     parser.add_argument("--naive", action="store_true", help="the plain form too")
-    parser.add_argument("--naive-days", type=int, default=10)
-    parser.add_argument("--naive-memory", default="12GB")
+    parser.add_argument("--naive-days", type=int, help="of so many days only")
+    parser.add_argument("--naive-memory", default="16GB")
     return parser.parse_args()
 
 
