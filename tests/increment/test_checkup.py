@@ -93,8 +93,11 @@ class Site:
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ManualClock]:
     """A store whose events were built, with the settings of its groups."""
     folder = tmp_path_factory.mktemp("built")
-    events, through = crowded(5, 500)
-    clock = ManualClock(datetime(through.year, through.month, through.day, 9, tzinfo=BEIJING))
+    events, _ = crowded(5, 500)
+    first = min(one.at for one in events)
+    events = [one for one in events if one.at < first + 9 * 86_400]
+    # some days later, so that there are facts of a day on which nothing happened
+    clock = ManualClock(datetime.fromtimestamp(first + 15 * 86_400, BEIJING))
     (folder / "wxcube.toml").write_text("[events]\ngroup_count = 2\n", encoding="utf-8")
     (folder / "e.jsonl").write_bytes(lines(events))
     with pytest.MonkeyPatch.context() as patch:

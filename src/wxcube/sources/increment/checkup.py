@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -203,7 +204,7 @@ class _Known:
     """What the ledger and the event store say of the facts."""
 
     files: Mapping[Path, Collection[NumberedCell]]
-    """The days and group each file counts for."""
+    """The days and group with which each file is made."""
     built: Mapping[NumberedCell, int]
     revisions: Mapping[NumberedCell, int]
     newest: int
@@ -212,20 +213,34 @@ class _Known:
     @classmethod
     def of(cls, folder: Path, manifest: state.Manifest, ledger: Ledger) -> _Known:
         files: dict[Path, set[NumberedCell]] = defaultdict(set)
+        built = ledger.built()
+        days_of: dict[int, list[int]] = defaultdict(list)
+        for day, group in sorted(built):
+            days_of[group].append(day)
         for one in ledger.kept():
             if one.file:
-                files[_place(folder, one)].add((one.day, one.group))
+                files[_place(folder, one)].add(_made_by(one, days_of[one.group]))
         cells = [(number_of(d), g, cell) for d, g, cell in manifest.cells() if cell.events]
         return cls(
             files=files,
-            built=ledger.built(),
+            built=built,
             revisions={(day, group): cell.revision for day, group, cell in cells},
             newest=max((day for day, _, _ in cells), default=0),
         )
 
     def last_day(self, path: Path) -> int:
-        """The last day a file counts for."""
+        """The last day with which a file is made."""
         return max(day for day, _ in self.files[path])
+
+
+def _made_by(kept: Kept, built: Sequence[int]) -> NumberedCell:
+    """The day and group that a fact is made anew with.
+
+    A day on which nothing happened is never built, but may have a fact of all that was before; it
+    is made again with the last built day.
+    """
+    place = bisect_right(built, kept.day)
+    return (built[place - 1] if place else kept.day), kept.group
 
 
 def _place(folder: Path, kept: Kept) -> Path:
