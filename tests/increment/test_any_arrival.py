@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from support.event_folder import EventFolder
 from support.events import crowded, histories
+from wxcube import beijing
 from wxcube.beijing import BEIJING
+from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.outlets.cube_sink import WarehouseSink
@@ -73,6 +75,10 @@ def assert_equal(
     """The warehouse has the rows of one computation of everything, and no others."""
     batch = to_batch(happened, KEY)
     expected = compute(batch, through, engine=engine)
+    first_days: dict[str, date] = {}
+    for event in happened:
+        day = beijing.day_of(datetime.fromtimestamp(event.at, BEIJING))
+        first_days[event.account] = min(day, first_days.get(event.account, day))
     with Warehouse.open(folder / "wxcube.db", read_only=True) as warehouse:
         for account in batch.accounts:
             for endpoint in CUBE_ENDPOINTS:
@@ -80,6 +86,25 @@ def assert_equal(
                     account, endpoint, Window(date(2010, 1, 1), date(2040, 1, 1)), Origin.CUBE
                 )
                 assert found == expected.rows(account, endpoint), (word, account, endpoint.name)
+                known = warehouse.coverage(account, endpoint, Origin.CUBE)
+                lacking = _labels(endpoint, first_days[account], through) - known.keys()
+                assert not lacking, (word, account, endpoint.name)
+
+
+def _labels(endpoint: Endpoint[Any], first: date, through: date) -> set[date]:
+    """The days, weeks and months that are over and of which something must be known."""
+    days = [first + timedelta(days=n) for n in range((through - first).days + 1)]
+    ends = {
+        beijing.monday(day) + timedelta(days=6): beijing.monday(day)
+        for day in days
+        if endpoint.has_labels and "week" in endpoint.name
+    } or {
+        beijing.month_end(day): beijing.month_start(day)
+        for day in days
+        if endpoint.has_labels and "month" in endpoint.name
+    }
+    labels = {label for end, label in ends.items() if end <= through and label >= first}
+    return {day for day in (labels if ends else days) if day >= endpoint.first_date}
 
 
 def distinct(events: list[Any]) -> list[Any]:

@@ -30,6 +30,9 @@ from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.increment.way import BySteps, Way
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
+QUIET = -1
+"""The revision of a day without events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -101,7 +104,7 @@ class Build:
         dirty = self._dirty(first, last, groups)
         self._build_days(dirty, chosen)
         self._roll_up(chosen)
-        revisions = {(day_numbered(d), group): r for (d, group), r in dirty.items()}
+        revisions = {(day_numbered(d), group): r for (d, group), r in dirty.items() if r != QUIET}
         return Built(self._cells, self._rows, revisions)
 
     # --- days ------------------------------------------------------------------------------------
@@ -109,9 +112,13 @@ class Build:
     def _dirty(
         self, first: int | None, last: int, groups: Collection[int] | None
     ) -> dict[NumberedCell, int]:
-        """The cells whose events changed since they were built, with their revisions."""
+        """The cells whose events changed since they were built, with their revisions.
+
+        Days without events between those with some count too: that they are empty is a result.
+        """
         built = self._ledger.built()
         cells = {(number_of(d), g): r for (d, g), r in self._events.revisions().items()}
+        cells |= dict.fromkeys(calendar.quiet(cells, built, last), QUIET)
         return {
             (day, group): revision
             for (day, group), revision in sorted(cells.items())
@@ -163,8 +170,12 @@ class Build:
         first_days = self._ledger.first_days(chunk.groups)
         accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
         accounts |= {a: min(d, accounts[a]) for a, d in seen.items()}
+        lacking = self._lacking(seen, first_days, dirty, through)
         for endpoint, table in one_day.results(engine, one_day.ENDPOINTS, given, chunk.days):
             self._hand_over(endpoint, accounts, chunk.days, table, articles)
+            self._hand_over_empty(endpoint, seen, lacking, table)
+        for endpoint in running.ENDPOINTS:
+            self._hand_over_empty(endpoint, seen, lacking, running.no_lines(endpoint))
         one_day.drop(engine, given)
         sync_disk()
         with self._ledger.changing():
@@ -172,10 +183,34 @@ class Build:
             self._ledger.set_moved(moved)
             self._ledger.set_followers(changes)
             for day, group in chunk.cells():
-                self._ledger.add_pending(group, calendar.hanging(day, through[group]))
+                if dirty[day, group] != QUIET:
+                    self._ledger.add_pending(group, calendar.hanging(day, through[group]))
+            for days, found in lacking.items():
+                for group in {account % self._events.group_count for account in found}:
+                    self._ledger.add_pending(group, calendar.periods(days))
             self._ledger.set_built({cell: dirty[cell] for cell in chunk.cells()})
             self._ledger.keep(self._facts.news())
         self._facts.settled()
+
+    def _lacking(
+        self,
+        seen: Mapping[int, int],
+        known: Mapping[int, int],
+        dirty: Collection[NumberedCell],
+        through: Mapping[int, int],
+    ) -> dict[tuple[int, ...], list[int]]:
+        """Days since the first of accounts that begin earlier than was known, with the accounts.
+
+        Days that are built were built without these accounts; those still to be built are not.
+        """
+        found: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for account, first in seen.items():
+            group = account % self._events.group_count
+            end = known.get(account, through[group] + 1)
+            days = tuple(day for day in range(first + 1, end) if (day, group) not in dirty)
+            if days:
+                found[days].append(account)
+        return found
 
     def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
         """Articles touched or published on a chunk's days."""
@@ -317,6 +352,18 @@ class Build:
         yield from calendar.split(sizes, self._budget)
 
     # --- handing over ----------------------------------------------------------------------------
+
+    def _hand_over_empty(
+        self,
+        endpoint: Endpoint[Any],
+        first_days: Mapping[int, int],
+        lacking: Mapping[tuple[int, ...], Sequence[int]],
+        table: Columns,
+    ) -> None:
+        nothing = {name: column[:0] for name, column in table.items()}
+        for days, accounts in lacking.items():
+            since = {account: first_days[account] for account in accounts}
+            self._hand_over(endpoint, since, days, nothing)
 
     def _hand_over(  # noqa: PLR0913 - what a part consists of
         self,

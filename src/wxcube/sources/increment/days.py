@@ -6,7 +6,7 @@ Days are numbers since 1970-01-01, as everywhere in the cube.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +48,31 @@ def passing(before: int, through: int) -> Iterator[tuple[Hanging, int]]:
         yield Hanging.RUNNING, day
         yield Hanging.WEEK, monday(day)
         yield Hanging.MONTH, first(day)
+
+
+def periods(days: Iterable[int]) -> Iterator[tuple[Hanging, int]]:
+    """The weeks and months of days."""
+    yield from {(Hanging.WEEK, monday(day)) for day in days}
+    yield from {(Hanging.MONTH, first(day)) for day in days}
+
+
+def quiet(
+    cells: Collection[NumberedCell], built: Collection[NumberedCell], last: int
+) -> Iterator[NumberedCell]:
+    """Days of groups without events, since their first with some, that were never built.
+
+    Days before the oldest events there are say nothing: older ones may have been removed.
+    """
+    begins: dict[int, int] = {}
+    for day, group in built:
+        begins[group] = max(day + 1, begins.get(group, 0))
+    oldest: dict[int, int] = {}
+    for day, group in cells:
+        oldest[group] = min(day, oldest.get(group, day))
+    for group, begin in (begins | oldest).items():
+        for day in range(begin, last + 1):
+            if (day, group) not in cells and (day, group) not in built:
+                yield day, group
 
 
 def monday(day: int) -> int:

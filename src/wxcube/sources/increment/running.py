@@ -205,6 +205,16 @@ def _article_columns(articles: Sequence[Published], since: int) -> Columns:
     return {name: column[order] for name, column in columns.items()}
 
 
+def no_lines(endpoint: Endpoint[Any]) -> Columns:
+    """No lines of an endpoint."""
+    return {name: np.zeros(0, "i8") for name in _shown(endpoint)}
+
+
+def _shown(endpoint: Endpoint[Any]) -> dict[str, str]:
+    shown = {"acct": "acct", "ref_date": "d", "article": "article", "stat_date": "stat_d"}
+    return shown | RUNNING_COLUMNS[endpoint.name]
+
+
 def _result(endpoint: Endpoint[Any], lines: Columns) -> Columns:
     """The lines and columns an endpoint shows, ordered by account, day, article and stat_date."""
     if endpoint is article.getarticletotal:
@@ -212,8 +222,7 @@ def _result(endpoint: Endpoint[Any], lines: Columns) -> Columns:
     else:
         kept = lines["d"] >= number_of(EARLIEST_CONTENT)
     kept &= lines["d"] >= number_of(endpoint.first_date)
-    shown = {"acct": "acct", "ref_date": "d", "article": "article", "stat_date": "stat_d"}
-    shown |= RUNNING_COLUMNS[endpoint.name]
+    shown = _shown(endpoint)
     if kept.all():
         return {name: lines[of] for name, of in shown.items()}
     return {name: lines[of][kept] for name, of in shown.items()}
