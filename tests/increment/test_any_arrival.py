@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.event_folder import EventFolder
-from support.events import crowded, histories
+from support.events import crowded, histories, moment
 from wxcube import beijing
 from wxcube.beijing import BEIJING
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources import event as ev
 from wxcube.sources.batch import to_batch
 from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.sources.engine import DuckDbEngine
@@ -147,3 +148,23 @@ def test_crowded_days_in_any_batches_and_order_give_the_same_rows(
     engine: DuckDbEngine, file_engine: DuckDbEngine, seed: int
 ) -> None:
     check(*crowded(seed, 600), seed, (engine, file_engine))
+
+
+def test_of_an_account_that_comes_late_with_old_events_every_day_since_is_known(
+    engine: DuckDbEngine, file_engine: DuckDbEngine, tmp_path: Path
+) -> None:
+    first = date(2026, 1, 5)
+
+    def sent(account: str, day: int) -> ev.Message:
+        at = moment(first + timedelta(days=day))
+        return ev.Message(id=f"{account}{day}", account=account, at=at, user="o", msg_type=1)
+
+    through = first + timedelta(days=80)
+    stored = EventFolder(tmp_path / "events", group_count=1)
+    happened: list[Any] = []
+    early = [sent("early", day) for day in range(0, 70, 3)]
+    for more in (early, [sent("late", 30)], [sent("late", 4), sent("late", 50)]):
+        stored.add(to_batch(more, KEY))
+        happened += more
+        build(stored, tmp_path, file_engine, through)
+        assert_equal(tmp_path, happened, through, engine)
