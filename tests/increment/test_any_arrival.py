@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -127,6 +128,8 @@ def check(events: list[Any], through: date, seed: int, engines: tuple[Any, Any])
         for begin, end in pairwise(bounds):
             stored.add(to_batch(happened[begin:end], KEY))
             last = min(through, last + timedelta(days=dice.choice([0, 1, 3, 40])))
+            if dice.random() < 0.2:
+                shutil.rmtree(folder / "facts", ignore_errors=True)
             budget = dice.choice([10_000, 50_000, 10**9])
             way = dice.choice([True, True, False])
             build(stored, folder, file_engine, last, budget, by_sorting=way)

@@ -24,8 +24,8 @@ class StoredEvents:
         return self._accounts
 
     def revisions(self) -> Mapping[tuple[date, int], int]:
-        """Every day and group with events, and a number that grows when they change."""
-        return {(d, g): cell.revision for d, g, cell in self._manifest.cells() if cell.events}
+        """Every day and group that ever had events, and a number that grows when they change."""
+        return {(d, g): cell.revision for d, g, cell in self._manifest.cells()}
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
         """The Parquet files with a family's events of a day and group."""

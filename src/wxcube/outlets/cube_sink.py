@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+
+import sqlalchemy as sa
 
 from wxcube.contract import article, content
 from wxcube.contract.codes import ALL_SCENES
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
+from wxcube.errors import WarehouseError
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns, article_msgid
 from wxcube.sources.increment.days import stretches
@@ -22,6 +26,7 @@ from wxcube.warehouse.tables import PARTS
 
 NEAR = 1e-4
 """How near to the middle between two roundings numpy's product is not trusted."""
+_CONFLICTS = (sa.exc.IntegrityError, sqlite3.IntegrityError)
 AT_ONCE = 20_000
 """Rows that are Python objects at the same time."""
 
@@ -41,6 +46,15 @@ class WarehouseSink:
 
     def replace(self, part: Part) -> None:
         """Put rows in the place of all that was there of their accounts and days, at once."""
+        try:
+            self._put(part, is_new=part.is_new)
+        except WarehouseError as error:
+            if not (part.is_new and isinstance(error.__cause__, _CONFLICTS)):
+                raise
+            # Facts that were removed, or put back from a backup, know of fewer rows than there are.
+            self._put(part, is_new=False)
+
+    def _put(self, part: Part, *, is_new: bool) -> None:
         computed = Computed(
             endpoint=part.endpoint,
             origin=Origin.CUBE,
@@ -49,7 +63,7 @@ class WarehouseSink:
             tables={name: _rows(columns) for name, columns in self._tables(part).items()},
             present=self._present(part),
             stats=_window(part.stats) if part.stats else None,
-            is_new=part.is_new,
+            is_new=is_new,
         )
         self.rows += self._warehouse.replace_computed(computed, self._now())
 

@@ -164,6 +164,11 @@ class DuckDbEngine:
                 f"computing {name} needs more memory than the engine may use: {error}",
                 hint="give DuckDbEngine a larger memory_limit or fewer threads",
             ) from error
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise EngineError(
+                f"computing {name} failed: {error}",
+                hint="if a file is damaged, `wxcube doctor` says which and how to mend it",
+            ) from error
         except duckdb.Error as error:
             raise EngineError(f"computing {name} failed: {error}") from error
 
