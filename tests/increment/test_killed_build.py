@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from random import Random
 
@@ -17,21 +18,36 @@ from wxcube.sources.batch import to_batch
 from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.warehouse.store import Warehouse
 
-MOMENTS = int(os.environ.get("WXCUBE_TEST_KILLS", "4"))
+MOMENTS = int(os.environ.get("WXCUBE_KILLS", "4"))
 """How many moments are tried; 30 for the whole proof."""
-SECONDS = 4.0
 EVER = Window(parse_day("2010-01-01"), parse_day("2040-01-01"))
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
-def test_a_killed_build_goes_on_and_ends_in_the_same_rows(tmp_path: Path, moment: int) -> None:
-    dice = Random(moment)
+@pytest.fixture(scope="module")
+def seconds(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long a build takes that nobody kills."""
+    process = begun(tmp_path_factory.mktemp("whole"), 0)
+    start = time.monotonic()
+    process.join()
+    return time.monotonic() - start
+
+
+def begun(folder: Path, moment: int) -> SpawnProcess:
+    """A process in which a build begins now."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=run, args=(str(tmp_path), moment, theirs))
+    process = context.Process(target=run, args=(str(folder), moment, theirs))
     process.start()
     assert ours.recv() == "begun"
-    time.sleep(dice.uniform(0.05, SECONDS))
+    return process
+
+
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_a_killed_build_goes_on_and_ends_in_the_same_rows(
+    tmp_path: Path, moment: int, seconds: float
+) -> None:
+    process = begun(tmp_path, moment)
+    time.sleep(Random(moment).uniform(0.01, 0.9) * seconds)
     process.kill()
     process.join()
     happened, through = history(moment)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wxcube.contract import article, content, interface, message
@@ -145,15 +144,21 @@ def load_articles(engine: OpenEngine, articles: Sequence[Published]) -> None:
     engine.load("article", article_columns(articles))
 
 
-def run(engine: OpenEngine, steps: Sequence[Step], kept: Iterable[str]) -> Iterator[Step]:
+def run(
+    engine: OpenEngine,
+    steps: Sequence[Step],
+    kept: Iterable[str],
+    asked: Collection[str] = (),
+) -> Iterator[Step]:
     """Run steps, each yielded when its table is there; tables go after their last use.
 
-    Tables in `kept`, and those that no step makes, stay.
+    Tables in `kept`, and those that no step makes, stay. Of steps in `asked` no table is made.
     """
-    made = {step.name for step in steps} - set(kept)
+    made = {step.name for step in steps} - {*kept, *asked}
     last_use = {name: step.name for step in steps for name in (step.name, *step.inputs)}
     for step in steps:
-        engine.run(step)
+        if step.name not in asked:
+            engine.run(step)
         yield step
         for name in (*step.inputs, step.name):
             if name in made and last_use[name] == step.name:
@@ -168,13 +173,23 @@ def results(
 ) -> Iterator[tuple[Endpoint[Any], Columns]]:
     """The rows of endpoints with a ref_date among these days, one endpoint after the other."""
     wanted = {endpoint.name: endpoint for endpoint in endpoints}
-    present = set(given)
-    steps = needed(wanted, given=present)
-    made = (step.name for step in run(engine, steps, kept=()))
-    for name in chain(sorted(present & wanted.keys()), made):
-        if name in wanted:
-            table = engine.fetch(name, order_of(wanted[name]))
-            yield wanted[name], _of_days(since_first(wanted[name], table), days)
+    for name, table in _tables(engine, wanted, set(given)):
+        yield wanted[name], _of_days(since_first(wanted[name], table), days)
+
+
+def _tables(
+    engine: OpenEngine, wanted: Mapping[str, Endpoint[Any]], given: Collection[str]
+) -> Iterator[tuple[str, Columns]]:
+    for name in sorted(wanted.keys() & given):
+        yield name, engine.fetch(name, order_of(wanted[name]))
+    steps = needed(wanted, given=given)
+    asked = wanted.keys() - {name for step in steps for name in step.inputs}
+    for step in run(engine, steps, kept=(), asked=asked):
+        if step.name in asked:
+            order = ", ".join(order_of(wanted[step.name]))
+            yield step.name, engine.ask(f"SELECT * FROM ({step.sql}) r ORDER BY {order}")  # noqa: S608 - own names
+        elif step.name in wanted:
+            yield step.name, engine.fetch(step.name, order_of(wanted[step.name]))
 
 
 def _of_days(table: Columns, days: Sequence[int]) -> Columns:
