@@ -22,16 +22,13 @@ from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import hanging, one_day, registry, running
 from wxcube.sources.increment.by_sorting import BySorting
-from wxcube.sources.increment.days import Chunk, Hanging, NumberedCell, chunks, stretches
+from wxcube.sources.increment.days import QUIET, Chunk, Hanging, NumberedCell, chunks, stretches
 from wxcube.sources.increment.events import Cell, Events
 from wxcube.sources.increment.files import Facts, sync_disk
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.increment.way import BySteps, Way
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
-
-QUIET = -1
-"""The revision of a day without events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +97,8 @@ class Build:
         for group, (done, toward) in self._ledger.through().items():
             through[group] = max(last, done or toward)
         chosen = {g: t for g, t in through.items() if groups is None or g in groups}
+        for chunk in self._chunks(dirty)[:1]:
+            self._way.begin(chunk)
         self._register(dirty, chosen)
         dirty = self._dirty(first, last, groups)
         self._build_days(dirty, chosen)
@@ -139,8 +138,7 @@ class Build:
             registry.update(self._engine, self._ledger, files, self._events.group_count, end)
 
     def _build_days(self, dirty: Mapping[NumberedCell, int], through: Mapping[int, int]) -> None:
-        sizes = {cell: self._size(*cell) for cell in dirty}
-        found = chunks(sizes, self._budget)
+        found = self._chunks(dirty)
         for chunk, following in zip_longest(found, found[1:]):
             self._tell(Progress(self._cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
             given = (*self._way.day_tables(chunk), "article")
@@ -149,6 +147,9 @@ class Build:
             self._build_chunk(chunk, given, dirty, through)
             self._cells += len(chunk.groups) * len(chunk.days)
         self._tell(Progress(self._cells, len(dirty), ""))
+
+    def _chunks(self, dirty: Iterable[NumberedCell]) -> list[Chunk]:
+        return chunks({cell: self._size(*cell) for cell in dirty}, self._budget)
 
     def _size(self, day: int, group: int) -> int:
         families = ("follow", "message", "reply", "activity")
@@ -214,8 +215,7 @@ class Build:
 
     def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
         """Articles touched or published on a chunk's days."""
-        count = self._events.group_count
-        published = self._ledger.published(chunk.days[0], chunk.days[-1], chunk.groups, count)
+        published = self._ledger.published(chunk.days[0], chunk.days[-1], chunk.groups)
         found = {(one[0], one[1]): one for one in published}
         found |= self._ledger.articles(key for key in touched if key not in found)
         return list(found.values())
@@ -308,9 +308,7 @@ class Build:
             for chunk in self._running_chunks(groups, stretch):
                 self._tell(Progress(self._cells, self._cells, "running totals"))
                 first = chunk.days[0] - DETAIL_DAYS + 1
-                articles = self._ledger.published(
-                    first, chunk.days[-1], chunk.groups, self._events.group_count
-                )
+                articles = self._ledger.published(first, chunk.days[-1], chunk.groups)
                 self._way.save_first_people(articles, chunk)
                 self._settle()
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)

@@ -164,12 +164,15 @@ class BySorting:
         self._facts.add(self._facts.put(self._engine, fact, columns, [day], group))
         self._facts.drop(fact, group, but=day)
 
-    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
+    def side_by_side(
+        self, work: Callable[[Unit], Made], units: Iterable[Unit], ahead: int | None = None
+    ) -> Iterator[Made]:
         """As many at once as the engine has threads; a few are done before they are asked for."""
+        most = 2 * self._engine.threads if ahead is None else ahead
         waiting: deque[Future[Made]] = deque()
         for unit in units:
             waiting.append(self._pool.submit(work, unit))
-            if len(waiting) > 2 * self._engine.threads:
+            if len(waiting) > most:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

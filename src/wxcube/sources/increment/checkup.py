@@ -26,7 +26,7 @@ from wxcube.sources.events.compaction import LOCK as COMPACTION_LOCK
 from wxcube.sources.events.durable import locked, locked_now, sync_folder
 from wxcube.sources.events.retention import FACTS as FOLDER
 from wxcube.sources.increment import days as calendar
-from wxcube.sources.increment.days import NumberedCell
+from wxcube.sources.increment.days import QUIET, NumberedCell
 from wxcube.sources.increment.events import Cell
 from wxcube.sources.increment.files import Kept
 from wxcube.sources.increment.ledger import FILE, LOCK, VERSION, Ledger
@@ -215,8 +215,9 @@ class _Known:
         files: dict[Path, set[NumberedCell]] = defaultdict(set)
         built = ledger.built()
         days_of: dict[int, list[int]] = defaultdict(list)
-        for day, group in sorted(built):
-            days_of[group].append(day)
+        for (day, group), revision in sorted(built.items()):
+            if revision != QUIET:
+                days_of[group].append(day)
         for one in ledger.kept():
             if one.file:
                 files[_place(folder, one)].add(_made_by(one, days_of[one.group]))

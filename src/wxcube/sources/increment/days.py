@@ -15,6 +15,8 @@ from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
 NumberedCell = tuple[int, int]
 """A day's number and a group."""
+QUIET = -1
+"""The revision of a day without events."""
 
 
 class Hanging(StrEnum):

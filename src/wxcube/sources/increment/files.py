@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from wxcube.errors import EngineError
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
 from wxcube.sources.engine import DuckDbEngine, listed
@@ -43,6 +44,10 @@ _TYPES = {
     fact: {name: _NUMPY[kind] for name, kind in (c.split() for c in columns.split(", "))}
     for fact, columns in FACTS.items()
 }
+
+
+SURELY_KEPT_DAYS = 32
+"""So many of the newest days no retention removes."""
 
 
 class Kept(NamedTuple):
@@ -136,6 +141,14 @@ class Facts:
                 path = self.folder / fact / f"g{group:02d}" / file
                 if path.exists():
                     yield path, chosen
+                elif _span(path)[-1] > self._newest() - SURELY_KEPT_DAYS:
+                    raise EngineError(
+                        f"{path} is gone, though days count on it",
+                        hint="run `wxcube doctor --mend`, then build again",
+                    )
+
+    def _newest(self) -> int:
+        return max(max(of, default=0) for of in self._files.values())
 
     def has(self, fact: str, day: int, group: int) -> bool:
         """Whether there is a file of a fact of a group's day."""

@@ -36,9 +36,9 @@ CREATE TABLE IF NOT EXISTS followers (
     acct INT, day INT, number INT, standing INT, PRIMARY KEY (acct, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS article (
     acct INT, article INT, day INT, at INT, publish_type INT, target_user INT,
-    title TEXT, content_url TEXT,
+    title TEXT, content_url TEXT, grp INT,
     PRIMARY KEY (acct, article)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS article_day ON article (day);
+CREATE INDEX IF NOT EXISTS article_day ON article (grp, day);
 CREATE TABLE IF NOT EXISTS kept (
     fact TEXT, grp INT, day INT, file TEXT, PRIMARY KEY (fact, grp, day)) WITHOUT ROWID;
 """
@@ -246,17 +246,16 @@ class Ledger:
             self._many("INSERT INTO temp.wanted VALUES (?, ?)", keys)
             return {(row[0], row[1]): row for row in self._lines(PUBLISHED, query)}
 
-    def publish(self, rows: Iterable[Published]) -> None:
+    def publish(self, rows: Iterable[Published], group_count: int) -> None:
         """Keep what Publish events say of articles, over what was known."""
-        self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        lines = ((*row, row[0] % group_count) for row in rows)
+        self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", lines)
 
-    def published(
-        self, first: int, last: int, groups: Collection[int], group_count: int
-    ) -> list[Published]:
+    def published(self, first: int, last: int, groups: Collection[int]) -> list[Published]:
         """The articles that accounts of some groups published on days."""
         query = f"""SELECT {", ".join(PUBLISHED)} FROM article
-            WHERE day BETWEEN ? AND ? AND acct % ? IN ({_listed(groups)})"""  # noqa: S608 - numbers
-        return self._lines(PUBLISHED, query, first, last, group_count)
+            WHERE grp IN ({_listed(groups)}) AND day BETWEEN ? AND ?"""  # noqa: S608 - numbers
+        return self._lines(PUBLISHED, query, first, last)
 
     def _all(self, query: str, *values: int) -> list[Any]:
         with self._in_words():

@@ -35,7 +35,7 @@ def update(
     before = [known[one[0], one[1]] for one in changed if (one[0], one[1]) in known]
     built = ledger.built()
     with ledger.changing():
-        ledger.publish(changed)
+        ledger.publish(changed, group_count)
         for group, days in _days((*changed, *before), group_count).items():
             ledger.add_pending(group, _work(days, group, built, through))
         ledger.set_built(dict.fromkeys({(old[2], old[0] % group_count) for old in before}, 0))

@@ -67,11 +67,14 @@ def totals(
     that the day after it needs no older facts.
     """
     columns = _article_columns(articles, chunk.days[0])
-    for group in chunk.groups:
-        chosen = columns["acct"] % groups == group
-        mine = {name: column[chosen] for name, column in columns.items()}
+    parts = {group: _of_group(columns, groups, group) for group in chunk.groups}
+    counts = way.side_by_side(
+        lambda group: _counts(way, parts[group], chunk, group), chunk.groups, ahead=1
+    )
+    for group, counted in zip(chunk.groups, counts, strict=True):
+        mine = parts[group]
         of_group = [account for account in accounts if account % groups == group]
-        work = partial(_part_totals, mine, _counts(way, mine, chunk, group), chunk)
+        work = partial(_part_totals, mine, counted, chunk)
         ends = []
         for part in way.side_by_side(work, _parts(mine, of_group, len(chunk.days))):
             yield part
@@ -79,6 +82,11 @@ def totals(
         if ends:
             so_far = {name: np.concatenate([end[name] for end in ends]) for name in ends[0]}
             way.keep("so_far", so_far, chunk.days[-1], group)
+
+
+def _of_group(articles: Columns, groups: int, group: int) -> Columns:
+    chosen = articles["acct"] % groups == group
+    return {name: column[chosen] for name, column in articles.items()}
 
 
 def _counts(way: Way, articles: Columns, chunk: Chunk, group: int) -> list[_Counts]:

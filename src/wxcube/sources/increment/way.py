@@ -57,8 +57,13 @@ class Way(Protocol):
         """Save a fact of a group's day, and forget it of other days."""
         ...
 
-    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
-        """What work makes of units, in their order; as many at once as that is good for."""
+    def side_by_side(
+        self, work: Callable[[Unit], Made], units: Iterable[Unit], ahead: int | None = None
+    ) -> Iterator[Made]:
+        """What work makes of units, in their order; as many at once as that is good for.
+
+        No more than `ahead` are made before they are asked for, where that is said.
+        """
         ...
 
     def close(self) -> None:
@@ -115,7 +120,12 @@ class BySteps:
         self._engine.drop(fact)
         self._facts.drop(fact, group, but=day)
 
-    def side_by_side(self, work: Callable[[Unit], Made], units: Iterable[Unit]) -> Iterator[Made]:
+    def side_by_side(
+        self,
+        work: Callable[[Unit], Made],
+        units: Iterable[Unit],
+        ahead: int | None = None,  # noqa: ARG002 - nothing is made before it is asked for
+    ) -> Iterator[Made]:
         """One after the other: the engine has the machine."""
         return map(work, units)
 
