@@ -465,3 +465,24 @@ def test_as_json(site: Site) -> None:
     assert finding["file"].endswith(str(path.relative_to(site.folder)))
     assert finding["is_serious"]
     assert done == {"marked_days": days, "new_ledger": False}
+
+
+def test_a_build_that_lacks_a_file_names_it(site: Site) -> None:
+    path = by_time(site.files("touched"))[-1]
+    last = date.fromisoformat(path.name[9:17])
+    new = [
+        ev.Read(
+            id=f"new-{letter}", account=f"wxdemo-{letter}", at=moment(last), user="o", msgid="1_1"
+        )
+        for letter in "abcd"
+    ]
+    (site.folder / "new.jsonl").write_bytes(lines(new))
+    assert site.say("events", "ingest", "new.jsonl")[0] == 0
+    path.unlink()
+    code, said = site.say("cube", "build")
+    assert code == 1
+    assert path.name in said.replace("\n", "")
+    assert "wxcube doctor --mend" in said
+    assert site.say("doctor", "--mend")[0] == 0
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws(deep=True) == []
