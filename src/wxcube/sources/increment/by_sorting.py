@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.arrays import np
-from wxcube.sources.batch import Columns
+from wxcube.sources.batch import FAMILIES, Columns
 from wxcube.sources.cube import order_of, since_first
 from wxcube.sources.engine import DuckDbEngine, listed
 from wxcube.sources.increment import days as calendar
@@ -58,21 +58,6 @@ _MADE = (
     "getupstreammsgdist",
 )
 _SEEN = "message_seen"
-_TYPES = {
-    "acct": "i4",
-    "d": "i4",
-    "h": "i4",
-    "article": "i8",
-    "person": "i8",
-    "action": "i1",
-    "source": "i1",
-    "scene": "i2",
-    "seconds": "i4",
-    "position": "i1",
-    "fen": "i4",
-    "finished": "?",
-    "msg_type": "i2",
-}
 
 
 class _Unit(NamedTuple):
@@ -210,7 +195,8 @@ class BySorting:
     ) -> Columns:
         files = [f for day in days for f in self._events.files(family, day_numbered(day), group)]
         if not files:
-            return {name: np.zeros(0, _TYPES[name]) for name in columns}
+            types = {**FAMILIES[family], "d": "i4", "h": "i4"}
+            return {name: np.zeros(0, types[of.strip('"')]) for name, of in columns.items()}
         shown = ", ".join(f"{of} AS {name}" for name, of in columns.items())
         query = f"SELECT {shown} FROM read_parquet({listed(files)}) WHERE {held}"  # noqa: S608 - own names
         return self._engine.take(query)
