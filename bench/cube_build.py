@@ -41,7 +41,8 @@ from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
 from wxcube.warehouse.store import Warehouse
 
-FIRST = date(2026, 3, 2)
+FIRST = date(2026, 3, 3)
+"""So that no day after 30, 60 or 120 ends a week or month, which costs more."""
 ACCOUNTS, DAYS, GROUPS = 1_000, 60, 8
 FAMILIES = ("activity", "message", "reply", "follow", "publish", "open")
 NOW = datetime(2027, 1, 1, 9, tzinfo=BEIJING)

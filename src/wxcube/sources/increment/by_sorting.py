@@ -230,7 +230,8 @@ class BySorting:
             return empty("touched")
         return self._engine.take(
             f"""SELECT b.* FROM ({before}) b SEMI JOIN ({now}) n
-            ON b.person = n.person AND b.article = n.article"""  # noqa: S608 - own names
+            ON b.person = n.person AND b.article = n.article
+            WHERE b.article IN (SELECT article FROM ({now}))"""  # noqa: S608 - own names
         )
 
     # --- sizes -----------------------------------------------------------------------------------
