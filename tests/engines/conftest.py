@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 
 import pytest
 
-from support.spark_cluster import SETTINGS, WORKERS, SparkCluster, missing
+from support.spark_cluster import ON_SPARK, SparkApplications, SparkCluster, missing
 from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine, engine
 
@@ -36,31 +37,32 @@ def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkClu
 
 
 @pytest.fixture(scope="session")
-def spark_engine(
+def spark_applications(
     spark_cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OpenEngine]:
-    options = {
-        "master": spark_cluster.url,
-        "folder": tmp_path_factory.mktemp("shared folder, isn't it"),
-        "partitions": WORKERS,
-        "settings": SETTINGS,
-    }
+) -> Iterator[SparkApplications]:
+    folder = tmp_path_factory.mktemp("shared folder, isn't it")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        with engine("spark", **options) as spark:
-            yield spark
+        with closing(SparkApplications(spark_cluster.url, folder)) as applications:
+            yield applications
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        "clickhouse",
-        pytest.param(
-            "spark",
-            marks=[pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("spark")],
-        ),
-    ],
-)
+@pytest.fixture
+def spark_engine(spark_applications: SparkApplications) -> OpenEngine:
+    """The engine that most tests share."""
+    return spark_applications.shared()
+
+
+@pytest.fixture
+def free_cluster(
+    spark_cluster: SparkCluster, spark_applications: SparkApplications
+) -> SparkCluster:
+    """The cluster, for an application that a test starts."""
+    spark_applications.close()
+    return spark_cluster
+
+
+@pytest.fixture(params=["clickhouse", pytest.param("spark", marks=ON_SPARK)])
 def other_engine(request: pytest.FixtureRequest) -> OpenEngine:
     """Each engine in turn that has to agree with DuckDB."""
     found: OpenEngine = request.getfixturevalue(f"{request.param}_engine")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +19,8 @@ from wxcube.contract.window import Window
 from wxcube.errors import SettingsError
 from wxcube.outlets.cli import run
 from wxcube.outlets.cube_build import memory_bytes
+from wxcube.outlets.cube_engine import OWN_OPTIONS, choose
+from wxcube.settings import CubeSettings, EngineName, load
 from wxcube.warehouse.store import Warehouse
 
 
@@ -63,3 +67,192 @@ def test_sizes_of_memory_are_read_as_written() -> None:
         memory_bytes("much")
     with pytest.raises(SettingsError, match="too little"):
         memory_bytes("1MB")
+
+
+# --- engines -------------------------------------------------------------------------------------
+
+SECRET = "pa55-w0rd-of-nobody"
+WRONG = [
+    (["--url", "http://h:8123"], "--url is for the engine clickhouse, not for duckdb"),
+    (["--engine", "spark", "--master", "yarn", "--url", "chdb:"], "--url is for the engine click"),
+    (
+        ["--engine", "clickhouse", "--url", "chdb:", "--master", "yarn"],
+        "--master is for the engine",
+    ),
+    (["--folder", "/mnt/x"], "--folder is for the engine spark, not for duckdb"),
+    (["--partitions", "4"], "choose --engine spark"),
+    (["--engine", "spark"], "needs a master; give --master spark://host:7077"),
+    (["--engine", "spark", "--master", "localhost:7077"], "is no master of Spark's"),
+    (["--engine", "clickhouse"], "needs the URL of a server; give --url"),
+    (["--engine", "clickhouse", "--url", "localhost:8123"], "not a URL of its HTTP interface"),
+    (["--engine", "clickhouse", "--url", "chdb://x"], "not a URL of its HTTP interface"),
+    (["--engine", "clickhouse", "--url", "chdb:", "--memory", "much"], "no size of memory"),
+]
+
+
+@pytest.fixture
+def store(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    events, _ = crowded(5, 10)
+    (folder / "e.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(events))
+    assert run(["events", "ingest", "e.jsonl", "--json"]) == 0
+    capsys.readouterr()
+    return folder
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG)
+def test_options_that_do_not_fit_are_refused_with_what_to_do(
+    store: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["cube", "build", *options]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.startswith("error: ")
+    assert "; " in err
+
+
+@pytest.mark.parametrize(
+    "options", [["--engine", "postgres"], ["--engine", "spark", "--partitions", "0"]]
+)
+def test_values_that_an_option_cannot_have_are_a_wrong_command_line(
+    folder: Path, options: list[str]
+) -> None:
+    assert run(["cube", "build", *options]) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://builder:{SECRET}@127.0.0.1:9",
+        f"https://builder:{SECRET}/1@127.0.0.1:9",
+        f"http://builder:{SECRET}#1@127.0.0.1:9",
+        f"http://builder:9/{SECRET}@127.0.0.1:9",
+        f"http://127.0.0.1:9/?user=builder&password={SECRET}",
+    ],
+)
+@pytest.mark.parametrize("place", ["option", "file", "environment"])
+def test_a_password_in_the_url_is_refused_and_not_shown(
+    store: Path,
+    url: str,
+    place: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = ["--log-level", "debug", "cube", "build", "--engine", "clickhouse"]
+    if place == "option":
+        command += ["--url", url]
+    elif place == "file":
+        (store / "wxcube.toml").write_text(f'[cube]\nurl = "{url}"\n')
+    else:
+        monkeypatch.setenv("WXCUBE_CUBE__URL", url)
+    assert run(command) == 1
+    out, err = capsys.readouterr()
+    assert SECRET not in out + err
+    assert "password" in err
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("clickhouse_connect", reason="needs clickhouse-connect")
+    monkeypatch.setenv("WXCUBE_CUBE_PASSWORD", SECRET)
+    url = "http://builder@127.0.0.1:9"
+    assert run(["cube", "build", "--engine", "clickhouse", "--url", url]) == 1
+    out, err = capsys.readouterr()
+    assert "ClickHouse does not answer" in err
+    assert SECRET not in out + err
+
+
+EVENTS = Path("events")
+GIB = 1 << 30
+
+
+def test_each_engine_gets_its_options_from_the_settings() -> None:
+    spark = CubeSettings(
+        engine="spark",
+        master="yarn",
+        partitions=4,
+        spark={"spark.executor.memory": "4g", "spark.shuffle.compress": True, "spark.cores.max": 8},
+    )
+    assert choose(spark, EVENTS).options == {
+        "master": "yarn",
+        "folder": EVENTS / "spark",
+        "partitions": 4,
+        "settings": {
+            "spark.executor.memory": "4g",
+            "spark.shuffle.compress": "true",
+            "spark.cores.max": "8",
+        },
+    }
+    elsewhere = msgspec.structs.replace(spark, folder="/mnt/shared")
+    assert choose(elsewhere, EVENTS).options["folder"] == Path("/mnt/shared")
+    server = CubeSettings(engine="clickhouse", url="https://builder@host:8443", password_env="PW")
+    chosen = choose(server, EVENTS, environment={"PW": SECRET})
+    assert chosen.options == {"url": server.url, "password": SECRET}
+    assert SECRET not in repr(chosen)
+    with pytest.raises(SettingsError, match="PW"):
+        choose(server, EVENTS, environment={})
+
+
+def test_a_memory_limit_reaches_the_engine_that_has_this_memory() -> None:
+    def options(engine: EngineName, url: str, limit: str = "", machine: str = "") -> Any:
+        cube = CubeSettings(engine=engine, url=url, memory_limit=limit)
+        return choose(cube, EVENTS, machine_memory=machine, environment={}).options
+
+    assert options("duckdb", "", limit="1GiB")["memory_limit"] == "614MiB"
+    assert options("duckdb", "", machine="1GiB")["memory_limit"] == "614MiB"
+    assert options("clickhouse", "chdb:", limit="1GiB")["memory_limit"] == GIB * 6 // 10
+    assert options("clickhouse", "http://h:8123", limit="1GiB")["memory_limit"] == GIB
+    # the limit of this machine says nothing of the server's
+    assert "memory_limit" not in options("clickhouse", "http://h:8123", machine="1GiB")
+
+
+def test_chunks_for_spark_grow_with_its_partitions_as_far_as_memory_here_goes() -> None:
+    def chunk(partitions: int, memory: str) -> int:
+        cube = CubeSettings(engine="spark", master="yarn", partitions=partitions)
+        return choose(cube, EVENTS, machine_memory=memory).chunk_bytes
+
+    assert chunk(16, "64GiB") == 16 * chunk(1, "64GiB")
+    assert chunk(16, "64GiB") > choose(CubeSettings(), EVENTS, machine_memory="64GiB").chunk_bytes
+    assert chunk(16, "2GiB") == chunk(1000, "2GiB") < chunk(16, "64GiB")
+
+
+@pytest.mark.parametrize(
+    "name", ["spark.authenticate.secret", "spark.ssl.keyPassword", "spark.hadoop.fs.s3a.access.key"]
+)
+def test_a_secret_of_sparks_is_refused_where_others_would_see_it(name: str) -> None:
+    cube = CubeSettings(engine="spark", master="yarn", spark={name: SECRET})
+    with pytest.raises(SettingsError, match=r"SPARK_CONF_DIR") as caught:
+        choose(cube, EVENTS)
+    assert SECRET not in str(caught.value)
+    file = {"spark.authenticate.secret.file": "/etc/spark/secret"}
+    assert choose(msgspec.structs.replace(cube, spark=file), EVENTS).options["settings"] == file
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'engine = "postgres"',
+            "cube.engine: invalid choice; use one of duckdb, spark, clickhouse",
+        ),
+        ('spark.executor.memory = "4g"', '"spark.executor.memory" = "4g"'),
+        ('password = "pa55"', "name a variable \\(password_env\\)"),
+        ("partitions = 0", "cube.partitions"),
+    ],
+)
+def test_wrong_settings_of_the_cube_are_told(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "wxcube.toml"
+    file.write_text(f"[cube]\n{text}\n")
+    with pytest.raises(SettingsError, match=words) as caught:
+        load(file, {})
+    assert "pa55" not in str(caught.value)
+
+
+def test_the_guide_names_every_setting_and_option() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "cluster.md"
+    text = guide.read_text(encoding="utf-8")
+    for name in CubeSettings.__struct_fields__:
+        assert f"`{name}`" in text
+    for option in chain.from_iterable((("engine",), *OWN_OPTIONS.values())):
+        assert f"`--{option}`" in text

@@ -7,12 +7,21 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+import pytest
+
+from wxcube.sources.engines import OpenEngine, engine
+
+_Test = TypeVar("_Test", bound=Callable[..., None])
+
+ON_SPARK = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("spark")]
+"""Marks of every test on the cluster: they run in one process, one after the other."""
 WORKERS = 2
 LOOPBACK = "127.0.0.1"
 _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -47,6 +56,13 @@ def missing() -> str:
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         return "Spark needs Java 17 or newer: apt-get install openjdk-17-jre-headless"
     return ""
+
+
+def on_spark(test: _Test) -> _Test:
+    """Mark a test as one on the cluster."""
+    for mark in ON_SPARK:
+        test = mark(test)
+    return test
 
 
 class SparkCluster:
@@ -115,6 +131,26 @@ class SparkCluster:
                 return found[1]
             time.sleep(0.1)
         raise TimeoutError(f"Spark did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
+
+
+class SparkApplications:
+    """The application that tests share on a cluster; closed while a test needs the cores itself."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._options = {"master": url, "folder": folder, "partitions": WORKERS}
+        self._shared: OpenEngine | None = None
+
+    def shared(self) -> OpenEngine:
+        """The shared engine, started where it does not run."""
+        if self._shared is None:
+            self._shared = engine("spark", **self._options, settings=SETTINGS)
+        return self._shared
+
+    def close(self) -> None:
+        """End it."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

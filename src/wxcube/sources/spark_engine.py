@@ -285,7 +285,7 @@ def _arrow() -> Any:
 
 def _failures() -> tuple[type[Exception], ...]:
     pyspark, py4j = import_module("pyspark.errors"), import_module("py4j.protocol")
-    return pyspark.PySparkException, py4j.Py4JError, OSError
+    return pyspark.PySparkException, py4j.Py4JError, _arrow().ArrowException, OSError
 
 
 def _first_line(error: Exception) -> str:

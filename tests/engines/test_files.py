@@ -1,54 +1,15 @@
-"""A build of the cube from stored events gives the same rows on every engine."""
+"""Files in and out of every engine, as a build of the cube needs them."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.event_folder import EventFolder
-from support.events import crowded
-from wxcube.beijing import BEIJING
-from wxcube.contract.source import Origin
-from wxcube.contract.window import Window
 from wxcube.errors import EngineError
-from wxcube.outlets.cube_sink import WarehouseSink
-from wxcube.sources.batch import to_batch
-from wxcube.sources.cube import CUBE_ENDPOINTS, compute
 from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine, engine
-from wxcube.sources.increment.build import Build
-from wxcube.sources.inputs import number_of
-from wxcube.warehouse.store import Warehouse
-
-ALL = Window(date(2010, 1, 1), date(2040, 1, 1))
-NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
-SEED = 0
-"""A history that begins on the last day of 2025."""
-
-
-def test_a_build_gives_the_rows_of_one_computation(
-    other_engine: OpenEngine, duckdb_engine: DuckDbEngine, tmp_path: Path
-) -> None:
-    events, through = crowded(SEED, 500)
-    batch = to_batch({(e.account, e.id): e for e in reversed(events)}.values())
-    stored = EventFolder(tmp_path / "events", group_count=2)
-    stored.add(batch)
-    expected = compute(batch, through, engine=duckdb_engine)
-    with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
-        sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)
-        with Build(
-            stored, tmp_path / "facts", sink, engine=other_engine, budget_bytes=10**9
-        ) as build:
-            build.run(None, number_of(through))
-        for account in batch.accounts:
-            for endpoint in CUBE_ENDPOINTS:
-                found = warehouse.read(account, endpoint, ALL, Origin.CUBE)
-                assert found == expected.rows(account, endpoint), endpoint.name
-    assert list((tmp_path / "facts").glob("*/g*/touched.parquet"))
-
 
 TEXTS = ["", "标题 “引号”", "it's"]
 
