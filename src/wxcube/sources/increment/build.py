@@ -7,7 +7,6 @@ gives the same rows.
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +71,8 @@ class Build:
         self._tell = tell
         self._ledger = Ledger(folder)
         self._facts = Facts(folder, events.group_count, self._ledger.kept())
-        self._way: Way = BySteps(engine, events, self._facts)
+        self._steps = BySteps(engine, events, self._facts)
+        self._way: Way = self._steps
         if by_sorting and isinstance(engine, DuckDbEngine):
             self._way = BySorting(engine, events, self._facts, budget_bytes)
         self._cells = 0
@@ -98,7 +98,7 @@ class Build:
             through[group] = max(last, done or toward)
         chosen = {g: t for g, t in through.items() if groups is None or g in groups}
         for chunk in self._chunks(dirty)[:1]:
-            self._way.begin(chunk)
+            self._way_of(chunk).begin(chunk)
         self._register(dirty, chosen)
         dirty = self._dirty(first, last, groups)
         self._build_days(dirty, chosen)
@@ -141,15 +141,23 @@ class Build:
         found = self._chunks(dirty)
         for chunk, following in zip_longest(found, found[1:]):
             self._tell(Progress(self._cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
-            given = (*self._way.day_tables(chunk), "article")
+            way = self._way_of(chunk)
+            given = (*way.day_tables(chunk), "article")
             if following:
-                self._way.begin(following)
-            self._build_chunk(chunk, given, dirty, through)
+                self._way_of(following).begin(following)
+            self._build_chunk(chunk, way, given, dirty, through)
             self._cells += len(chunk.groups) * len(chunk.days)
         self._tell(Progress(self._cells, len(dirty), ""))
 
     def _chunks(self, dirty: Iterable[NumberedCell]) -> list[Chunk]:
         return chunks({cell: self._size(*cell) for cell in dirty}, self._budget)
+
+    def _way_of(self, chunk: Chunk) -> Way:
+        return self._way_for(self._size(*cell) for cell in chunk.cells())
+
+    def _way_for(self, sizes: Iterable[int]) -> Way:
+        """By sorting what fits: the least that is sorted at once is a day or month of a group."""
+        return self._way if max(sizes, default=0) <= self._budget // 2 else self._steps
 
     def _size(self, day: int, group: int) -> int:
         families = ("follow", "message", "reply", "activity")
@@ -159,18 +167,18 @@ class Build:
     def _build_chunk(
         self,
         chunk: Chunk,
+        way: Way,
         given: Sequence[str],
         dirty: Mapping[NumberedCell, int],
         through: Mapping[int, int],
     ) -> None:
         engine = self._engine
-        seen = one_day.first_days(engine, self._way.seen)
+        seen = one_day.first_days(engine, way.seen)
         moved, changes = list(one_day.moved(engine)), list(one_day.changes(engine))
-        articles = self._articles_of(one_day.touched(engine, self._way.touched), chunk)
+        articles = self._articles_of(one_day.touched(engine, way.touched), chunk)
         one_day.load_articles(engine, articles)
         first_days = self._ledger.first_days(chunk.groups)
         accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
-        accounts |= {a: min(d, accounts[a]) for a, d in seen.items()}
         lacking = self._lacking(seen, first_days, dirty, through)
         for endpoint, table in one_day.results(engine, one_day.ENDPOINTS, given, chunk.days):
             self._hand_over(endpoint, accounts, chunk.days, table, articles)
@@ -197,18 +205,24 @@ class Build:
         self,
         seen: Mapping[int, int],
         known: Mapping[int, int],
-        dirty: Collection[NumberedCell],
+        dirty: Mapping[NumberedCell, int],
         through: Mapping[int, int],
     ) -> dict[tuple[int, ...], list[int]]:
         """Days since the first of accounts that begin earlier than was known, with the accounts.
 
-        Days that are built were built without these accounts; those still to be built are not.
+        Days that are built were built without these accounts; those with events still to be built
+        are not.
         """
+        newest: dict[int, int] = {}
+        for day, group in self._ledger.built():
+            newest[group] = max(day, newest.get(group, day))
         found: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for account, first in seen.items():
             group = account % self._events.group_count
-            end = known.get(account, through[group] + 1)
-            days = tuple(day for day in range(first + 1, end) if (day, group) not in dirty)
+            end = known.get(account, max(through[group], newest.get(group, 0)) + 1)
+            days = tuple(
+                day for day in range(first + 1, end) if dirty.get((day, group), QUIET) == QUIET
+            )
             if days:
                 found[days].append(account)
         return found
@@ -227,6 +241,8 @@ class Build:
         pending = self._ledger.pending()
         known = self._ledger.through()
         for group, end in through.items():
+            if not self._ledger.first_days([group]):
+                continue
             done, _ = known.get(group, (None, end))
             begin = self._begin(group) - 1 if done is None else done
             for what, day in calendar.passing(begin, end):
@@ -260,7 +276,7 @@ class Build:
         sync_disk()
         with self._ledger.changing():
             for what, found in work.items():
-                self._ledger.done(groups, what, found)
+                self._ledger.done(groups, what, [day for day in found if day <= end])
             self._ledger.set_through(groups, end)
 
     def _followers(
@@ -292,7 +308,9 @@ class Build:
         for part in self._parts("message_day", groups, covered):
             accounts = self._ledger.first_days(part)
             self._tell(Progress(self._cells, self._cells, "weeks and months"))
-            for endpoint, table in self._way.periods(part, weeks, months):
+            spans = [*map(calendar.week, weeks), *map(calendar.month, months)]
+            sizes = (self._facts.size("message_day", span, [g]) for g in part for span in spans)
+            for endpoint, table in self._way_for(sizes).periods(part, weeks, months):
                 labels = sorted(weeks if endpoint in hanging.PERIODS[:2] else months)
                 self._hand_over(endpoint, accounts, labels, table)
 
@@ -309,7 +327,8 @@ class Build:
                 self._tell(Progress(self._cells, self._cells, "running totals"))
                 first = chunk.days[0] - DETAIL_DAYS + 1
                 articles = self._ledger.published(first, chunk.days[-1], chunk.groups)
-                self._way.save_first_people(articles, chunk)
+                sizes = (self._facts.size("touched", [d], [g]) for d, g in chunk.cells())
+                self._way_for(sizes).save_first_people(articles, chunk)
                 self._settle()
                 self._totals(articles, chunk, is_new=toward is None or stretch[0] > toward)
                 self._settle()
@@ -389,8 +408,3 @@ class Build:
             is_new=is_new,
         )
         self._sink.replace(part)
-
-
-def forget(folder: Path) -> None:
-    """Remove facts and ledger, so that the next build begins anew."""
-    shutil.rmtree(folder, ignore_errors=True)

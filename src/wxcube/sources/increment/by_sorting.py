@@ -94,6 +94,7 @@ class BySorting:
     def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
         """Put the tables of units together."""
         if chunk not in self._begun:
+            self._begun.clear()
             self.begin(chunk)
         one_day.load(self._engine, self._events, chunk, _LOADED)
         parts = [begun.result() for begun in self._begun.pop(chunk)]

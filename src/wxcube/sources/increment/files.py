@@ -148,7 +148,7 @@ class Facts:
                     )
 
     def _newest(self) -> int:
-        return max(max(of, default=0) for of in self._files.values())
+        return max(max(of, default=0) for of in list(self._files.values()))
 
     def has(self, fact: str, day: int, group: int) -> bool:
         """Whether there is a file of a fact of a group's day."""
@@ -227,11 +227,13 @@ class Facts:
 
     def remove_strays(self) -> None:
         """Remove files that a killed build left and that never counted."""
-        for path in self.folder.glob("*/g*/*"):
-            group = path.parent.name.removeprefix("g")
-            of = self._files[path.parent.parent.name, int(group)] if group.isdigit() else {}
-            if path.name not in of.values():
-                path.unlink()
+        for folder in self.folder.glob("*/g*"):
+            group = folder.name.removeprefix("g")
+            of = self._files[folder.parent.name, int(group)] if group.isdigit() else {}
+            counting = set(of.values())
+            for path in folder.iterdir():
+                if path.name not in counting:
+                    path.unlink()
 
     def _take(self, one: Kept) -> None:
         of = self._files[one.fact, one.group]

@@ -178,12 +178,11 @@ class Ledger:
             self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_listed(groups)})")  # noqa: S608 - numbers
         )
 
-    def see(self, days: Mapping[int, int], group_count: int) -> list[tuple[int, int, int]]:
-        """Remember accounts' first days; the ones that moved, with the day known before."""
+    def see(self, days: Mapping[int, int], group_count: int) -> None:
+        """Remember the first days of accounts that begin earlier than was known."""
         known = self.first_days({acct % group_count for acct in days})
         rows = [(a, a % group_count, d) for a, d in days.items() if d < known.get(a, d + 1)]
         self._many("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
-        return rows
 
     def set_moved(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Keep follows and unfollows: day, account, source, how many of each."""
@@ -226,10 +225,12 @@ class Ledger:
         """Which file has each fact of each group's day."""
         return [Kept(*row) for row in self._all("SELECT fact, grp, day, file FROM kept")]
 
-    def keep(self, news: Iterable[Kept]) -> None:
+    def keep(self, news: Collection[Kept]) -> None:
         """Write down which files have facts of days now."""
-        self._many("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", news)
-        self._many("DELETE FROM kept WHERE file IS NULL", [()])
+        gone = [one[:3] for one in news if one.file is None]
+        self._many("DELETE FROM kept WHERE fact = ? AND grp = ? AND day = ?", gone)
+        there = [one for one in news if one.file is not None]
+        self._many("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", there)
 
     # --- articles --------------------------------------------------------------------------------
 

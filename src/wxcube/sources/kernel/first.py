@@ -29,7 +29,7 @@ def first_people(now: Columns, before: Columns, articles: Columns) -> Columns:
         column[lines] for column in (both["d"], both["person"], both["mask"], article, is_now)
     )
     fresh = np.where(is_now, _fresh(article, person, d, mask), 0)[is_now]
-    first = int(now["d"].min(initial=0))
+    first = int(now["d"].min(initial=1 << 30))
     key = (d[is_now].astype("i8") - first) * len(articles["d"]) + article[is_now]
     keys, place = numbered(key, int(key.max(initial=-1)) + 1)
     day, of = np.divmod(keys, max(1, len(articles["d"])))

@@ -1,0 +1,89 @@
+"""Builds in a test's folder, and whether the warehouse then has what one computation gives."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from support.event_folder import EventFolder
+from wxcube import beijing
+from wxcube.beijing import BEIJING
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.batch import to_batch
+from wxcube.sources.cube import CUBE_ENDPOINTS, compute
+from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.increment.build import Build
+from wxcube.sources.inputs import number_of
+from wxcube.warehouse.store import Warehouse
+
+NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
+KEY = b"key"
+
+
+def build(
+    events: EventFolder,
+    folder: Path,
+    engine: DuckDbEngine,
+    last: date,
+    budget: int = 20_000,
+    *,
+    by_sorting: bool = True,
+) -> None:
+    """A build into the folder's warehouse."""
+    with Warehouse.open(folder / "wxcube.db") as warehouse:
+        sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
+        with Build(
+            events,
+            folder / "facts",
+            sink,
+            engine=engine,
+            budget_bytes=budget,
+            by_sorting=by_sorting,
+        ) as one:
+            one.run(None, number_of(last))
+
+
+def assert_equal(
+    folder: Path, happened: list[Any], through: date, engine: DuckDbEngine, word: str = ""
+) -> None:
+    """The warehouse has the rows of one computation of everything, and no others."""
+    batch = to_batch(happened, KEY)
+    expected = compute(batch, through, engine=engine)
+    first_days: dict[str, date] = {}
+    for event in happened:
+        day = beijing.day_of(datetime.fromtimestamp(event.at, BEIJING))
+        first_days[event.account] = min(day, first_days.get(event.account, day))
+    with Warehouse.open(folder / "wxcube.db", read_only=True) as warehouse:
+        for account in batch.accounts:
+            for endpoint in CUBE_ENDPOINTS:
+                found = warehouse.read(
+                    account, endpoint, Window(date(2010, 1, 1), date(2040, 1, 1)), Origin.CUBE
+                )
+                assert found == expected.rows(account, endpoint), (word, account, endpoint.name)
+                known = warehouse.coverage(account, endpoint, Origin.CUBE)
+                lacking = labels(endpoint, first_days[account], through) - known.keys()
+                assert not lacking, (word, account, endpoint.name)
+
+
+def labels(endpoint: Endpoint[Any], first: date, through: date) -> set[date]:
+    """The days, weeks and months that are over and of which something must be known."""
+    days = [first + timedelta(days=n) for n in range((through - first).days + 1)]
+    ends = {
+        beijing.monday(day) + timedelta(days=6): beijing.monday(day)
+        for day in days
+        if endpoint.has_labels and "week" in endpoint.name
+    } or {
+        beijing.month_end(day): beijing.month_start(day)
+        for day in days
+        if endpoint.has_labels and "month" in endpoint.name
+    }
+    labels = {label for end, label in ends.items() if end <= through and label >= first}
+    return {day for day in (labels if ends else days) if day >= endpoint.first_date}
+
+
+def distinct(events: list[Any]) -> list[Any]:
+    return list({(e.account, e.id): e for e in reversed(events)}.values())
