@@ -13,6 +13,19 @@ from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine, engine
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests on the cluster in one process, so that there is one cluster.
+
+    xdist 3.8 writes the group where pytest 9.2 does not look any more (pytest-xdist issue 1386).
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        if group and hasattr(item, "_id") and "@" not in item.name:
+            item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
 @pytest.fixture(scope="session")
 def duckdb_engine() -> Iterator[DuckDbEngine]:
     with DuckDbEngine(threads=1, memory_limit="512MB") as duckdb:
