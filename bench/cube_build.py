@@ -233,6 +233,9 @@ class Counting:
     def replace(self, part: Part) -> None:
         self.rows += len(part.table["acct"])
 
+    def last_days(self) -> dict[int, int]:
+        return {}
+
 
 def full(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:
     """(a) and (b): a build of days of which those before are built already."""

@@ -77,6 +77,47 @@ def test_crowded_days_in_any_batches_and_order_give_the_same_rows(
     check(*crowded(seed, 600), seed, (engine, file_engine))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_events_that_were_taken_out_count_no_more(
+    tmp_path: Path, engine: DuckDbEngine, file_engine: DuckDbEngine, seed: int
+) -> None:
+    events, through = crowded(seed, 300)
+    happened = distinct(events)
+    first = {e.account: e.at for e in sorted(happened, key=lambda e: -e.at)}
+    dice = Random(seed)
+    lost = [e for e in happened if e.at > first[e.account] + 86_400 and dice.random() < 0.4]
+    left = [e for e in happened if e not in lost]
+    assert {type(e) for e in lost} >= {ev.Publish, ev.Follow, ev.Unfollow, ev.Read}
+    stored = EventFolder(tmp_path / "events")
+    for batch in (left, lost):
+        stored.add(to_batch(batch, KEY))
+        build(stored, tmp_path, file_engine, through)
+    assert_equal(tmp_path, happened, through, engine, "all")
+    stored.forget(2)
+    build(stored, tmp_path, file_engine, through)
+    assert_equal(tmp_path, left, through, engine, "left")
+
+
+def test_an_article_that_was_published_earlier_than_known_moves_though_facts_were_removed(
+    tmp_path: Path, engine: DuckDbEngine, file_engine: DuckDbEngine
+) -> None:
+    first = date(2026, 1, 1)
+    through = first + timedelta(days=40)
+    stored = EventFolder(tmp_path / "events", group_count=1)
+    happened: list[Any] = []
+    for number, day in enumerate((10, 5)):
+        at = moment(first + timedelta(days=day), 9)
+        more = [
+            ev.Publish(account="a", at=at, id=f"p{number}", msgid="2_1", target_user=7),
+            ev.Read(account="a", at=at + 60, id=f"r{number}", user="u", msgid="2_1"),
+        ]
+        shutil.rmtree(tmp_path / "facts", ignore_errors=True)
+        stored.add(to_batch(more, KEY))
+        happened += more
+        build(stored, tmp_path, file_engine, through)
+    assert_equal(tmp_path, happened, through, engine)
+
+
 def test_of_an_account_that_comes_late_with_old_events_every_day_since_is_known(
     engine: DuckDbEngine, file_engine: DuckDbEngine, tmp_path: Path
 ) -> None:

@@ -140,6 +140,9 @@ def test_days_after_the_last_event_of_a_group_alone_can_be_built(tmp_path: Path)
         def replace(self, part: Part) -> None:
             handed.append(part)
 
+        def last_days(self) -> dict[int, int]:
+            return {}
+
     with (
         DuckDbEngine(threads=1, memory_limit="512MB") as engine,
         Build(stored, tmp_path / "facts", Taking(), engine=engine, budget_bytes=10_000) as one,

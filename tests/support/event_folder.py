@@ -49,6 +49,13 @@ class EventFolder:
                 accounts = np.asarray(numbers, "i4")[columns["account"]]
                 self._write(family, _timed(family, columns | {"account": accounts}))
 
+    def forget(self, batch: int) -> None:
+        """Take the files of a batch out again, the first one being 1."""
+        for (_, day, group), paths in self._files.items():
+            for path in [p for p in paths if p.stem.endswith(f"-{batch}")]:
+                paths.remove(path)
+                self._revisions[day, group] += 1
+
     def _write(self, family: str, columns: Columns) -> None:
         places = columns["d"] * self._group_count + columns["account"] % self._group_count
         for place in np.unique(places).tolist():

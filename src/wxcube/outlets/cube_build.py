@@ -15,7 +15,8 @@ from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.store import EventStore
-from wxcube.sources.increment.build import Build, Built, Progress
+from wxcube.sources.increment.build import Build, Built
+from wxcube.sources.increment.progress import Progress
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 

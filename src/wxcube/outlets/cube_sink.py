@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from wxcube.contract import article, content
+from wxcube.contract import article, content, user
 from wxcube.contract.codes import ALL_SCENES
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
@@ -18,7 +18,7 @@ from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns, article_msgid
 from wxcube.sources.increment.days import stretches
 from wxcube.sources.increment.rows import Part
-from wxcube.sources.inputs import day_numbered
+from wxcube.sources.inputs import day_numbered, number_of
 from wxcube.sources.shape import POSITIONS, RATE_DIGITS, SCENES
 from wxcube.warehouse.computed import Computed, TableRows
 from wxcube.warehouse.store import Warehouse
@@ -53,6 +53,15 @@ class WarehouseSink:
                 raise
             # Facts that were removed, or put back from a backup, know of fewer rows than there are.
             self._put(part, is_new=False)
+
+    def last_days(self) -> dict[int, int]:
+        """The last day of which the warehouse has computed rows, by number of account.
+
+        Every day of an account since its first has a row of followers.
+        """
+        newest = self._warehouse.last_days(user.getusercumulate, Origin.CUBE)
+        numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
+        return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
 
     def _put(self, part: Part, *, is_new: bool) -> None:
         computed = Computed(

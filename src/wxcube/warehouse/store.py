@@ -219,6 +219,11 @@ class Warehouse:
             first, last = connection.execute(asked).one()
         return Window(first, last) if first else None
 
+    def last_days(self, endpoint: Endpoint[Any], origin: Origin) -> dict[str, date]:
+        """The newest day the ledger knows of an endpoint, by account."""
+        with self._reading() as connection:
+            return ledger.last_days(connection, endpoint.name, origin.value)
+
     def accounts(self) -> dict[str, datetime]:
         """Every account the warehouse knows, and when it was first seen."""
         with self._reading() as connection:

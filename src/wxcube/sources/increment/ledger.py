@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +45,11 @@ CREATE TABLE IF NOT EXISTS kept (
 
 _WANTED = "CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)"
 
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""What SQLite says of a file that is none of its own, or no more."""
+_MENDED = "run `wxcube doctor --mend`, then build again"
+_ROOM = "check the space on the disk and that no other build is running"
+
 _MOVED = ("day", "acct", "source", "new_user", "cancel_user")
 PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
 Published = tuple[int, int, int, int, int, int, str, str]
@@ -63,17 +68,17 @@ class Ledger:
     def __init__(self, folder: Path, *, is_reader: bool = False) -> None:
         self._path = folder / FILE
         folder.mkdir(parents=True, exist_ok=True)
-        self._held = ExitStack()
-        if not (is_reader or self._held.enter_context(locked_now(folder / LOCK))):
-            self._held.close()
-            raise EngineError(
-                f"another build is running in {folder}", hint="wait for its end, then try again"
-            )
-        with self._in_words():
-            self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+        with ExitStack() as held, self._in_words():
+            if not (is_reader or held.enter_context(locked_now(folder / LOCK))):
+                raise EngineError(
+                    f"another build is running in {folder}", hint="wait for its end, then try again"
+                )
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+            self._connection = held.enter_context(closing(connection))
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._prepare()
+            self._held = held.pop_all()
 
     def _prepare(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -82,12 +87,13 @@ class Ledger:
                 f"{self._path} has layout {version}, this wxcube knows {VERSION}",
                 hint="remove the folder of facts; the next build makes it again from the events",
             )
-        self._connection.executescript(_TABLES)
-        self._connection.execute(f"PRAGMA user_version={VERSION}")
+        # a reader of a file that is there writes nothing, and so waits for nobody
+        if not version:
+            self._connection.executescript(_TABLES)
+            self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -118,10 +124,9 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise EngineError(
-                f"{self._path}: {error}",
-                hint="check the space on the disk and that no other build is running",
-            ) from error
+            is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+            hint = _MENDED if is_damaged else _ROOM
+            raise EngineError(f"{self._path}: {error}", hint=hint) from error
 
     # --- days and work ---------------------------------------------------------------------------
 
@@ -183,6 +188,13 @@ class Ledger:
         known = self.first_days({acct % group_count for acct in days})
         rows = [(a, a % group_count, d) for a, d in days.items() if d < known.get(a, d + 1)]
         self._many("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
+
+    def forget_follows(self, cells: Iterable[NumberedCell]) -> None:
+        """Forget what days and groups said of followers: the lines after each other say it anew."""
+        chosen = list(cells)
+        of = "day = ? AND acct IN (SELECT acct FROM seen WHERE grp = ?)"
+        for table in ("moved", "followers"):
+            self._many(f"DELETE FROM {table} WHERE {of}", chosen)  # noqa: S608 - own names
 
     def set_moved(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Keep follows and unfollows: day, account, source, how many of each."""
@@ -251,6 +263,10 @@ class Ledger:
         """Keep what Publish events say of articles, over what was known."""
         lines = ((*row, row[0] % group_count) for row in rows)
         self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", lines)
+
+    def unpublish(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Forget the articles of these accounts and numbers."""
+        self._many("DELETE FROM article WHERE acct = ? AND article = ?", keys)
 
     def published(self, first: int, last: int, groups: Collection[int]) -> list[Published]:
         """The articles that accounts of some groups published on days."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wxcube.sources.engines import OpenEngine
-from wxcube.sources.increment.days import Hanging, NumberedCell
+from wxcube.sources.increment.days import Hanging, NumberedCell, stretches
+from wxcube.sources.increment.events import Events
 from wxcube.sources.increment.ledger import Ledger, Published
 from wxcube.sources.increment.one_day import lines
-from wxcube.sources.inputs import DETAIL_DAYS
+from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
 _COLUMNS = (
     'account AS acct, article, d, "at" AS moment, publish_type, target_user, title, content_url'
@@ -22,23 +24,68 @@ _FIRST = """SELECT DISTINCT ON (acct, article) * FROM published
     ORDER BY acct, article, moment, publish_type, target_user, title, content_url"""
 """Among Publish events of the same second the order is that of what they say."""
 
+_Articles = dict[tuple[int, int], Published]
+
 
 def update(
-    engine: OpenEngine, ledger: Ledger, files: Sequence[Path], group_count: int, through: int
+    engine: OpenEngine,
+    ledger: Ledger,
+    events: Events,
+    cells: Collection[NumberedCell],
+    through: int,
 ) -> None:
-    """Take Publish events into the ledger, with the work that follows from them."""
-    engine.read("published", _COLUMNS, files, _EMPTY)
-    found: list[Published] = list(lines(engine.ask(_FIRST)))
-    engine.drop("published")
-    known = ledger.articles((one[0], one[1]) for one in found)
-    changed = [one for one in found if _is_news(one, known.get((one[0], one[1])))]
-    before = [known[one[0], one[1]] for one in changed if (one[0], one[1]) in known]
+    """Take the Publish events of changed days into the ledger, with the work that follows.
+
+    An article whose event was taken out of the store goes, or is as the next event says.
+    """
+    found = _first(engine, _files(events, cells))
+    known = ledger.articles(found)
+    gone = _gone(ledger, cells, found)
+    news = {key: one for key, one in found.items() if _is_news(one, known.get(key))}
+    if gone:
+        groups = {group for _, group in cells}
+        everywhere = [(number_of(d), g) for d, g in events.revisions() if g in groups]
+        left = _first(engine, _files(events, everywhere))
+        news |= {key: left[key] for key in gone if key in left}
+    known |= gone
+    before = [known[key] for key in {*news, *gone} if key in known]
     built = ledger.built()
+    count = events.group_count
     with ledger.changing():
-        ledger.publish(changed, group_count)
-        for group, days in _days((*changed, *before), group_count).items():
+        ledger.unpublish(gone.keys() - news.keys())
+        ledger.publish(news.values(), count)
+        for group, days in _days((*news.values(), *before), count).items():
             ledger.add_pending(group, _work(days, group, built, through))
-        ledger.set_built(dict.fromkeys({(old[2], old[0] % group_count) for old in before}, 0))
+        ledger.set_built(dict.fromkeys({(old[2], old[0] % count) for old in before}, 0))
+
+
+def _files(events: Events, cells: Iterable[NumberedCell]) -> list[Path]:
+    return [path for d, g in sorted(cells) for path in events.files("publish", day_numbered(d), g)]
+
+
+def _first(engine: OpenEngine, files: list[Path]) -> _Articles:
+    """The first Publish event of each article in files."""
+    engine.read("published", _COLUMNS, files, _EMPTY)
+    found = {(one[0], one[1]): one for one in lines(engine.ask(_FIRST))}
+    engine.drop("published")
+    return found
+
+
+def _gone(
+    ledger: Ledger, cells: Iterable[NumberedCell], found: Mapping[tuple[int, int], Published]
+) -> _Articles:
+    """Articles known from changed days that have no such event any more."""
+    days_of: dict[int, list[int]] = defaultdict(list)
+    for day, group in cells:
+        days_of[group].append(day)
+    known = (
+        one
+        for group, days in days_of.items()
+        for stretch in stretches(days)
+        for one in ledger.published(stretch[0], stretch[-1], [group])
+    )
+    keyed = {(one[0], one[1]): one for one in known}
+    return {k: one for k, one in keyed.items() if k not in found or found[k][3:] > one[3:]}
 
 
 def _is_news(found: Published, known: Published | None) -> bool:
@@ -47,10 +94,10 @@ def _is_news(found: Published, known: Published | None) -> bool:
 
 def _days(articles: Iterable[Published], group_count: int) -> dict[int, set[int]]:
     """The days of articles by group."""
-    found: dict[int, set[int]] = {}
+    days: dict[int, set[int]] = {}
     for one in articles:
-        found.setdefault(one[0] % group_count, set()).add(one[2])
-    return found
+        days.setdefault(one[0] % group_count, set()).add(one[2])
+    return days
 
 
 def _work(

@@ -38,3 +38,7 @@ class Sink(Protocol):
     def replace(self, part: Part) -> None:
         """Put rows in the place of all that was there of their accounts and days, at once."""
         ...
+
+    def last_days(self) -> Mapping[int, int]:
+        """The last day of which there is anything, by number of account."""
+        ...
