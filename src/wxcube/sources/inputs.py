@@ -17,6 +17,8 @@ from wxcube.sources.marks import Mark, marks
 DAY_SECONDS = 86_400
 HOUR_SECONDS = 3_600
 BEIJING_SECONDS = 8 * HOUR_SECONDS
+HOURS = DAY_SECONDS // HOUR_SECONDS
+"""Hours of a day."""
 EPOCH = date(1970, 1, 1)
 TOTAL_DAYS = getarticletotal.moves_days
 """Days for which getarticletotal counts an article."""

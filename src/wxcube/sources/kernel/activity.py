@@ -8,6 +8,7 @@ from typing import Any
 
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Action, Columns
+from wxcube.sources.inputs import HOURS
 from wxcube.sources.kernel.counted import Classes, added, people
 from wxcube.sources.kernel.ordered import Ordered, changes, numbered, told_apart
 from wxcube.sources.marks import CHANNELS, FEED_SCENE, Mark, marks
@@ -15,7 +16,6 @@ from wxcube.sources.steps.articles import AMOUNTS, ARTICLE_DONE, ARTICLE_MARKS
 from wxcube.sources.steps.readers import READER_DONE, READER_MARKS
 
 Numbers = NDArray[Any]
-HOURS = 24
 
 # --- kinds of events -----------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def people(places: Numbers, size: int, masks: Numbers, marks: Iterable[Mark]) ->
     found: Columns = {}
     shown = {mark.value: column(mark) for mark in marks}
     for low, values in _neighbours(sorted(shown), lanes):
-        sums = np.bincount(places, _spread(masks, low, values, width), size).astype("i8")
+        sums = np.bincount(places, _in_lanes(masks, low, values, width), size).astype("i8")
         for value in values:
             lane = sums >> (width * (value - low))
             found[shown[value]] = (lane & ((1 << width) - 1)).astype("i4")
@@ -47,7 +47,7 @@ def _neighbours(values: Sequence[int], lanes: int) -> Iterable[tuple[int, list[i
         yield together[0], together
 
 
-def _spread(masks: Numbers, low: int, values: Sequence[int], width: int) -> Numbers:
+def _in_lanes(masks: Numbers, low: int, values: Sequence[int], width: int) -> Numbers:
     """Some bits of each mask, each in a lane of its own."""
     reach = values[-1] - low + 1
     bits = np.arange(1 << reach)

@@ -7,11 +7,11 @@ from typing import Any
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.kernel.counted import people
-from wxcube.sources.kernel.ordered import changes, numbered, places_of
+from wxcube.sources.kernel.ordered import SPREAD, changes, numbered, places_of
 from wxcube.sources.steps.articles import ARTICLE_MARKS
 
 Numbers = NDArray[Any]
-_MIX = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9], "u8")
+_SPREAD_ARTICLE = np.uint64(0xBF58476D1CE4E5B9)
 
 
 def first_people(now: Columns, before: Columns, articles: Columns) -> Columns:
@@ -73,8 +73,8 @@ def _fresh(article: Numbers, person: Numbers, d: Numbers, mask: Numbers) -> Numb
 
 def _again(article: Numbers, person: Numbers) -> Numbers:
     """Lines of whose person and article there may be another: all that have one, few others."""
-    mixed = person.view("u8") * _MIX[0]
-    mixed ^= article.astype("u8") * _MIX[1]
+    mixed = person.view("u8") * SPREAD
+    mixed ^= article.astype("u8") * _SPREAD_ARTICLE
     mixed ^= mixed >> np.uint64(29)
     order = np.argsort(mixed)
     ordered = mixed[order]

@@ -7,13 +7,12 @@ from typing import Any
 
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
+from wxcube.sources.inputs import HOURS
 from wxcube.sources.kernel.counted import added
 from wxcube.sources.kernel.ordered import Ordered, numbered, told_apart
+from wxcube.sources.steps.messages import INTERVALS
 
 Numbers = NDArray[Any]
-HOURS = 24
-INTERVALS = (5, 10)
-"""count_interval 1 is up to the first of these numbers of messages, 2 up to the second, 3 more."""
 
 
 def days(given: Columns) -> dict[str, Columns]:

@@ -12,6 +12,9 @@ from wxcube.sources.batch import Columns
 PACKED_BITS = 63
 """So many bits of numbers are sorted as one integer."""
 
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number that spreads the bits of what it is multiplied with to the upper ones."""
+
 Numbers = NDArray[Any]
 
 
@@ -33,7 +36,7 @@ def told_apart(values: Numbers) -> tuple[Numbers, Numbers]:
     """
     wide = values.astype("i8", copy=False)
     bits = max(4, len(wide).bit_length() + 1)
-    slot = ((wide.view("u8") * _SPREAD) >> np.uint64(64 - bits)).astype("i8")
+    slot = ((wide.view("u8") * SPREAD) >> np.uint64(64 - bits)).astype("i8")
     holder = np.empty(1 << bits, "i8")
     holder[slot] = np.arange(len(wide))
     line = holder[slot]
@@ -47,9 +50,6 @@ def told_apart(values: Numbers) -> tuple[Numbers, Numbers]:
     more, places_of_others = ranked(values[others])
     places[others] = len(found) + places_of_others
     return np.concatenate((found, more)), places
-
-
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def numbered(values: Numbers, size: int) -> tuple[Numbers, Numbers]:

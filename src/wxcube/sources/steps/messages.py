@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from wxcube.sources.steps.step import COUNT, Step, step, sum_of
 
+INTERVALS = (5, 10)
+"""count_interval 1 is up to the first of these numbers of messages, 2 up to the second, 3 more."""
+_INTERVAL = " ".join(f"WHEN n <= {most} THEN {i}" for i, most in enumerate(INTERVALS, 1))
+_COUNT_INTERVAL = f"CASE {_INTERVAL} ELSE {len(INTERVALS) + 1} END"
+
 
 def _per_type(name: str, source: str, hour: str = "", key: str = "") -> Step:
     return step(
@@ -17,10 +22,9 @@ def _spread(name: str, source: str) -> Step:
     return step(
         name,
         f"""SELECT acct, d AS ref_date,
-        CASE WHEN n <= 5 THEN 1 WHEN n <= 10 THEN 2 ELSE 3 END AS count_interval,
-        {COUNT} AS msg_user
+        {_COUNT_INTERVAL} AS count_interval, {COUNT} AS msg_user
         FROM (SELECT acct, d, person, {sum_of("n", "n")} FROM {source} GROUP BY acct, d, person) t
-        GROUP BY acct, d, CASE WHEN n <= 5 THEN 1 WHEN n <= 10 THEN 2 ELSE 3 END""",
+        GROUP BY acct, d, {_COUNT_INTERVAL}""",
     )
 
 
