@@ -234,14 +234,14 @@ class _Known:
         return max(day for day, _ in self.files[path])
 
 
-def _made_by(kept: Kept, built: Sequence[int]) -> NumberedCell:
+def _made_by(kept: Kept, eventful: Sequence[int]) -> NumberedCell:
     """The day and group that a fact is made anew with.
 
-    A day on which nothing happened is never built, but may have a fact of all that was before; it
-    is made again with the last built day.
+    A day on which nothing happened may have a fact of all that was before. No events make it: it is
+    made again with the last day before it that has some.
     """
-    place = bisect_right(built, kept.day)
-    return (built[place - 1] if place else kept.day), kept.group
+    place = bisect_right(eventful, kept.day)
+    return (eventful[place - 1] if place else kept.day), kept.group
 
 
 def _place(folder: Path, kept: Kept) -> Path:
