@@ -105,6 +105,7 @@ def test_an_article_that_was_published_earlier_than_known_moves_though_facts_wer
     through = first + timedelta(days=40)
     stored = EventFolder(tmp_path / "events", group_count=1)
     happened: list[Any] = []
+    more: list[Any]
     for number, day in enumerate((10, 5)):
         at = moment(first + timedelta(days=day), 9)
         more = [
