@@ -27,6 +27,13 @@ PREFIX = "WXCUBE_"
 SHORTEST_TOKEN = 16
 """Characters a token for events has at least."""
 
+FACTS_OUTLAST_EVENTS_DAYS = 31
+"""So many days longer than events facts are kept at least.
+
+An event may come late for the oldest day that events are kept of. The week, the month and the
+running totals of that day are then made again, of facts of up to 30 days before it.
+"""
+
 TokenKind = Literal["stable", "classic", "url", "command", "fixed"]
 """Ways an account's token comes."""
 EngineName = Literal["duckdb", "spark", "clickhouse"]
@@ -117,7 +124,28 @@ class EventsSettings(_Section, frozen=True, kw_only=True):
     memory_limit: str = ""
     compact_minutes: Annotated[float, Meta(ge=0, le=1440)] = 10.0
     retention_days_events: Annotated[int, Meta(ge=1)] | None = None
-    retention_days_facts: Annotated[int, Meta(ge=32)] | None = None
+    retention_days_facts: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        _check_retention(self.retention_days_events, self.retention_days_facts)
+
+
+def _check_retention(events: int | None, facts: int | None) -> None:
+    """Refuse to keep facts for too few days beside events: figures would come out too low."""
+    longer = FACTS_OUTLAST_EVENTS_DAYS
+    if facts is None or (events is not None and facts >= events + longer):
+        return
+    beside = "all events" if events is None else f"events of {events} days"
+    enough = "without a limit" if events is None else f"for {events + longer} days or more"
+    hint = f"keep facts {enough} (retention_days_facts, --facts)"
+    if facts > longer:
+        fewer = f"for {facts - longer} days or fewer (retention_days_events, --events)"
+        hint += f", or events {fewer}"
+    raise SettingsError(
+        f"facts of {facts} days are too few beside {beside}: the month and the running totals of "
+        f"an event that comes late are made of facts of up to {longer} days more",
+        hint=hint,
+    )
 
 
 class CubeSettings(_Section, frozen=True, kw_only=True):
@@ -348,6 +376,8 @@ def _convert(values: dict[str, Any], path: Path) -> Settings:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {_told(str(error))}", hint=_advice(str(error))) from None
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error.message}", hint=error.hint) from None
     words = Counter(w for a in settings.accounts for w in {a.appid, a.name} - {""})
     twice = sorted(word for word, times in words.items() if times > 1)
     if twice:

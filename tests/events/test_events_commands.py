@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.event_files import FIRST, PLANTED, lines, message, opened, some
+from support.event_files import FIRST, NOW, PLANTED, lines, message, opened, some
 from support.events import moment
 from wxcube.errors import SettingsError
 from wxcube.outlets.cli import run
 from wxcube.settings import EventsSettings, events_key, events_token
 from wxcube.sources.events.keys import USER_KEY
+from wxcube.sources.events.retention import retain
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +125,57 @@ def test_retention_by_settings_and_by_option(
     monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_EVENTS", "5")
     assert told(say("events", "retain", "--json")[1])[0]["events"] == 4
     assert "removed 3 events of 3 days" in say("events", "retain", "--events", "2")[2]
+
+
+def test_facts_are_kept_longer_than_events(
+    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.jsonl").write_bytes(lines([message(1)]))
+    say("events", "ingest", "a.jsonl")
+    retain = ("events", "retain")
+    assert say(*retain, "--events", "10", "--facts", "41")[0] == 0
+    assert say(*retain, "--events", "10")[0] == 0
+    code, out, err = say(*retain, "--events", "10", "--facts", "40", "--json")
+    assert (code, out) == (1, "")
+    assert "facts of 40 days are too few beside events of 10 days" in err
+    assert "keep facts for 41 days or more (retention_days_facts, --facts)" in err
+    assert "or events for 9 days or fewer (retention_days_events, --events)" in err
+    code, _, err = say(*retain, "--facts", "400")
+    assert code == 1
+    assert "facts of 400 days are too few beside all events" in err
+    assert "keep facts without a limit" in err
+    # each option goes over the setting of its name, and is looked at together with the other
+    monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_EVENTS", "30")
+    monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_FACTS", "70")
+    assert say(*retain)[0] == 0
+    assert say(*retain, "--facts", "61")[0] == 0
+    assert say(*retain, "--events", "39")[0] == 0
+    assert "beside events of 40 days" in say(*retain, "--events", "40")[2]
+    assert "facts of 60 days" in say(*retain, "--facts", "60")[2]
+    assert say(*retain, "--events", "40", "--facts", "71")[0] == 0
+
+
+def test_retention_tells_what_it_took_in_first(folder: Path, say: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines([message(1), message(1)]))
+    say("events", "ingest", "--no-compact", "a.jsonl")
+    code, _, err = say("events", "retain", "--events", "5")
+    assert code == 0
+    assert "1 events went into 1 days and groups; 1 had come before" in err
+    done = told(say("events", "retain", "--events", "5", "--json")[1])[0]
+    assert (done["events"], done["compacted"]["events"]) == (0, 0)
+
+
+def test_events_that_came_too_late_are_told(folder: Path, say: Any) -> None:
+    days = [message(n, at=moment(FIRST) + n * 86_400) for n in range(9)]
+    (folder / "a.jsonl").write_bytes(lines(days))
+    say("events", "ingest", "a.jsonl")
+    (folder / "late.jsonl").write_bytes(lines([message(9, at=moment(FIRST))]))
+    say("events", "ingest", "--no-compact", "late.jsonl")
+    # the event waits in the log while its day is removed
+    retain(folder / "events", NOW, event_days=5, fact_days=None)
+    code, _, err = say("events", "compact")
+    assert code == 0
+    assert "1 events are of days that retention has removed; they do not count" in err
 
 
 def test_a_damaged_file_is_told_and_taken_out(folder: Path, say: Any) -> None:

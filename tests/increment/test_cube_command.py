@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import shutil
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.events import crowded
+from support.event_files import lines, message
+from support.events import crowded, moment
+from wxcube import beijing
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.source import Origin
 from wxcube.contract.user import getusercumulate
@@ -21,6 +25,10 @@ from wxcube.outlets.cli import run
 from wxcube.outlets.cube_build import memory_bytes
 from wxcube.outlets.cube_engine import OWN_OPTIONS, choose
 from wxcube.settings import CubeSettings, EngineName, load
+from wxcube.sources.events.retention import retain
+from wxcube.sources.increment.days import QUIET, Hanging
+from wxcube.sources.increment.ledger import Ledger
+from wxcube.sources.inputs import day_numbered
 from wxcube.warehouse.store import Warehouse
 
 
@@ -67,6 +75,160 @@ def test_sizes_of_memory_are_read_as_written() -> None:
         memory_bytes("much")
     with pytest.raises(SettingsError, match="too little"):
         memory_bytes("1MB")
+
+
+# --- status --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """The command line on a day on which events of all days but that one may be built."""
+
+    clock: ManualClock
+    last: date
+    capsys: pytest.CaptureFixture[str]
+
+    def say(self, *words: str) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        code = run(list(words), clock=self.clock)
+        out, err = self.capsys.readouterr()
+        return code, out, err
+
+    def status(self) -> dict[str, Any]:
+        code, out, _ = self.say("cube", "status", "--json")
+        assert code == 0
+        return dict(json.loads(out))
+
+    def build(self, *options: str) -> dict[str, Any]:
+        code, out, _ = self.say("cube", "build", "--json", *options)
+        assert code == 0
+        return dict(json.loads(out))
+
+
+@pytest.fixture
+def line(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
+    """Events are stored, nothing is built."""
+    monkeypatch.setenv("LANG", "C")
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    events, through = crowded(5, 200)
+    (folder / "wxcube.toml").write_text("[events]\ngroup_count = 2\n", encoding="utf-8")
+    (folder / "e.jsonl").write_bytes(lines(events))
+    clock = ManualClock(datetime(through.year, through.month, through.day, 9, tzinfo=BEIJING))
+    line = Line(clock, beijing.yesterday(clock.now()), capsys)
+    assert line.say("events", "ingest", "e.jsonl")[0] == 0
+    return line
+
+
+def test_status_says_what_the_next_build_does(line: Line) -> None:
+    status = line.status()
+    assert status["through"] is None
+    assert status["to"] == str(line.last)
+    assert line.build()["days"] == len(status["changed"]) > 0
+    built = {"through": str(line.last), "to": str(line.last)}
+    assert line.status() == built | {"changed": [], "has_work": False, "waiting": 0}
+    assert "nothing to compute" in line.say("cube", "status")[1]
+
+
+def test_status_after_the_facts_were_removed_says_that_all_is_computed(line: Line) -> None:
+    before = line.status()
+    line.build()
+    shutil.rmtree("events/facts")
+    assert line.status() == before
+    days = before["changed"]
+    assert line.say("cube", "status")[1] == (
+        f"not built; the next build computes {len(days)} days ({days[0]} … {days[-1]}), "
+        f"through {line.last}\n"
+    )
+    assert line.build()["days"] == len(days)
+
+
+def test_status_of_a_build_up_to_an_earlier_day(line: Line) -> None:
+    days = line.status()["changed"]
+    line.build("--to", days[2])
+    status = line.status()
+    assert (status["through"], status["changed"]) == (days[2], days[3:])
+
+
+def test_status_the_day_after_is_that_a_build_goes_on(line: Line) -> None:
+    line.build()
+    line.clock.advance(timedelta(days=3))
+    # the last day of the events was not over before
+    line.build()
+    line.clock.advance(timedelta(days=1))
+    status = line.status()
+    assert (status["changed"], status["has_work"]) == ([], True)
+    assert f"the next build goes on through {status['to']}" in line.say("cube", "status")[1]
+    assert line.build()["days"] == 0
+    assert not line.status()["has_work"]
+
+
+def test_status_tells_days_marked_and_what_a_killed_build_left(line: Line) -> None:
+    line.build()
+    facts = Path("events/facts")
+    with Ledger(facts) as ledger, ledger.changing():
+        (day, group), *_ = sorted(cell for cell, r in ledger.built().items() if r != QUIET)
+        ledger.set_built({(day, group): 0})
+    assert line.status()["changed"] == [str(day_numbered(day))]
+    line.build()
+    with Ledger(facts) as ledger, ledger.changing():
+        ledger.add_pending(group, [(Hanging.RUNNING, day)])
+    assert line.status()["has_work"]
+    line.build()
+    assert not line.status()["has_work"]
+
+
+def test_status_tells_events_that_wait_in_the_log(line: Line, folder: Path) -> None:
+    line.build()
+    (folder / "new.jsonl").write_bytes(lines([message(n, at=moment(line.last)) for n in range(3)]))
+    line.say("events", "ingest", "--no-compact", "new.jsonl")
+    assert (line.status()["changed"], line.status()["waiting"]) == ([], 3)
+    assert "3 events wait in the log" in line.say("cube", "status")[1]
+    assert line.build()["days"] == 1
+
+
+# --- what a build takes in first -----------------------------------------------------------------
+
+
+def test_a_build_tells_what_it_took_in(line: Line, folder: Path) -> None:
+    line.build()
+    (folder / "new.jsonl").write_bytes(lines([message(1, at=moment(line.last))] * 2))
+    line.say("events", "ingest", "--no-compact", "new.jsonl")
+    code, out, err = line.say("cube", "build", "--quiet")
+    assert code == 0
+    assert "1 days computed" in out
+    assert err == "1 events went into 1 days and groups; 1 had come before\n"
+    assert line.say("cube", "build", "--quiet")[2] == ""
+
+
+def damage_the_log() -> None:
+    """Bytes that are no batch, behind the last one of a segment."""
+    segment = max(Path("events/wal").iterdir())
+    segment.write_bytes(segment.read_bytes() + b"no batch")
+
+
+def test_a_build_tells_what_is_wrong_with_the_log(line: Line, folder: Path) -> None:
+    line.build()
+    (folder / "new.jsonl").write_bytes(lines([message(1, at=moment(line.last))]))
+    for options in ((), ("--json",)):
+        line.say("events", "ingest", "--no-compact", "new.jsonl")
+        damage_the_log()
+        code, out, err = line.say("cube", "build", "--quiet", *options)
+        assert code == 3
+        told = json.loads(out)["compacted"]["troubles"][0] if options else err
+        assert "holds bytes that are no batch" in told
+        assert bool(err) is not bool(options)
+
+
+def test_a_build_tells_events_that_came_too_late(line: Line, folder: Path) -> None:
+    line.build()
+    day = line.last - timedelta(days=40)
+    (folder / "late.jsonl").write_bytes(lines([message(1, at=moment(day))]))
+    line.say("events", "ingest", "--no-compact", "late.jsonl")
+    # retention that began after the event was acknowledged
+    retain(Path("events"), line.clock.now(), event_days=1, fact_days=None)
+    _, _, err = line.say("cube", "build", "--quiet")
+    assert "1 events are of days that retention has removed; they do not count" in err
 
 
 # --- engines -------------------------------------------------------------------------------------

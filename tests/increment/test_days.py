@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wxcube.sources.increment.days import NumberedCell, chunks, split, stretches
+from wxcube.sources.increment.days import QUIET, NumberedCell, changed, chunks, split, stretches
 
 Sizes = dict[NumberedCell, int]
 
@@ -85,3 +85,51 @@ def test_stretches_have_every_day_once_and_no_neighbours(days: list[int]) -> Non
     found = stretches(days)
     assert list(chain.from_iterable(found)) == sorted(set(days))
     assert all(before.stop < after.start for before, after in pairwise(found))
+
+
+# --- what changed ---------------------------------------------------------------------------------
+
+CELLS = st.tuples(st.integers(20_000, 20_006), st.integers(0, 2))
+REVISIONS = st.dictionaries(CELLS, st.integers(1, 3), max_size=12)
+LAST = st.integers(19_999, 20_008)
+
+
+@given(REVISIONS, REVISIONS, LAST)
+def test_what_is_built_did_not_change(events: Sizes, built: Sizes, last: int) -> None:
+    found = changed(events, built, last)
+    assert list(found) == sorted(found)
+    assert changed(events, built | found, last) == {}
+
+
+@given(REVISIONS, REVISIONS, LAST)
+def test_every_revision_that_is_not_built_is_a_change(
+    events: Sizes, built: Sizes, last: int
+) -> None:
+    found = changed(events, built, last)
+    with_events = {cell: r for cell, r in found.items() if r != QUIET}
+    assert with_events == {
+        cell: r for cell, r in events.items() if built.get(cell) != r and cell[0] <= last
+    }
+    assert all(cell not in events and cell not in built for cell in found.keys() - with_events)
+
+
+@given(REVISIONS, LAST)
+def test_where_nothing_is_built_every_day_since_a_groups_first_is_a_change(
+    events: Sizes, last: int
+) -> None:
+    begins = {group: min(d for d, of in events if of == group) for _, group in events}
+    assert changed(events, {}, last).keys() == {
+        (day, group) for group, begin in begins.items() for day in range(begin, last + 1)
+    }
+
+
+@given(REVISIONS, REVISIONS, LAST, st.integers(19_998, 20_009), st.sets(st.integers(0, 2)))
+def test_days_and_groups_may_be_chosen(
+    events: Sizes, built: Sizes, last: int, first: int, groups: set[int]
+) -> None:
+    everything = changed(events, built, last)
+    assert changed(events, built, last, first=first, groups=groups) == {
+        (day, group): r
+        for (day, group), r in everything.items()
+        if day >= first and group in groups
+    }

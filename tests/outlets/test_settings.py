@@ -73,6 +73,56 @@ def test_a_secret_never_shows_itself() -> None:
     assert "s3cret" not in f"{hidden} {hidden!r} {[hidden]}"
 
 
+@pytest.mark.parametrize(
+    ("events", "facts"), [(None, None), (1, None), (400, None), (1, 32), (400, 431), (30, 1_000)]
+)
+def test_facts_outlast_events(tmp_path: Path, events: int | None, facts: int | None) -> None:
+    given = {"events": events, "facts": facts}
+    found = load(kept(tmp_path, **{n: d for n, d in given.items() if d}), {}).events
+    assert (found.retention_days_events, found.retention_days_facts) == (events, facts)
+
+
+@pytest.mark.parametrize(
+    ("days", "words", "remedy"),
+    [
+        (
+            {"events": 400, "facts": 430},
+            "facts of 430 days are too few beside events of 400",
+            "431",
+        ),
+        ({"events": 400, "facts": 430}, "too few", "events for 399 days or fewer"),
+        ({"events": 1, "facts": 31}, "facts of 31 days are too few beside events of 1", "32"),
+        ({"facts": 400}, "facts of 400 days are too few beside all events", "without a limit"),
+        ({"facts": 400}, "too few", "events for 369 days or fewer"),
+    ],
+)
+def test_facts_that_do_not_outlast_events_are_refused(
+    tmp_path: Path, days: dict[str, int], words: str, remedy: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(kept(tmp_path, **days), {})
+    assert caught.value.message.startswith(f"{tmp_path / 'wxcube.toml'}: ")
+    assert words in caught.value.message
+    assert remedy in caught.value.hint
+    assert " 0 days" not in caught.value.hint
+
+
+def test_facts_and_events_are_looked_at_together_wherever_they_are_set(tmp_path: Path) -> None:
+    file = kept(tmp_path, events=100, facts=131)
+    with pytest.raises(SettingsError, match="beside events of 101 days"):
+        load(file, {"WXCUBE_EVENTS__RETENTION_DAYS_EVENTS": "101"})
+    with pytest.raises(SettingsError, match="facts of 130 days"):
+        load(file, {"WXCUBE_EVENTS__RETENTION_DAYS_FACTS": "130"})
+
+
+def kept(folder: Path, **days: int) -> Path:
+    """A settings file that says how many days of events and facts are kept."""
+    path = folder / "wxcube.toml"
+    told = (f"retention_days_{name} = {number}\n" for name, number in days.items())
+    path.write_text("[events]\n" + "".join(told), encoding="utf-8")
+    return path
+
+
 def test_settings_errors_survive_pickling(config: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(config, {}).account("other")

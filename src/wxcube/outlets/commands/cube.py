@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,14 +14,16 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wxcube import beijing
+from wxcube.outlets.commands import compacted
 from wxcube.outlets.commands.context import Context, context, json_line
-from wxcube.outlets.commands.sync import Day
+from wxcube.outlets.commands.sync import INCOMPLETE, Day
 from wxcube.outlets.paragraph import tell
 from wxcube.settings import EngineName
 
 if TYPE_CHECKING:
     from wxcube.outlets.cube_engine import EngineChoice
-    from wxcube.sources.increment.build import Progress as Event
+    from wxcube.outlets.cube_outlook import Outlook
+    from wxcube.sources.increment.progress import Progress as Event
 
 
 @click.group()
@@ -68,7 +71,7 @@ def build(
     as_json: bool,
     quiet: bool,
     **of_engine: Any,
-) -> None:
+) -> int:
     """Compute the days whose events changed, and what hangs on them.
 
     That is their week and month, the running totals of the 30 days after, and the followers since.
@@ -89,7 +92,9 @@ def build(
         choice.open() as engine,
         _bar(root, quiet=quiet or as_json) as progress,
     ):
-        store.compact()
+        done = store.compact()
+        if compacted.has_news(done) and not as_json:
+            compacted.show(root, done)
         built, rows = run(
             store,
             warehouse,
@@ -102,14 +107,17 @@ def build(
             tell=progress,
         )
     days = len({day for day, _ in built.revisions})
+    code = INCOMPLETE if done.troubles else 0
     if as_json:
-        click.echo(json_line({"days": days, "rows": rows, "through": end}))
-        return
+        told = {"days": days, "rows": rows, "through": end}
+        click.echo(json_line(told | compacted.counts(done)))
+        return code
     said = root.say(
         f"计算了 {days} 天，写入 {rows:,} 行，截至 {end}",
         f"{days} days computed, {rows:,} rows written, through {end}",
     )
     tell(root.console, said, mark="✓ ", style="green")
+    return code
 
 
 def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
@@ -126,34 +134,38 @@ def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
 @cube.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON line.")
 def status(*, as_json: bool) -> None:
-    """Show through which day rows are built, and which days changed since."""
+    """Show through which day rows are built, and which days the next build would compute."""
+    from wxcube.outlets.cube_outlook import outlook
     from wxcube.outlets.events_intake import open_store
-    from wxcube.sources.events.retention import FACTS
-    from wxcube.sources.increment.ledger import FILE, Ledger
 
     root = context()
+    last = beijing.yesterday(root.clock.now())
     with open_store(root.settings.events, root.clock, create=False) as store:
-        dirty = sorted({day for day, _ in store.days()})
-        folder = store.folder / FACTS
-        through: list[int] = []
-        if (folder / FILE).exists():
-            with Ledger(folder, is_reader=True) as ledger:
-                through = [day for day, _ in ledger.through().values() if day is not None]
-    _show_status(root, dirty, min(through, default=None), as_json=as_json)
-
-
-def _show_status(root: Context, dirty: list[date], through: int | None, *, as_json: bool) -> None:
-    from wxcube.sources.inputs import day_numbered
-
-    end = day_numbered(through) if through is not None else None
+        found = outlook(store, last)
     if as_json:
-        click.echo(json_line({"through": end, "changed": dirty}))
+        click.echo(json_line({**asdict(found), "to": last}))
         return
-    say = root.say
-    until = say(f"已计算到 {end}", f"built through {end}") if end else say("尚未计算", "not built")
-    changed = say(f"{len(dirty)} 天有变动", f"{len(dirty)} days changed since")
-    span = f" ({dirty[0]} … {dirty[-1]})" if dirty else ""
-    tell(root.console, f"{until}{say('；', '; ')}{changed}{span}")
+    tell(root.console, root.say("；", "; ").join(_told(root, found, last)))
+
+
+def _told(root: Context, found: Outlook, last: date) -> Iterator[str]:
+    say, days, end = root.say, found.changed, found.through
+    yield say(f"已计算到 {end}", f"built through {end}") if end else say("尚未计算", "not built")
+    if days:
+        span = f" ({days[0]} … {days[-1]})"
+        yield say(
+            f"下次构建将计算 {len(days)} 天{span}，截至 {last}",
+            f"the next build computes {len(days)} days{span}, through {last}",
+        )
+    elif found.has_work:
+        yield say(f"下次构建将续算至 {last}", f"the next build goes on through {last}")
+    else:
+        yield say("没有要计算的", "nothing to compute")
+    if found.waiting:
+        yield say(
+            f"另有 {found.waiting:,} 个事件待归档，构建会先归档",
+            f"{found.waiting:,} events wait in the log, which a build takes in first",
+        )
 
 
 @contextmanager

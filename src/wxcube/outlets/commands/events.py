@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from wxcube.log import redact
+from wxcube.outlets.commands import compacted
 from wxcube.outlets.commands.context import Context, context, json_line
 from wxcube.outlets.paragraph import tell
 
@@ -185,22 +187,9 @@ def compact(*, as_json: bool) -> int:
 
 def _show_compacted(root: Context, done: Compacted, *, as_json: bool) -> None:
     if as_json:
-        names = ("events", "duplicates", "too_old", "held", "troubles")
-        click.echo(json_line({"compacted": {name: getattr(done, name) for name in names}}))
-        return
-    say, notes = root.say, root.notes
-    for trouble in done.troubles:
-        tell(notes, trouble, mark="! ", style="yellow")
-    text = say(
-        f"{done.events:,} 个事件归入 {len(done.places)} 个（日, 账号组），"
-        f"{done.duplicates:,} 个重复的不计",
-        f"{done.events:,} events went into {len(done.places)} days and groups; "
-        f"{done.duplicates:,} had come before",
-    )
-    tell(notes, text)
-    if done.held:
-        wait = say(f"{done.held:,} 个事件仍在等待", f"{done.held:,} events keep waiting")
-        tell(notes, wait, mark="! ", style="yellow")
+        click.echo(json_line(compacted.counts(done)))
+    else:
+        compacted.show(root, done)
 
 
 @events.command()
@@ -253,25 +242,32 @@ def _rows(root: Context, found: Status) -> Iterator[tuple[str, str, str]]:
 
 @events.command()
 @click.option("--events", "event_days", type=click.IntRange(1), help="Days of events to keep.")
-@click.option("--facts", "fact_days", type=click.IntRange(32), help="Days of facts to keep.")
+@click.option("--facts", "fact_days", type=click.IntRange(1), help="Days of facts to keep.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON line.")
 def retain(event_days: int | None, fact_days: int | None, *, as_json: bool) -> None:
-    """Remove events and facts older than the settings keep (default: keep all)."""
+    """Remove events and facts older than the settings keep (default: keep all).
+
+    Facts are kept 31 days longer than events, or more, and as long as these all.
+    """
     from wxcube.sources.events.retention import retain as remove
 
     root = context()
-    wanted = root.settings.events
+    given = {"retention_days_events": event_days, "retention_days_facts": fact_days}
+    said = {name: days for name, days in given.items() if days is not None}
+    wanted = msgspec.structs.replace(root.settings.events, **said)
     with _store(root) as store:
-        store.compact()
+        done = store.compact()
         removed = remove(
             store.folder,
             store.now(),
-            event_days=event_days or wanted.retention_days_events,
-            fact_days=fact_days or wanted.retention_days_facts,
+            event_days=wanted.retention_days_events,
+            fact_days=wanted.retention_days_facts,
         )
     if as_json:
-        click.echo(json_line(removed))
+        click.echo(json_line(msgspec.to_builtins(removed) | compacted.counts(done)))
         return
+    if compacted.has_news(done):
+        compacted.show(root, done)
     text = root.say(
         f"删除了 {removed.event_days} 天的 {removed.events:,} 个事件、{removed.fact_days} 天的事实",
         f"removed {removed.events:,} events of {removed.event_days} days, "

@@ -63,7 +63,11 @@ port = 8300
 # [events]
 # folder = "events"
 # token_env = "WXCUBE_EVENTS_TOKEN"
+# 保留多少天（默认全部）；事实至少比事件多 31 天，迟到的事件所在的月和累计数要用到它们
+# days kept (default: all); facts 31 days longer than events or more, since the month and the
+# running totals of an event that comes late are made of them
 # retention_days_events = 400
+# retention_days_facts = 431
 """
 
 

@@ -30,7 +30,8 @@ def retain(store: Path, now: datetime, *, event_days: int | None, fact_days: int
     """Remove events and facts older than so many days; None keeps all.
 
     Days count back from today, or from the newest day with events where that is earlier, so that a
-    clock that runs ahead removes nothing.
+    clock that runs ahead removes nothing. Facts must be kept longer than events, as EventsSettings
+    sees to: a late event of the oldest day is computed with facts of the days before it.
 
     Raises:  EventStoreError if a file cannot be written or removed.
     """

@@ -77,6 +77,30 @@ def quiet(
                 yield day, group
 
 
+def changed(
+    revisions: Mapping[NumberedCell, int],
+    built: Mapping[NumberedCell, int],
+    last: int,
+    *,
+    first: int | None = None,
+    groups: Collection[int] | None = None,
+) -> dict[NumberedCell, int]:
+    """The cells up to `last` whose events changed since they were built, with their revisions.
+
+    `revisions` are those of the events there are, `built` those from which cells were built. Days
+    without events between those with some count too: that they are empty is a result.
+    """
+    cells = dict(revisions) | dict.fromkeys(quiet(revisions, built, last), QUIET)
+    return {
+        (day, group): revision
+        for (day, group), revision in sorted(cells.items())
+        if (first is None or day >= first)
+        and day <= last
+        and (groups is None or group in groups)
+        and built.get((day, group)) != revision
+    }
+
+
 def monday(day: int) -> int:
     """The Monday of a day's week."""
     return number_of(beijing.monday(day_numbered(day)))

@@ -1,0 +1,64 @@
+"""What the next build of the cube would do, without doing any of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from wxcube.outlets.cube_events import StoredEvents
+from wxcube.sources.events import waiting
+from wxcube.sources.events.retention import FACTS
+from wxcube.sources.events.segment import Frame
+from wxcube.sources.events.store import EventStore
+from wxcube.sources.increment.days import QUIET, changed
+from wxcube.sources.increment.ledger import FILE, Ledger
+from wxcube.sources.inputs import day_numbered, number_of
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is built, and what a build would do."""
+
+    through: date | None
+    """The day through which every group that was ever built has its rows."""
+    changed: list[date]
+    """Days with events that a build would compute, oldest first.
+
+    An article that turns out to begin on another day than was known may add to them.
+    """
+    has_work: bool
+    """Whether anything is left: such days, days without events, or what a killed build left."""
+    waiting: int
+    """Events in the log, of whatever days, which a build takes in first."""
+
+
+def outlook(store: EventStore, last: date) -> Outlook:
+    """What a build of all accounts through `last` would do.
+
+    Cost:    reads the log.
+    """
+    built, through, is_left = _known(store)
+    revisions = {(number_of(d), g): r for (d, g), r in StoredEvents(store).revisions().items()}
+    cells = changed(revisions, built, number_of(last))
+    days = sorted({day for (day, _), revision in cells.items() if revision != QUIET})
+    return Outlook(
+        through=day_numbered(through) if through is not None else None,
+        changed=[day_numbered(day) for day in days],
+        has_work=bool(cells) or is_left,
+        waiting=_waiting(store),
+    )
+
+
+def _known(store: EventStore) -> tuple[dict[tuple[int, int], int], int | None, bool]:
+    """The cells that are built, the day through which all are, whether a build was broken off."""
+    folder = store.folder / FACTS
+    if not (folder / FILE).exists():
+        return {}, None, False
+    with Ledger(folder, is_reader=True) as ledger:
+        ends = [day for day, _ in ledger.through().values() if day is not None]
+        return ledger.built(), min(ends, default=None), bool(ledger.pending())
+
+
+def _waiting(store: EventStore) -> int:
+    parts = waiting.waiting(store.folder, store.manifest().consumed)
+    return sum(part.events for _, part in parts if isinstance(part, Frame))
