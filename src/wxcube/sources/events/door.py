@@ -59,7 +59,7 @@ _PLACES: dict[str, tuple[str, dict[str, int]]] = {
 
 def _quick(kind: type[ev.Event]) -> type[msgspec.Struct]:
     """The kind without the rules that cost most; columns are checked for these at once."""
-    plain: dict[Any, Any] = {ev.MsgId: str, ev.MsgId | None: str | None}
+    plain: dict[Any, Any] = {ev.MsgId: str, ev.ReadBefore: str | None}
     members = [
         (f.name, plain.get(f.type, f.type), *(() if f.required else (f.default,)))
         for f in msgspec.structs.fields(kind)
