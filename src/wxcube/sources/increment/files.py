@@ -159,14 +159,17 @@ class Facts:
     def save(
         self, engine: OpenEngine, fact: str, days: Iterable[int], groups: Iterable[int]
     ) -> None:
-        """Write an engine's table as all there is of a fact, of some days and groups."""
+        """Write an engine's table as all there is of a fact, of some days and groups.
+
+        Raises:  EngineError if the engine wrote several files of a day and group.
+        """
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         engine.write(fact, draft, self._group_count)
         cells = {(day, group): None for day in days for group in groups}
         news: dict[tuple[int, int], str | None] = dict(cells)
-        for file in draft.glob("part=*/*"):
-            day, group = divmod(int(file.parent.name.removeprefix("part=")), self._group_count)
+        for part, file in _one_of_each(draft, fact):
+            day, group = divmod(part, self._group_count)
             news[day, group] = self._moved(file, fact, group, day, day)
         shutil.rmtree(draft, ignore_errors=True)
         self._news += [Kept(fact, group, day, file) for (day, group), file in news.items()]
@@ -240,6 +243,21 @@ class Facts:
         of.pop(one.day, None)
         if one.file:
             of[one.day] = one.file
+
+
+def _one_of_each(draft: Path, fact: str) -> list[tuple[int, Path]]:
+    """The parts that an engine wrote, each with its file."""
+    files: dict[int, list[Path]] = defaultdict(list)
+    for file in sorted(draft.glob("part=*/*")):
+        files[int(file.parent.name.removeprefix("part="))].append(file)
+    for several in files.values():
+        if len(several) > 1:
+            names = ", ".join(file.name for file in several)
+            raise EngineError(
+                f"the engine wrote {fact} into several files of {several[0].parent}: {names}",
+                hint="only one of them would count; build with another engine, and report this",
+            )
+    return [(part, file) for part, (file,) in files.items()]
 
 
 def _span(path: Path) -> range:
