@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -17,6 +16,7 @@ from wxcube.sources.engines import OpenEngine, engine
 from wxcube.sources.spark_engine import SparkEngine
 from wxcube.sources.steps import Step
 
+ROOT = Path(__file__).parents[2]
 NUMBERS = {"acct": np.arange(4, dtype="i4"), "n": np.arange(4, dtype="i8") * 2**61}
 TWICE = Step("sums", ("numbers",), "SELECT acct, n + n + n AS n FROM numbers")
 ONCE = Step("sums", ("numbers",), "SELECT acct, n FROM numbers")
@@ -59,14 +59,21 @@ def test_a_table_that_is_there_is_not_taken_for_leftovers(spark_engine: OpenEngi
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @on_spark
-def test_a_folder_that_executors_see_elsewhere_is_refused(spark_engine: OpenEngine) -> None:
-    # under this path every process sees its own working directory
-    folder = Path("/proc/self/cwd") / f"unshared-{uuid4().hex}"
-    try:
-        with pytest.raises(EngineError, match="not the same folder"):
-            cast("SparkEngine", spark_engine)._check_shared(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def test_a_folder_that_executors_see_elsewhere_is_refused(
+    spark_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spark = cast("SparkEngine", spark_engine)
+    # this process and the Java beside it see the same folder under this name, executors another
+    monkeypatch.chdir(current_folder(spark))
+    assert Path.cwd() != ROOT
+    with pytest.raises(EngineError, match="not the same folder"):
+        spark._check_shared(Path("/proc/self/cwd") / f"unshared-{uuid4().hex}")
+
+
+def current_folder(spark: SparkEngine) -> Path:
+    """The current folder of the Java that this process started for Spark."""
+    java: Any = spark._spark.sparkContext._jvm
+    return Path(java.java.lang.System.getProperty("user.dir"))
 
 
 def leave_half_a_table(spark: SparkEngine, name: str) -> None:

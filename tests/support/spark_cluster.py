@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -118,6 +118,7 @@ class SparkCluster:
                 [*command, *place, *arguments],
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                cwd=self._folder,
                 env={**os.environ, **_ENVIRONMENT, "SPARK_HOME": str(home)},
             )
         self._stack.callback(_end, process)
@@ -137,13 +138,16 @@ class SparkApplications:
     """The application that tests share on a cluster; closed while a test needs the cores itself."""
 
     def __init__(self, url: str, folder: Path) -> None:
+        self._folder = folder
         self._options = {"master": url, "folder": folder, "partitions": WORKERS}
         self._shared: OpenEngine | None = None
 
     def shared(self) -> OpenEngine:
         """The shared engine, started where it does not run."""
         if self._shared is None:
-            self._shared = engine("spark", **self._options, settings=SETTINGS)
+            # Java keeps the current folder in which it is started, as long as this process lives
+            with chdir(self._folder):
+                self._shared = engine("spark", **self._options, settings=SETTINGS)
         return self._shared
 
     def close(self) -> None:
