@@ -48,15 +48,19 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def write(folder: Path) -> None:
-    """Write every page into a folder, leaving pages that are the same alone."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every page of the contract into a folder."""
     pages = {
         "endpoints": overview(),
         "codes": codes(),
         "errcodes": errcodes(),
         "errors": error_tree(),
     }
-    pages |= {endpoint.name: page(endpoint) for endpoint in ENDPOINTS}
+    put(folder, pages | {endpoint.name: page(endpoint) for endpoint in ENDPOINTS})
+
+
+def put(folder: Path, pages: dict[str, str]) -> None:
+    """Write pages into a folder, leaving those that are the same alone."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:

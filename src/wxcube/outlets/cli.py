@@ -29,6 +29,7 @@ COMMANDS = {
     "export": ("read", "Write rows of the warehouse as CSV, JSON or JSON lines."),
     "sql": ("read", "Run a read-only SQL query on the warehouse."),
     "endpoints": ("explain", "List the endpoints, or explain one column by column."),
+    "explain": ("explain", "Explain an endpoint, or what an event may say."),
     "events": ("events", "Take in own events, keep them by day, say what is there."),
     "cube": ("cube", "Compute the figures of every endpoint from own events."),
     "doctor": ("doctor", "Say what is wrong with what is kept, and how to mend it."),

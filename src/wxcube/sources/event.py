@@ -31,7 +31,7 @@ User = Annotated[
     Name,
     Meta(examples=["o6_bmjrPTlm6_2sgVt7hMZOPfL2M"]),
     Label(
-        "做这件事的人：openid，写盘之前换成带密钥的编号",
+        "做这件事的人：openid，落盘之前换成带密钥的编号",
         "who did it: the openid, replaced by a keyed number before anything is written",
     ),
 ]
@@ -100,12 +100,12 @@ class Event(
 class Open(Event, frozen=True, kw_only=True, tag="open"):
     """The account is first seen, with this many followers it already has."""
 
-    zh: ClassVar[str] = "首次记录这个公众号，以及它已有的关注人数"
+    zh: ClassVar[str] = "首次记录这个公众号，以及它已有多少关注用户"
 
     followers: Annotated[
         Amount,
         Meta(examples=[1200]),
-        Kind("此前已有的关注人数", "followers it has already, from before the first event"),
+        Kind("此前已有的关注用户数", "followers it has already, from before the first event"),
     ] = 0
 
 

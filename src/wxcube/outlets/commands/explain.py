@@ -1,8 +1,9 @@
-"""The command endpoints: what WeChat promises, in the terminal."""
+"""The commands endpoints and explain: what WeChat promises and own events say, in the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from itertools import groupby
 from typing import Any
 
@@ -13,11 +14,16 @@ from rich.text import Text
 from wxcube import contract
 from wxcube.contract.endpoint import Endpoint, Grain, Group, Life
 from wxcube.contract.field import Column, Row, members
+from wxcube.errors import UnknownEndpointError
+from wxcube.outlets import event_reference as told
 from wxcube.outlets.commands.context import Context, context
 from wxcube.outlets.flat import unit_in
 from wxcube.outlets.language import Language
 from wxcube.outlets.paragraph import tell
+from wxcube.sources.event import Event
 
+EVENTS = "events"
+"""The name under which all kinds of events are explained."""
 _GROUPS_ZH = {
     Group.USER: "用户",
     Group.ARTICLE: "图文",
@@ -49,6 +55,37 @@ def endpoints(name: str, *, as_json: bool) -> None:
         _explain(root, contract.named(name))
     else:
         _list(root)
+
+
+@click.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """Explain an endpoint, or what an event may say.
+
+    NAME is an endpoint (getusersummary), a kind of event (read), or `events` for all kinds and how
+    files give them.
+    """
+    root = context()
+    if name == EVENTS:
+        _explain_events(root)
+    elif name in told.KINDS:
+        _explain_kind(root, told.KINDS[name])
+    else:
+        _explain(root, _endpoint(name))
+
+
+def _endpoint(name: str) -> Endpoint[Any]:
+    """The endpoint of that name; if there is none, kinds of events are among what may be meant."""
+    close = get_close_matches(name, [EVENTS, *told.KINDS], n=3)
+    try:
+        return contract.named(name)
+    except UnknownEndpointError:
+        if not close:
+            raise
+        raise UnknownEndpointError(
+            f"there is no endpoint or kind of event {name!r}",
+            hint=f"did you mean {', '.join(close)}?",
+        ) from None
 
 
 def _list(root: Context) -> None:
@@ -105,3 +142,60 @@ def _meanings(row: type[Row], before: str = "") -> Iterator[tuple[str, Column]]:
             yield f"{before}{member.name}", member
         else:
             yield from _meanings(member.row, f"{before}{member.name}{'[]' if member.many else ''}.")
+
+
+def _explain_events(root: Context) -> None:
+    say, console = root.say, root.console
+    kinds = _table(say("事件", "event"), say("说的是什么", "what it tells"))
+    for name, kind in told.KINDS.items():
+        kinds.add_row(name, told.plain(told.happened(kind, say)))
+    console.print(kinds)
+    console.print()
+    tell(console, say("每个事件都有：", "Every event has:"))
+    console.print(_members(told.members(Event), say))
+    console.print()
+    heads = ("JSON Lines", "CSV", "Parquet")
+    given = _table(say("类型", "type"), *heads)
+    for one in told.GIVEN:
+        texts = (told.plain(say(*text)) for text in (one.lines, one.csv, one.parquet))
+        given.add_row(one.json_type or say("省略", "left out"), *texts)
+    console.print(given)
+    for rule in told.RULES:
+        tell(console, told.plain(say(*rule)), mark="  · ")
+    tell(
+        console,
+        say("某种事件的成员：wxcube explain read", "Members of a kind: wxcube explain read"),
+        style="dim",
+    )
+
+
+def _explain_kind(root: Context, kind: type[Event]) -> None:
+    say, console = root.say, root.console
+    shown = told.example(kind)
+    title = told.plain(told.happened(kind, say))
+    console.print(Text.assemble((shown[told.TAG], "bold"), f"  {title}"))
+    found = told.members(kind)
+    console.print(_members(found, say))
+    for member in (m for m in found if m.codes):
+        codes = say("，", ", ").join(f"{m.code} {say(m.zh, m.en)}" for m in member.codes)
+        tell(console, f"{member.name}{say('：', ': ')}{codes}", mark="  · ", style="dim")
+    tell(console, told.as_json(shown))
+
+
+def _members(found: Sequence[told.Member], say: Language) -> Table:
+    table = _table(
+        say("成员", "member"), say("类型与范围", "type, range"), "", say("含义", "meaning")
+    )
+    for m in found:
+        values = f"{m.json_type} {told.plain(told.allowed(m, say))}"
+        meaning = told.plain(say(m.kind.zh, m.kind.en))
+        table.add_row(m.name, values, told.presence(m, say), meaning)
+    return table
+
+
+def _table(first: str, *heads: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table
