@@ -77,6 +77,8 @@ def build(
     That is their week and month, the running totals of the 30 days after, and the followers since.
     It may be stopped at any moment and started again.
 
+    Events that wait in the log are taken in first; exit code 3 means that some cannot be read.
+
     The password of ClickHouse comes from the variable WXCUBE_CUBE_PASSWORD, or from what the
     section [cube] of the settings names.
     """
