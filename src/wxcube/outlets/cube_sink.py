@@ -138,28 +138,9 @@ def _once_each(values: NDArray[Any], make: Callable[[int], object]) -> NDArray[A
 
 def _articles(part: Part, acct: NDArray[Any], table: Columns) -> Columns:
     numbers = table.pop("article")
-    places = np.unique(numbers, return_inverse=True)[1]
-    keys = acct.astype("i8") * (int(places.max(initial=0)) + 1) + places
-    _, firsts, lines = np.unique(keys, return_index=True, return_inverse=True)
-    said = {(one[0], one[1]): one[6:] for one in part.articles}
-    pairs = zip(acct[firsts].tolist(), numbers[firsts].tolist(), strict=True)
-    known = [said.get(pair, ("", "")) for pair in pairs]
-    table["title"] = _texts([title for title, _ in known])[lines]
-    table["content_url"] = _texts([url for _, url in known])[lines]
+    said = part.articles.places(acct, numbers)
+    table |= {name: part.articles.texts(name, said) for name in ("title", "content_url")}
     return {"msgid": _once_each(numbers, article_msgid)}
-
-
-def _texts(values: list[str]) -> NDArray[Any]:
-    array = np.empty(len(values), object)
-    array[:] = [_storable(value) for value in values]
-    return array
-
-
-def _storable(text: str) -> str:
-    """The text, with lone surrogates, which no database takes, as U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _or_null(texts: NDArray[Any]) -> NDArray[Any]:

@@ -109,21 +109,10 @@ class Build:
     def _dirty(
         self, first: int | None, last: int, groups: Collection[int] | None
     ) -> dict[NumberedCell, int]:
-        """The cells whose events changed since they were built, with their revisions.
-
-        Days without events between those with some count too: that they are empty is a result.
-        """
-        built = self._kit.ledger.built()
+        """The cells whose events changed since they were built, with their revisions."""
         cells = {(number_of(d), g): r for (d, g), r in self._kit.events.revisions().items()}
-        cells |= dict.fromkeys(calendar.quiet(cells, built, last), QUIET)
-        return {
-            (day, group): revision
-            for (day, group), revision in sorted(cells.items())
-            if (first is None or day >= first)
-            and day <= last
-            and (groups is None or group in groups)
-            and built.get((day, group)) != revision
-        }
+        built = self._kit.ledger.built()
+        return calendar.changed(cells, built, last, first=first, groups=groups)
 
     def _through(
         self, dirty: Iterable[NumberedCell], last: int, groups: Collection[int] | None

@@ -14,11 +14,11 @@ from wxcube.sources.cube import order_of, since_first
 from wxcube.sources.engine import DuckDbEngine, listed
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk, split
 from wxcube.sources.increment.events import Events
 from wxcube.sources.increment.files import Facts, Kept, empty
 from wxcube.sources.increment.hanging import PERIODS, Found
-from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.way import Made, Unit
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered
 from wxcube.sources.kernel import activity, first
@@ -125,9 +125,9 @@ class BySorting:
             line = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
             yield endpoint, since_first(endpoint, {n: c[line] for n, c in table.items()})
 
-    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+    def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
         """Sort the facts of one group and some days at a time."""
-        columns = one_day.article_columns(articles)
+        columns = articles.table
         units = [
             (group, days)
             for group in chunk.groups

@@ -8,9 +8,11 @@ from typing import Any
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
-from wxcube.sources.increment.ledger import Published
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import number_of
+
+_NONE = Articles.none()
 
 
 class Handing:
@@ -40,7 +42,7 @@ class Handing:
         accounts: Mapping[int, int],
         labels: Iterable[int],
         table: Columns,
-        articles: Sequence[Published] = (),
+        articles: Articles = _NONE,
         *,
         stats: range | None = None,
         is_new: bool = False,

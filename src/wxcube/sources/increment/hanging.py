@@ -11,9 +11,10 @@ from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.files import Facts
-from wxcube.sources.increment.ledger import Ledger, Published
-from wxcube.sources.increment.one_day import load_articles, results, touched
+from wxcube.sources.increment.ledger import Ledger
+from wxcube.sources.increment.one_day import lines, load_articles, results, touched
 
 PERIODS: tuple[Endpoint[Any], ...] = (
     message.getupstreammsgweek,
@@ -58,11 +59,11 @@ def summary(
     ledger: Ledger,
     groups: Sequence[int],
     days: Sequence[int],
-) -> Iterator[tuple[Endpoint[Any], Columns, list[Published]]]:
+) -> Iterator[tuple[Endpoint[Any], Columns, Articles]]:
     """Rows of getarticlesummary, of days whose articles became known, or changed, later."""
     facts.read(engine, "touched", "touched", days, groups)
     facts.read(engine, "article_times", "article_times", days, groups)
-    articles = list(ledger.articles(touched(engine)).values())
+    articles = ledger.articles(lines(touched(engine)))
     load_articles(engine, articles)
     given = ("touched", "article_times", "article")
     for endpoint, table in results(engine, SUMMARY, given, days):

@@ -17,6 +17,7 @@ import msgspec
 
 from wxcube.errors import EngineError
 from wxcube.sources.events.durable import locked_now
+from wxcube.sources.increment.articles import Articles, Published
 from wxcube.sources.increment.days import Hanging, NumberedCell
 from wxcube.sources.increment.files import Kept
 
@@ -43,20 +44,17 @@ CREATE TABLE IF NOT EXISTS kept (
     fact TEXT, grp INT, day INT, file TEXT, PRIMARY KEY (fact, grp, day)) WITHOUT ROWID;
 """
 
-_WANTED = "CREATE TEMP TABLE IF NOT EXISTS wanted (acct INT, article INT)"
-
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """What SQLite says of a file that is none of its own, or no more."""
 _MENDED = "run `wxcube doctor --mend`, then build again"
 _ROOM = "check the space on the disk and that no other build is running"
 
 _MOVED = ("day", "acct", "source", "new_user", "cancel_user")
-PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
-Published = tuple[int, int, int, int, int, int, str, str]
-"""An article as its Publish event says: the columns of PUBLISHED."""
+_PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
 
 
 _DECODE = msgspec.json.Decoder(list[tuple[Any, ...]])
+_DECODE_COLUMNS = msgspec.json.Decoder(list[list[Any]])
 
 
 class Ledger:
@@ -248,18 +246,16 @@ class Ledger:
 
     # --- articles --------------------------------------------------------------------------------
 
-    def articles(self, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Published]:
+    def articles(self, keys: Iterable[tuple[int, int]]) -> Articles:
         """The articles of these accounts and numbers, as published; unknown ones are left out."""
-        if not self._all("SELECT 1 FROM article LIMIT 1"):
-            return {}
-        names = ", ".join(f"a.{name}" for name in PUBLISHED)
-        query = f"""SELECT {names} FROM temp.wanted w
-            JOIN article a ON a.acct = w.acct AND a.article = w.article"""  # noqa: S608 - own names
-        with self.changing():
-            self._connection.execute(_WANTED)
-            self._connection.execute("DELETE FROM temp.wanted")
-            self._many("INSERT INTO temp.wanted VALUES (?, ?)", keys)
-            return {(row[0], row[1]): row for row in self._lines(PUBLISHED, query)}
+        wanted = list(keys)
+        if not wanted:
+            return Articles.none()
+        return self._articles(
+            """json_each(?) w
+            JOIN article a ON a.acct = w.value ->> 0 AND a.article = w.value ->> 1""",
+            msgspec.json.encode(wanted).decode(),
+        )
 
     def publish(self, rows: Iterable[Published], group_count: int) -> None:
         """Keep what Publish events say of articles, over what was known."""
@@ -270,13 +266,18 @@ class Ledger:
         """Forget the articles of these accounts and numbers."""
         self._many("DELETE FROM article WHERE acct = ? AND article = ?", keys)
 
-    def published(self, first: int, last: int, groups: Collection[int]) -> list[Published]:
+    def published(self, first: int, last: int, groups: Collection[int]) -> Articles:
         """The articles that accounts of some groups published on days."""
-        query = f"""SELECT {", ".join(PUBLISHED)} FROM article
-            WHERE grp IN ({_listed(groups)}) AND day BETWEEN ? AND ?"""  # noqa: S608 - numbers
-        return self._lines(PUBLISHED, query, first, last)
+        of = f"article a WHERE grp IN ({_listed(groups)}) AND day BETWEEN ? AND ?"
+        return self._articles(of, first, last)
 
-    def _all(self, query: str, *values: int) -> list[Any]:
+    def _articles(self, source: str, *values: int | str) -> Articles:
+        """Articles column by column, all in one value: see `_lines`."""
+        columns = ", ".join(f"json_group_array(a.{name})" for name in _PUBLISHED)
+        found = self._all(f"SELECT json_array({columns}) FROM {source}", *values)  # noqa: S608 - own names
+        return Articles.of(_DECODE_COLUMNS.decode(found[0][0]))
+
+    def _all(self, query: str, *values: int | str) -> list[Any]:
         with self._in_words():
             return self._connection.execute(query, values).fetchall()
 

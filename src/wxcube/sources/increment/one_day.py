@@ -11,10 +11,10 @@ from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
 from wxcube.sources.cube import order_of, since_first
 from wxcube.sources.engines import OpenEngine
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk
 from wxcube.sources.increment.events import Events
-from wxcube.sources.increment.ledger import Published
-from wxcube.sources.inputs import article_days, day_numbered
+from wxcube.sources.inputs import day_numbered
 from wxcube.sources.marks import Mark
 from wxcube.sources.steps import Step, needed
 
@@ -113,9 +113,9 @@ def changes(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
     return lines(engine.ask(query))
 
 
-def touched(engine: OpenEngine, table: str = "touched") -> Iterator[tuple[int, int]]:
+def touched(engine: OpenEngine, table: str = "touched") -> Columns:
     """Account and number of each article to which something happened."""
-    return lines(engine.ask(f"SELECT DISTINCT acct, article FROM {table}"))  # noqa: S608 - own names
+    return engine.ask(f"SELECT DISTINCT acct, article FROM {table}")  # noqa: S608 - own names
 
 
 def lines(columns: Columns) -> Iterator[Any]:
@@ -123,25 +123,9 @@ def lines(columns: Columns) -> Iterator[Any]:
     return zip(*(column.tolist() for column in columns.values()), strict=True)
 
 
-def article_columns(articles: Sequence[Published]) -> Columns:
-    """Articles as the columns of the steps' table `article`."""
-    acct, number, day, _, kind, target, _, _ = (
-        zip(*articles, strict=True) if articles else ((),) * 8
-    )
-    days, kinds = np.asarray(day, "i4"), np.asarray(kind, "i1")
-    return {
-        "acct": np.asarray(acct, "i4"),
-        "article": np.asarray(number, "i8"),
-        "d": days,
-        "publish_type": kinds,
-        "target_user": np.asarray(target, "i8"),
-        "days": article_days(days, kinds == 0),
-    }
-
-
-def load_articles(engine: OpenEngine, articles: Sequence[Published]) -> None:
+def load_articles(engine: OpenEngine, articles: Articles) -> None:
     """Make the table of articles."""
-    engine.load("article", article_columns(articles))
+    engine.load("article", articles.table)
 
 
 def run(

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wxcube.sources.engines import OpenEngine
+from wxcube.sources.increment.articles import Published
 from wxcube.sources.increment.days import Hanging, NumberedCell, stretches
 from wxcube.sources.increment.events import Events
-from wxcube.sources.increment.ledger import Ledger, Published
+from wxcube.sources.increment.ledger import Ledger
 from wxcube.sources.increment.one_day import lines
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
 
@@ -39,7 +40,7 @@ def update(
     An article whose event was taken out of the store goes, or is as the next event says.
     """
     found = _first(engine, _files(events, cells))
-    known = ledger.articles(found)
+    known = _keyed(ledger.articles(found).lines())
     gone = _gone(ledger, cells, found)
     news = {key: one for key, one in found.items() if _is_news(one, known.get(key))}
     if gone:
@@ -66,7 +67,7 @@ def _files(events: Events, cells: Iterable[NumberedCell]) -> list[Path]:
 def _first(engine: OpenEngine, files: list[Path]) -> _Articles:
     """The first Publish event of each article in files."""
     engine.read("published", _COLUMNS, files, _EMPTY)
-    found = {(one[0], one[1]): one for one in lines(engine.ask(_FIRST))}
+    found = _keyed(lines(engine.ask(_FIRST)))
     engine.drop("published")
     return found
 
@@ -82,10 +83,13 @@ def _gone(
         one
         for group, days in days_of.items()
         for stretch in stretches(days)
-        for one in ledger.published(stretch[0], stretch[-1], [group])
+        for one in ledger.published(stretch[0], stretch[-1], [group]).lines()
     )
-    keyed = {(one[0], one[1]): one for one in known}
-    return {k: one for k, one in keyed.items() if k not in found or found[k][3:] > one[3:]}
+    return {k: one for k, one in _keyed(known).items() if k not in found or found[k][3:] > one[3:]}
+
+
+def _keyed(articles: Iterable[Published]) -> _Articles:
+    return {(one[0], one[1]): one for one in articles}
 
 
 def _is_news(found: Published, known: Published | None) -> bool:

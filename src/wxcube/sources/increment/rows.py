@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
-from wxcube.sources.increment.ledger import Published
+from wxcube.sources.increment.articles import Articles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Part:
     labels: tuple[int, ...]
     table: Columns
     """The rows, ordered by account and key, in the words of the endpoint's step."""
-    articles: Sequence[Published] = ()
+    articles: Articles = field(default_factory=Articles.none)
     """What Publish said of articles, of the ones in the table among others."""
     stats: range | None = None
     """Running totals: only the lines of these stat_dates are replaced."""

@@ -12,10 +12,10 @@ from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk, split
 from wxcube.sources.increment.files import Facts
-from wxcube.sources.increment.ledger import Published
-from wxcube.sources.increment.one_day import article_columns, load_articles, run
+from wxcube.sources.increment.one_day import load_articles, run
 from wxcube.sources.inputs import DETAIL_DAYS, TOTAL_DAYS, number_of
 from wxcube.sources.kernel.counted import added
 from wxcube.sources.kernel.ordered import places_of
@@ -31,9 +31,7 @@ LINES = 100_000
 _OF = (("first_people", ARTICLE_PEOPLE), ("article_times", ARTICLE_TIMES))
 
 
-def save_first_people(
-    engine: OpenEngine, facts: Facts, articles: Sequence[Published], chunk: Chunk
-) -> None:
+def save_first_people(engine: OpenEngine, facts: Facts, articles: Articles, chunk: Chunk) -> None:
     """Compute and save who did something with an article for the first time on a chunk's days."""
     load_articles(engine, articles)
     facts.read(engine, "touched", "touched_now", chunk.days, chunk.groups)
@@ -59,7 +57,7 @@ class Totals:
 
 
 def totals(
-    way: Way, articles: Sequence[Published], accounts: Iterable[int], chunk: Chunk, groups: int
+    way: Way, articles: Articles, accounts: Iterable[int], chunk: Chunk, groups: int
 ) -> Iterator[Totals]:
     """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time.
 
@@ -204,9 +202,9 @@ class Grid:
 _LINE = ("acct", "article", "d", "publish_type", "target_user")
 
 
-def _article_columns(articles: Sequence[Published], since: int) -> Columns:
+def _article_columns(articles: Articles, since: int) -> Columns:
     """The articles that are still counted on a day, in order of account, day, number."""
-    columns = article_columns(articles)
+    columns = articles.table
     order = np.lexsort((columns["article"], columns["d"], columns["acct"]))
     still = (columns["days"] > 0) & (columns["d"] + columns["days"] > since)
     order = order[still[order]]

@@ -8,10 +8,10 @@ from typing import Any
 
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import hanging, running
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk, Hanging, stretches
 from wxcube.sources.increment.files import sync_disk
 from wxcube.sources.increment.kit import Kit
-from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.progress import Progress
 from wxcube.sources.inputs import DETAIL_DAYS
 
@@ -131,16 +131,13 @@ class _Rollup:
                 self._totals(articles, chunk, is_new=stretch[0] > self._before)
                 kit.settle()
 
-    def _totals(self, articles: Sequence[Published], chunk: Chunk, *, is_new: bool) -> None:
+    def _totals(self, articles: Articles, chunk: Chunk, *, is_new: bool) -> None:
         kit = self._kit
         days = kit.ledger.first_days(chunk.groups)
         stats = range(chunk.days[0], chunk.days[-1] + 1)
-        of: dict[int, list[Published]] = defaultdict(list)
-        for one in articles:
-            of[one[0]].append(one)
         for part in running.totals(kit.fast, articles, days, chunk, kit.events.group_count):
             accounts = {account: days[account] for account in part.accounts}
-            mine = [one for account in accounts for one in of.get(account, ())]
+            mine = articles.of_accounts(part.accounts)
             for endpoint, table in part.rows:
                 labels = range(stats[0] - endpoint.moves_days + 1, stats[-1] + 1)
                 kit.handing.rows_of(

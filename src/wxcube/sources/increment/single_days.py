@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
+from wxcube.sources.batch import Columns
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day, running
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import QUIET, Chunk, NumberedCell, chunks
 from wxcube.sources.increment.files import sync_disk
 from wxcube.sources.increment.kit import Kit
-from wxcube.sources.increment.ledger import Published
 from wxcube.sources.increment.progress import Progress
 from wxcube.sources.increment.way import Way
 from wxcube.sources.inputs import day_numbered
@@ -121,10 +122,10 @@ class SingleDays:
                 found[days].append(account)
         return found
 
-    def _articles_of(self, touched: Iterable[tuple[int, int]], chunk: Chunk) -> list[Published]:
+    def _articles_of(self, touched: Columns, chunk: Chunk) -> Articles:
         """Articles touched or published on a chunk's days."""
         ledger = self._kit.ledger
         published = ledger.published(chunk.days[0], chunk.days[-1], chunk.groups)
-        found = {(one[0], one[1]): one for one in published}
-        found |= ledger.articles(key for key in touched if key not in found)
-        return list(found.values())
+        is_other = published.places(touched["acct"], touched["article"]) < 0
+        others = (column[is_other].tolist() for column in touched.values())
+        return published + ledger.articles(zip(*others, strict=True))

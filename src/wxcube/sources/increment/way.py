@@ -8,11 +8,11 @@ from typing import ClassVar, Protocol, TypeVar
 from wxcube.sources.batch import Columns
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import hanging, one_day, running
+from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk
 from wxcube.sources.increment.events import Events
 from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.hanging import Found
-from wxcube.sources.increment.ledger import Published
 
 Unit = TypeVar("Unit")
 Made = TypeVar("Made")
@@ -41,7 +41,7 @@ class Way(Protocol):
         """Rows of weeks and months that are over."""
         ...
 
-    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+    def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
         """Save who did something with an article for the first time on a chunk's days."""
         ...
 
@@ -98,7 +98,7 @@ class BySteps:
         """Run the steps from message_day."""
         return hanging.periods(self._engine, self._facts, groups, weeks, months)
 
-    def save_first_people(self, articles: Sequence[Published], chunk: Chunk) -> None:
+    def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
         """Run the steps from touched."""
         running.save_first_people(self._engine, self._facts, articles, chunk)
 
