@@ -103,26 +103,16 @@ def test_one_id_of_two_accounts_is_two_events(store: EventStore) -> None:
     assert total(store) == 2
 
 
-def test_only_changed_days_are_to_compute(store: EventStore) -> None:
-    put(store, [message(1), message(2, at=moment(FIRST + timedelta(days=1)))])
+def test_the_revision_grows_of_days_that_changed_alone(store: EventStore) -> None:
+    second = FIRST + timedelta(days=1)
+    put(store, [message(1), message(2, at=moment(second))])
     store.compact()
-    dirty = store.days()
-    assert [day for day, _ in dirty] == [FIRST, FIRST + timedelta(days=1)]
-    store.computed(dirty)
-    assert not store.days()
-    put(store, [message(2, at=moment(FIRST + timedelta(days=1))), message(3)])
+    before = store.revisions()
+    assert [day for day, _ in before] == [FIRST, second]
+    put(store, [message(2, at=moment(second)), message(3)])
     store.compact()
-    assert [day for day, _ in store.days()] == [FIRST]
-
-
-def test_a_day_that_changed_meanwhile_stays_to_compute(store: EventStore) -> None:
-    put(store, [message(1)])
-    store.compact()
-    before = store.days()
-    put(store, [message(2)])
-    store.compact()
-    store.computed(before)
-    assert len(store.days()) == 1
+    grown = [day for (day, group), r in store.revisions().items() if r > before[day, group]]
+    assert grown == [FIRST]
 
 
 def test_many_small_files_become_one(store: EventStore) -> None:

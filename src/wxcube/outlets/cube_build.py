@@ -87,7 +87,6 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
         ) as one:
             groups = _groups(events, accounts) if accounts else None
             built = one.run(number_of(first) if first else None, number_of(last), groups)
-    store.computed(built.revisions)
     return built, sink.rows
 
 

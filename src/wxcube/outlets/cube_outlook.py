@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from wxcube.outlets.cube_events import StoredEvents
 from wxcube.sources.events import waiting
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.segment import Frame
@@ -38,7 +37,7 @@ def outlook(store: EventStore, last: date) -> Outlook:
     Cost:    reads the log.
     """
     built, through, is_left = _known(store)
-    revisions = {(number_of(d), g): r for (d, g), r in StoredEvents(store).revisions().items()}
+    revisions = {(number_of(d), g): r for (d, g), r in store.revisions().items()}
     cells = changed(revisions, built, number_of(last))
     days = sorted({day for (day, _), revision in cells.items() if revision != QUIET})
     return Outlook(

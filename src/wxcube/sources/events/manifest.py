@@ -32,18 +32,11 @@ class Cell(msgspec.Struct):
     files: dict[str, list[DayFile]] = {}
     revision: int = 0
     """Grows whenever the events change."""
-    seen: int = 0
-    """The revision from which the cube last computed."""
 
     @property
     def events(self) -> int:
         """How many events the cell has."""
         return sum(file.events for files in self.files.values() for file in files)
-
-    @property
-    def is_dirty(self) -> bool:
-        """Whether the events changed since the cube last computed."""
-        return self.revision > self.seen
 
 
 class Manifest(msgspec.Struct):

@@ -40,8 +40,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Left out so far because they came again."""
     segments: int
     bytes: int
-    to_compute: int
-    """Days and groups the cube has not computed since they changed."""
     dead_letters: int
     """Refused lines that are kept."""
     kept_from: date | None
@@ -71,7 +69,6 @@ def status(store: EventStore, *, exact: bool = False) -> Status:
         duplicates=manifest.duplicates,
         segments=len(waiting.segments(store.folder)),
         bytes=_bytes(store.folder),
-        to_compute=sum(cell.is_dirty for _, _, cell in manifest.cells()),
         dead_letters=_lines(store.folder / "dead"),
         kept_from=manifest.kept_from,
         key_since=store.layout.key_since,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -17,7 +17,7 @@ from wxcube.errors import EventStoreError
 from wxcube.sources.events import columns as cols
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
-from wxcube.sources.events.compaction import LOCK, READERS_LOCK, Compacted, Compaction
+from wxcube.sources.events.compaction import READERS_LOCK, Compacted, Compaction
 from wxcube.sources.events.door import Admitted, Door
 from wxcube.sources.events.durable import locked, make_folder, replace_file, reported
 from wxcube.sources.events.keys import Keys, load_keys
@@ -148,26 +148,13 @@ class EventStore:
         self._accounts.refresh()
         return self._accounts.names
 
-    def days(self) -> dict[tuple[date, int], int]:
-        """Days and groups whose events changed since the cube last computed them.
-
-        Shape:   (day, group), oldest first, with the revision to give to `computed`.
-        """
-        return {(d, g): cell.revision for d, g, cell in self._state().cells() if cell.is_dirty}
+    def revisions(self) -> dict[tuple[date, int], int]:
+        """Every day and group that ever had events, and a number that grows when they change."""
+        return {(day, group): cell.revision for day, group, cell in self._state().cells()}
 
     def all_days(self) -> list[tuple[date, int]]:
         """Every day and group that has events, oldest first."""
         return [(day, group) for day, group, cell in self._state().cells() if cell.events]
-
-    def computed(self, places: Mapping[tuple[date, int], int]) -> None:
-        """Note that the cube has computed these days and groups as of these revisions."""
-        with locked(self.folder / LOCK):
-            manifest = self.manifest()
-            for (day, group), revision in places.items():
-                cell = manifest.days.get(day, {}).get(group)
-                if cell:
-                    cell.seen = max(cell.seen, revision)
-            state.save(self.folder, manifest)
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
         """The Parquet files of a family's events of a day and group."""

@@ -22,12 +22,10 @@ from wxcube.errors import EngineError
 from wxcube.sources.engine import DuckDbEngine, listed
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.check import Finding
-from wxcube.sources.events.compaction import LOCK as COMPACTION_LOCK
-from wxcube.sources.events.durable import locked, locked_now, sync_folder
+from wxcube.sources.events.durable import locked_now, sync_folder
 from wxcube.sources.events.retention import FACTS as FOLDER
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment.days import QUIET, NumberedCell
-from wxcube.sources.increment.events import Cell
 from wxcube.sources.increment.files import Kept
 from wxcube.sources.increment.ledger import FILE, LOCK, VERSION, Ledger
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
@@ -120,7 +118,6 @@ def mark(store: Path, flaws: Iterable[Flaw]) -> list[date]:
     if cells:
         with Ledger(store / FOLDER) as ledger, ledger.changing():
             ledger.set_built(dict.fromkeys(cells, 0))
-        _show_changed(store, {(day_numbered(day), group) for day, group in cells})
     return [day_numbered(day) for day in sorted({day for day, _ in cells})]
 
 
@@ -146,17 +143,6 @@ def begin_anew(store: Path, through: date | None) -> None:
                 (folder / f"{FILE}{end}").unlink(missing_ok=True)
             (draft / FILE).replace(folder / FILE)
             sync_folder(folder)
-    _show_changed(store, {(day, group) for day, group, _ in state.load(store).cells()})
-
-
-def _show_changed(store: Path, cells: Collection[Cell]) -> None:
-    """Let the event store tell these days and groups as not computed."""
-    with locked(store / COMPACTION_LOCK):
-        manifest = state.load(store)
-        for day, group, cell in manifest.cells():
-            if (day, group) in cells:
-                cell.seen = 0
-        state.save(store, manifest)
 
 
 def _groups_until(store: Path, day: date) -> set[int]:
