@@ -24,7 +24,7 @@ from wxcube.sources.events.durable import (
     trouble,
     try_lock,
 )
-from wxcube.sources.events.segment import BEGINNING, SUFFIX, frame
+from wxcube.sources.events.segment import BEGINNING, SUFFIX, frame, segment_number
 
 MOST_AT_ONCE = 256
 """Batches that go to the disk together at most."""
@@ -84,10 +84,16 @@ class Log:
         while running:
             gathered = self._gather()
             running = gathered[-1] is not None
-            batches = [one for one in gathered if one is not None]
+            # a batch that nobody waits for any more is left out; nobody was told that it counts
+            batches = [
+                one
+                for one in gathered
+                if one is not None and one.written.set_running_or_notify_cancel()
+            ]
             if batches:
                 self._write(batches)
-        self._end_segment()
+        with suppress(OSError):
+            self._end_segment()
 
     def _gather(self) -> Sequence[_Waiting | None]:
         found = [self._queue.get()]
@@ -96,10 +102,11 @@ class Log:
         return found
 
     def _write(self, batches: Sequence[_Waiting]) -> None:
+        """Write batches and tell those who wait; whatever goes wrong, the next ones are tried."""
         try:
             self._write_durably(b"".join(one.content for one in batches))
-        except OSError as error:
-            fault = trouble(self._open.path if self._open else self._folder, error)
+        except Exception as error:  # noqa: BLE001 - a thread that ends here leaves all waiting
+            fault = _fault(self._open.path if self._open else self._folder, error)
             self._give_up_segment()
             self._end(batches, fault)
         else:
@@ -135,8 +142,8 @@ class Log:
         return segment
 
     def _next_number(self) -> int:
-        numbers = [int(path.name[:8]) for path in self._folder.glob(f"*{SUFFIX}")]
-        return max(numbers, default=0) + 1
+        numbers = map(segment_number, self._folder.glob(f"*{SUFFIX}"))
+        return max((number for number in numbers if number is not None), default=0) + 1
 
     def _end_segment(self) -> None:
         if self._open:
@@ -154,3 +161,13 @@ class Log:
         with suppress(OSError):
             self._end_segment()
         self._open = None
+
+
+def _fault(path: Path, error: Exception) -> EventStoreError:
+    """What is told to whoever waits for a batch that could not be written."""
+    if isinstance(error, OSError):
+        return trouble(path, error)
+    return EventStoreError(
+        f"{path} cannot be written ({type(error).__name__}: {error})",
+        hint="`wxcube doctor` says more; nothing acknowledged is touched",
+    )

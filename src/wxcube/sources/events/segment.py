@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ _MARK = b"WXev"
 _HEAD = struct.Struct("<4sIII")
 """Mark, bytes of the payload, events in it, checksum over both numbers and the payload."""
 _NUMBERS = struct.Struct("<II")
+_NAME = re.compile(rf"([0-9]{{8,}})-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Damage:
     start: int
     end: int
     at_end: bool
+
+
+def segment_number(path: Path) -> int | None:
+    """The number in a segment's name; None for a file that no writer made."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else None
 
 
 def frame(payload: bytes, events: int) -> bytes:
