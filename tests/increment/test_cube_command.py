@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.builds import assert_equal, distinct
 from support.event_files import lines, message
 from support.events import crowded, moment
 from wxcube import beijing
@@ -25,6 +27,8 @@ from wxcube.outlets.cli import run
 from wxcube.outlets.cube_build import memory_bytes
 from wxcube.outlets.cube_engine import OWN_OPTIONS, choose
 from wxcube.settings import CubeSettings, EngineName, load
+from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.events import EventStore
 from wxcube.sources.events.retention import retain
 from wxcube.sources.increment.days import QUIET, Hanging
 from wxcube.sources.increment.ledger import Ledger
@@ -58,6 +62,52 @@ def test_events_are_ingested_built_and_read(
     with Warehouse.open(folder / "wxcube.db", read_only=True) as warehouse:
         [row] = warehouse.read(events[0].account, getusercumulate, Window(day, day), Origin.CUBE)
     assert row.ref_date == day
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+def _scribble(file: Path) -> None:
+    """Damage that only reading all of it shows."""
+    content = bytearray(file.read_bytes())
+    content[4:40] = b"x" * 36
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [_cut, _scribble, Path.unlink])
+@pytest.mark.parametrize("family", ["activity", "publish"])
+def test_a_file_of_events_that_cannot_be_read_holds_up_its_group_alone(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    family: str,
+    damage: Callable[[Path], None],
+) -> None:
+    happened, through = crowded(5, 200)
+    clock = ManualClock(datetime.combine(through + timedelta(days=1), time(9), BEIJING))
+    (folder / "e.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(happened))
+    assert run(["events", "ingest", "e.jsonl", "--json"], clock=clock) == 0
+    file = max((folder / "events" / "days").glob(f"*/g*/{family}-*.parquet"))
+    content = file.read_bytes()
+    damage(file)
+    capsys.readouterr()
+    assert run(["cube", "build", "--quiet"], clock=clock) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert (file.name in said, "wxcube doctor" in said) == (True, True)
+    waits = _accounts_of(folder, int(file.parent.name.removeprefix("g")))
+    assert waits
+    others = [e for e in happened if e.account not in waits]
+    with DuckDbEngine(threads=1, memory_limit="512MB") as engine:
+        assert_equal(folder, others, through, engine)
+        file.write_bytes(content)
+        assert run(["cube", "build", "--quiet"], clock=clock) == 0
+        assert_equal(folder, distinct(happened), through, engine)
+
+
+def _accounts_of(folder: Path, group: int) -> set[str]:
+    with EventStore.open(folder / "events", create=False) as store:
+        names = store.accounts()
+        return {name for n, name in enumerate(names) if n % store.layout.groups == group}
 
 
 def test_without_a_store_the_error_says_what_to_do(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from wxcube.beijing import Clock
-from wxcube.errors import SettingsError
+from wxcube.errors import EngineError, SettingsError
 from wxcube.outlets.cube_events import StoredEvents
 from wxcube.outlets.cube_sink import WarehouseSink
+from wxcube.sources.batch import FAMILIES
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.store import EventStore
-from wxcube.sources.increment.build import Build, Built
+from wxcube.sources.increment.build import Build
+from wxcube.sources.increment.checkup import broken
 from wxcube.sources.increment.progress import Progress
-from wxcube.sources.inputs import number_of
+from wxcube.sources.inputs import day_numbered, number_of
 from wxcube.warehouse.store import Warehouse
 
 SMALLEST_BYTES = 256 << 20
@@ -61,36 +66,95 @@ def chunk_bytes(memory: int) -> int:
     return min(memory // CHUNK_SHARE, LARGEST_CHUNK_BYTES)
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a build did."""
+
+    days: int
+    rows: int
+    """Rows written, those of nested lists too."""
+    left_out: Mapping[Path, str]
+    """Files of events that cannot be read, and why; accounts of their groups wait."""
+
+
 def build(  # noqa: PLR0913 - what a build stands between, and what it is told
     store: EventStore,
     warehouse: Warehouse,
     *,
-    engine: OpenEngine,
+    open_engine: Callable[[], AbstractContextManager[OpenEngine]],
     budget_bytes: int,
     first: date | None,
     last: date,
     accounts: Sequence[str],
     clock: Clock,
     tell: Callable[[Progress], None],
-) -> tuple[Built, int]:
-    """Build what changed; what was done, and how many rows were written.
+) -> Done:
+    """Build what changed, chunks of about `budget_bytes` of event files at a time.
 
-    The engine is asked for chunks of about `budget_bytes` of event files. Named accounts are built
-    together with the others of their groups.
+    Named accounts are built together with the others of their groups. A file of events that cannot
+    be read holds up the accounts of its group alone.
     """
     with store.reading():
         events = StoredEvents(store)
         sink = WarehouseSink(warehouse, events.accounts(), clock.now)
-        folder = Path(store.folder) / FACTS
-        with Build(
-            events, folder, sink, engine=engine, budget_bytes=budget_bytes, tell=tell
-        ) as one:
-            groups = _groups(events, accounts) if accounts else None
-            built = one.run(number_of(first) if first else None, number_of(last), groups)
-    return built, sink.rows
+        groups = _groups(events, accounts)
+        begin, end = number_of(first) if first else None, number_of(last)
+        left_out: dict[Path, str] = {}
+        built: set[date] = set()
+        is_done = False
+        while not is_done:
+            with (
+                open_engine() as engine,
+                Build(
+                    events,
+                    Path(store.folder) / FACTS,
+                    sink,
+                    engine=engine,
+                    budget_bytes=budget_bytes,
+                    tell=tell,
+                ) as one,
+            ):
+                wrong = _run(one, events, begin, end, groups)
+                built |= {day for day, _ in one.built}
+            is_done = not wrong
+            for path, (group, why) in wrong.items():
+                left_out[path] = why
+                groups.discard(group)
+    return Done(len(built), sink.rows, left_out)
+
+
+_Unreadable = dict[Path, tuple[int, str]]
+"""Files of events that cannot be read, the group of each, and why."""
+
+
+def _run(
+    one: Build, events: StoredEvents, first: int | None, last: int, groups: Collection[int]
+) -> _Unreadable:
+    """Run a build; if it failed for files of events, these."""
+    try:
+        one.run(first, last, groups)
+    except EngineError:
+        wrong = _unreadable(events, one.changed(first, last, groups))
+        if not wrong:
+            raise
+        return wrong
+    return {}
+
+
+def _unreadable(events: StoredEvents, cells: Iterable[tuple[int, int]]) -> _Unreadable:
+    group_of = {
+        path: group
+        for day, group in cells
+        for family in FAMILIES
+        for path in events.files(family, day_numbered(day), group)
+    }
+    with DuckDbEngine(threads=1) as engine:
+        wrong = dict(broken(engine, list(group_of), deep=True))
+    return {path: (group_of[path], why) for path, why in wrong.items()}
 
 
 def _groups(events: StoredEvents, accounts: Sequence[str]) -> set[int]:
+    """The groups of accounts, all if none is named."""
     numbers = {account: number for number, account in enumerate(events.accounts())}
     unknown = [account for account in accounts if account not in numbers]
     if unknown:
@@ -98,4 +162,5 @@ def _groups(events: StoredEvents, accounts: Sequence[str]) -> set[int]:
             f"there are no events of {', '.join(unknown)}",
             hint="name accounts as the events name them",
         )
-    return {numbers[account] % events.group_count for account in accounts}
+    chosen = [numbers[account] for account in accounts or numbers]
+    return {number % events.group_count for number in chosen}

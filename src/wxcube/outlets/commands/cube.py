@@ -21,6 +21,7 @@ from wxcube.outlets.paragraph import tell
 from wxcube.settings import EngineName
 
 if TYPE_CHECKING:
+    from wxcube.outlets.cube_build import Done
     from wxcube.outlets.cube_engine import EngineChoice
     from wxcube.outlets.cube_outlook import Outlook
     from wxcube.sources.increment.progress import Progress as Event
@@ -77,7 +78,8 @@ def build(
     That is their week and month, the running totals of the 30 days after, and the followers since.
     It may be stopped at any moment and started again.
 
-    Events that wait in the log are taken in first; exit code 3 means that some cannot be read.
+    Events that wait in the log are taken in first. Exit code 3 means that some events cannot be
+    read: only accounts of the same group wait for them.
 
     The password of ClickHouse comes from the variable WXCUBE_CUBE_PASSWORD, or from what the
     section [cube] of the settings names.
@@ -91,16 +93,15 @@ def build(
     with (
         open_store(root.settings.events, root.clock, create=False) as store,
         root.warehouse() as warehouse,
-        choice.open() as engine,
         _bar(root, quiet=quiet or as_json) as progress,
     ):
-        done = store.compact()
-        if compacted.has_news(done) and not as_json:
-            compacted.show(root, done)
-        built, rows = run(
+        taken_in = store.compact()
+        if compacted.has_news(taken_in) and not as_json:
+            compacted.show(root, taken_in)
+        done = run(
             store,
             warehouse,
-            engine=engine,
+            open_engine=choice.open,
             budget_bytes=choice.chunk_bytes,
             first=first,
             last=end,
@@ -108,18 +109,28 @@ def build(
             clock=root.clock,
             tell=progress,
         )
-    days = len({day for day, _ in built.revisions})
-    code = INCOMPLETE if done.troubles else 0
     if as_json:
-        told = {"days": days, "rows": rows, "through": end}
-        click.echo(json_line(told | compacted.counts(done)))
-        return code
+        left_out = [str(path) for path in done.left_out]
+        told = {"days": done.days, "rows": done.rows, "through": end, "left_out": left_out}
+        click.echo(json_line(told | compacted.counts(taken_in)))
+    else:
+        _show_built(root, done, end)
+    return INCOMPLETE if taken_in.troubles or done.left_out else 0
+
+
+def _show_built(root: Context, done: Done, end: date) -> None:
+    for path, why in done.left_out.items():
+        said = root.say(
+            f"{path} 无法读取（{why}）：同组公众号暂不计算；`wxcube doctor` 说明如何修复",
+            f"{path} cannot be read ({why}): accounts of its group wait; "
+            "`wxcube doctor` says how to mend it",
+        )
+        tell(root.notes, said, mark="! ", style="yellow")
     said = root.say(
-        f"计算了 {days} 天，写入 {rows:,} 行，截至 {end}",
-        f"{days} days computed, {rows:,} rows written, through {end}",
+        f"计算了 {done.days} 天，写入 {done.rows:,} 行，截至 {end}",
+        f"{done.days} days computed, {done.rows:,} rows written, through {end}",
     )
     tell(root.console, said, mark="✓ ", style="green")
-    return code
 
 
 def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
@@ -183,11 +194,15 @@ def _bar(root: Context, *, quiet: bool) -> Iterator[Any]:
         TimeElapsedColumn(),
         console=root.notes,
     )
-    with bar:
-        task = bar.add_task(root.say("计算", "build"), total=None)
+    task = bar.add_task(root.say("计算", "build"), total=None)
 
-        def step(event: Event) -> None:
-            name = f"{root.say('计算', 'build')} {event.what}".strip()
-            bar.update(task, completed=event.done, total=event.total or 1, description=name)
+    def step(event: Event) -> None:
+        bar.start()
+        name = f"{root.say('计算', 'build')} {event.what}".strip()
+        bar.update(task, completed=event.done, total=event.total or 1, description=name)
 
+    try:
         yield step
+    finally:
+        if bar.live.is_started:
+            bar.stop()

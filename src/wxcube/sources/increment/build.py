@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -31,16 +30,6 @@ from wxcube.sources.increment.several_days import SeveralDays
 from wxcube.sources.increment.single_days import SingleDays
 from wxcube.sources.increment.way import BySteps, Way
 from wxcube.sources.inputs import day_numbered, number_of
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build did."""
-
-    cells: int
-    rows: int
-    revisions: Mapping[Cell, int]
-    """The days and groups that were built, and the revision of their events."""
 
 
 class Build:
@@ -93,21 +82,28 @@ class Build:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, first: int | None, last: int, groups: Collection[int] | None = None) -> Built:
-        """Build the changed days from `first` to `last`, and what hangs on them."""
+    def run(self, first: int | None, last: int, groups: Collection[int] | None = None) -> None:
+        """Build the changed days from `first` to `last`, and what hangs on them.
+
+        Raises:  EngineError if events or facts cannot be read, or rows not be computed; what is
+            `built` by then stays so.
+        """
         self._kit.facts.remove_strays()
-        dirty = self._dirty(first, last, groups)
+        dirty = self.changed(first, last, groups)
         through = self._through(dirty, last, groups)
         self._single_days.begin(dirty)
         self._register(dirty, through)
-        dirty = self._dirty(first, last, groups)
-        self._single_days.build(dirty, through)
-        SeveralDays(self._kit).build(through, self._single_days.cells)
-        revisions = {(day_numbered(d), group): r for (d, group), r in dirty.items() if r != QUIET}
-        return Built(self._single_days.cells, self._kit.handing.rows, revisions)
+        self._single_days.build(self.changed(first, last, groups), through)
+        SeveralDays(self._kit).build(through, len(self._single_days.built))
 
-    def _dirty(
-        self, first: int | None, last: int, groups: Collection[int] | None
+    @property
+    def built(self) -> dict[Cell, int]:
+        """The days and groups with events that this build has built, and their revisions."""
+        found = self._single_days.built.items()
+        return {(day_numbered(d), group): r for (d, group), r in found if r != QUIET}
+
+    def changed(
+        self, first: int | None, last: int, groups: Collection[int] | None = None
     ) -> dict[NumberedCell, int]:
         """The cells whose events changed since they were built, with their revisions."""
         cells = {(number_of(d), g): r for (d, g), r in self._kit.events.revisions().items()}

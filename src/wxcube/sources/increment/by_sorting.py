@@ -16,7 +16,7 @@ from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day
 from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import Chunk, split
-from wxcube.sources.increment.events import Events
+from wxcube.sources.increment.events import Events, size_of
 from wxcube.sources.increment.files import Facts, Kept, empty
 from wxcube.sources.increment.hanging import PERIODS, Found
 from wxcube.sources.increment.way import Made, Unit
@@ -240,7 +240,7 @@ class BySorting:
     def _sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
         return {
             day: sum(
-                path.stat().st_size
+                size_of(path)
                 for family in ("message", "activity")
                 for path in self._events.files(family, day_numbered(day), group)
             )

@@ -238,8 +238,8 @@ def _flaws(known: _Known, engine: DuckDbEngine, *, deep: bool) -> Iterator[Flaw]
     there = sorted(path for path in known.files if path.exists())
     gone = sorted(known.files.keys() - set(there))
     removed = set(_removed_by_retention(known, there, gone))
-    broken = dict(_broken(engine, there, deep=deep))
-    wrong = {path: f"it cannot be read ({why})" for path, why in broken.items()}
+    unreadable = broken(engine, there, deep=deep)
+    wrong = {path: f"it cannot be read ({why})" for path, why in unreadable}
     wrong |= dict.fromkeys((p for p in gone if p not in removed), "it is gone, though it counts")
     cut = max((known.last_day(path) for path in removed), default=None)
     for path, what in wrong.items():
@@ -273,7 +273,7 @@ def _reach(day: int) -> int:
     return min(calendar.first(day), calendar.monday(day), day - DETAIL_DAYS + 1)
 
 
-def _broken(
+def broken(
     engine: DuckDbEngine, files: Sequence[Path], *, deep: bool
 ) -> Iterator[tuple[Path, str]]:
     """Files that cannot be read, and why."""

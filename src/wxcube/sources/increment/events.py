@@ -11,6 +11,11 @@ Cell = tuple[date, int]
 """A day and a group of accounts: what changes, and is computed anew, as one."""
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if it is gone, which reading it tells."""
+    return path.stat().st_size if path.exists() else 0
+
+
 class Events(Protocol):
     """Events on disk, as columns of `wxcube.sources.batch` with `d`, `h` and `mask` beside them.
 

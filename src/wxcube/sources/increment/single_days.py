@@ -11,6 +11,7 @@ from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day, running
 from wxcube.sources.increment.articles import Articles
 from wxcube.sources.increment.days import QUIET, Chunk, NumberedCell, chunks
+from wxcube.sources.increment.events import size_of
 from wxcube.sources.increment.files import sync_disk
 from wxcube.sources.increment.kit import Kit
 from wxcube.sources.increment.progress import Progress
@@ -25,8 +26,8 @@ class SingleDays:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
-        self.cells = 0
-        """Days and groups that are built."""
+        self.built: dict[NumberedCell, int] = {}
+        """Days and groups that are built, and the revision of their events."""
 
     def begin(self, dirty: Iterable[NumberedCell]) -> None:
         """Begin with what comes first, beside other things."""
@@ -37,14 +38,14 @@ class SingleDays:
         """Build days and groups, given the revision of each and the last day of each group."""
         found = self._chunks(dirty)
         for chunk, following in zip_longest(found, found[1:]):
-            self._kit.tell(Progress(self.cells, len(dirty), f"{day_numbered(chunk.days[0])}"))
+            self._kit.tell(Progress(len(self.built), len(dirty), f"{day_numbered(chunk.days[0])}"))
             way = self._way_of(chunk)
             given = (*way.day_tables(chunk), "article")
             if following:
                 self._way_of(following).begin(following)
             self._build_chunk(chunk, way, given, dirty, through)
-            self.cells += len(chunk.groups) * len(chunk.days)
-        self._kit.tell(Progress(self.cells, len(dirty), ""))
+            self.built |= {cell: dirty[cell] for cell in chunk.cells()}
+        self._kit.tell(Progress(len(self.built), len(dirty), ""))
 
     def _chunks(self, dirty: Iterable[NumberedCell]) -> list[Chunk]:
         return chunks({cell: self._size(*cell) for cell in dirty}, self._kit.budget)
@@ -55,7 +56,7 @@ class SingleDays:
     def _size(self, day: int, group: int) -> int:
         at = day_numbered(day)
         paths = (path for family in _SIZED for path in self._kit.events.files(family, at, group))
-        return sum(path.stat().st_size for path in paths)
+        return sum(map(size_of, paths))
 
     def _build_chunk(
         self,
