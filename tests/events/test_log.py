@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from support.event_files import lines, message, opened, put, total
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import EventStore
+from wxcube.sources.events.segment import BEGINNING
 from wxcube.sources.events.waiting import LOG
 
 
@@ -18,6 +21,17 @@ from wxcube.sources.events.waiting import LOG
 def store(tmp_path: Path) -> Iterator[EventStore]:
     with opened(tmp_path / "events") as one:
         yield one
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """The system refuses to let any file of this process grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +71,16 @@ def test_who_no_longer_waits_stops_nobody(store: EventStore) -> None:
         assert is_left == left.cancelled()
     store.compact()
     assert total(store) >= 100
+
+
+@pytest.mark.parametrize("room", [0, 5, len(BEGINNING)])
+def test_a_full_disk_leaves_no_drafts(store: EventStore, room: int) -> None:
+    admitted = store.admit(lines([message(1)]))
+    with files_no_larger_than(room):
+        for _ in range(3):
+            with pytest.raises(EventStoreError, match=r"wal.*free space"):
+                store.append(admitted).result(10)
+    assert not list((store.folder / LOG).glob("*.new"))
+    store.close()
+    store.compact()
+    assert not list((store.folder / LOG).iterdir())

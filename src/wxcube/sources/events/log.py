@@ -123,9 +123,7 @@ class Log:
         if self._open and self._open.size >= self._segment_bytes:
             self._end_segment()
         segment = self._open = self._open or self._new_segment()
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(segment.descriptor, rest) :]
+        _write_all(segment.descriptor, content)
         fdatasync(segment.descriptor)
         segment.size += len(content)
 
@@ -134,10 +132,15 @@ class Log:
         draft = path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         segment = self._open = _Open(path, descriptor, len(BEGINNING))
-        os.write(descriptor, BEGINNING)
-        # TRICKY: named a segment only once locked, so that nobody takes it for a dead writer's
-        try_lock(descriptor)
-        draft.rename(path)
+        try:
+            _write_all(descriptor, BEGINNING)
+            # TRICKY: named a segment only once locked, so nobody takes it for a dead writer's
+            try_lock(descriptor)
+            draft.rename(path)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
         sync_folder(self._folder)
         return segment
 
@@ -161,6 +164,12 @@ class Log:
         with suppress(OSError):
             self._end_segment()
         self._open = None
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _fault(path: Path, error: Exception) -> EventStoreError:
