@@ -7,7 +7,9 @@ import gzip
 import io
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,27 @@ def test_a_damaged_file_is_told_with_its_name(tmp_path: Path, store: EventStore,
     (tmp_path / name).write_bytes(DAMAGED[name])
     with pytest.raises(EventError, match=f"{name} cannot be read"):
         ingest(store, pieces(str(tmp_path / name)), OnError.SKIP, name)
+
+
+PACKED_MIB = 300
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\n"], ids=["zeros", "line ends"])
+def test_what_was_packed_from_very_much_is_unpacked_bit_by_bit(
+    tmp_path: Path, store: EventStore, byte: bytes
+) -> None:
+    file = tmp_path / "much.jsonl.zst"
+    with zstandard.open(file, "wb") as packed:
+        for _ in range(PACKED_MIB):
+            packed.write(byte * (1 << 20))
+    assert file.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with suppress(EventError):  # of a line longer than 16 MiB
+            assert ingest(store, pieces(str(file)), OnError.REJECT, file.name).events == 0
+        assert tracemalloc.get_traced_memory()[1] < PACKED_MIB << 19
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

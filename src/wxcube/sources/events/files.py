@@ -22,7 +22,8 @@ BLOCK_BYTES = 2 << 20
 """Bytes of JSON lines that are checked and stored together, about 10,000 events."""
 RECORDS_AT_ONCE = 10_000
 LONGEST_LINE = 16 << 20
-_PACKED_BYTES = 1 << 17
+_PACKED_BYTES = 1 << 10
+"""Packed bytes taken at once: Zstandard may make 128 KiB of every four of them."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 Record = tuple[int, Mapping[str, Any]]
@@ -100,14 +101,14 @@ class _Zstd(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._parts = _zstd_parts(file)
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         if not self._rest:
-            self._rest = next(self._parts, b"")
+            self._rest = memoryview(next(self._parts, b""))
         part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
