@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.event_files import NOW, PLANTED
+from support.event_files import NOW, PLANTED, lines, message, opened
 from wxcube.errors import EventStoreError
 from wxcube.sources.batch import user_number
 from wxcube.sources.events.refusal import DeadLetters, Refusal, hidden, hidden_line, hidden_record
@@ -117,6 +117,19 @@ def test_of_a_line_that_cannot_be_read_its_length_is_kept() -> None:
     assert hidden_line(b'{"a":' * 50_000, KEY) == {"bytes": 250_000}
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"x":%s,"event":"message"}' % DEEP, b'{"event":%s' % DEEP, b'{"x":%s' % DEEP[:100_000]]
+)
+def test_a_line_that_nests_deeply_is_refused_alone(tmp_path: Path, line: bytes) -> None:
+    with opened(tmp_path / "events") as store:
+        admitted = store.admit(line + b"\n" + lines([message(1)]))
+    assert (admitted.events, [one.line for one in admitted.refused]) == (1, [1])
+    assert admitted.refused[0].reason == "it nests too deeply"
+
+
 REASONS = [
     ("Expected `int`, got `str` - at `$.at`", "Expected `int`, got `str` - at `$.at`"),
     ("Invalid value 'dance' - at `$.event`", "Invalid value 'dance' - at `$.event`"),
@@ -173,12 +186,12 @@ def test_lines_may_come_part_by_part(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, lines: int) -> None:
+@pytest.mark.parametrize("number", [1, 100_000])
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, number: int) -> None:
     letters = DeadLetters(tmp_path / "dead")
     full = pytest.raises(EventStoreError, match=r"dead.*cannot be written.*free space")
     with files_no_larger_than(10), full:
-        letters.write([Refusal(1, "bad")] * lines, "http", NOW)
+        letters.write([Refusal(1, "bad")] * number, "http", NOW)
     assert not list((tmp_path / "dead").iterdir())
 
 

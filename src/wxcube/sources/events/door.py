@@ -131,7 +131,7 @@ class Door:
         try:
             events = _quick_decoder.decode_lines(lines)
             chunk = self._columns(events)
-        except (msgspec.DecodeError, UnicodeError, _DoubtError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError, _DoubtError):
             return self._admit_each(self._read_line(*line) for line in _numbered(lines))
         if self._is_early(chunk):
             return self._admit_each(self._read_line(*line) for line in _numbered(lines))
@@ -152,6 +152,8 @@ class Door:
             return self._known(_decoder.decode(line))
         except (msgspec.DecodeError, UnicodeError, EventError) as error:
             return Refusal(number, hidden(str(error)), hidden_line(line, self._user_key))
+        except RecursionError:
+            return Refusal(number, "it nests too deeply", hidden_line(line, self._user_key))
 
     def _read_record(self, number: int, record: Mapping[str, Any]) -> ev.AnyEvent | Refusal:
         try:
