@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from wxcube.errors import EngineError, SettingsError
 from wxcube.sources.batch import Columns
+from wxcube.sources.parquet_paths import quoted, reading
 from wxcube.sources.steps import Step
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class DuckDbEngine:
         if not files:
             self._try(name, lambda: self._execute(f"CREATE TABLE {name} ({empty})"))
             return
-        self.run(Step(name, (), f"SELECT {columns} FROM read_parquet({listed(files)})"))  # noqa: S608 - own names
+        self.run(Step(name, (), f"SELECT {columns} FROM {reading(files)}"))  # noqa: S608 - own names
 
     def ask(self, query: str) -> Columns:
         """The rows of a query by column."""
@@ -111,7 +112,7 @@ class DuckDbEngine:
             with self._connection.cursor() as beside:
                 beside.register("outgoing", columns)
                 options = "FORMAT parquet, COMPRESSION zstd"
-                beside.execute(f"COPY (FROM outgoing) TO {_quoted(file)} ({options})").fetchall()
+                beside.execute(f"COPY (FROM outgoing) TO {quoted(file)} ({options})").fetchall()
 
         self._try(str(file), copy)
 
@@ -120,7 +121,7 @@ class DuckDbEngine:
         query = f"SELECT *, d * {group_count} + acct % {group_count} AS part FROM {name}"  # noqa: S608 - own names
         options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part)"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._try(name, lambda: self._execute(f"COPY ({query}) TO {_quoted(folder)} ({options})"))
+        self._try(name, lambda: self._execute(f"COPY ({query}) TO {quoted(folder)} ({options})"))
 
     def drop(self, name: str) -> None:
         """Forget a table."""
@@ -187,13 +188,3 @@ def _connect(options: dict[str, _Option]) -> duckdb.DuckDBPyConnection:
         raise EngineError(
             f"DuckDB refuses its options: {error}", hint="check threads and memory_limit"
         ) from error
-
-
-def listed(files: Iterable[Path]) -> str:
-    """Files as an argument of read_parquet."""
-    return f"[{', '.join(map(_quoted, files))}]"
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("'", "''")
-    return f"'{text}'"

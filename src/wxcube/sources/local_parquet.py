@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wxcube.errors import EngineError
 from wxcube.sources.batch import Columns
+from wxcube.sources.parquet_paths import quoted, reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,7 @@ def column_types(file: Path) -> dict[str, str]:
 
     try:
         with closing(_connection()) as connection:
-            found = connection.execute(f"DESCRIBE FROM read_parquet({_quoted(file)})").fetchall()
+            found = connection.execute(f"DESCRIBE FROM {reading([file])}").fetchall()
     except duckdb.Error as error:
         raise EngineError(f"{file} cannot be read: {_first_line(error)}") from error
     return {line[0]: line[1] for line in found}
@@ -41,7 +42,7 @@ def write_parts(columns: Columns, folder: Path, group_count: int) -> None:
     try:
         with closing(_connection()) as connection:
             connection.register("rows", columns)
-            connection.execute(f"COPY ({query}) TO {_quoted(folder)} ({options})").fetchall()
+            connection.execute(f"COPY ({query}) TO {quoted(folder)} ({options})").fetchall()
     except duckdb.Error as error:
         raise EngineError(f"{folder} cannot be written: {_first_line(error)}") from error
 
@@ -50,11 +51,6 @@ def _connection() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(":memory:")
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("'", "''")
-    return f"'{text}'"
 
 
 def _first_line(error: Exception) -> str:

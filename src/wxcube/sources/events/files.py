@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from wxcube.errors import EventError
+from wxcube.sources.parquet_paths import reading
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 2 << 20
@@ -186,7 +187,7 @@ def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
         ) from None
     with duckdb.connect(":memory:") as connection:
         try:
-            found = connection.execute("SELECT * FROM read_parquet(?)", [path])
+            found = connection.execute(f"SELECT * FROM {reading([Path(path)])}")  # noqa: S608 - a path
             names = [column[0] for column in found.description or ()]
             while rows := found.fetchmany(RECORDS_AT_ONCE):
                 for row in rows:

@@ -14,6 +14,7 @@ from wxcube.errors import EngineError, EventStoreError
 from wxcube.sources.batch import Columns
 from wxcube.sources.events.columns import ID_COLUMNS
 from wxcube.sources.events.durable import sync_file
+from wxcube.sources.parquet_paths import quoted, reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,8 +46,7 @@ class Parquet:
 
     def merge(self, paths: Sequence[Path], path: Path) -> None:
         """Write the rows of several files as one, ordered by account."""
-        files = ", ".join(map(_quoted, paths))
-        query = f"SELECT * FROM read_parquet([{files}]) ORDER BY account"  # noqa: S608 - own names
+        query = f"SELECT * FROM {reading(paths)} ORDER BY account"  # noqa: S608 - own names
         self._copy(query, path)
 
     def ids(self, path: Path) -> Columns:
@@ -55,11 +55,11 @@ class Parquet:
         Raises:  EventStoreError if it cannot be read.
         """
         names = ", ".join(("account", *ID_COLUMNS))
-        return self._read(path, f"SELECT {names} FROM read_parquet({_quoted(path)})")  # noqa: S608 - own names
+        return self._read(path, f"SELECT {names} FROM {reading([path])}")  # noqa: S608 - own names
 
     def count(self, path: Path) -> int:
         """How many events a file has, from its footer."""
-        found = self._read(path, f"SELECT count(*) AS n FROM read_parquet({_quoted(path)})")  # noqa: S608 - own names
+        found = self._read(path, f"SELECT count(*) AS n FROM {reading([path])}")  # noqa: S608 - own names
         return int(found["n"][0])
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Parquet:
 
         draft = path.with_name(f"{path.name}.tmp")
         try:
-            self._connection.execute(f"COPY ({query}) TO {_quoted(draft)} {_OPTIONS}").fetchall()
+            self._connection.execute(f"COPY ({query}) TO {quoted(draft)} {_OPTIONS}").fetchall()
             sync_file(draft)
             draft.replace(path)
         except (duckdb.Error, OSError) as error:
@@ -121,11 +121,6 @@ def _connect(memory_limit: str | None, threads: int | None) -> duckdb.DuckDBPyCo
         raise EngineError(
             f"DuckDB refuses its options: {error}", hint="check memory_limit"
         ) from error
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("'", "''")
-    return f"'{text}'"
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import FAMILIES, Columns
 from wxcube.sources.cube import order_of, since_first
-from wxcube.sources.engine import DuckDbEngine, listed
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import one_day
 from wxcube.sources.increment.articles import Articles
@@ -23,6 +23,7 @@ from wxcube.sources.increment.way import Made, Unit
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered
 from wxcube.sources.kernel import activity, first
 from wxcube.sources.kernel import message as messages
+from wxcube.sources.parquet_paths import reading
 
 _DaysOf = Callable[[int], range]
 _Endpoints = Sequence[Endpoint[Any]]
@@ -199,7 +200,7 @@ class BySorting:
             types = {**FAMILIES[family], "d": "i4", "h": "i4"}
             return {name: np.zeros(0, types[of.strip('"')]) for name, of in columns.items()}
         shown = ", ".join(f"{of} AS {name}" for name, of in columns.items())
-        query = f"SELECT {shown} FROM read_parquet({listed(files)}) WHERE {held}"  # noqa: S608 - own names
+        query = f"SELECT {shown} FROM {reading(files)} WHERE {held}"  # noqa: S608 - own names
         return self._engine.take(query)
 
     def _period_tables(

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from wxcube.errors import EngineError
-from wxcube.sources.engine import DuckDbEngine, listed
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.check import Finding
 from wxcube.sources.events.durable import locked_now, sync_folder
@@ -29,6 +29,7 @@ from wxcube.sources.increment.days import QUIET, NumberedCell
 from wxcube.sources.increment.files import Kept
 from wxcube.sources.increment.ledger import FILE, LOCK, VERSION, Ledger
 from wxcube.sources.inputs import DETAIL_DAYS, day_numbered, number_of
+from wxcube.sources.parquet_paths import listed, reading
 
 FILES_AT_ONCE = 64
 """Files whose ends are read by one query."""
@@ -289,7 +290,7 @@ def _complaint(engine: DuckDbEngine, files: Sequence[Path], *, deep: bool) -> st
     """What DuckDB says against reading files; empty if it can."""
     # a hash needs every value, while a count or a largest one may come from a file's end
     what = (
-        f"bit_xor(hash(COLUMNS(*))) FROM read_parquet({listed(files)}, union_by_name = true)"
+        f"bit_xor(hash(COLUMNS(*))) FROM {reading(files, 'union_by_name = true')}"
         if deep
         else f"count(*) FROM parquet_file_metadata({listed(files)})"
     )

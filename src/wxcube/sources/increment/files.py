@@ -17,9 +17,10 @@ from uuid import uuid4
 from wxcube.errors import EngineError
 from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
-from wxcube.sources.engine import DuckDbEngine, listed
+from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.inputs import day_numbered
+from wxcube.sources.parquet_paths import reading
 from wxcube.sources.steps import Step
 from wxcube.sources.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES
 
@@ -116,7 +117,7 @@ class Facts:
     def query(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> str | None:
         """A SELECT for DuckDB of a fact, of some days and groups; None without files."""
         parts = self._parts(fact, days, groups)
-        chosen = (f"SELECT * FROM read_parquet({listed(p.files)}){_where(p)}" for p in parts)  # noqa: S608 - own names
+        chosen = (f"SELECT * FROM {reading(p.files)}{_where(p)}" for p in parts)  # noqa: S608 - own names
         return " UNION ALL ".join(chosen) or None
 
     def _parts(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> list[_Part]:
