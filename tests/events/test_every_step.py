@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from support.event_files import FIRST, message, opened, put, stored, total
+from support.event_files import FIRST, NOW, message, opened, put, stored, total
 from support.events import moment
+from wxcube.sources.events.check import check
 from wxcube.sources.events.columns import STORED
 
 DRIVER = """
@@ -37,8 +38,10 @@ def die_before(number, folder):
     sys.addaudithook(hook)
 
 def act(action, folder):
-    with EventStore.open(folder) as store:
-        if action == "compact":
+    with EventStore.open(folder / "new" if action == "make" else folder) as store:
+        if action == "make":
+            pass
+        elif action == "compact":
             store.compact(round_bytes=1)
         else:
             retain(store.folder, store.now(), event_days=1, fact_days=None)
@@ -113,3 +116,16 @@ def test_retention_that_dies_before_any_step(prepared: Path, tmp_path: Path) -> 
         assert counted(folder) in (everything, kept)
         with opened(folder) as store:
             store.compact()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_store_whose_making_dies_before_any_step(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    runs = runs_of("make", tmp_path / "empty", tmp_path)
+    assert len(runs) > 15
+    for folder in runs:
+        assert not check(folder / "new", NOW)
+        with opened(folder / "new") as store:
+            put(store, [message(1)])
+            assert store.compact().events == 1
+        assert not check(folder / "new", NOW)

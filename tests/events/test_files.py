@@ -87,8 +87,8 @@ def test_every_form_and_packing_gives_the_same_events(
     file.write_bytes(PACKINGS[packing](made[form]()))
     done = ingest(store, pieces(str(file)), OnError.REJECT, file.name)
     assert (done.refused, done.events) == ([], 600)
-    with opened(tmp_path / "other", user_key="a key of the settings") as other:
-        (other.folder / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
     with opened(tmp_path / "other", user_key="a key of the settings") as other:
         other.append(other.admit(lines(HAPPENED))).result()
         assert everything(store) == everything(other)

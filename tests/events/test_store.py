@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from support.event_files import FIRST, GROUPS, NOW, lines, message, opened, put, some, stored, total
@@ -15,6 +16,7 @@ from wxcube.beijing import ManualClock
 from wxcube.errors import EventStoreError
 from wxcube.sources.batch import to_batch
 from wxcube.sources.events import EventStore
+from wxcube.sources.events import layout as layouts
 from wxcube.sources.events.columns import STORED
 from wxcube.sources.events.compaction import MOST_FILES
 from wxcube.sources.events.keys import load_keys
@@ -222,8 +224,7 @@ def test_another_key_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_of_another_layout_is_refused(tmp_path: Path) -> None:
     opened(tmp_path).close()
-    path = tmp_path / "FORMAT"
-    path.write_text(path.read_text().replace('"layout":1', '"layout":2'))
+    layouts.write(tmp_path, msgspec.structs.replace(layouts.read(tmp_path), layout=2))
     with pytest.raises(EventStoreError, match="layout 2"):
         opened(tmp_path)
 

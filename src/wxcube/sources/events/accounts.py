@@ -79,7 +79,7 @@ class AccountNumbers(dict[str, int]):
     def _learn_line(self, line: bytes) -> None:
         try:
             known = msgspec.json.decode(line, type=_Line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError):
             known = None
         if known is None or known.number != len(self) or known.account in self:
             raise EventStoreError(

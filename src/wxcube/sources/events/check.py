@@ -11,12 +11,15 @@ import msgspec
 
 from wxcube.errors import EventStoreError, WxcubeError
 from wxcube.sources.events import keys, waiting
+from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
+from wxcube.sources.events.layout import FORMAT
+from wxcube.sources.events.making import refuse_if_gone
 from wxcube.sources.events.manifest import Manifest, cell_folder
 from wxcube.sources.events.parquet import Parquet
 from wxcube.sources.events.segment import Damage
-from wxcube.sources.events.store import DEAD, read_format
+from wxcube.sources.events.store import DEAD
 
 LITTLE_SPACE = 1 << 30
 """Free bytes below which the disk counts as nearly full."""
@@ -43,13 +46,16 @@ def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False)
     if not store.exists():
         return []
     found: list[Finding] = []
+    if not (store / FORMAT).exists():
+        return _tried(store, lambda: _check_gone(store))
+    found += _check_parts(store)
     found += _tried(store, lambda: _check_key(store, user_key))
     found += _tried(store, lambda: _check_accounts(store))
     found += _tried(store, lambda: _check_state(store, now, deep=deep))
     found += _check_damaged(store)
     found += _check_dead(store)
     found += _check_space(store)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _tried(store: Path, part: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -61,18 +67,28 @@ def _tried(store: Path, part: Callable[[], Iterator[Finding]]) -> list[Finding]:
     return found
 
 
-def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
-    layout = read_format(store)
-    for name in (keys.ID_KEY, *(() if user_key else (keys.USER_KEY,))):
-        if not (store / name).exists():
-            yield Finding(str(store / name), "the key is gone", "put it back from a backup")
-            return
-    if keys.load_keys(store, user_key).fingerprint != layout.key:
-        yield Finding(
-            str(store),
-            "openids were hashed with another key than the one given now",
-            "give the key of before, or begin with the new one by `wxcube events rotate-key`",
+def _check_gone(store: Path) -> Iterator[Finding]:
+    refuse_if_gone(store)
+    yield from ()
+
+
+def _check_parts(store: Path) -> list[Finding]:
+    if (store / waiting.LOG).is_dir():
+        return []
+    return [
+        Finding(
+            str(store / waiting.LOG),
+            "the folder of the log is gone",
+            "if events waited in it, put it back from a backup or send them again; otherwise "
+            "there is nothing to do: the next write makes it again",
+            is_serious=False,
         )
+    ]
+
+
+def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
+    keys.check_keys(store, layouts.read(store), keys.load_keys(store, user_key))
+    yield from ()
 
 
 def _check_accounts(store: Path) -> Iterator[Finding]:

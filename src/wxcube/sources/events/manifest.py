@@ -13,7 +13,9 @@ from pathlib import Path
 import msgspec
 
 from wxcube.errors import EventStoreError
-from wxcube.sources.events.durable import replace_file, reported
+from wxcube.sources.events import layout as layouts
+from wxcube.sources.events import sealed
+from wxcube.sources.events.layout import FORMAT
 
 FILE = "state.json"
 DAYS = "days"
@@ -70,19 +72,16 @@ def cell_folder(store: Path, day: date, group: int) -> Path:
 
 
 def load(store: Path) -> Manifest:
-    """The manifest of a store; a store without one has no compacted events.
+    """The manifest of a store.
 
-    Raises:  EventStoreError if it cannot be read.
+    Raises:  EventStoreError if it is gone or cannot be read.
     """
     path = store / FILE
-    with reported(path, "read"):
-        content = path.read_bytes() if path.exists() else b"{}"
-    try:
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise EventStoreError(
-            f"{path} is damaged ({error})", hint="put it back from a backup of the folder"
-        ) from None
+    if path.exists():
+        return sealed.read(path, Manifest, hint=_HINT)
+    if _must_be_there(store):
+        raise EventStoreError(f"{path} is gone: it says which files of events count", hint=_HINT)
+    return Manifest()
 
 
 def save(store: Path, manifest: Manifest) -> None:
@@ -90,4 +89,14 @@ def save(store: Path, manifest: Manifest) -> None:
 
     Raises:  EventStoreError if it cannot be written; the old one then still counts.
     """
-    replace_file(store / FILE, msgspec.json.encode(manifest))
+    sealed.write(store / FILE, manifest)
+
+
+_HINT = "put it back from a backup of the folder"
+
+
+def _must_be_there(store: Path) -> bool:
+    """Whether a store has a manifest: one of an earlier version only after its first compaction."""
+    if not (store / FORMAT).exists():
+        return False
+    return bool(layouts.read(store).ids) or any((store / DAYS).glob("*/g*/*.parquet"))

@@ -10,10 +10,10 @@ import msgspec
 from wxcube import beijing
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import keys
+from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.compaction import LOCK
 from wxcube.sources.events.durable import locked, make_folder, reported
-from wxcube.sources.events.store import read_format, write_format
 from wxcube.sources.events.waiting import DAMAGED
 
 
@@ -59,7 +59,7 @@ def rotate_key(store: Path, now: datetime, user_key: str = "") -> None:
     Raises:  EventStoreError if the given key is the one of before.
     """
     with locked(store / LOCK):
-        layout = read_format(store)
+        layout = layouts.read(store)
         if user_key and keys.load_keys(store, user_key).fingerprint == layout.key:
             raise EventStoreError(
                 f"{store} uses this key already",
@@ -69,4 +69,6 @@ def rotate_key(store: Path, now: datetime, user_key: str = "") -> None:
             keys.renew(store)
         fingerprint = keys.load_keys(store, user_key).fingerprint
         today = beijing.day_of(now)
-        write_format(store, msgspec.structs.replace(layout, key=fingerprint, key_since=today))
+        layouts.change(
+            store, lambda one: msgspec.structs.replace(one, key=fingerprint, key_since=today)
+        )

@@ -9,38 +9,27 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
 from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import columns as cols
+from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.compaction import READERS_LOCK, Compacted, Compaction
 from wxcube.sources.events.door import Admitted, Door
-from wxcube.sources.events.durable import locked, make_folder, replace_file, reported
-from wxcube.sources.events.keys import Keys, load_keys
+from wxcube.sources.events.durable import locked, make_folder
+from wxcube.sources.events.keys import Keys, check_keys, load_keys
+from wxcube.sources.events.layout import FORMAT, Format
 from wxcube.sources.events.log import Log
+from wxcube.sources.events.making import complete, make
 from wxcube.sources.events.manifest import Manifest, cell_folder
 from wxcube.sources.events.refusal import DeadLetters
 from wxcube.sources.events.waiting import LOG
 
-FORMAT, FORMAT_LOCK = "FORMAT", "format.lock"
-LAYOUT = 1
 GROUPS = 8
 SEGMENT_BYTES = 64 << 20
 FACTS, DEAD = "facts", "dead"
-
-
-class Format(msgspec.Struct, frozen=True):
-    """What a store is: its layout, how many groups of accounts, and whose key hashed openids."""
-
-    layout: int
-    groups: int
-    key: str
-    """Fingerprint of the openid key."""
-    key_since: date
 
 
 class EventStore:
@@ -58,6 +47,7 @@ class EventStore:
     ) -> None:
         self.folder = folder
         self.layout = layout
+        self._keys = keys
         self._clock = clock or SystemClock()
         self._accounts = AccountNumbers(folder)
         self._log = Log(folder / LOG, segment_bytes)
@@ -85,12 +75,15 @@ class EventStore:
         Raises:  EventStoreError if it cannot be read, or its openids were hashed with another key.
         """
         folder = Path(folder)
-        clock = options.get("clock") or SystemClock()
         if not (folder / FORMAT).exists():
-            _make(folder, user_key, groups, clock, create=create)
-        layout = read_format(folder)
+            if not create:
+                raise EventStoreError(
+                    f"{folder} has no event store", hint="`wxcube events ingest FILE` makes one"
+                )
+            make(folder, user_key, groups, options.get("clock") or SystemClock())
+        layout = layouts.read(folder)
         keys = load_keys(folder, user_key)
-        _check_key(folder, layout, keys)
+        check_keys(folder, layout, keys)
         return cls(folder, layout, keys, **options)
 
     def __enter__(self) -> Self:
@@ -120,6 +113,7 @@ class EventStore:
 
         The future raises EventStoreError if they could not be stored.
         """
+        self._complete()
         if admitted.events:
             return self._log.append(cols.encode(admitted.chunk), admitted.events)
         done: Future[None] = Future()
@@ -131,6 +125,7 @@ class EventStore:
 
         Raises:  EventStoreError if a file cannot be written; nothing is lost or counted twice.
         """
+        self._complete()
         sizes = {"round_bytes": round_bytes} if round_bytes else {}
         compaction = Compaction(
             self.folder, self.layout.groups, memory_limit=self._memory_limit, **sizes
@@ -168,6 +163,13 @@ class EventStore:
         with locked(self.folder / READERS_LOCK, shared=True):
             yield
 
+    def _complete(self) -> None:
+        """Before anything is written: what is not there of the store, but must be from now on."""
+        make_folder(self.folder / LOG)
+        if not self.layout.ids:
+            complete(self.folder, self._keys)
+            self.layout = layouts.read(self.folder)
+
     def _state(self) -> Manifest:
         """The state as it is on the disk, read again only when it was replaced; not to change.
 
@@ -187,59 +189,3 @@ class EventStore:
         if kept_from:
             start = datetime.combine(kept_from, time(), beijing.BEIJING)
             self._door.earliest = int(start.timestamp())
-
-
-def read_format(folder: Path) -> Format:
-    """What a store is.
-
-    Raises:  EventStoreError if there is none, it is damaged, or it is of another layout.
-    """
-    path = folder / FORMAT
-    with reported(path, "read"):
-        content = path.read_bytes()
-    try:
-        found = msgspec.json.decode(content, type=Format)
-    except msgspec.DecodeError as error:
-        raise EventStoreError(
-            f"{path} is damaged ({error})", hint="put it back from a backup of the folder"
-        ) from None
-    if found.layout != LAYOUT:
-        raise EventStoreError(
-            f"{path}: this store has layout {found.layout}, this wxcube knows {LAYOUT}",
-            hint="use the version of wxcube that wrote it",
-        )
-    return found
-
-
-def write_format(folder: Path, layout: Format) -> None:
-    """Write down what a store is."""
-    replace_file(folder / FORMAT, msgspec.json.encode(layout))
-
-
-def _make(folder: Path, user_key: str, groups: int, clock: Clock, *, create: bool) -> None:
-    if not create:
-        raise EventStoreError(
-            f"{folder} has no event store", hint="`wxcube events ingest FILE` makes one"
-        )
-    make_folder(folder)
-    with locked(folder / FORMAT_LOCK):
-        if (folder / FORMAT).exists():
-            return
-        if (folder / LOG).exists():
-            raise EventStoreError(
-                f"{folder / FORMAT} is gone, though the folder holds events",
-                hint="put it back from a backup of the folder",
-            )
-        keys = load_keys(folder, user_key)
-        today = beijing.day_of(clock.now())
-        write_format(folder, Format(LAYOUT, groups, keys.fingerprint, today))
-        make_folder(folder / LOG)
-
-
-def _check_key(folder: Path, layout: Format, keys: Keys) -> None:
-    if layout.key != keys.fingerprint:
-        raise EventStoreError(
-            f"the openids in {folder} were hashed with another key than the one given now",
-            hint="give the key of before, or begin with the new one by `wxcube events rotate-key`; "
-            "people of before and after are then counted as different ones",
-        )
