@@ -8,9 +8,10 @@ from random import Random
 import msgspec
 import pytest
 
-from support.event_files import NOW, opened, put, some, total
+from support.event_files import NOW, lines, message, opened, put, some, total
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import EventStore
+from wxcube.sources.events import layout as layouts
 from wxcube.sources.events.check import check
 from wxcube.sources.events.mending import rotate_key
 from wxcube.sources.events.waiting import LOG
@@ -41,6 +42,7 @@ def in_order(folder: Path) -> None:
 
 
 LOST = {
+    "accounts.jsonl": r"accounts\.jsonl is gone.*backup",
     "state.json": r"state\.json is gone.*backup",
     "key": r"key is gone.*backup.*lost for good.*rotate-key",
     "key-ids": r"key-ids is gone.*backup.*lost for good",
@@ -60,6 +62,53 @@ def test_a_lost_file_is_refused_by_name_and_nothing_is_made(folder: Path, name: 
     assert any(name in text and "backup" in text for text in told(folder))
     (folder / name).write_bytes(content)
     in_order(folder)
+
+
+@pytest.mark.parametrize("bytes_lost", [1, 3, 40])
+def test_cut_accounts_are_refused(folder: Path, bytes_lost: int) -> None:
+    path = folder / "accounts.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content[:-bytes_lost])
+    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is gone or was cut.*backup"):
+        opened(folder)
+    assert any("accounts.jsonl is gone or was cut" in text for text in told(folder))
+    path.write_bytes(content)
+    in_order(folder)
+
+
+def test_accounts_that_go_while_a_store_runs_are_refused(folder: Path) -> None:
+    content = (folder / "accounts.jsonl").read_bytes()
+    with opened(folder) as store:
+        (folder / "accounts.jsonl").unlink()
+        with pytest.raises(EventStoreError, match=r"accounts\.jsonl"):
+            store.admit(lines([message(1, account="another")]))
+        (folder / "accounts.jsonl").write_bytes(content)
+        put(store, [message(1, account="another")])
+        assert store.accounts()[-1] == "another"
+
+
+def test_accounts_that_could_not_be_noted_are_not_used(folder: Path) -> None:
+    with opened(folder) as store:
+        before = (folder / "FORMAT").read_bytes()
+        (folder / "FORMAT").write_bytes(b"damaged")
+        for _ in range(2):
+            with pytest.raises(EventStoreError, match="FORMAT is damaged"):
+                store.admit(lines([message(1, account="another")]))
+        (folder / "FORMAT").write_bytes(before)
+        put(store, [message(1, account="another")])
+    path = folder / "accounts.jsonl"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is gone or was cut"):
+        opened(folder)
+
+
+def test_accounts_of_several_writers_are_all_noted(folder: Path) -> None:
+    with opened(folder) as one, opened(folder) as other:
+        put(one, [message(1, account="a")])
+        put(other, [message(1, account="b"), message(1, account="a")])
+        put(one, [message(1, account="b")])
+    path = folder / "accounts.jsonl"
+    assert layouts.read(folder).accounts.bytes == path.stat().st_size
 
 
 def test_a_lost_log_folder_is_told_and_made_again(folder: Path) -> None:
@@ -82,7 +131,7 @@ def test_a_store_that_runs_while_its_log_folder_goes_makes_it_again(folder: Path
         assert total(store) == 115
 
 
-@pytest.mark.parametrize("name", ["state.json", "FORMAT", "key", "key-ids"])
+@pytest.mark.parametrize("name", ["state.json", "accounts.jsonl", "FORMAT", "key", "key-ids"])
 def test_any_bit_that_changes_is_an_error_with_the_file(folder: Path, name: str) -> None:
     path = folder / name
     content, dice = path.read_bytes(), Random(1)

@@ -92,7 +92,7 @@ def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
 
 
 def _check_accounts(store: Path) -> Iterator[Finding]:
-    AccountNumbers(store)
+    AccountNumbers(store, layouts.read(store).accounts)
     yield from ()
 
 

@@ -18,6 +18,13 @@ LAYOUT = 1
 OLD_WILL_DO = "put it back from a backup of the folder; an old one will do"
 
 
+class Beginning(msgspec.Struct, frozen=True):
+    """The first bytes of a file that only grows: how many, and their checksum."""
+
+    bytes: int = 0
+    crc32: int = 0
+
+
 class Format(msgspec.Struct, frozen=True):
     """A store's layout, how many groups of accounts it has, and whose keys hashed its events."""
 
@@ -28,6 +35,8 @@ class Format(msgspec.Struct, frozen=True):
     key_since: date
     ids: str = ""
     """Fingerprint of the key of ids; an earlier version wrote none."""
+    accounts: Beginning = Beginning()
+    """What the file of accounts must begin with: stored events use these numbers."""
 
 
 def read(store: Path) -> Format:
@@ -63,3 +72,13 @@ def change(store: Path, changed: Callable[[Format], Format]) -> Format:
         if after != before:
             write(store, after)
         return after
+
+
+def know_accounts(store: Path, beginning: Beginning) -> None:
+    """Write down what the file of accounts begins with, unless more of it is known already."""
+
+    def changed(layout: Format) -> Format:
+        is_more = beginning.bytes > layout.accounts.bytes
+        return msgspec.structs.replace(layout, accounts=beginning) if is_more else layout
+
+    change(store, changed)

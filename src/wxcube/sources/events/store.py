@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +50,9 @@ class EventStore:
         self.layout = layout
         self._keys = keys
         self._clock = clock or SystemClock()
-        self._accounts = AccountNumbers(folder)
+        self._accounts = AccountNumbers(
+            folder, layout.accounts, partial(layouts.know_accounts, folder)
+        )
         self._log = Log(folder / LOG, segment_bytes)
         self._door = Door(keys, self._accounts)
         self._memory_limit = memory_limit
@@ -168,6 +171,7 @@ class EventStore:
         make_folder(self.folder / LOG)
         if not self.layout.ids:
             complete(self.folder, self._keys)
+            self._accounts.keep_in_mind()
             self.layout = layouts.read(self.folder)
 
     def _state(self) -> Manifest:
