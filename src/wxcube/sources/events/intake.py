@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ def _admitted(store: EventStore, piece: Piece) -> Admitted:
         return admitted
     shift = piece.first_line - 1
     refused = tuple(msgspec.structs.replace(one, line=one.line + shift) for one in admitted.refused)
-    return Admitted(admitted.chunk, admitted.events, refused)
+    return replace(admitted, refused=refused)
 
 
 def _note(done: Ingested, receipt: Receipt) -> None:
