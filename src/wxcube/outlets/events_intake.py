@@ -71,6 +71,8 @@ class _Upkeep:
                 self._once()
             except WxcubeError as error:
                 _log.error("events.not_compacted", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - nobody would compact any more
+                _log.error("events.not_compacted", reason=f"{type(error).__name__}: {error}")
 
     def _once(self) -> None:
         done = self._store.compact()
