@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -15,7 +16,9 @@ from support.events import moment
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import EventStore
 from wxcube.sources.events.check import Finding, check
+from wxcube.sources.events.compaction import MOST_FILES
 from wxcube.sources.events.intake import OnError, take_in
+from wxcube.sources.events.manifest import checksum
 from wxcube.sources.events.mending import forget, rotate_key
 from wxcube.sources.events.status import status
 from wxcube.sources.events.waiting import segments
@@ -249,3 +252,30 @@ def test_rotation_to_a_key_of_the_settings(tmp_path: Path) -> None:
     opened(tmp_path, user_key="the second key").close()
     with pytest.raises(EventStoreError, match="another key"):
         opened(tmp_path, user_key="the first key")
+
+
+def test_any_bit_of_a_parquet_file_that_changes_is_found(store: EventStore) -> None:
+    put(store, some(300))
+    store.compact()
+    place = store.all_days()[0]
+    file = store.files("activity", *place)[0]
+    content, dice = file.read_bytes(), Random(1)
+    for position in dice.sample(range(len(content)), 12):
+        changed = bytearray(content)
+        changed[position] ^= 1 << dice.randrange(8)
+        file.write_bytes(changed)
+        assert [one.file for one in serious(store)] == [str(file)]
+    file.write_bytes(content[:-1])
+    assert [one.file for one in check(store.folder, NOW)] == [str(file)]
+    file.write_bytes(content)
+    assert not serious(store)
+
+
+def test_a_merged_file_has_its_checksum(store: EventStore) -> None:
+    for number in range(MOST_FILES + 1):
+        put(store, [message(number)])
+        store.compact()
+    file = store.files("message", *store.all_days()[0])[0]
+    assert file.stem.endswith("-all")
+    [listed] = store.manifest().cell(*store.all_days()[0]).files["message"]
+    assert (listed.bytes, listed.crc32) == checksum(file)

@@ -16,7 +16,7 @@ from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.layout import FORMAT
 from wxcube.sources.events.making import refuse_if_gone
-from wxcube.sources.events.manifest import Manifest, cell_folder
+from wxcube.sources.events.manifest import DayFile, Manifest, cell_folder, checksum
 from wxcube.sources.events.parquet import Parquet
 from wxcube.sources.events.segment import Damage
 from wxcube.sources.events.store import DEAD
@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
 def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False) -> list[Finding]:
     """Everything wrong with a store; nothing is changed.
 
-    `deep` reads the ids of every Parquet file instead of only its end.
+    `deep` reads all of every Parquet file and compares its checksum, instead of only its end.
 
     Cost:    opens every file of the store.
     """
@@ -139,21 +139,40 @@ def _check_files(store: Path, manifest: Manifest, *, deep: bool) -> Iterator[Fin
         for day, group, cell in manifest.cells():
             for file in (file for files in cell.files.values() for file in files):
                 path = cell_folder(store, day, group) / file.name
-                yield from _check_file(path, file.events, parquet, deep=deep)
+                yield from _check_file(path, file, parquet, deep=deep)
 
 
-def _check_file(path: Path, events: int, parquet: Parquet, *, deep: bool) -> Iterator[Finding]:
+def _check_file(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> Iterator[Finding]:
     try:
-        there = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
+        what = _wrong_events(path, file, parquet, deep=deep) or _wrong_bytes(path, file, deep=deep)
     except EventStoreError as error:
         yield Finding(str(path), error.message.removeprefix(f"{path} "), error.hint)
         return
-    if there != events:
-        yield Finding(
-            str(path),
-            f"it holds {there} events instead of {events}",
-            "put it back from a backup, or take it out with `wxcube events forget`",
-        )
+    if what:
+        yield Finding(str(path), what, _BACK_OR_OUT)
+
+
+_BACK_OR_OUT = (
+    "put it back from a backup, or take it out with `wxcube events forget` and send that day's "
+    "events again"
+)
+
+
+def _wrong_events(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> str:
+    there = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
+    return "" if there == file.events else f"it holds {there} events instead of {file.events}"
+
+
+def _wrong_bytes(path: Path, file: DayFile, *, deep: bool) -> str:
+    """How a file differs from what was written; its checksum is computed only if `deep`."""
+    if file.bytes is None or not path.exists():
+        return ""
+    size = path.stat().st_size
+    if size != file.bytes:
+        return f"it was changed: it has {size} bytes, {file.bytes} were written"
+    if deep and checksum(path)[1] != file.crc32:
+        return "it was changed: its checksum is another than when it was written"
+    return ""
 
 
 def _check_damaged(store: Path) -> list[Finding]:

@@ -122,7 +122,8 @@ class Compaction:
         for family, columns in fresh.items():
             name = f"{family}-{manifest.revision:06d}.parquet"
             parquet.write(folder / name, timed(family, columns))
-            cell.files.setdefault(family, []).append(DayFile(name, len(columns["at"])))
+            written = DayFile.of(folder / name, len(columns["at"]))
+            cell.files.setdefault(family, []).append(written)
             self._merge(folder, cell, family, manifest.revision, parquet)
         sync_folder(folder)
         cell.revision = manifest.revision
@@ -139,7 +140,7 @@ class Compaction:
         # many files only cost time: if they cannot be merged now, they can another time
         with suppress(EventStoreError):
             parquet.merge([folder / file.name for file in files], folder / name)
-            cell.files[family] = [DayFile(name, sum(file.events for file in files))]
+            cell.files[family] = [DayFile.of(folder / name, sum(file.events for file in files))]
 
     def _hold(self, chunks: Iterable[Chunk]) -> int:
         """Put events back into the log, to be tried again."""

@@ -6,26 +6,41 @@ interrupted.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import sealed
+from wxcube.sources.events.durable import reported
 from wxcube.sources.events.layout import FORMAT
 
 FILE = "state.json"
 DAYS = "days"
+_BLOCK_BYTES = 1 << 20
 
 
-class DayFile(msgspec.Struct, frozen=True):
-    """One Parquet file of a family, and how many events it has."""
+class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One Parquet file of a family, how many events it has, and what it was when it was written."""
 
     name: str
     events: int
+    bytes: int | None = None
+    """None of a file that an earlier version wrote."""
+    crc32: int | None = None
+
+    @classmethod
+    def of(cls, path: Path, events: int) -> Self:
+        """A file that was just written.
+
+        Raises:  EventStoreError if it cannot be read.
+        """
+        return cls(path.name, events, *checksum(path))
 
 
 class Cell(msgspec.Struct):
@@ -64,6 +79,19 @@ class Manifest(msgspec.Struct):
     def cell(self, day: date, group: int) -> Cell:
         """What is kept of a day and group; empty where there was nothing."""
         return self.days.setdefault(day, {}).setdefault(group, Cell())
+
+
+def checksum(path: Path) -> tuple[int, int]:
+    """How many bytes a file has, and their checksum.
+
+    Raises:  EventStoreError if it cannot be read.
+    """
+    size = found = 0
+    with reported(path, "read"), path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            size += len(block)
+            found = zlib.crc32(block, found)
+    return size, found
 
 
 def cell_folder(store: Path, day: date, group: int) -> Path:
