@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from support.event_files import NOW, PLANTED, lines, message, opened, some, total
@@ -20,6 +22,8 @@ from wxcube.outlets.events_api import EventsApi, Head, with_events
 from wxcube.outlets.http import RunningServer, asgi
 from wxcube.settings import EventsSettings, Secret
 from wxcube.sources.events import EventStore
+from wxcube.sources.events.body import MOST_LINES, take_body
+from wxcube.sources.events.intake import OnError
 from wxcube.testing import RunningEmulator
 
 TOKEN = "a-token-of-32-characters-0123456"
@@ -97,6 +101,47 @@ async def test_a_bad_line_is_left_out_if_the_caller_wants_so(
     letter = (store.folder / "dead" / answer["dead_letters"]).read_text()
     assert '"line":2' in letter
     assert PLANTED not in letter
+
+
+async def test_of_very_many_bad_lines_the_first_are_told_and_all_are_kept(
+    session: aiohttp.ClientSession, url: str, store: EventStore
+) -> None:
+    good = lines([message(number) for number in range(3)])
+    body = good + b"1\n" * 100_000 + good
+    for query, expected in (("", 422), ("?on_error=skip", 200)):
+        status, answer = await post(session, url + query, body)
+        assert (status, answer["refused"]) == (expected, 100_000)
+        assert [one["line"] for one in answer["errors"]] == list(range(4, 104))
+    assert answer["accepted"] == 6
+    letter = (store.folder / "dead" / answer["dead_letters"]).read_bytes().splitlines()
+    told = [msgspec.json.decode(line)["line"] for line in letter]
+    assert told == list(range(4, 100_004))
+    store.compact()
+    assert total(store) == 3
+
+
+def test_very_many_bad_lines_are_not_all_in_memory(store: EventStore) -> None:
+    body = b"1\n" * 200_000
+    for on_error in OnError:
+        tracemalloc.start()
+        try:
+            assert take_body(store, body, on_error, "test").refused_count == 200_000
+            # all at once they took 100 MiB
+            assert tracemalloc.get_traced_memory()[1] < 30 << 20
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("number", [1, MOST_LINES - 1, MOST_LINES, MOST_LINES + 1, MOST_LINES * 2])
+def test_a_body_of_any_number_of_lines_is_whole(store: EventStore, number: int) -> None:
+    body = lines([message(place) for place in range(number - 1)]) + b"{}"
+    for end in (b"", b"\n"):
+        taken = take_body(store, body + end, OnError.SKIP, "test")
+        assert (taken.accepted, [one.line for one in taken.refused]) == (number - 1, [number])
+    for written in taken.written:
+        written.result(10)
+    store.compact()
+    assert total(store) == number - 1
 
 
 REFUSED: list[tuple[dict[str, str], str, int]] = [

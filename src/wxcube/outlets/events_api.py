@@ -21,7 +21,8 @@ from wxcube.errors import EventStoreError
 from wxcube.outlets.http import AsgiApp, Receive, Scope, Send
 from wxcube.settings import Secret
 from wxcube.sources.events import EventStore
-from wxcube.sources.events.intake import OnError, Receipt, take_in
+from wxcube.sources.events.body import Taken, take_body
+from wxcube.sources.events.intake import OnError
 
 PATH = "/events"
 CONTENT_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -91,17 +92,14 @@ class EventsApi:
             _log.error("events.refused", reason=error.message)
             return _told(503, f"{error.message}; {error.hint}", (b"retry-after", b"30"))
 
-    async def _take_in(self, body: bytes, on_error: OnError) -> Receipt:
+    async def _take_in(self, body: bytes, on_error: OnError) -> Taken:
         if len(body) > _SMALL_BYTES:
-            receipt = await asyncio.to_thread(self._begin, body, on_error)
+            taken = await asyncio.to_thread(take_body, self._store, body, on_error, ORIGIN)
         else:
-            receipt = self._begin(body, on_error)
-        if receipt.written:
-            await asyncio.wrap_future(receipt.written)
-        return receipt
-
-    def _begin(self, body: bytes, on_error: OnError) -> Receipt:
-        return take_in(self._store, self._store.admit(body), on_error, ORIGIN)
+            taken = take_body(self._store, body, on_error, ORIGIN)
+        for written in taken.written:
+            await asyncio.wrap_future(written)
+        return taken
 
     def _is_known(self, head: Head) -> bool:
         kind, _, token = head.headers.get("authorization", "").partition(" ")
@@ -170,10 +168,10 @@ def _told(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
     return Answer(status, {"error": error, "accepted": 0}, headers)
 
 
-def _receipt(receipt: Receipt) -> Answer:
-    content: dict[str, Any] = {"accepted": receipt.accepted, "refused": len(receipt.refused)}
-    if receipt.refused:
-        content["errors"] = [{"line": r.line, "reason": r.reason} for r in receipt.refused]
-    if receipt.dead_letters:
-        content["dead_letters"] = receipt.dead_letters.name
-    return Answer(422 if receipt.is_rejected else 200, content)
+def _receipt(taken: Taken) -> Answer:
+    content: dict[str, Any] = {"accepted": taken.accepted, "refused": taken.refused_count}
+    if taken.refused:
+        content["errors"] = [{"line": r.line, "reason": r.reason} for r in taken.refused]
+    if taken.dead_letters:
+        content["dead_letters"] = taken.dead_letters.name
+    return Answer(422 if taken.is_rejected else 200, content)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +60,7 @@ class Refusal(msgspec.Struct, frozen=True):
     content: Any = None
 
 
+@lru_cache(1_000)
 def hidden(reason: str) -> str:
     """A reason without anything that could be an openid."""
     found = _TOLD_BACK.fullmatch(reason)
@@ -70,6 +72,8 @@ def hidden(reason: str) -> str:
 
 def hidden_line(line: bytes, key: bytes) -> dict[str, Any]:
     """What may be kept of a line: of its members, or its length if it is no JSON object."""
+    if not line.lstrip().startswith(b"{"):
+        return {"bytes": len(line)}
     try:
         members = msgspec.json.decode(line.decode("utf-8", "replace").encode())
     except (msgspec.DecodeError, UnicodeError, RecursionError):
