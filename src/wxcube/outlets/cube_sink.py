@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from itertools import chain, pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +22,7 @@ from wxcube.sources.increment.days import stretches
 from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
 from wxcube.sources.shape import POSITIONS, RATE_DIGITS, SCENES
-from wxcube.warehouse.computed import Computed, TableRows
+from wxcube.warehouse.computed import Computed, Fan, Lines, TableRows
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.tables import PARTS
 
@@ -28,9 +30,11 @@ NEAR = 1e-4
 """How near to the middle between two roundings numpy's product is not trusted."""
 _CONFLICTS = (sa.exc.IntegrityError, sqlite3.IntegrityError)
 AT_ONCE = 20_000
-"""Rows that are Python objects at the same time."""
+"""Lines that are Python objects at the same time."""
+NO_ROW = -1
+"""Where a fan has no row."""
 
-_Tables = dict[str, Columns]
+_Tables = dict[str, TableRows]
 
 
 class WarehouseSink:
@@ -69,7 +73,7 @@ class WarehouseSink:
             origin=Origin.CUBE,
             windows=tuple(_window(days) for days in _stretches(part)),
             since={self._accounts[a]: day_numbered(d) for a, d in part.accounts.items()},
-            tables={name: _rows(columns) for name, columns in self._tables(part).items()},
+            tables=self._tables(part),
             present=self._present(part),
             stats=_window(part.stats) if part.stats else None,
             is_new=is_new,
@@ -77,12 +81,13 @@ class WarehouseSink:
         self.rows += self._warehouse.replace_computed(computed, self._now())
 
     def _present(self, part: Part) -> dict[str, set[date]]:
-        found: dict[str, set[date]] = {}
-        pairs = part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"]
-        for pair in np.unique(pairs).tolist():
-            acct, day = divmod(pair, 2**20)
-            found.setdefault(self._accounts[acct], set()).add(day_numbered(day))
-        return found
+        pairs = np.unique(part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"])
+        accts, days = pairs // 2**20, _once_each(pairs % 2**20, day_numbered).tolist()
+        begins = np.flatnonzero(np.diff(accts, prepend=-1)).tolist()
+        return {
+            self._accounts[accts[begin]]: set(days[begin:end])
+            for begin, end in pairwise([*begins, len(days)])
+        }
 
     def _tables(self, part: Part) -> _Tables:
         table = dict(part.table)
@@ -110,10 +115,13 @@ def _rows(columns: Columns) -> TableRows:
     return TableRows(tuple(columns), _lines(list(columns.values())))
 
 
-def _lines(columns: list[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
-    for begin in range(0, len(columns[0]), AT_ONCE):
-        parts = (column[begin : begin + AT_ONCE].tolist() for column in columns)
-        yield from zip(*parts, strict=True)
+def _lines(columns: list[NDArray[Any]]) -> Lines:
+    begins = range(0, len(columns[0]), AT_ONCE)
+    return chain.from_iterable(_some_lines(columns, begin) for begin in begins)
+
+
+def _some_lines(columns: list[NDArray[Any]], begin: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column[begin : begin + AT_ONCE].tolist() for column in columns), strict=True)
 
 
 # --- columns -------------------------------------------------------------------------------------
@@ -166,47 +174,60 @@ def rate(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
 def _flat(name: str, head: Columns, table: Columns) -> _Tables:
     names = PARTS_COLUMNS[name]
     chosen = {column: values for column, values in (head | table).items() if column in names}
-    return {name: chosen | {"place": np.arange(len(head["appid"]))}}
+    return {name: _rows(chosen | {"place": np.arange(len(head["appid"]))})}
 
 
 def _by_msgid(name: str, head: Columns, table: Columns) -> _Tables:
     names = PARTS_COLUMNS[name]
     chosen = {column: values for column, values in (head | table).items() if column in names}
-    return {name: chosen | {"place": _ranks(head["msgid"])}}
+    return {name: _rows(chosen | {"place": _places(head)})}
 
 
-def _ranks(texts: NDArray[Any]) -> NDArray[Any]:
-    return np.unique(texts.astype("U"), return_inverse=True)[1]
+def _places(head: Columns) -> NDArray[Any]:
+    """Each row's place among those of its account and day, in the order of their msgids.
+
+    It does not depend on other days, so that a row that is written again stays as it is.
+    """
+    days = _changes(head, ("appid", "ref_date"))
+    ranks = np.unique(head["msgid"].astype("U"), return_inverse=True)[1]
+    order = np.lexsort((ranks, np.cumsum(days)))
+    begins = np.maximum.accumulate(np.where(days, np.arange(len(days)), 0))
+    places = np.empty(len(days), "i8")
+    places[order] = np.arange(len(days)) - begins
+    return places
 
 
-def _with_scenes(name: str, head: Columns, table: Columns) -> _Tables:
-    upper = _by_msgid(name, head, table) if "msgid" in head else _flat(name, head, table)
-    return upper | {f"{name}__read_user_source": _scenes(head, table)}
-
-
-def _scenes(head: Columns, table: Columns) -> Columns:
-    """Readers of all scenes, then of each scene that had some."""
-    labels = np.asarray([ALL_SCENES, *(label for label, _ in SCENES)], object)
-    counts = np.stack([table["read_user"], *(table[column] for _, column in SCENES)], axis=1)
-    shown = counts > 0
-    shown[:, 0] = True
-    rows, scenes = np.nonzero(shown)
-    return {
-        **{column: values[rows] for column, values in head.items()},
-        "user_count": counts[rows, scenes],
-        "scene_desc": labels[scenes],
-        "place": (np.cumsum(shown, axis=1) - 1)[rows, scenes],
-    }
-
-
-def _firsts(head: Columns) -> NDArray[Any]:
-    """The first line of each article: lines of one article stand together."""
-    names = ("appid", "ref_date", "msgid")
+def _changes(head: Columns, names: Sequence[str]) -> NDArray[Any]:
+    """Whether a line differs from the one before."""
     changes = np.zeros(len(head["appid"]), "?")
     changes[:1] = True
     for name in names:
         changes[1:] |= head[name][1:] != head[name][:-1]
-    return np.flatnonzero(changes)
+    return changes
+
+
+def _with_scenes(name: str, head: Columns, table: Columns) -> _Tables:
+    upper = _by_msgid(name, head, table) if "msgid" in head else _flat(name, head, table)
+    fans = {f"{name}__read_user_source": _scenes(table)}
+    return {name: replace(upper[name], fans=fans)}
+
+
+def _scenes(table: Columns) -> Fan:
+    """Readers of all scenes, then of each scene that had some."""
+    scenes = (ALL_SCENES, *(label for label, _ in SCENES))
+    counts = np.stack([table["read_user"], *(table[column] for _, column in SCENES)], axis=1)
+    shown = counts > 0
+    shown[:, 0] = True
+    return Fan("scene_desc", scenes, "user_count", _side_by_side(counts, shown))
+
+
+def _side_by_side(values: NDArray[Any], shown: NDArray[Any]) -> Lines:
+    return _lines(list(np.where(shown, values, NO_ROW).T))
+
+
+def _firsts(head: Columns) -> NDArray[Any]:
+    """The first line of each article: lines of one article stand together."""
+    return np.flatnonzero(_changes(head, ("appid", "ref_date", "msgid")))
 
 
 def _pick(columns: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Columns:
@@ -219,7 +240,7 @@ def _total(name: str, head: Columns, table: Columns) -> _Tables:
     below = f"{name}__details"
     lines = head | {n: v for n, v in table.items() if n in PARTS_COLUMNS[below]}
     lines |= {"stat_date": _dates(table["stat_date"]), "place": table["stat_date"]}
-    return {name: upper | {"place": _ranks(upper["msgid"])}, below: lines}
+    return {name: _rows(upper | {"place": _places(upper)}), below: _rows(lines)}
 
 
 def _total_detail(name: str, head: Columns, table: Columns) -> _Tables:
@@ -238,24 +259,22 @@ def _total_detail(name: str, head: Columns, table: Columns) -> _Tables:
         "read_avg_activetime": rate(table["seconds"], 60 * table["reads"]),
         "place": table["stat_date"],
     }
+    fans = {
+        f"{below}__read_user_source": _scenes(table),
+        f"{below}__read_jump_position": _positions(table),
+    }
     return {
-        name: upper | {"place": _ranks(upper["msgid"])},
-        below: lines,
-        f"{below}__read_user_source": _scenes(keys, table),
-        f"{below}__read_jump_position": _positions(keys, table),
+        name: _rows(upper | {"place": _places(upper)}),
+        below: replace(_rows(lines), fans=fans),
     }
 
 
-def _positions(head: Columns, table: Columns) -> Columns:
+def _positions(table: Columns) -> Fan:
     counts = np.stack([table[column] for _, column in POSITIONS], axis=1)
-    rows, places = np.nonzero(counts)
-    positions = np.asarray([position for position, _ in POSITIONS])
-    return {
-        **{column: values[rows] for column, values in head.items()},
-        "position": positions[places],
-        "rate": rate(counts[rows, places], counts.sum(axis=1)[rows]),
-        "place": places,
-    }
+    known = np.broadcast_to(counts.sum(axis=1)[:, None], counts.shape)
+    rates = rate(counts.ravel(), known.ravel()).reshape(counts.shape)
+    positions = tuple(position for position, _ in POSITIONS)
+    return Fan("position", positions, "rate", _side_by_side(rates, counts > 0))
 
 
 PARTS_COLUMNS = {

@@ -4,7 +4,8 @@
 - `busy_timeout` 30 s: writers queue instead of failing.
 - `synchronous` NORMAL: a killed process loses nothing; a power cut may lose the newest answers,
   each whole and together with its lines in the ledger, so that they are asked again.
-- `foreign_keys` ON: no nested row without its row.
+- `foreign_keys` ON: no nested row without its row. Rows computed in bulk are written without it,
+  and checked for the same by what writes them.
 - Writers take the lock at once (BEGIN IMMEDIATE), so that no transaction fails half way because
   another one wrote first.
 """
@@ -15,6 +16,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -88,6 +90,20 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that holds the write lock from its start."""
     with engine.connect() as connection, connection.execution_options(**{WRITES: True}).begin():
         yield connection
+
+
+@contextmanager
+def writing_in_bulk(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """The same without the check that each nested row has its row; the writer must see to that."""
+    with engine.connect() as connection:
+        plain: Any = connection.connection
+        # SQLite turns the check off and on only outside of a transaction
+        plain.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.execution_options(**{WRITES: True}).begin():
+                yield connection
+        finally:
+            plain.execute("PRAGMA foreign_keys=ON")
 
 
 _CAUSES = {

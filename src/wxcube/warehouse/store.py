@@ -21,7 +21,7 @@ from wxcube.warehouse import ledger, rebuilding, records, replies, schema
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
 from wxcube.warehouse.coverage import DayState, State, erred
-from wxcube.warehouse.database import connect, in_words, path_of, writing
+from wxcube.warehouse.database import connect, in_words, path_of, writing, writing_in_bulk
 from wxcube.warehouse.query import Result, query
 from wxcube.warehouse.records import Replaced
 from wxcube.warehouse.rows import gather
@@ -111,7 +111,7 @@ class Warehouse:
 
         Raises:  WarehouseError, after which nothing of it is in the file.
         """
-        with self._writing() as connection:
+        with self._writing(in_bulk=True) as connection:
             return store_computed(connection, computed, _to_second(asked_at))
 
     def record(  # noqa: PLR0913, PLR0917 - one line of the ledger
@@ -262,10 +262,11 @@ class Warehouse:
     # --- transactions ----------------------------------------------------------------------------
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _writing(self, *, in_bulk: bool = False) -> Iterator[sa.Connection]:
         if self._read_only:
             raise WarehouseError(f"{self._path} was opened for reading", hint="open it for writing")
-        with in_words(self._path), writing(self._engine) as connection:
+        begin = writing_in_bulk if in_bulk else writing
+        with in_words(self._path), begin(self._engine) as connection:
             yield connection
 
     @contextmanager
