@@ -94,7 +94,7 @@ def store(connection: sa.Connection, computed: Computed, asked_at: datetime) -> 
     return rows
 
 
-_SCOPE = "appid = ? AND origin = ? AND ref_date BETWEEN ? AND ?"
+_SCOPE = "appid = ?1 AND origin = ?2 AND ref_date BETWEEN ?3 AND ?4"
 
 
 def _scopes(computed: Computed) -> list[tuple[str, str, str, str]]:
@@ -108,13 +108,19 @@ def _remove(connection: sa.Connection, part: Part, computed: Computed) -> None:
     tables = [p.table for p in reversed(list(part.walk()))]
     if computed.stats:
         ends = (computed.stats.first.isoformat(), computed.stats.last.isoformat())
-        where = f"{_SCOPE} AND stat_date BETWEEN ? AND ?"
         for table in tables[:-1]:
-            statement = f"DELETE FROM {table.name} WHERE {where}"  # noqa: S608 - own names
+            statement = _removal_of_lines(part, table)
             _each(connection, statement, ((*scope, *ends) for scope in scopes))
         return
     for table in tables:
         _each(connection, f"DELETE FROM {table.name} WHERE {_SCOPE}", scopes)  # noqa: S608 - own names
+
+
+def _removal_of_lines(part: Part, table: sa.Table) -> str:
+    # PERF: by key, because between the first and the last day lie the lines of all other stat_dates
+    key = ", ".join(part.key)
+    return f"""DELETE FROM {table.name} WHERE stat_date BETWEEN ?5 AND ?6
+        AND ({key}) IN (SELECT {key} FROM {part.table.name} WHERE {_SCOPE})"""  # noqa: S608 - own names
 
 
 def _remove_childless(connection: sa.Connection, part: Part, computed: Computed) -> None:
