@@ -171,6 +171,37 @@ async def test_who_and_what_is_not_let_in(
     assert total(store) == 0
 
 
+ACCEPTED: list[tuple[dict[str, str], bytes]] = [
+    ({"Content_Type": "Application/X-NDJSON; charset=UTF-8"}, b""),
+    ({"Content_Type": "application/JSONL"}, b""),
+    ({"Content_Encoding": "Identity"}, b""),
+    ({"Authorization": f"bearer {TOKEN}"}, b""),
+    ({}, b"\xef\xbb\xbf"),
+]
+
+
+@pytest.mark.parametrize(("changed", "before"), ACCEPTED)
+async def test_letters_of_any_size_and_a_mark_of_byte_order_are_taken(
+    session: aiohttp.ClientSession, url: str, changed: dict[str, str], before: bytes
+) -> None:
+    status, answer = await post(session, url, before + lines([message(1)]), **changed)
+    assert (status, answer["accepted"]) == (200, 1)
+
+
+async def test_a_token_may_have_any_letters(
+    session: aiohttp.ClientSession, store: EventStore
+) -> None:
+    async def nothing(*_: object) -> None:
+        """Only /events is asked."""
+
+    token = "三月的变化-0123456789"
+    with RunningServer(with_events(nothing, EventsApi(store, Secret(token), LIMIT))) as server:
+        for given, expected in ((token, 200), (token[1:], 401)):
+            url = f"{server.url}/events"
+            shown = {"Authorization": f"Bearer {given}"}
+            assert (await post(session, url, lines([message(1)]), **shown))[0] == expected
+
+
 async def test_only_post_is_answered(session: aiohttp.ClientSession, url: str) -> None:
     async with session.get(url, headers=HEADERS) as answer:
         assert (answer.status, answer.headers["allow"]) == (405, "POST")

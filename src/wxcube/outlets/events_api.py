@@ -47,6 +47,11 @@ class Head:
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return next((value for name, value in pairs if name == "on_error"), OnError.REJECT.value)
 
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, in small letters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -71,9 +76,9 @@ class EventsApi:
             return _told(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
         if head.method != "POST":
             return _told(405, "events are sent with POST", (b"allow", b"POST"))
-        if head.headers.get("content-type", "").partition(";")[0].strip() not in CONTENT_TYPES:
+        if head.content_type not in CONTENT_TYPES:
             return _told(415, f"the content type must be {CONTENT_TYPES[0]}")
-        if head.headers.get("content-encoding", "identity") != "identity":
+        if head.headers.get("content-encoding", "identity").strip().lower() != "identity":
             return _told(415, "the body must not be packed")
         if head.on_error not in set(OnError):
             return _told(400, "on_error is reject or skip")
@@ -103,7 +108,8 @@ class EventsApi:
 
     def _is_known(self, head: Head) -> bool:
         kind, _, token = head.headers.get("authorization", "").partition(" ")
-        given = token.strip().encode("utf-8", "surrogateescape")
+        # headers are read as Latin-1, of whatever encoding their bytes are
+        given = token.strip().encode("latin-1", "replace")
         return kind.lower() == "bearer" and hmac.compare_digest(given, self._token)
 
     def _is_over(self, length: int) -> bool:
