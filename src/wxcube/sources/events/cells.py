@@ -71,6 +71,15 @@ def without_repeats(chunk: Chunk, before: Sequence[Columns]) -> tuple[Chunk, int
     return found, total - sum(len(part["at"]) for part in found.values())
 
 
+def has_repeats(columns: Columns, before: Sequence[Columns]) -> bool:
+    """Whether one of these events came `before` or twice."""
+    account, high, low = (
+        np.concatenate([part[name] for part in (*before, columns)])
+        for name in ("account", *ID_COLUMNS)
+    )
+    return not _is_first(account, high, low).all()
+
+
 def _is_first(account: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> NDArray[Any]:
     """Whether each identity stands here for the first time."""
     is_first = np.ones(len(account), "?")

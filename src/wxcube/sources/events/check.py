@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from wxcube.errors import EventStoreError, WxcubeError
-from wxcube.sources.events import keys, waiting
+from wxcube.sources.events import keys, unlisted, waiting
 from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
@@ -101,6 +101,7 @@ def _check_state(store: Path, now: datetime, *, deep: bool) -> Iterator[Finding]
     yield from _check_clock(store, manifest, now)
     yield from _check_log(store, manifest)
     yield from _check_files(store, manifest, deep=deep)
+    yield from _check_unlisted(store)
 
 
 def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Finding]:
@@ -175,18 +176,31 @@ def _wrong_bytes(path: Path, file: DayFile, *, deep: bool) -> str:
     return ""
 
 
-def _check_damaged(store: Path) -> list[Finding]:
-    return [
-        Finding(
-            str(path), *(_TAKEN_OUT if path.suffix == _PARQUET else _NO_BATCH), is_serious=False
+def _check_unlisted(store: Path) -> Iterator[Finding]:
+    for one in unlisted.newer(store):
+        yield Finding(
+            str(one.path),
+            f"it is newer than {state.FILE} and does not count: an older {state.FILE} was put back",
+            "`wxcube events compact` lets it count again",
         )
-        for path in sorted((store / waiting.DAMAGED).glob("*"))
-    ]
+
+
+def _check_damaged(store: Path) -> Iterator[Finding]:
+    for path in sorted((store / waiting.DAMAGED).glob("*")):
+        if path.name.endswith(unlisted.ASIDE):
+            yield Finding(str(path), *_SET_ASIDE)
+        else:
+            said = _TAKEN_OUT if path.suffix == _PARQUET else _NO_BATCH
+            yield Finding(str(path), *said, is_serious=False)
 
 
 _PARQUET = ".parquet"
 _TAKEN_OUT = (
     "a file of events that was taken out by `wxcube events forget`",
+    "send that day's events again, then remove the file",
+)
+_SET_ASIDE = (
+    f"a file of events newer than {state.FILE} that could not count again as a whole",
     "send that day's events again, then remove the file",
 )
 _NO_BATCH = (

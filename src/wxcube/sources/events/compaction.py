@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from wxcube.errors import EventStoreError
@@ -19,16 +19,17 @@ from wxcube.sources.events import manifest as state
 from wxcube.sources.events import waiting
 from wxcube.sources.events.cells import Place, by_place, timed, without_repeats
 from wxcube.sources.events.columns import Chunk
-from wxcube.sources.events.durable import locked, locked_now, make_folder, reported, sync_folder
+from wxcube.sources.events.durable import locked, make_folder, sync_folder
 from wxcube.sources.events.log import Log
 from wxcube.sources.events.manifest import Cell, DayFile, Manifest, cell_folder
 from wxcube.sources.events.parquet import Parquet, UnreadableFileError
+from wxcube.sources.events.unlisted import begin_round, end_round, relist, remove_unlisted
 
 MOST_FILES = 8
 """Files of a family in one day and group; with more they become one."""
 ROUND_BYTES = 128 << 20
 """Bytes of the log that one round takes; memory is about four times this."""
-LOCK, READERS_LOCK = "compaction.lock", "readers.lock"
+LOCK = "compaction.lock"
 
 
 @dataclass
@@ -69,7 +70,9 @@ class Compaction:
         done = Compacted()
         with locked(self._store / LOCK), Parquet(self._memory_limit) as parquet:
             segments = waiting.segments(self._store)
-            remove_unlisted(self._store, state.load(self._store))
+            manifest = state.load(self._store)
+            done.troubles += relist(self._store, manifest, parquet)
+            remove_unlisted(self._store, manifest)
             while self._round(segments, parquet, now, done):
                 pass
             remove_unlisted(self._store, state.load(self._store))
@@ -85,6 +88,7 @@ class Compaction:
             waiting.remove_done(self._store, manifest.consumed)
             return False
         manifest.revision += 1
+        begin_round(self._store, manifest)
         self._add_all(cols.concatenate(taken.chunks), manifest, parquet, done)
         for path, damage in taken.damage:
             kept = waiting.set_aside(self._store, path, damage)
@@ -157,27 +161,5 @@ class Compaction:
         manifest.consumed = waiting.forget_removed(self._store, manifest.consumed | consumed)
         manifest.last_seen = now
         state.save(self._store, manifest)
+        end_round(self._store)
         waiting.remove_done(self._store, manifest.consumed)
-
-
-def remove_unlisted(store: Path, manifest: Manifest) -> None:
-    """Remove files of days that do not count, unless somebody is reading the store."""
-    with locked_now(store / READERS_LOCK) as alone:
-        if alone:
-            for folder in (store / state.DAYS).glob("*/g*"):
-                _remove_unlisted_in(folder, manifest)
-
-
-def _remove_unlisted_in(folder: Path, manifest: Manifest) -> None:
-    with suppress(ValueError):
-        day, group = date.fromisoformat(folder.parent.name), int(folder.name[1:])
-        cell = manifest.days.get(day, {}).get(group, Cell())
-        listed = {file.name for files in cell.files.values() for file in files}
-        with reported(folder, "tidied"):
-            for path in folder.iterdir():
-                if path.name not in listed:
-                    path.unlink(missing_ok=True)
-        if not listed:
-            with suppress(OSError):
-                folder.rmdir()
-                folder.parent.rmdir()

@@ -120,7 +120,10 @@ def save(store: Path, manifest: Manifest) -> None:
     sealed.write(store / FILE, manifest)
 
 
-_HINT = "put it back from a backup of the folder"
+_HINT = (
+    "put it back from a backup of the folder, best the newest: `wxcube events compact` then lists "
+    "newer files again; if there is none, let it hold only {}"
+)
 
 
 def _must_be_there(store: Path) -> bool:

@@ -14,6 +14,8 @@ from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.compaction import LOCK
 from wxcube.sources.events.durable import locked, make_folder, reported
+from wxcube.sources.events.parquet import Parquet
+from wxcube.sources.events.unlisted import relist
 from wxcube.sources.events.waiting import DAMAGED
 
 
@@ -24,6 +26,8 @@ def forget(store: Path, file: Path) -> int:
     """
     with locked(store / LOCK):
         manifest = state.load(store)
+        with Parquet() as parquet:
+            relist(store, manifest, parquet)
         events = _forget(store, manifest, file)
         state.save(store, manifest)
         _move_away(store, file)

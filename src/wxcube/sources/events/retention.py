@@ -9,9 +9,10 @@ from pathlib import Path
 
 from wxcube import beijing
 from wxcube.sources.events import manifest as state
-from wxcube.sources.events.compaction import LOCK, remove_unlisted
+from wxcube.sources.events.compaction import LOCK
 from wxcube.sources.events.durable import locked, reported
 from wxcube.sources.events.manifest import Manifest
+from wxcube.sources.events.unlisted import remove_unlisted
 
 FACTS = "facts"
 

@@ -17,7 +17,7 @@ from wxcube.sources.events import columns as cols
 from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
-from wxcube.sources.events.compaction import READERS_LOCK, Compacted, Compaction
+from wxcube.sources.events.compaction import Compacted, Compaction
 from wxcube.sources.events.door import Admitted, Door
 from wxcube.sources.events.durable import locked, make_folder
 from wxcube.sources.events.keys import Keys, check_keys, load_keys
@@ -26,6 +26,7 @@ from wxcube.sources.events.log import Log
 from wxcube.sources.events.making import complete, make
 from wxcube.sources.events.manifest import Manifest, cell_folder
 from wxcube.sources.events.refusal import DeadLetters
+from wxcube.sources.events.unlisted import READERS_LOCK
 from wxcube.sources.events.waiting import LOG
 
 GROUPS = 8
