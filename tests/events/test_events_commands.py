@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from support.event_files import FIRST, NOW, PLANTED, lines, message, opened, some
+from support.event_files import FIRST, NOW, PLANTED, lines, message, opened, put, some
 from support.events import moment
 from wxcube.errors import SettingsError
 from wxcube.outlets.cli import run
 from wxcube.settings import EventsSettings, events_key, events_token
 from wxcube.sources.events.keys import USER_KEY
 from wxcube.sources.events.retention import retain
+from wxcube.sources.events.status import status
+from wxcube.sources.events.waiting import segments
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,41 @@ def test_status_speaks_both_languages(folder: Path, say: Any) -> None:
     assert "20" in out
     _, out, _ = say("--lang", "zh", "events", "status")
     assert "待归档（可能含重复）" in out
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_status_goes_on_beside_a_ledger_that_cannot_be_read(
+    folder: Path, say: Any, *, is_readable: bool
+) -> None:
+    (folder / "a.jsonl").write_bytes(lines(some(20)))
+    say("events", "ingest", "a.jsonl")
+    ledger = folder / "events" / "facts" / "cube.db"
+    ledger.parent.mkdir()
+    if is_readable:
+        ledger.write_bytes(b"no ledger any more" * 100)
+    else:
+        ledger.mkdir()
+    code, out, _ = say("events", "status")
+    assert code == 0
+    assert "not known, see `wxcube doctor`" in out
+    assert "未知" in say("--lang", "zh", "events", "status")[1]
+    found = told(say("events", "status", "--json")[1])[0]
+    assert (found["events"], found["days_to_compute"]) == (20, None)
+
+
+def test_status_reads_the_log_a_segment_at_a_time(tmp_path: Path) -> None:
+    with opened(tmp_path / "events", segment_bytes=1 << 18) as store:
+        for number in range(40):
+            put(store, [message(number * 1_000 + n) for n in range(1_000)])
+        put(store, [message(n) for n in range(1_000)])
+        log = sum(path.stat().st_size for path in segments(store.folder))
+        tracemalloc.start()
+        try:
+            assert status(store).waiting == 41_000
+            assert tracemalloc.get_traced_memory()[1] < log / 2
+        finally:
+            tracemalloc.stop()
+        assert status(store, exact=True).waiting_duplicates == 1_000
 
 
 def test_retention_by_settings_and_by_option(

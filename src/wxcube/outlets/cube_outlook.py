@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from wxcube.errors import EngineError
 from wxcube.sources.events import waiting
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.segment import Frame
 from wxcube.sources.events.store import EventStore
-from wxcube.sources.increment.days import QUIET, changed
+from wxcube.sources.increment.days import QUIET, NumberedCell, changed
 from wxcube.sources.increment.ledger import FILE, Ledger
 from wxcube.sources.inputs import day_numbered, number_of
 
@@ -37,15 +39,37 @@ def outlook(store: EventStore, last: date) -> Outlook:
     Cost:    reads the log.
     """
     built, through, is_left = _known(store)
-    revisions = {(number_of(d), g): r for (d, g), r in store.revisions().items()}
-    cells = changed(revisions, built, number_of(last))
-    days = sorted({day for (day, _), revision in cells.items() if revision != QUIET})
+    cells = _changed(store, built, last)
     return Outlook(
         through=day_numbered(through) if through is not None else None,
-        changed=[day_numbered(day) for day in days],
+        changed=_days(cells),
         has_work=bool(cells) or is_left,
         waiting=_waiting(store),
     )
+
+
+def days_to_compute(store: EventStore, last: date) -> list[date] | None:
+    """Days with events that a build through `last` would compute; None if that cannot be known.
+
+    The cube's ledger may be damaged, or stand in a folder that may only be read.
+    """
+    try:
+        built, _, _ = _known(store)
+    except EngineError:
+        return None
+    return _days(_changed(store, built, last))
+
+
+def _changed(
+    store: EventStore, built: Mapping[NumberedCell, int], last: date
+) -> Mapping[NumberedCell, int]:
+    revisions = {(number_of(d), g): r for (d, g), r in store.revisions().items()}
+    return changed(revisions, built, number_of(last))
+
+
+def _days(cells: Mapping[NumberedCell, int]) -> list[date]:
+    days = {day for (day, _), revision in cells.items() if revision != QUIET}
+    return [day_numbered(day) for day in sorted(days)]
 
 
 def _known(store: EventStore) -> tuple[dict[tuple[int, int], int], int | None, bool]:

@@ -198,20 +198,21 @@ def _show_compacted(root: Context, done: Compacted, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON line.")
 def status(*, exact: bool, as_json: bool) -> None:
     """Show what is stored, what waits, and how much of it came twice."""
-    from wxcube.outlets.cube_outlook import outlook
+    from wxcube.outlets.cube_outlook import days_to_compute
     from wxcube.sources.events.status import status as look
 
     root = context()
     with _store(root) as store:
         found = look(store, exact=exact)
-        to_compute = len(outlook(store, beijing.yesterday(root.clock.now())).changed)
+        days = days_to_compute(store, beijing.yesterday(root.clock.now()))
+    to_compute = None if days is None else len(days)
     if as_json:
         click.echo(json_line({**msgspec.structs.asdict(found), "days_to_compute": to_compute}))
     else:
         root.console.print(_table(root, found, to_compute))
 
 
-def _table(root: Context, found: Status, to_compute: int) -> Table:
+def _table(root: Context, found: Status, to_compute: int | None) -> Table:
     say = root.say
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
@@ -221,7 +222,7 @@ def _table(root: Context, found: Status, to_compute: int) -> Table:
     return table
 
 
-def _rows(root: Context, found: Status, to_compute: int) -> Iterator[tuple[str, str, str]]:
+def _rows(root: Context, found: Status, to_compute: int | None) -> Iterator[tuple[str, str, str]]:
     none = root.say("无", "none")
     days = f"{found.first_day} … {found.last_day}" if found.first_day else none
     yield "目录", "folder", found.folder
@@ -234,7 +235,9 @@ def _rows(root: Context, found: Status, to_compute: int) -> Iterator[tuple[str, 
     if found.waiting_duplicates is not None:
         yield "  其中重复", "  duplicates of these", f"{found.waiting_duplicates:,}"
     yield "至今不计的重复事件", "duplicates left out so far", f"{found.duplicates:,}"
-    yield "待计算的天数", "days to compute", f"{to_compute:,}"
+    unknown = root.say("未知，见 `wxcube doctor`", "not known, see `wxcube doctor`")
+    computed = unknown if to_compute is None else f"{to_compute:,}"
+    yield "待计算的天数", "days to compute", computed
     yield "被拒绝的行", "refused lines kept", f"{found.dead_letters:,}"
     yield "日志段", "log segments", f"{found.segments:,}"
     yield "占用", "size", f"{found.bytes / 2**20:,.1f} MiB"

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxcube.sources.arrays import np
 from wxcube.sources.batch import Columns
 from wxcube.sources.events import columns as cols
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events import waiting
 from wxcube.sources.events.cells import by_place, without_repeats
+from wxcube.sources.events.columns import Chunk
 from wxcube.sources.events.manifest import Manifest, cell_folder
 from wxcube.sources.events.parquet import Parquet
 from wxcube.sources.events.segment import Frame
 
 if TYPE_CHECKING:
     from wxcube.sources.events.store import EventStore
+
+
+_BLOCK = 1 << 20
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +54,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def status(store: EventStore, *, exact: bool = False) -> Status:
     """What the store holds; `exact` also looks for duplicates among what waits.
 
-    Cost:    exact reads the whole log and the ids of the days in it.
+    Cost:    reads the log, a segment at a time; exact also the ids of the days in it, and holds
+             those of the log and of one day and group in memory.
     """
     manifest = store.manifest()
     days = sorted(day for day, _, cell in manifest.cells() if cell.events)
     families = _families(manifest)
-    frames = [
-        p for _, p in waiting.waiting(store.folder, manifest.consumed) if isinstance(p, Frame)
-    ]
+    waits, ids = _waiting(store, manifest, with_ids=exact)
     return Status(
         folder=str(store.folder),
         accounts=len(store.accounts()),
@@ -64,8 +68,8 @@ def status(store: EventStore, *, exact: bool = False) -> Status:
         last_day=days[-1] if days else None,
         events=sum(families.values()),
         families=families,
-        waiting=sum(frame.events for frame in frames),
-        waiting_duplicates=_duplicates(store, manifest, frames) if exact else None,
+        waiting=waits,
+        waiting_duplicates=_duplicates(store, manifest, ids) if exact else None,
         duplicates=manifest.duplicates,
         segments=len(waiting.segments(store.folder)),
         bytes=_bytes(store.folder),
@@ -83,14 +87,38 @@ def _families(manifest: Manifest) -> dict[str, int]:
     return found
 
 
-def _duplicates(store: EventStore, manifest: Manifest, frames: list[Frame]) -> int:
-    if not frames:
+def _waiting(store: EventStore, manifest: Manifest, *, with_ids: bool) -> tuple[int, list[Chunk]]:
+    """How many events wait in the log, and what tells them apart."""
+    count, ids = 0, list[Chunk]()
+    for _, part in waiting.waiting(store.folder, manifest.consumed):
+        if isinstance(part, Frame):
+            count += part.events
+            if with_ids:
+                ids.append(_ids(part.payload))
+    return count, ids
+
+
+def _ids(payload: bytes) -> Chunk:
+    # copied, else the arrays hold the payload
+    return {
+        family: {name: columns[name].copy() for name in ("account", "at", *cols.ID_COLUMNS)}
+        for family, columns in cols.decode(payload).items()
+    }
+
+
+def _duplicates(store: EventStore, manifest: Manifest, ids: list[Chunk]) -> int:
+    if not ids:
         return 0
-    chunk = cols.concatenate([cols.decode(frame.payload) for frame in frames])
+    families = {family for chunk in ids for family in chunk}
+    every = {family: _joined([one[family] for one in ids if family in one]) for family in families}
     with Parquet() as parquet:
         before = _ids_before(store.folder, manifest, parquet)
-        places = by_place(chunk, store.layout.groups).items()
+        places = by_place(every, store.layout.groups).items()
         return sum(without_repeats(part, before(*place))[1] for place, part in places)
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _ids_before(
@@ -109,4 +137,9 @@ def _bytes(folder: Path) -> int:
 
 
 def _lines(folder: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*.jsonl"))
+    return sum(_line_ends(path) for path in folder.glob("*.jsonl"))
+
+
+def _line_ends(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
