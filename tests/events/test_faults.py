@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -279,3 +280,24 @@ def test_a_merged_file_has_its_checksum(store: EventStore) -> None:
     assert file.stem.endswith("-all")
     [listed] = store.manifest().cell(*store.all_days()[0]).files["message"]
     assert (listed.bytes, listed.crc32) == checksum(file)
+
+
+def test_doctor_finds_nothing_wrong_while_a_compaction_runs(store: EventStore) -> None:
+    def fill() -> None:
+        for number in range(30):
+            with opened(store.folder) as writer:
+                put(writer, [message(number)])
+            store.compact()
+
+    put(store, [message(99)])
+    store.compact()
+    filling, looks = threading.Thread(target=fill), 0
+    filling.start()
+    found: list[Finding] = []
+    while filling.is_alive():
+        found += check(store.folder, NOW, deep=bool(looks % 2))
+        looks += 1
+    filling.join()
+    assert looks > 3
+    assert found == []
+    assert total(store) == 31

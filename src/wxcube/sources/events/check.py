@@ -14,6 +14,7 @@ from wxcube.sources.events import keys, unlisted, waiting
 from wxcube.sources.events import layout as layouts
 from wxcube.sources.events import manifest as state
 from wxcube.sources.events.accounts import AccountNumbers
+from wxcube.sources.events.durable import held
 from wxcube.sources.events.layout import FORMAT
 from wxcube.sources.events.making import refuse_if_gone
 from wxcube.sources.events.manifest import DayFile, Manifest, cell_folder, checksum
@@ -97,11 +98,13 @@ def _check_accounts(store: Path) -> Iterator[Finding]:
 
 
 def _check_state(store: Path, now: datetime, *, deep: bool) -> Iterator[Finding]:
-    manifest = state.load(store)
-    yield from _check_clock(store, manifest, now)
-    yield from _check_log(store, manifest)
-    yield from _check_files(store, manifest, deep=deep)
-    yield from _check_unlisted(store)
+    # a compaction may run meanwhile: it removes no file that counts now
+    with held(store / unlisted.READERS_LOCK):
+        manifest = state.load(store)
+        yield from _check_clock(store, manifest, now)
+        yield from _check_log(store, manifest)
+        yield from _check_files(store, manifest, deep=deep)
+        yield from _check_unlisted(store)
 
 
 def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Finding]:

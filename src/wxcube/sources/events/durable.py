@@ -102,6 +102,21 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 @contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Share a lock file's lock if the file is there; none is made, nothing is written."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def locked_now(path: Path) -> Iterator[bool]:
     """Take a lock file's lock if nobody holds it; says whether it could."""
     with reported(path, "locked"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wxcube.errors import EventStoreError
 from wxcube.sources.events.columns import Chunk, decode
 from wxcube.sources.events.durable import make_folder, replace_file, reported
 from wxcube.sources.events.segment import BEGINNING, SUFFIX, Damage, Frame, frames
@@ -80,9 +81,18 @@ def waiting(store: Path, consumed: Mapping[str, int]) -> Iterator[tuple[Path, Fr
     """Each batch that waits, and each damaged part, with its segment."""
     for path in segments(store):
         alive = is_being_written(path)
-        for part in frames(path, consumed.get(path.name, 0)):
+        for part in _still_there(path, consumed.get(path.name, 0)):
             if not (alive and isinstance(part, Damage) and part.at_end):
                 yield path, part
+
+
+def _still_there(path: Path, start: int) -> Iterator[Frame | Damage]:
+    """The batches of a segment; none if a compaction has removed it meanwhile."""
+    try:
+        yield from frames(path, start)
+    except EventStoreError:
+        if path.exists():
+            raise
 
 
 def remove_done(store: Path, consumed: dict[str, int]) -> None:
