@@ -256,6 +256,28 @@ def test_retention_removes_old_days_and_refuses_their_late_events(store: EventSt
     ]
 
 
+def test_late_events_of_days_that_another_process_removed_are_refused(store: EventStore) -> None:
+    put(store, [message(n, at=moment(FIRST + timedelta(days=n))) for n in range(3)])
+    store.compact()
+    retain(store.folder, NOW, event_days=1, fact_days=None)
+    admitted = store.admit(lines([message(5), message(6, at=moment(FIRST + timedelta(days=2)))]))
+    assert admitted.events == 1
+    assert "retention" in admitted.refused[0].reason
+
+
+def test_a_damaged_state_keeps_no_running_store_from_taking_events(store: EventStore) -> None:
+    put(store, [message(1)])
+    store.compact()
+    path = store.folder / "state.json"
+    content = path.read_bytes()
+    path.write_bytes(b"damaged")
+    put(store, [message(2)])
+    with pytest.raises(EventStoreError, match=r"state\.json is damaged"):
+        store.compact()
+    path.write_bytes(content)
+    assert store.compact().events == 1
+
+
 @pytest.mark.parametrize("now", [NOW + timedelta(days=5_000), NOW - timedelta(days=5_000)])
 def test_a_wrong_clock_removes_nothing_that_is_kept(store: EventStore, now: datetime) -> None:
     put(store, [message(n, at=moment(FIRST + timedelta(days=n))) for n in range(3)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,7 @@ class EventStore:
         self._door = Door(keys, self._accounts)
         self._memory_limit = memory_limit
         self.dead_letters = DeadLetters(folder / DEAD)
-        self._seen: tuple[tuple[int, int], Manifest] | None = None
+        self._seen: tuple[tuple[int, int] | None, Manifest] | None = None
         self._know_retention()
 
     @classmethod
@@ -105,11 +105,19 @@ class EventStore:
         return self._clock.now()
 
     def admit(self, lines: bytes) -> Admitted:
-        """Check JSON lines, replace openids; nothing is stored yet."""
+        """Check JSON lines, replace openids; nothing is stored yet.
+
+        Raises:  EventStoreError if new accounts cannot be written down.
+        """
+        self._hear_of_retention()
         return self._door.admit(lines)
 
     def admit_records(self, records: Any) -> Admitted:
-        """Check numbered records of a table, replace openids; nothing is stored yet."""
+        """Check numbered records of a table, replace openids; nothing is stored yet.
+
+        Raises:  EventStoreError as for `admit`.
+        """
+        self._hear_of_retention()
         return self._door.admit_records(records)
 
     def append(self, admitted: Admitted) -> Future[None]:
@@ -180,17 +188,31 @@ class EventStore:
 
         Cost:    one look at the file; a state of some thousand days takes milliseconds to read.
         """
-        path = self.folder / state.FILE
-        if not path.exists():
-            return Manifest()
-        now = path.stat()
-        version = (now.st_ino, now.st_mtime_ns)
-        if self._seen is None or self._seen[0] != version:
+        version = self._version()
+        if self._seen is None or version is None or self._seen[0] != version:
             self._seen = (version, self.manifest())
         return self._seen[1]
 
+    def _version(self) -> tuple[int, int] | None:
+        """What tells a state from the one before; None where there is none."""
+        try:
+            now = (self.folder / state.FILE).stat()
+        except FileNotFoundError:
+            return None
+        return now.st_ino, now.st_mtime_ns
+
+    def _hear_of_retention(self) -> None:
+        """Learn of days that another process has removed since."""
+        if self._retention_seen != self._version():
+            # the log takes events also while the state is damaged: nothing must be lost for that
+            with suppress(EventStoreError):
+                self._know_retention()
+
     def _know_retention(self) -> None:
+        """Refuse late events of days that retention has removed."""
+        seen = self._version()
         kept_from = self.manifest().kept_from
         if kept_from:
             start = datetime.combine(kept_from, time(), beijing.BEIJING)
             self._door.earliest = int(start.timestamp())
+        self._retention_seen = seen
