@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -14,6 +18,7 @@ from support.event_files import FIRST, NOW, PLANTED, lines, message, opened, put
 from support.events import moment
 from wxcube.errors import SettingsError
 from wxcube.outlets.cli import run
+from wxcube.outlets.commands.compacted import stoppable
 from wxcube.settings import EventsSettings, events_key, events_token
 from wxcube.sources.events.keys import USER_KEY
 from wxcube.sources.events.retention import retain
@@ -214,6 +219,19 @@ def test_events_that_came_too_late_are_told(folder: Path, say: Any) -> None:
     code, _, err = say("events", "compact")
     assert code == 0
     assert "1 events are of days that retention has removed; they do not count" in err
+
+
+def test_what_is_stopped_inside_the_engine_is_stopped() -> None:
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    long = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    with duckdb.connect() as connection:
+        threading.Timer(0.3, stop).start()
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            connection.execute(long)
+    with pytest.raises(RuntimeError, match="another"), stoppable():
+        raise RuntimeError("another")
 
 
 def test_a_damaged_file_is_told_and_taken_out(folder: Path, say: Any) -> None:

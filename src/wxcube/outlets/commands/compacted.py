@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wxcube.outlets.commands.context import Context
@@ -9,8 +11,28 @@ from wxcube.outlets.paragraph import tell
 
 if TYPE_CHECKING:
     from wxcube.sources.events.compaction import Compacted
+    from wxcube.sources.events.store import EventStore
 
+_STOPPED = "Query interrupted"
 _COUNTS = ("events", "duplicates", "too_old", "held", "troubles")
+
+
+def run(store: EventStore) -> Compacted:
+    """Compact a store, until the end or until somebody stops it."""
+    with stoppable():
+        return store.compact()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """What is stopped inside DuckDB ends as what is stopped anywhere else."""
+    try:
+        yield
+    except RuntimeError as error:
+        # DuckDB takes Ctrl-C away and tells it so
+        if str(error) != _STOPPED:
+            raise
+        raise KeyboardInterrupt from error
 
 
 def counts(done: Compacted) -> dict[str, object]:

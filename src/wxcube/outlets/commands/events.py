@@ -82,7 +82,7 @@ def ingest(
             if code == REJECTED:
                 return code
         if compact:
-            done = store.compact()
+            done = compacted.run(store)
             _show_compacted(root, done, as_json=as_json)
             code = max(code, INCOMPLETE if done.troubles else 0)
     return code
@@ -181,7 +181,7 @@ def compact(*, as_json: bool) -> int:
     """Move acknowledged events from the log into files by day."""
     root = context()
     with _store(root) as store:
-        done = store.compact()
+        done = compacted.run(store)
     _show_compacted(root, done, as_json=as_json)
     return INCOMPLETE if done.troubles else 0
 
@@ -262,7 +262,7 @@ def retain(event_days: int | None, fact_days: int | None, *, as_json: bool) -> N
     said = {name: days for name, days in given.items() if days is not None}
     wanted = msgspec.structs.replace(root.settings.events, **said)
     with _store(root) as store:
-        done = store.compact()
+        done = compacted.run(store)
         removed = remove(
             store.folder,
             store.now(),
