@@ -55,9 +55,9 @@ def test_a_lost_file_is_refused_by_name_and_nothing_is_made(folder: Path, name: 
     content = (folder / name).read_bytes()
     (folder / name).unlink()
     before = {path for path in folder.rglob("*") if path.is_file()}
-    for _ in range(2):
+    for create in (True, False):
         with pytest.raises(EventStoreError, match=LOST[name]):
-            opened(folder)
+            opened(folder, create=create)
         assert {path for path in folder.rglob("*") if path.is_file()} == before
     assert any(name in text and "backup" in text for text in told(folder))
     (folder / name).write_bytes(content)

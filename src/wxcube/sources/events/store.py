@@ -23,7 +23,7 @@ from wxcube.sources.events.durable import locked, make_folder
 from wxcube.sources.events.keys import Keys, check_keys, load_keys
 from wxcube.sources.events.layout import FORMAT, Format
 from wxcube.sources.events.log import Log
-from wxcube.sources.events.making import complete, make
+from wxcube.sources.events.making import complete, make, refuse_if_gone
 from wxcube.sources.events.manifest import Manifest, cell_folder
 from wxcube.sources.events.refusal import DeadLetters
 from wxcube.sources.events.unlisted import READERS_LOCK
@@ -80,6 +80,7 @@ class EventStore:
         """
         folder = Path(folder)
         if not (folder / FORMAT).exists():
+            refuse_if_gone(folder)
             if not create:
                 raise EventStoreError(
                     f"{folder} has no event store", hint="`wxcube events ingest FILE` makes one"
