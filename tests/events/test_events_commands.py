@@ -92,6 +92,36 @@ def test_a_bad_line_stops_or_is_left_out(folder: Path, say: Any) -> None:
     assert told(say("events", "status", "--json")[1])[0]["dead_letters"] == 1
 
 
+READ: dict[str, Any] = {"event": "read", "id": "1", "account": "a", "at": moment(FIRST)}
+READ |= {"user": "o1", "msgid": "1_1"}
+IN_CHINESE: list[tuple[bytes | dict[str, Any], str]] = [
+    ({"event": "dance"}, "成员 `event`：值 'dance' 不在允许之列"),
+    ({"at": "x"}, "成员 `at`：应为整数，却是文本"),
+    ({"at": 1}, "成员 `at`：不能小于 1417363200"),
+    ({"source": 8}, "成员 `source`：不能大于 7"),
+    ({"id": ""}, "成员 `id`：至少 1 个字符"),
+    ({"id": "x" * 129}, "成员 `id`：最多 128 个字符"),
+    ({"colour": 1}, "有未知的成员 `colour`"),
+    ({"msgid": "1"}, "成员 `msgid`：应符合 ^[1-9][0-9]{0,15}_[1-9][0-9]?$"),
+    (b'{"event":"like"}', "缺少成员 `id`"),
+    (b"7", "应为对象，却是整数"),
+    (b"{x", "不是正确的 JSON（第 1 个字节）"),
+    (b'{"event', "JSON 不完整"),
+    (b'{"x":' + b"[" * 100_000, "嵌套太深"),
+]
+
+
+@pytest.mark.parametrize(("bad", "reason"), IN_CHINESE)
+def test_reasons_are_told_in_chinese(
+    folder: Path, say: Any, bad: bytes | dict[str, Any], reason: str
+) -> None:
+    line = bad if isinstance(bad, bytes) else msgspec.json.encode(READ | bad)
+    (folder / "a.jsonl").write_bytes(line + b"\n")
+    code, _, err = say("--lang", "zh", "events", "ingest", "a.jsonl")
+    assert code == 1
+    assert f"a.jsonl 第 1 行：{reason}".replace(" ", "") in "".join(err.split())
+
+
 def test_many_bad_lines_are_counted_not_all_shown(folder: Path, say: Any) -> None:
     (folder / "a.jsonl").write_bytes(b"{}\n" * 500)
     code, _, err = say("events", "ingest", "a.jsonl", "--on-error", "skip")

@@ -18,6 +18,7 @@ from wxcube.log import redact
 from wxcube.outlets.commands import compacted
 from wxcube.outlets.commands.context import Context, context, json_line
 from wxcube.outlets.paragraph import tell
+from wxcube.outlets.reasons import in_words
 
 if TYPE_CHECKING:
     from wxcube.sources.events import EventStore
@@ -139,7 +140,7 @@ def _show_ingested(root: Context, name: str, done: Ingested, *, as_json: bool) -
         return
     say, notes = root.say, root.notes
     for one in done.refused[:TOLD_LINES]:
-        reason = redact(one.reason)
+        reason = redact(in_words(one.reason, say))
         text = say(f"{name} 第 {one.line} 行：{reason}", f"{name} line {one.line}: {reason}")
         tell(notes, text, mark="! ", style="yellow")
     left = done.refused_count - len(done.refused[:TOLD_LINES])
