@@ -19,7 +19,7 @@ from wxcube.sources.events import manifest as state
 from wxcube.sources.events import waiting
 from wxcube.sources.events.cells import Place, by_place, timed, without_repeats
 from wxcube.sources.events.columns import Chunk
-from wxcube.sources.events.durable import locked, make_folder, sync_folder
+from wxcube.sources.events.durable import locked, make_folder, sync_folders
 from wxcube.sources.events.log import Log
 from wxcube.sources.events.manifest import Cell, DayFile, Manifest, cell_folder
 from wxcube.sources.events.parquet import Parquet, UnreadableFileError
@@ -61,6 +61,8 @@ class Compaction:
         self._groups = groups
         self._round_bytes = round_bytes
         self._memory_limit = memory_limit
+        self._unsynced: set[Path] = set()
+        """Folders whose new entries must be on the disk before the round counts."""
 
     def run(self, now: datetime) -> Compacted:
         """Compact all that waits when this begins.
@@ -122,14 +124,14 @@ class Compaction:
         manifest.duplicates += repeats
         if not fresh:
             return
-        make_folder(folder)
+        make_folder(folder, self._unsynced)
+        self._unsynced.add(folder)
         for family, columns in fresh.items():
             name = f"{family}-{manifest.revision:06d}.parquet"
             parquet.write(folder / name, timed(family, columns))
             written = DayFile.of(folder / name, len(columns["at"]))
             cell.files.setdefault(family, []).append(written)
             self._merge(folder, cell, family, manifest.revision, parquet)
-        sync_folder(folder)
         cell.revision = manifest.revision
         done.events += cols.count(fresh)
         done.places.add(place)
@@ -158,6 +160,8 @@ class Compaction:
 
     def _commit(self, manifest: Manifest, consumed: dict[str, int], now: datetime) -> None:
         """From here on the round counts."""
+        sync_folders(self._unsynced)
+        self._unsynced.clear()
         manifest.consumed = waiting.forget_removed(self._store, manifest.consumed | consumed)
         manifest.last_seen = now
         state.save(self._store, manifest)

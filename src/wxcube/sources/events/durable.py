@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from wxcube.errors import EventStoreError
 
 OWNER_ONLY = 0o600
 FOLDER_MODE = 0o700
+_AT_ONCE = 16
 fdatasync = getattr(os, "fdatasync", os.fsync)
 """Brings a file's content to the disk; where the system lacks it, all of the file."""
 
@@ -58,14 +60,36 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, durably; one that is there already is left alone."""
+def make_folder(folder: Path, later: set[Path] | None = None) -> None:
+    """Make a folder and those above it, durably; one that is there already is left alone.
+
+    With `later` the folders that must be synced for that are added to it instead.
+    """
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, later)
     with reported(folder, "made"):
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        sync_folder(folder.parent)
+        if later is None:
+            sync_folder(folder.parent)
+        else:
+            later.add(folder.parent)
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Bring the entries of many folders to the disk.
+
+    Raises:  EventStoreError if that is not possible.
+    """
+
+    def sync(folder: Path) -> None:
+        with reported(folder):
+            sync_folder(folder)
+
+    # PERF: the disk takes several at once in little more time than one
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for _ in threads.map(sync, folders):
+            """Each raises its own error here."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
