@@ -19,6 +19,7 @@ from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.columns import Chunk, concatenate, decode, encode
 from wxcube.sources.events.door import Door
 from wxcube.sources.events.keys import Keys
+from wxcube.sources.events.tables import Records
 
 KEYS = Keys(users=b"u" * 32, ids=b"i" * 32)
 
@@ -115,6 +116,17 @@ def test_a_bad_event_is_refused_with_its_line_and_reason(
 BROKEN = [b"{", b'{"event"', b"[]", b"7", b"\xff\xfe", b'{"event":"reply"}}', b"null", b'""']
 
 
+def test_what_is_no_text_is_told_so(door: Door) -> None:
+    good = lines([message(1)])
+    gbk, half = good.replace(b"o1", "文".encode("gbk")), good.replace(b"o1", rb"\ud83d")
+    refused = door.admit(gbk + half + good[:-9] + b"\n").refused
+    assert [("UTF-8" in one.reason, "surrogate" in one.reason) for one in refused] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+
+
 @pytest.mark.parametrize("line", BROKEN)
 def test_a_broken_line_is_refused_alone(door: Door, line: bytes) -> None:
     admitted = door.admit(lines([message(1)]) + line + b"\n" + lines([message(2)]))
@@ -166,9 +178,16 @@ def test_events_before_the_kept_days_are_refused(door: Door) -> None:
     assert "retention" in admitted.refused[0].reason
 
 
+def table(rows: list[dict[str, Any]], numbers: list[int]) -> Records:
+    """Rows as cells of CSV."""
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    cells = tuple([str(row.get(name, "")) for row in rows] for name in names)
+    return Records(names, cells, numbers)
+
+
 def test_records_of_a_table_may_have_numbers_as_text(door: Door) -> None:
     record = GOOD | {"user": "o1", "msgid": "1_1", "at": "1772300000", "finished": "true"}
-    admitted = door.admit_records([(2, record), (5, record | {"source": "x"})])
+    admitted = door.admit_records(table([record, record | {"source": "x"}], [2, 5]))
     assert admitted.events == 1
     assert admitted.chunk["activity"]["finished"].tolist() == [True]
     assert [r.line for r in admitted.refused] == [5]

@@ -129,15 +129,22 @@ IN_CSV = {
     ("string", True): ["o1", "12", "文"],
     ("string", False): [""],
     ("integer", True): ["7", ""],
-    ("integer", False): ["+7", " 7", "007", "x", "7.5"],
+    ("integer", False): ["+7", " 7", "007", "x", "7.5", "7.0", "1e3"],
     ("boolean", True): ["true", "FALSE", "1", "0", ""],
     ("boolean", False): ["yes", "t", "2"],
 }
 IN_PARQUET = {
-    ("string", True): ["'o1'", "'o1'::ENUM('o1', 'o2')"],
-    ("string", False): ["12", "'o1'::BLOB", "uuid()", "NULL"],
-    ("integer", True): ["7::TINYINT", "7::UBIGINT", "7::DOUBLE", "'7'", "NULL"],
-    ("integer", False): ["7.5::DOUBLE", "7::DECIMAL(9, 0)", "now()"],
+    ("string", True): ["'o1'", "'o1'::ENUM('o1', 'o2')", "uuid()"],
+    ("string", False): ["12", "'o1'::BLOB", "NULL"],
+    ("integer", True): [
+        "7::TINYINT",
+        "7::HUGEINT",
+        "7::DOUBLE",
+        "7::DECIMAL(9, 0)",
+        "'7'",
+        "NULL",
+    ],
+    ("integer", False): ["7.5::DOUBLE", "7::DECIMAL(9, 2)", "'7.0'", "now()"],
     ("boolean", True): ["true", "1", "0::TINYINT", "'true'", "NULL"],
     ("boolean", False): ["2", "'yes'"],
 }

@@ -155,11 +155,66 @@ def test_csv_lines_are_told_by_their_number(tmp_path: Path, store: EventStore) -
         b'message,"4\nlong",a,1772300000,o1,1\n'
         b"message,5,a,1772300000,\xff\xfe,1\n"
         b"reply,6,a,1772300000,,\n"
+        b",,,,,\n"
+        b"message,7,a,1.77233E+09,o1,1\n"
     )
     done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
-    assert done.events == 2
-    assert {one.line: one.reason for one in done.refused}.keys() == {3, 5, 8, 9}
-    assert "column 7" in done.refused[1].reason
+    assert done.events == 1
+    reasons = {one.line: one.reason for one in done.refused}
+    assert reasons.keys() == {3, 5, 6, 7, 8, 9, 11}
+    assert "column 7" in reasons[5]
+    assert "one line" in reasons[6]
+    assert "save the file as UTF-8" in reasons[8]
+    assert reasons[11] == reasons[3] == "Expected `int`, got `str` - at `$.at`"
+
+
+NOT_CLOSED = [
+    (b'publish,p,a,1772300000,,,1_1,"a title with one quote', b""),
+    (b'publish,p,a,1772300000,,,1_1,"a title with one quote', b'"'),
+    (b'publish,p,a,1772300000,,,1_1,"' + b"x" * 200_000, b""),
+    (b'message,p,a,1772300000,o1,"1', b'"'),
+]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(("bad", "later"), NOT_CLOSED)
+def test_a_quote_that_is_not_closed_takes_no_other_row_with_it(
+    tmp_path: Path, store: EventStore, bad: bytes, later: bytes, ending: bytes
+) -> None:
+    good = [b"message,%d,a,1772300000,o%d,1,," % (n, n) for n in range(300)]
+    rows = [b"event,id,account,at,user,msg_type,msgid,title", *good[:10], bad, *good[10:]]
+    if later:
+        rows.append(b"reply,x" + later)
+    file = tmp_path / "some.csv"
+    file.write_bytes(ending.join(rows) + ending)
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert done.events == 300
+    assert [one.line for one in done.refused] == [12, *([len(rows)] if later else [])]
+
+
+def test_a_good_file_with_a_bad_row_keeps_the_good_ones(tmp_path: Path, store: EventStore) -> None:
+    rows = as_csv(HAPPENED).splitlines(keepends=True)
+    file = tmp_path / "some.csv"
+    file.write_bytes(b"".join([*rows[:300], b"dance\r\n", *rows[300:]]))
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert (done.events, [one.line for one in done.refused]) == (600, [301])
+
+
+def test_rows_of_parquet_are_numbered_through_all_pieces(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "RECORDS_AT_ONCE", 70)
+    monkeypatch.setattr(forms, "ROWS_AT_ONCE", 210)
+    file = tmp_path / "some.parquet"
+    file.write_bytes(as_parquet(HAPPENED, tmp_path))
+    bad = (1, 70, 71, 210, 211, 600)
+    duckdb.sql(
+        f'COPY (SELECT * REPLACE (if(row_number() OVER () IN {bad}, 7, "at") AS "at") '
+        f"FROM '{file}') TO '{tmp_path / 'bad.parquet'}' (FORMAT parquet)"
+    )
+    done = ingest(store, pieces(str(tmp_path / "bad.parquet")), OnError.SKIP, "bad")
+    assert (done.events, done.lines) == (594, 600)
+    assert tuple(one.line for one in done.refused) == bad
 
 
 def test_an_empty_file_has_no_events(tmp_path: Path, store: EventStore) -> None:
@@ -174,7 +229,7 @@ DAMAGED = {
     "cut-later.jsonl.zst": zstandard.compress(b"{}\n") + zstandard.compress(b"[]\n" * 9)[:9],
     "wrong.jsonl.gz": b"\x1f\x8bnonsense",
     "wrong.parquet": b"PAR1 nonsense PAR1",
-    "wrong.csv": b"event,id\n" + b'"' + b"x" * 200_000,
+    "wrong.csv": b'event,"id\n',
 }
 
 
@@ -207,8 +262,9 @@ def test_what_was_packed_from_very_much_is_unpacked_bit_by_bit(
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EventError, match=r"none\.jsonl cannot be read"):
+    with pytest.raises(EventError, match=r"none\.jsonl cannot be read \(No such") as told:
         list(pieces(str(tmp_path / "none.jsonl")))
+    assert told.value.hint == "check its name, and who may read it"
 
 
 def test_standard_input_may_be_packed(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:

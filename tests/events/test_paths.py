@@ -39,8 +39,8 @@ def built(folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     site = Site(folder, CLOCK)
     # a relative path would hide the folder's name
-    place = msgspec.json.encode(str(folder / "events")).decode()
-    site.settings.write_text(f"[events]\nfolder = {place}\n", encoding="utf-8")
+    store = msgspec.json.encode(str(folder / "events")).decode()
+    site.settings.write_text(f"[events]\nfolder = {store}\n", encoding="utf-8")
     for place, part in enumerate((HAPPENED[:80], HAPPENED)):
         (folder / f"{place}.jsonl").write_bytes(lines(part))
         assert site.run("events", "ingest", f"{place}.jsonl").code == 0
@@ -87,7 +87,7 @@ def test_a_parquet_file_of_any_name_is_read_alone_and_as_it_is(tmp_path: Path, n
     written(tmp_path / name / "data[1].parquet", 1)
     written(tmp_path / name / "data1.parquet", 2)
     [piece] = pieces(str(tmp_path / name / "data[1].parquet"))
-    [(_, record)] = piece.records or []
+    [record] = piece.records or []
     assert record == msgspec.to_builtins(message(1))
 
 

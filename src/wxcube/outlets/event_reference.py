@@ -82,8 +82,8 @@ GIVEN = (
         ("带引号的文本", "text in quotes"),
         ("文本", "text"),
         (
-            "文本列（`VARCHAR`、`ENUM`）；不能是整数、`BLOB`、`UUID`",
-            "a column of text (`VARCHAR`, `ENUM`); no integers, `BLOB` or `UUID`",
+            "文本列（`VARCHAR`、`ENUM`）或 `UUID`；不能是整数、`BLOB`",
+            "a column of text (`VARCHAR`, `ENUM`) or `UUID`; no integers or `BLOB`",
         ),
     ),
     Given(
@@ -91,10 +91,13 @@ GIVEN = (
         ("不带引号、不带小数点的数", "a number without quotes or fraction"),
         ("只写数字，没有空格、正号和前导零", "digits without spaces, plus sign or leading zeros"),
         (
-            "整数列，宽度不限；值为整数的浮点列、文本列也行；不能是 `DECIMAL`、`TIMESTAMP`",
             (
-                "a column of integers of any width; floats or texts if they are whole numbers; "
-                "no `DECIMAL` or `TIMESTAMP`"
+                "整数列，宽度不限；没有小数位的 `DECIMAL`；值为整数的浮点列；只写数字的文本列；"
+                "不能是 `TIMESTAMP`"
+            ),
+            (
+                "a column of integers of any width; `DECIMAL` without places; floats that are "
+                "whole numbers; texts of digits alone; no `TIMESTAMP`"
             ),
         ),
     ),
@@ -140,8 +143,14 @@ RULES = (
         ),
     ),
     (
-        "CSV：UTF-8，逗号分隔；第一行是成员名，顺序不限。",
-        "CSV: UTF-8, commas; the first line has the members' names, in any order.",
+        (
+            "CSV：UTF-8，逗号分隔；第一行是成员名，顺序不限。一行文字就是一条事件，"
+            "单元格里不能换行；全空的行跳过。"
+        ),
+        (
+            "CSV: UTF-8, commas; the first line has the members' names, in any order. A row is one "
+            "line: cells hold no line ends. Empty rows are passed over."
+        ),
     ),
     (
         "Parquet：列名就是成员名。读取需要 DuckDB（`wxcube[cube]`）。",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, Union, get_args
 
 import msgspec
@@ -25,11 +26,19 @@ from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.columns import ID_COLUMNS, STORED, Chunk, pick, texts
 from wxcube.sources.events.keys import Keys
 from wxcube.sources.events.refusal import Refusal, hidden, hidden_line, hidden_record
+from wxcube.sources.events.tables import (
+    INTEGERS,
+    KINDS,
+    MOST_REMEMBERED,
+    Given,
+    Records,
+    is_whole,
+    sift,
+)
 from wxcube.sources.siphash import KEY_BYTES, siphash
 
-MOST_REMEMBERED = 500_000
-"""Articles whose numbers are kept at hand at most."""
 _LINE_END, _OBJECT_START = b"\n{"
+_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 _MSGID = re.compile(get_args(ev.MsgId)[1].pattern)
 
 
@@ -78,14 +87,16 @@ def _quick(kind: type[ev.Event]) -> type[msgspec.Struct]:
     )
 
 
-_KINDS: tuple[type[ev.Event], ...] = get_args(ev.AnyEvent)
-_QUICK = {_quick(kind): kind.__struct_config__.tag for kind in _KINDS}
-_TAGS: dict[type, Any] = _QUICK | {kind: kind.__struct_config__.tag for kind in _KINDS}
-_MEMBERS: dict[str, tuple[str, ...]] = {
-    str(kind.__struct_config__.tag): kind.__struct_fields__ for kind in _KINDS
-}
+_QUICK = {_quick(kind): tag for tag, kind in KINDS.items()}
+_TAGS: dict[type, str] = _QUICK | {kind: tag for tag, kind in KINDS.items()}
+_MEMBERS = {tag: kind.__struct_fields__ for tag, kind in KINDS.items()}
 # PERF: a comprehension takes a member in 0.03 us, attrgetter in 0.06, astuple and zip in 0.09
 _TAKEN: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
+    "id": lambda events: [event.id for event in events],
+    "account": lambda events: [event.account for event in events],
+    "at": lambda events: [event.at for event in events],
+    "user": lambda events: [event.user for event in events],
+    "msgid": lambda events: [event.msgid for event in events],
     "followers": lambda events: [event.followers for event in events],
     "source": lambda events: [event.source for event in events],
     "msg_type": lambda events: [event.msg_type for event in events],
@@ -101,7 +112,7 @@ _TAKEN: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
     "scene": lambda events: [event.scene for event in events],
     "fen": lambda events: [event.fen for event in events],
 }
-"""What makes a list out of each member that only some kinds have."""
+"""What makes a list out of each member."""
 _quick_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[tuple(_QUICK)])  # noqa: UP007 - made of a list
 _decoder: msgspec.json.Decoder[ev.AnyEvent] = msgspec.json.Decoder(ev.AnyEvent)
 
@@ -140,36 +151,52 @@ class Door:
         """The events of JSON lines; line numbers begin with 1."""
         try:
             events = _quick_decoder.decode_lines(lines)
-            chunk = self._columns(events)
+            chunk = self._columns(_by_member(events))
         except (msgspec.DecodeError, UnicodeError, RecursionError, _DoubtError):
             return self._admit_each(self._read_line(*line) for line in _numbered(lines))
         if not _is_one_a_line(len(events), lines):
             return self._admit_each(self._read_line(*line) for line in _numbered(lines))
         return Admitted(lambda: chunk, len(events))
 
-    def admit_records(self, records: Iterable[tuple[int, Mapping[str, Any]]]) -> Admitted:
-        """The events of records of a table, each with its line number; texts may be numbers."""
-        return self._admit_each(self._read_record(*record) for record in records)
+    def admit_records(self, records: Records) -> Admitted:
+        """The events of a table; texts may be numbers."""
+        found = sift(records, self.earliest)
+        doubtful = list(self._read_records(records.only(found.doubtful)))
+        refused = tuple(one for one in doubtful if isinstance(one, Refusal))
+        if len(refused) < len(doubtful):
+            return self._admit_each(self._read_records(records))
+        return Admitted(lambda: self._columns(found.kinds), found.events, refused)
 
     def _admit_each(self, read: Iterable[ev.AnyEvent | Refusal]) -> Admitted:
         found = list(read)
         events = [one for one in found if not isinstance(one, Refusal)]
         refused = tuple(one for one in found if isinstance(one, Refusal))
-        return Admitted(lambda: self._columns(events), len(events), refused)
+        return Admitted(lambda: self._columns(_by_member(events)), len(events), refused)
 
     def _read_line(self, number: int, line: bytes) -> ev.AnyEvent | Refusal:
         try:
             return self._known(_decoder.decode(line))
         except (msgspec.DecodeError, UnicodeError, EventError) as error:
-            return Refusal(number, hidden(str(error)), hidden_line(line, self._user_key))
+            return Refusal(number, hidden(_reason(error, line)), hidden_line(line, self._user_key))
         except RecursionError:
             return Refusal(number, "it nests too deeply", hidden_line(line, self._user_key))
 
-    def _read_record(self, number: int, record: Mapping[str, Any]) -> ev.AnyEvent | Refusal:
-        try:
-            return self._known(msgspec.convert(record, ev.AnyEvent, strict=False))
-        except (msgspec.ValidationError, UnicodeError, EventError) as error:
-            return Refusal(number, hidden(str(error)), hidden_record(record, self._user_key))
+    def _read_records(self, records: Records) -> Iterator[ev.AnyEvent | Refusal]:
+        for place, (number, record) in enumerate(zip(records.numbers, records, strict=True)):
+            try:
+                yield self._read_record(record, records.complaints.get(place))
+            except (msgspec.ValidationError, UnicodeError, EventError) as error:
+                content = hidden_record(record, self._user_key)
+                yield Refusal(number, hidden(_reason(error)), content)
+
+    def _read_record(self, record: Mapping[str, Any], complaint: str | None) -> ev.AnyEvent:
+        if complaint:
+            raise EventError(complaint)
+        event = self._known(msgspec.convert(record, ev.AnyEvent, strict=False))
+        for name in INTEGERS & record.keys():
+            if isinstance(record[name], str) and not is_whole(record[name]):
+                raise msgspec.ValidationError(f"Expected `int`, got `str` - at `$.{name}`")
+        return event
 
     def _known(self, event: ev.AnyEvent) -> ev.AnyEvent:
         """The event, if texts in it can be written down and its day is kept."""
@@ -179,40 +206,38 @@ class Door:
             raise EventError("events of that day are no longer kept (retention)")
         return event
 
-    def _columns(self, events: Sequence[Any]) -> Chunk:
+    def _columns(self, kinds: Mapping[str, Given]) -> Chunk:
         """Columns of events by family; the order of events of one kind stays."""
-        groups = _by_tag(events)
-        every = [one for found in groups.values() for one in found]
-        all_common = self._common(every)
+        if not kinds:
+            return {}
+        all_common = self._common(kinds)
         common = _Rows(all_common)
-        people = _Rows({"user": self._people(groups)})
+        people = _Rows({"user": self._people(kinds)})
         parts: dict[str, list[Columns]] = {}
-        for tag, found in groups.items():
-            known = common.next(len(found))
-            if "user" in _MEMBERS[tag]:
-                known |= people.next(len(found))
-            columns = self._family(tag, found, known)
+        for tag, given in kinds.items():
+            known = common.next(len(given["id"]))
+            if "user" in given:
+                known |= people.next(len(given["id"]))
+            columns = self._family(tag, given, known)
             parts.setdefault(_PLACES[tag][0], []).append(columns)
         # last, when nothing is in doubt any more: the parts are views of this array
-        all_common["account"][:] = self._account_numbers([event.account for event in every])
+        all_common["account"][:] = self._account_numbers(_every(kinds, "account"))
         return {family: _joined(columns) for family, columns in parts.items()}
 
-    def _common(self, events: Sequence[Any]) -> Columns:
+    def _common(self, kinds: Mapping[str, Given]) -> Columns:
         """What every kind has, of all events at once; numbers of accounts are not known yet."""
-        at = np.fromiter([event.at for event in events], "i8", len(events))
-        if len(at) and at.min() < self.earliest:
+        at = np.concatenate([_array(given["at"], "i8") for given in kinds.values()])
+        if at.min() < self.earliest:
             raise _DoubtError
-        halves = siphash(self._id_key, [event.id for event in events], wide=True).view("i8")
+        halves = siphash(self._id_key, _every(kinds, "id"), wide=True).view("i8")
         return {
-            "account": np.zeros(len(events), "i4"),
+            "account": np.zeros(len(at), "i4"),
             "at": at,
             **{name: halves[:, place].copy() for place, name in enumerate(ID_COLUMNS)},
         }
 
-    def _people(self, groups: Mapping[str, Sequence[Any]]) -> NDArray[Any]:
-        with_people = [found for tag, found in groups.items() if "user" in _MEMBERS[tag]]
-        names = [event.user for found in with_people for event in found]
-        return user_numbers(names, self._user_key)
+    def _people(self, kinds: Mapping[str, Given]) -> NDArray[Any]:
+        return user_numbers(_every(kinds, "user"), self._user_key)
 
     def _account_numbers(self, names: Sequence[str]) -> NDArray[Any]:
         try:
@@ -221,25 +246,23 @@ class Door:
             self._accounts.add(names)
         return np.fromiter(map(self._accounts.__getitem__, names), "i4", len(names))
 
-    def _family(self, tag: str, events: Sequence[Any], known: Columns) -> Columns:
+    def _family(self, tag: str, members: Given, known: Columns) -> Columns:
         """The columns of a kind's family: those known already, and those of its own members."""
         family, fixed = _PLACES[tag]
-        types = STORED[family]
-        constant = {name: np.full(len(events), value, types[name]) for name, value in fixed.items()}
+        types, count = STORED[family], len(members["id"])
+        constant = {name: np.full(count, value, types[name]) for name, value in fixed.items()}
         given = known | constant
         return {
-            name: given[name] if name in given else self._column(tag, name, kind, events)
+            name: given[name] if name in given else self._column(members, name, kind)
             for name, kind in types.items()
         }
 
-    def _column(self, tag: str, name: str, kind: str, events: Sequence[Any]) -> NDArray[Any]:
-        members = _MEMBERS[tag]
+    def _column(self, members: Given, name: str, kind: str) -> NDArray[Any]:
         if name == "article" and "msgid" in members:
-            return self._article_numbers([event.msgid for event in events])
+            return self._article_numbers(_list(members["msgid"]))
         if name not in members:
-            return np.zeros(len(events), kind)
-        taken = _TAKEN[name](events)
-        return texts(taken) if kind == "O" else np.fromiter(taken, kind, len(taken))
+            return np.zeros(len(members["id"]), kind)
+        return texts(_list(members[name])) if kind == "O" else _array(members[name], kind)
 
     def _article_numbers(self, names: Sequence[str | None]) -> NDArray[Any]:
         if len(self._articles) > MOST_REMEMBERED:
@@ -267,6 +290,38 @@ def _by_tag(events: Sequence[Any]) -> dict[str, list[Any]]:
     for event in events:
         append[type(event)](event)
     return {tag: some for tag, some in found.items() if some}
+
+
+def _by_member(events: Sequence[Any]) -> dict[str, Given]:
+    """What events say, by kind and member."""
+    return {
+        tag: {name: _TAKEN[name](found) for name in _MEMBERS[tag]}
+        for tag, found in _by_tag(events).items()
+    }
+
+
+def _every(kinds: Mapping[str, Given], name: str) -> list[Any]:
+    """A member's values of all kinds that have it, one kind after the other."""
+    return [*chain.from_iterable(_list(of[name]) for of in kinds.values() if name in of)]
+
+
+def _list(values: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _array(values: Sequence[Any] | NDArray[Any], kind: str) -> NDArray[Any]:
+    if isinstance(values, np.ndarray):
+        return values.astype(kind)
+    return np.fromiter(values, kind, len(values))
+
+
+def _reason(error: Exception, line: bytes = b"") -> str:
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8: save the file as UTF-8 and send it again"
+    # msgspec looks for the other half behind the line's end
+    if str(error) == "Input data was truncated" and _HALF.search(line):
+        return "half of a surrogate pair, as `\\ud83d` alone, is no letter"
+    return str(error)
 
 
 def _numbered(lines: bytes) -> Iterator[tuple[int, bytes]]:

@@ -8,26 +8,38 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from wxcube.errors import EventError
+from wxcube.sources.arrays import np
+from wxcube.sources.events.tables import NUMBERS, Records
 from wxcube.sources.parquet_paths import reading
+
+if TYPE_CHECKING:
+    import duckdb
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 2 << 20
 """Bytes of JSON lines that are checked and stored together, about 10,000 events."""
-RECORDS_AT_ONCE = 10_000
+RECORDS_AT_ONCE = 20_480
+"""Rows of Parquet that are checked and stored together."""
+ROWS_AT_ONCE = 6 * RECORDS_AT_ONCE
+"""Rows of Parquet that are read at once, as many as DuckDB writes into a group."""
 LONGEST_LINE = 16 << 20
 _PACKED_BYTES = 1 << 10
 """Packed bytes taken at once: Zstandard may make 128 KiB of every four of them."""
+_COMMA, _LINE_END = b",\n"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-
-Record = tuple[int, Mapping[str, Any]]
+_WHOLE = {f"{u}{size}INT" for u in ("", "U") for size in ("TINY", "SMALL", "BIG")}
+_PLAIN = _WHOLE | {"INTEGER", "UINTEGER", "FLOAT", "DOUBLE", "BOOLEAN"}
+_TEXTS = {"VARCHAR", "JSON", "UUID"}
+"""Types of DuckDB that hold numbers, or are taken for texts."""
 
 
 class Form(StrEnum):
@@ -40,12 +52,12 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Piece:
-    """Some lines of a file: as JSON lines, or as records with line numbers of their own."""
+    """Some lines of a file: as JSON lines, or as rows with numbers of their own."""
 
     first_line: int
     last_line: int
     lines: bytes = field(default=b"", repr=False)
-    records: list[Record] | None = field(default=None, repr=False)
+    records: Records | None = field(default=None, repr=False)
 
 
 def pieces(name: str, form: Form | None = None) -> Iterator[Piece]:
@@ -62,6 +74,10 @@ def pieces(name: str, form: Form | None = None) -> Iterator[Piece]:
                 yield from _csv(stream)
             else:
                 yield from _json_lines(stream)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise EventError(
+            f"{name} cannot be read ({error.strerror})", hint="check its name, and who may read it"
+        ) from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise EventError(
@@ -136,64 +152,152 @@ def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[Piece]:
-    rest, line = b"", 1
+    line = 1
+    for block in _blocks(stream):
+        count = block.count(b"\n")
+        yield Piece(line, line + count - 1, block)
+        line += count
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """The content as whole lines, some megabytes at a time, without a mark of byte order."""
+    rest, line, mark = b"", 1, b"\xef\xbb\xbf"
     while block := stream.read(BLOCK_BYTES):
-        content = rest + block
+        content = (rest + block).removeprefix(mark)
+        mark = b""
         end = content.rfind(b"\n") + 1
         rest = content[end:]
         if len(rest) > LONGEST_LINE:
             raise EOFError(f"line {line + content.count(10)} is longer than 16 MiB")
         if end:
-            piece = _lines_piece(content[:end], line)
-            yield piece
-            line = piece.last_line + 1
+            line += content.count(b"\n")
+            yield content[:end]
     if rest.strip():
-        yield _lines_piece(rest + b"\n", line)
-
-
-def _lines_piece(lines: bytes, first: int) -> Piece:
-    if first == 1:
-        lines = lines.removeprefix(b"\xef\xbb\xbf")
-    return Piece(first, first + lines.count(b"\n") - 1, lines)
+        yield rest + b"\n"
 
 
 def _csv(stream: BinaryIO) -> Iterator[Piece]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    try:
-        reader = csv.reader(text)
-        header = next(reader, [])
-        yield from _gathered((reader.line_num, _record(header, row)) for row in reader if row)
-    finally:
-        text.detach()
+    header: list[str] | None = None
+    line = 1
+    for block in _blocks(stream):
+        text, first = block.decode(errors="surrogateescape"), line
+        if header is None:
+            head = io.StringIO(text, newline="").readline()
+            [header] = csv.reader([head], strict=True)
+            text, line = text[len(head) :], line + 1
+        last, records = _table(header, text, line)
+        yield Piece(first, last, records=records)
+        line = last + 1
 
 
-def _record(header: list[str], row: list[str]) -> dict[str, Any]:
-    """A row by column; an empty cell says nothing, one beyond the header is a column too many."""
-    names = [*header, *(f"column {n}" for n in range(len(header) + 1, len(row) + 1))]
-    return {name: cell for name, cell in zip(names, row, strict=False) if cell}
+def _table(header: list[str], text: str, first: int) -> tuple[int, Records]:
+    """Lines of CSV as a table, empty ones passed over; and the number of the last one."""
+    columns = _plain_columns(len(header), text.replace("\r\n", "\n"))
+    if columns:
+        last = first + len(columns[0]) - 1
+        return last, Records(tuple(header), columns, range(first, last + 1))
+    # a line may also end with a carriage return alone
+    lines = io.StringIO(text, newline="").readlines()
+    rows, complaints = _rows(lines)
+    places = [place for place, row in enumerate(rows) if any(row) or place in complaints]
+    cells = tuple(zip_longest(*(rows[place] for place in places), fillvalue=""))
+    names = [*header, *(f"column {n}" for n in range(len(header) + 1, len(cells) + 1))]
+    numbers = [first + place for place in places]
+    wrong = {n: complaints[place] for n, place in enumerate(places) if place in complaints}
+    return first + len(lines) - 1, Records(tuple(names[: len(cells)]), cells, numbers, wrong)
+
+
+def _plain_columns(width: int, text: str) -> tuple[list[str], ...] | None:
+    """The columns of lines without quotes, all of this width and none empty; None of others.
+
+    PERF: 1.1 us a row of 14 cells; csv.reader, and turning its rows into columns, takes 2.5.
+    """
+    if '"' in text or "\r" in text or not text:
+        return None
+    content = np.frombuffer(text.encode(errors="surrogateescape"), "u1")
+    places = np.flatnonzero((content == _COMMA) | (content == _LINE_END))
+    if len(places) % width or np.diff(places, prepend=-1).max() > csv.field_size_limit():
+        return None
+    is_end = (content[places] == _LINE_END).reshape(-1, width)
+    no_cells = f"\n{',' * (width - 1)}\n"
+    if not is_end[:, -1].all() or is_end[:, :-1].any() or no_cells in f"\n{text}":
+        return None
+    cells = text[:-1].replace("\n", ",").split(",")
+    return tuple(cells[place::width] for place in range(width))
+
+
+def _rows(lines: list[str]) -> tuple[list[list[str]], dict[int, str]]:
+    """The cells of each line, and what is wrong with lines that are no row, by their place.
+
+    A cell ends on its line: a quote that is not closed would take all that follows with it.
+    """
+    with suppress(csv.Error):
+        rows = list(csv.reader(lines, strict=True))
+        if len(rows) == len(lines):
+            return rows, {}
+    rows, complaints = [], {}
+    for place, line in enumerate(lines):
+        try:
+            [row] = csv.reader([line], strict=True)
+        except csv.Error as error:
+            complaints[place] = _complaint(error)
+            row = _loose_row(line)
+        rows.append(row)
+    return rows, complaints
+
+
+def _complaint(error: csv.Error) -> str:
+    if str(error) == "unexpected end of data":
+        return "a quote is not closed on its line: a row is one line"
+    return f"it is no row of CSV: {error}"
+
+
+def _loose_row(line: str) -> list[str]:
+    """The cells of a line as far as it has any."""
+    with suppress(csv.Error):
+        return next(csv.reader([line]), [])
+    return []
 
 
 def _parquet(stream: BinaryIO) -> Iterator[Piece]:
-    with _as_path(stream) as path:
-        yield from _gathered(enumerate(_parquet_rows(path), 1))
-
-
-def _parquet_rows(path: str) -> Iterator[dict[str, Any]]:
     try:
         import duckdb
     except ImportError:
         raise EventError(
             "reading Parquet needs DuckDB", hint='install it with: pip install "wxcube[cube]"'
         ) from None
-    with duckdb.connect(":memory:") as connection:
+    with _as_path(stream) as path, duckdb.connect(":memory:") as connection:
         try:
-            found = connection.execute(f"SELECT * FROM {reading([Path(path)])}")  # noqa: S608 - a path
-            names = [column[0] for column in found.description or ()]
-            while rows := found.fetchmany(RECORDS_AT_ONCE):
-                for row in rows:
-                    yield {n: v for n, v in zip(names, row, strict=True) if v is not None}
+            yield from _parquet_pieces(connection, Path(path))
         except duckdb.Error as error:
             raise EOFError(str(error).partition("\n")[0]) from error
+
+
+def _parquet_pieces(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Piece]:
+    found = connection.execute(f"DESCRIBE FROM {reading([path])}").fetchall()
+    types = {name: kind for name, kind, *_ in found}
+    shown = ", ".join(_as_read(name, kind) for name, kind in types.items())
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {reading([path])}").fetchall()  # noqa: S608 - a path
+    rows = reading([path], "file_row_number = true")
+    for start in range(0, count, ROWS_AT_ONCE):
+        held = f"file_row_number BETWEEN {start} AND {start + ROWS_AT_ONCE - 1}"
+        columns = connection.execute(f"SELECT {shown} FROM {rows} WHERE {held}").fetchnumpy()  # noqa: S608 - names of the file
+        end = min(start + ROWS_AT_ONCE, count)
+        for first in range(start, end, RECORDS_AT_ONCE):
+            last = min(first + RECORDS_AT_ONCE, end)
+            part = tuple(column[first - start : last - start] for column in columns.values())
+            records = Records(tuple(types), part, range(first + 1, last + 1))
+            yield Piece(first + 1, last, records=records)
+
+
+def _as_read(name: str, kind: str) -> str:
+    """A column as it is selected: a column of numbers that is none comes as text."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    if kind in _PLAIN:
+        return quoted
+    if kind in _TEXTS or kind.startswith("ENUM") or name in NUMBERS:
+        return f"CAST({quoted} AS VARCHAR) AS {quoted}"
+    return f"CASE WHEN {quoted} IS NOT NULL THEN ''::BLOB END AS {quoted}"
 
 
 @contextmanager
@@ -210,15 +314,3 @@ def _as_path(stream: BinaryIO) -> Iterator[str]:
             memory.write(block)
         memory.flush()
         yield f"/proc/self/fd/{memory.fileno()}"
-
-
-def _gathered(records: Iterator[Record]) -> Iterator[Piece]:
-    """Records by the ten thousand."""
-    held: list[Record] = []
-    for record in records:
-        held.append(record)
-        if len(held) == RECORDS_AT_ONCE:
-            yield Piece(held[0][0], held[-1][0], records=held)
-            held = []
-    if held:
-        yield Piece(held[0][0], held[-1][0], records=held)
