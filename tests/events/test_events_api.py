@@ -22,8 +22,9 @@ from wxcube.outlets.events_api import EventsApi, Head, with_events
 from wxcube.outlets.http import RunningServer, asgi
 from wxcube.settings import EventsSettings, Secret
 from wxcube.sources.events import EventStore
-from wxcube.sources.events.body import MOST_LINES, take_body
+from wxcube.sources.events.body import take_body
 from wxcube.sources.events.intake import OnError
+from wxcube.sources.events.parts import MOST_LINES
 from wxcube.testing import RunningEmulator
 
 TOKEN = "a-token-of-32-characters-0123456"

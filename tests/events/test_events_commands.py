@@ -130,6 +130,23 @@ def test_many_bad_lines_are_counted_not_all_shown(folder: Path, say: Any) -> Non
     assert len((next((folder / "events" / "dead").iterdir())).read_bytes().splitlines()) == 500
 
 
+def test_very_many_short_bad_lines_are_not_all_in_memory(folder: Path, say: Any) -> None:
+    good = lines([message(number) for number in range(3)])
+    (folder / "a.jsonl").write_bytes(good + b"1\n" * 250_000 + good)
+    tracemalloc.start()
+    try:
+        code, out, _ = say("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
+        # all at once they took 150 MiB
+        assert tracemalloc.get_traced_memory()[1] < 90 << 20
+    finally:
+        tracemalloc.stop()
+    end = next(one for one in told(out) if "done" in one)
+    assert (code, end["lines"], end["events"], end["refused"]) == (3, 250_006, 6, 250_000)
+    letters = b"".join(Path(path).read_bytes() for path in end["dead_letters"]).splitlines()
+    numbers = [msgspec.json.decode(line)["line"] for line in letters]
+    assert numbers == list(range(4, 250_004))
+
+
 def test_a_file_that_is_not_there_is_one_line(say: Any) -> None:
     code, out, err = say("events", "ingest", "none.jsonl")
     assert (code, out) == (1, "")

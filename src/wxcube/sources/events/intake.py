@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,6 +14,7 @@ import msgspec
 
 from wxcube.sources.events.door import Admitted
 from wxcube.sources.events.files import Piece
+from wxcube.sources.events.parts import in_parts
 from wxcube.sources.events.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Ingested:
     is_rejected: bool = False
 
 
+MOST_LINES = 100_000
+"""Lines of a file that are checked at once; two megabytes of events have some ten thousand."""
 MOST_TOLD = 100
 """Refused lines of a file that are told one by one; all of them are in the dead-letter files."""
 
@@ -92,7 +95,7 @@ def ingest(
     done = Ingested()
     on_way: deque[tuple[Piece, Receipt]] = deque()
     try:
-        for piece in parts:
+        for piece in _of_few_lines(parts):
             receipt = take_in(store, _admitted(store, piece), on_error, origin)
             _note(done, receipt)
             if receipt.is_rejected:
@@ -104,6 +107,18 @@ def ingest(
         while on_way:
             _acknowledge(done, *on_way.popleft(), on_progress)
     return done
+
+
+def _of_few_lines(parts: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces; those of JSON lines that have very many are cut."""
+    for piece in parts:
+        if piece.records is not None or piece.last_line - piece.first_line < MOST_LINES:
+            yield piece
+            continue
+        for number, lines in in_parts(piece.lines, MOST_LINES):
+            first = piece.first_line + number - 1
+            last = min(first + MOST_LINES - 1, piece.last_line)
+            yield replace(piece, first_line=first, last_line=last, lines=lines)
 
 
 def _admitted(store: EventStore, piece: Piece) -> Admitted:
