@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.event_files import lines, message, opened, total
+from support.event_files import PLANTED, lines, message, opened, total
+from wxcube.sources import event as ev
 from wxcube.sources.events import EventStore
-from wxcube.sources.events.intake import OnError, take_in
+from wxcube.sources.events.files import pieces
+from wxcube.sources.events.intake import OnError, ingest, take_in
 
 
 @pytest.fixture
@@ -63,3 +65,33 @@ def test_a_rejected_batch_names_no_accounts(store: EventStore, bad: bytes) -> No
     receipt.written.result(10)
     store.compact()
     assert (store.accounts(), total(store)) == (("mine",), 1)
+
+
+LINKS = [
+    (f"https://example.com/a?openid={PLANTED}", True),
+    ("https://example.com/a?x=1&OpenID=o1", True),
+    ("https://example.com/a#wx_openid=o1", True),
+    ("https://example.com/a?x=1%26open_id%3Do1", True),
+    (f"https://example.com/u/{PLANTED}/a", True),
+    (f"https://example.com/?u={PLANTED}", True),
+    ("https://example.com/a?openid=&x=1", False),
+    ("https://example.com/openid?x=1", False),
+    ("http://mp.weixin.qq.com/s?__biz=MzA5NDE0MzQ4MQ==&mid=2247483650&idx=1&sn=0a1b", False),
+    ("https://mp.weixin.qq.com/s/oXo6bmjrPTlm62sgVt7hMZ", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("link", "is_refused"), LINKS)
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_link_that_names_a_person_is_refused(
+    tmp_path: Path, store: EventStore, link: str, form: str, *, is_refused: bool
+) -> None:
+    event = ev.Publish(id="p", account="a", at=message(1).at, msgid="9_1", content_url=link)
+    file = tmp_path / f"a.{form}"
+    table = f"event,id,account,at,msgid,content_url\npublish,p,a,{event.at},9_1,{link}\n"
+    file.write_bytes(lines([event]) if form == "jsonl" else table.encode())
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert (done.events, done.refused_count) == (int(not is_refused), int(is_refused))
+    assert PLANTED not in str(done.refused)
+    assert all("content_url" in one.reason for one in done.refused)

@@ -33,6 +33,10 @@ _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"JSON is malformed: .* \(byte (?P<a>\d+)\)", "不是正确的 JSON（第 {a} 个字节）"),
         (r"Input data was truncated", "JSON 不完整"),
         (r"it nests too deeply", "嵌套太深"),
+        (
+            r"content_url names a person: leave the openid out of the link",
+            "content_url 透露了用户：请从链接里去掉 openid",
+        ),
         (r"events of that day are no longer kept \(retention\)", "那一天已按保留期删除"),
         (
             r"it is not UTF-8: save the file as UTF-8 and send it again",

@@ -25,6 +25,7 @@ from wxcube.sources.batch import (
 from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.columns import ID_COLUMNS, STORED, Chunk, pick, texts
 from wxcube.sources.events.keys import Keys
+from wxcube.sources.events.links import names_a_person
 from wxcube.sources.events.refusal import Refusal, hidden, hidden_line, hidden_record
 from wxcube.sources.events.tables import (
     INTEGERS,
@@ -151,7 +152,9 @@ class Door:
         """The events of JSON lines; line numbers begin with 1."""
         try:
             events = _quick_decoder.decode_lines(lines)
-            chunk = self._columns(_by_member(events))
+            kinds = _by_member(events)
+            _look_at_links(kinds)
+            chunk = self._columns(kinds)
         except (msgspec.DecodeError, UnicodeError, RecursionError, _DoubtError):
             return self._admit_each(self._read_line(*line) for line in _numbered(lines))
         if not _is_one_a_line(len(events), lines):
@@ -199,11 +202,13 @@ class Door:
         return event
 
     def _known(self, event: ev.AnyEvent) -> ev.AnyEvent:
-        """The event, if texts in it can be written down and its day is kept."""
+        """The event, if what it says may be written down and its day is kept."""
         for member in ("id", "account", "user", "title", "content_url"):
             getattr(event, member, "").encode()
         if event.at < self.earliest:
             raise EventError("events of that day are no longer kept (retention)")
+        if names_a_person(getattr(event, "content_url", "")):
+            raise EventError("content_url names a person: leave the openid out of the link")
         return event
 
     def _columns(self, kinds: Mapping[str, Given]) -> Chunk:
@@ -298,6 +303,11 @@ def _by_member(events: Sequence[Any]) -> dict[str, Given]:
         tag: {name: _TAKEN[name](found) for name in _MEMBERS[tag]}
         for tag, found in _by_tag(events).items()
     }
+
+
+def _look_at_links(kinds: Mapping[str, Given]) -> None:
+    if any(map(names_a_person, kinds.get("publish", {}).get("content_url", ()))):
+        raise _DoubtError
 
 
 def _every(kinds: Mapping[str, Given], name: str) -> list[Any]:

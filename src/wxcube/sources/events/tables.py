@@ -17,6 +17,7 @@ from msgspec import inspect
 from wxcube.sources import event as ev
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.events.columns import texts
+from wxcube.sources.events.links import names_a_person
 
 MOST_REMEMBERED = 500_000
 """Cells, or articles, whose numbers are kept at hand at most."""
@@ -238,6 +239,9 @@ def sift(records: Records, earliest: int = 0) -> Sifted:
         else:
             values[name] = member.defaults[codes]
             doubtful |= member.required[codes]
+    if "content_url" in columns:
+        links = values["content_url"].tolist()
+        doubtful |= [isinstance(one, str) and names_a_person(one) for one in links]
     if earliest:
         doubtful |= values["at"] < earliest
     codes[doubtful] = _NO_KIND
