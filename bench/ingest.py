@@ -79,6 +79,19 @@ def written(folder: Path, number: int) -> Path:
     return path
 
 
+def tables(lines: Path) -> list[Path]:
+    """The events as a CSV and as a Parquet file."""
+    import duckdb
+
+    paths = [lines.with_suffix(ending) for ending in (".csv", ".parquet")]
+    for path in paths:
+        duckdb.sql(
+            f"COPY (FROM read_json('{lines}', format = 'newline_delimited', sample_size = -1)) "
+            f"TO '{path}' (FORMAT {path.suffix[1:]})"
+        )
+    return paths
+
+
 def batches(path: Path) -> list[bytes]:
     """The file's lines, ten thousand at a time."""
     with path.open("rb") as file:
@@ -202,6 +215,11 @@ def main() -> None:
         ):
             cpu, wall = best(lambda action=action: action(path))  # type: ignore[misc]  # bound at once
             show(name, number, cpu, wall, f"{cpu / decode[0]:.1f}x decoding")
+        for table in tables(path):
+            cpu, wall = best(lambda table=table: from_file(table))  # type: ignore[misc]  # bound at once
+            show(
+                f"from {table.name}, durable", number, cpu, wall, f"{cpu / decode[0]:.1f}x decoding"
+            )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB")
 
 
