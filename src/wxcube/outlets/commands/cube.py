@@ -91,6 +91,7 @@ def build(
     choice = _engine(root, **of_engine)
     end = last or beijing.yesterday(root.clock.now())
     with (
+        compacted.stoppable(),
         open_store(root.settings.events, root.clock, create=False) as store,
         root.warehouse() as warehouse,
         _bar(root, quiet=quiet or as_json) as progress,
