@@ -121,7 +121,8 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 @pytest.mark.parametrize(
-    "line", [b'{"x":%s,"event":"message"}' % DEEP, b'{"event":%s' % DEEP, b'{"x":%s' % DEEP[:100_000]]
+    "line",
+    [b'{"x":%s,"event":"message"}' % DEEP, b'{"event":%s' % DEEP, b'{"x":%s' % DEEP[:100_000]],
 )
 def test_a_line_that_nests_deeply_is_refused_alone(tmp_path: Path, line: bytes) -> None:
     with opened(tmp_path / "events") as store:
