@@ -22,6 +22,7 @@ from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.files import Facts
 from wxcube.sources.increment.ledger import Ledger
 from wxcube.sources.increment.rows import Part
+from wxcube.sources.increment.several_days import SeveralDays
 from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
@@ -127,6 +128,25 @@ def test_an_event_older_than_all_of_its_group_makes_every_day_since_known(tmp_pa
             stored.add(to_batch(more, KEY))
             happened += more
             build(stored, tmp_path, engine, through)
+        assert_equal(tmp_path, happened, through, engine)
+
+
+def test_a_build_broken_off_before_what_hangs_on_several_days_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenOffError
+
+    events, through = crowded(4, 200)
+    happened = distinct(events)
+    stored = EventFolder(tmp_path / "events", group_count=2)
+    stored.add(to_batch(happened, KEY))
+    with DuckDbEngine(threads=1, memory_limit="512MB") as engine:
+        with monkeypatch.context() as patched:
+            patched.setattr(SeveralDays, "build", broken)
+            with pytest.raises(BrokenOffError):
+                build(stored, tmp_path, engine, through)
+        build(stored, tmp_path, engine, through)
         assert_equal(tmp_path, happened, through, engine)
 
 

@@ -114,7 +114,8 @@ class Build:
         self, dirty: Iterable[NumberedCell], last: int, groups: Collection[int] | None
     ) -> dict[int, int]:
         """The last day of which each group has all rows when this build has ended."""
-        through = {group: last for _, group in dirty}
+        # groups without changes too: a build may have ended between their days and the rest
+        through = {group: last for _, group in (*dirty, *self._kit.ledger.built())}
         for group, (done, toward) in self._kit.ledger.through().items():
             through[group] = max(last, done or toward)
         return {g: end for g, end in through.items() if groups is None or g in groups}
