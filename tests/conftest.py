@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how fast a machine is, is no property of what is tested
+settings.register_profile("wxcube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wxcube")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
