@@ -270,6 +270,8 @@ def test_events_that_came_too_late_are_told(folder: Path, say: Any) -> None:
 STOPPED_QUERY = """
 import os, signal, threading, duckdb
 from wxcube.outlets.commands.compacted import stoppable
+# who starts the tests in the background hands down that Ctrl-C is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 with stoppable():
     duckdb.connect().execute(
