@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +14,7 @@ import msgspec
 import pytest
 
 from support.event_files import NOW, PLANTED, lines, message, opened, some, total
+from support.full_disk import files_no_larger_than
 from wxcube.beijing import ManualClock
 from wxcube.outlets.commands.context import Context
 from wxcube.outlets.commands.servers import _taking_events
@@ -235,12 +235,8 @@ async def test_an_empty_batch_is_no_error(session: aiohttp.ClientSession, url: s
 async def test_a_full_disk_is_told_and_passes(
     session: aiohttp.ClientSession, url: str, store: EventStore
 ) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
-    try:
+    with files_no_larger_than(5_000):
         status, answer = await post(session, url, lines(some(1_000)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (status, answer["accepted"]) == (503, 0)
     assert "free space" in answer["error"]
     assert (await post(session, url, lines(some(1_000))))[0] == 200

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -14,6 +12,7 @@ import pytest
 
 from support.event_files import FIRST, NOW, lines, message, opened, put, some, total
 from support.events import moment
+from support.full_disk import files_no_larger_than
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import EventStore
 from wxcube.sources.events.check import Finding, check
@@ -29,17 +28,6 @@ from wxcube.sources.events.waiting import segments
 def store(tmp_path: Path) -> Iterator[EventStore]:
     with opened(tmp_path / "events") as one:
         yield one
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """The system refuses to let any file of this process grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def serious(store: EventStore) -> list[Finding]:

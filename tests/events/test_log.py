@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.event_files import lines, message, opened, put, total
+from support.full_disk import files_no_larger_than
 from wxcube.errors import EventStoreError
 from wxcube.sources.events import EventStore
 from wxcube.sources.events.segment import BEGINNING
@@ -21,17 +20,6 @@ from wxcube.sources.events.waiting import LOG
 def store(tmp_path: Path) -> Iterator[EventStore]:
     with opened(tmp_path / "events") as one:
         yield one
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """The system refuses to let any file of this process grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(

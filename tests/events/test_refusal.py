@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.event_files import NOW, PLANTED, lines, message, opened
+from support.full_disk import files_no_larger_than
 from wxcube.errors import EventStoreError
 from wxcube.sources.batch import user_number
 from wxcube.sources.events.refusal import DeadLetters, Refusal, hidden, hidden_line, hidden_record
@@ -154,17 +152,6 @@ def test_a_reason_repeats_only_short_names(reason: str, told: str) -> None:
 
 
 # --- on the disk ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """The system refuses to let any file of this process grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_batches_of_one_second_have_files_of_their_own(tmp_path: Path) -> None:

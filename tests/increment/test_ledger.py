@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from support.full_disk import files_no_larger_than
 from wxcube.errors import EngineError
 from wxcube.sources.increment.ledger import FILE, VERSION, Ledger
 
@@ -54,17 +54,6 @@ def test_a_damaged_file_is_for_the_doctor(folder: Path, damage: Callable[[Path],
     assert ROOM not in caught.value.hint
 
 
-@contextmanager
-def room_for_files_of(size: int) -> Iterator[None]:
-    """No file grows beyond a size meanwhile: the write fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("cached_pages", [5, 5_000], ids=["half way", "at the end"])
 def test_a_disk_that_takes_no_more_is_told_as_such_and_changes_nothing(
     folder: Path, cached_pages: int
@@ -72,7 +61,7 @@ def test_a_disk_that_takes_no_more_is_told_as_such_and_changes_nothing(
     with Ledger(folder) as ledger:
         ledger._all(f"PRAGMA cache_size={cached_pages}")
         with (
-            room_for_files_of(100_000),
+            files_no_larger_than(100_000),
             pytest.raises(EngineError, match="disk I/O error") as caught,
             ledger.changing(),
         ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import tomllib
@@ -19,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.command_line import Site
+from support.full_disk import files_no_larger_than
 from wxcube.errors import SettingsError
 from wxcube.outlets.apps import Written, ensure, read
 
@@ -112,21 +112,10 @@ def test_a_file_no_section_can_follow_stays_and_its_apps_are_served(file: Path) 
     assert file.read_bytes() == before
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """No file may grow beyond this: what a full disk does, to a superuser too."""
-    known = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, known[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, known)
-
-
 def test_a_full_disk_leaves_the_file_whole_and_its_apps_are_served(file: Path) -> None:
     apps, _ = ensure(file, ["wxdemo-a"])
     before = file.read_bytes()
-    with files_of_at_most(len(before) + 20):
+    with files_no_larger_than(len(before) + 20):
         found, written = ensure(file, ["wxdemo-a", "wxdemo-b"])
     assert found == apps
     assert written == Written(without=("wxdemo-b",), trouble="File too large")
@@ -136,7 +125,10 @@ def test_a_full_disk_leaves_the_file_whole_and_its_apps_are_served(file: Path) -
 
 
 def test_a_full_disk_at_the_first_start_is_told_and_leaves_nothing(file: Path) -> None:
-    with files_of_at_most(20), pytest.raises(SettingsError, match="cannot be written") as caught:
+    with (
+        files_no_larger_than(20),
+        pytest.raises(SettingsError, match="cannot be written") as caught,
+    ):
         ensure(file, ["wxdemo-a"])
     assert "serve.apps_file" in caught.value.hint
     assert not list(file.parent.iterdir())
