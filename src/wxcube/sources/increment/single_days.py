@@ -74,7 +74,7 @@ class SingleDays:
         first_days = ledger.first_days(chunk.groups)
         accounts = {a: min(d, first_days.get(a, d)) for a, d in (first_days | seen).items()}
         built = ledger.built()
-        lacking = self._lacking(seen, first_days, dirty, through)
+        lacking = self._lacking(seen, first_days, dirty, built, through)
         for endpoint, table in one_day.results(engine, one_day.ENDPOINTS, given, chunk.days):
             handing.rows_of(endpoint, accounts, chunk.days, table, articles)
             handing.nothing_of(endpoint, seen, lacking, table)
@@ -102,6 +102,7 @@ class SingleDays:
         seen: Mapping[int, int],
         known: Mapping[int, int],
         dirty: Mapping[NumberedCell, int],
+        built: Iterable[NumberedCell],
         through: Mapping[int, int],
     ) -> dict[tuple[int, ...], list[int]]:
         """Days since the first of accounts that begin earlier than was known, with the accounts.
@@ -110,7 +111,7 @@ class SingleDays:
         are not.
         """
         newest: dict[int, int] = {}
-        for day, group in self._kit.ledger.built():
+        for day, group in built:
             newest[group] = max(day, newest.get(group, day))
         found: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for account, first in seen.items():
