@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain, pairwise
 from typing import Any
 
-import sqlalchemy as sa
-
 from wxcube.contract import article, content, user
 from wxcube.contract.codes import ALL_SCENES
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
-from wxcube.errors import WarehouseError
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns, article_msgid
 from wxcube.sources.increment.days import stretches
@@ -28,7 +24,6 @@ from wxcube.warehouse.tables import PARTS
 
 NEAR = 1e-4
 """How near to the middle between two roundings numpy's product is not trusted."""
-_CONFLICTS = (sa.exc.IntegrityError, sqlite3.IntegrityError)
 AT_ONCE = 20_000
 """Lines that are Python objects at the same time."""
 NO_ROW = -1
@@ -50,24 +45,6 @@ class WarehouseSink:
 
     def replace(self, part: Part) -> None:
         """Put rows in the place of all that was there of their accounts and days, at once."""
-        try:
-            self._put(part, is_new=part.is_new)
-        except WarehouseError as error:
-            if not (part.is_new and isinstance(error.__cause__, _CONFLICTS)):
-                raise
-            # Facts that were removed, or put back from a backup, know of fewer rows than there are.
-            self._put(part, is_new=False)
-
-    def last_days(self) -> dict[int, int]:
-        """The last day of which the warehouse has computed rows, by number of account.
-
-        Every day of an account since its first has a row of followers.
-        """
-        newest = self._warehouse.last_days(user.getusercumulate, Origin.CUBE)
-        numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
-        return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
-
-    def _put(self, part: Part, *, is_new: bool) -> None:
         computed = Computed(
             endpoint=part.endpoint,
             origin=Origin.CUBE,
@@ -76,9 +53,19 @@ class WarehouseSink:
             tables=self._tables(part),
             present=self._present(part),
             stats=_window(part.stats) if part.stats else None,
-            is_new=is_new,
+            is_new=part.is_new,
         )
         self.rows += self._warehouse.replace_computed(computed, self._now())
+
+    def last_days(self) -> dict[int, int]:
+        """The last day of which the warehouse has computed rows, by number of account.
+
+        Every day of an account since its first has a row of getusersummary, and of what is handed
+        over as new it comes first.
+        """
+        newest = self._warehouse.last_days(user.getusersummary, Origin.CUBE)
+        numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
+        return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
 
     def _present(self, part: Part) -> dict[str, set[date]]:
         pairs = np.unique(part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"])
