@@ -164,6 +164,23 @@ def test_serve_forever_ends_cleanly_on_a_signal(sign: signal.Signals) -> None:
     assert (out, process.returncode) in {("ended\n", 0), ("", -signal.SIGTERM)}
 
 
+READY = """
+import os, signal
+from wxcube.outlets.http import serve_forever
+# what is started in the background of a script begins like this
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+serve_forever(None, port=0, on_ready=lambda url: os.kill(os.getpid(), signal.SIGINT))
+print("ended", flush=True)
+"""
+
+
+def test_a_server_that_says_it_is_ready_ends_when_it_is_told_to() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READY], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)
+
+
 async def test_a_websocket_is_turned_away() -> None:
     sent: list[object] = []
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, Self
 
 import uvicorn
@@ -128,9 +129,11 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(app: AsgiApp) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
+class _Server(uvicorn.Server):
+    """A server that says when it answers; Ctrl-C ends it from then on."""
+
+    def __init__(self, app: AsgiApp, on_ready: Callable[[], None] | None = None) -> None:
+        config = uvicorn.Config(
             app,
             log_config=None,
             log_level="critical",
@@ -138,7 +141,13 @@ def _server(app: AsgiApp) -> uvicorn.Server:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-    )
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._on_ready:
+            self._on_ready()
 
 
 def serve_forever(
@@ -148,15 +157,14 @@ def serve_forever(
     *,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the address once it listens.
+    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the address once it answers.
 
     Raises:  SettingsError if the address cannot be used.
     """
     listener = listen(host, port)
+    url = url_of(listener)
     with listener, suppress(KeyboardInterrupt):
-        if on_ready:
-            on_ready(url_of(listener))
-        _server(app).run(sockets=[listener])
+        _Server(app, partial(on_ready, url) if on_ready else None).run(sockets=[listener])
 
 
 class RunningServer:
@@ -169,7 +177,7 @@ class RunningServer:
         self._app = app
         self._listener = listen(host, port)
         self.url = url_of(self._listener)
-        self._server = _server(app)
+        self._server = _Server(app)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listener],), name="wxcube-server", daemon=True
         )
