@@ -260,7 +260,7 @@ def test_a_wrong_name_is_told_with_what_is_near(site: Site, name: str, words: st
 
 def test_the_quick_way_checks_no_patterns() -> None:
     """A pattern for every event would make the door slow; it checks each msgid once."""
-    from wxcube.sources.events.door import _QUICK
+    from wxcube.sources.events.members import _QUICK
 
     for kind in _QUICK:
         for field in msgspec.structs.fields(kind):

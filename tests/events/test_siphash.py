@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from wxcube.sources import siphash as sip
-from wxcube.sources.siphash import siphash
+from wxcube.sources.siphash import Texts, siphash
 
 KEY = bytes(range(16))
 VECTORS = {
@@ -22,9 +22,9 @@ VECTORS = {
 def test_published_vectors(length: int) -> None:
     text = "".join(map(chr, range(length)))
     narrow, wide = VECTORS[length]
-    assert siphash(KEY, [text]).astype("<u8").tobytes().hex() == narrow
+    assert siphash(KEY, Texts.of([text])).astype("<u8").tobytes().hex() == narrow
     if wide:
-        assert siphash(KEY, [text], wide=True).astype("<u8").tobytes().hex() == wide
+        assert siphash(KEY, Texts.of([text]), wide=True).astype("<u8").tobytes().hex() == wide
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -34,17 +34,17 @@ def test_a_text_hashes_the_same_in_any_company(
     monkeypatch.setattr(sip, "_ROWS", 16)
     dice = Random(3)
     texts = ["".join(dice.choices("ab字é0", k=dice.randrange(40))) for _ in range(300)]
-    together = siphash(KEY, texts, wide=wide).tolist()
-    assert together == [siphash(KEY, [text], wide=wide)[0].tolist() for text in texts]
+    together = siphash(KEY, Texts.of(texts), wide=wide).tolist()
+    assert together == [siphash(KEY, Texts.of([text]), wide=wide)[0].tolist() for text in texts]
     assert len(set(map(tuple, together))) == len(set(texts))
 
 
 def test_no_texts_no_hashes() -> None:
-    assert siphash(KEY, []).shape == (0, 1)
-    assert siphash(KEY, [], wide=True).shape == (0, 2)
+    assert siphash(KEY, Texts.of([])).shape == (0, 1)
+    assert siphash(KEY, Texts.of([]), wide=True).shape == (0, 2)
 
 
 def test_another_key_other_numbers() -> None:
-    assert siphash(KEY, ["o1"]).tolist() != siphash(KEY[::-1], ["o1"]).tolist()
+    assert siphash(KEY, Texts.of(["o1"])).tolist() != siphash(KEY[::-1], Texts.of(["o1"])).tolist()
     with pytest.raises(ValueError, match="16 bytes"):
-        siphash(b"short", ["o1"])
+        siphash(b"short", Texts.of(["o1"]))

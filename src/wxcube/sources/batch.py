@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -10,7 +10,7 @@ from typing import Any
 
 from wxcube.sources import event as ev
 from wxcube.sources.arrays import NDArray, np
-from wxcube.sources.siphash import KEY_BYTES, siphash
+from wxcube.sources.siphash import KEY_BYTES, Texts, siphash
 
 Columns = dict[str, NDArray[Any]]
 """The events of one family: arrays of equal length by column name."""
@@ -123,10 +123,10 @@ def article_msgid(number: int) -> str:
     return f"{number // 100}_{number % 100}"
 
 
-def user_numbers(openids: Sequence[str], key: bytes) -> NDArray[Any]:
+def user_numbers(openids: Texts, key: bytes) -> NDArray[Any]:
     """The signed 64-bit numbers that stand for people: keyed hashes of their openids.
 
-    The key may have any length; openids are valid Unicode.
+    The key may have any length.
     """
     short = blake2b(key, digest_size=KEY_BYTES).digest()
     return siphash(short, openids)[:, 0].view("i8")
@@ -134,7 +134,7 @@ def user_numbers(openids: Sequence[str], key: bytes) -> NDArray[Any]:
 
 def user_number(openid: str, key: bytes) -> int:
     """The number that stands for one person; for many `user_numbers` is faster by far."""
-    return int(user_numbers([openid], key)[0])
+    return int(user_numbers(Texts.of([openid]), key)[0])
 
 
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:
