@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from wxcube.errors import EventError
 from wxcube.sources.arrays import np
+from wxcube.sources.events.parts import ends
 from wxcube.sources.events.tables import NUMBERS, Records
 from wxcube.sources.parquet_paths import reading
 
@@ -154,26 +155,23 @@ def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
 def _json_lines(stream: BinaryIO) -> Iterator[Piece]:
     line = 1
     for block in _blocks(stream):
-        count = block.count(b"\n")
+        count = ends(block)
         yield Piece(line, line + count - 1, block)
         line += count
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     """The content as whole lines, some megabytes at a time, without a mark of byte order."""
-    rest, line, mark = b"", 1, b"\xef\xbb\xbf"
-    while block := stream.read(BLOCK_BYTES):
-        content = (rest + block).removeprefix(mark)
+    lines, mark = 0, b"\xef\xbb\xbf"
+    while begun := stream.read(BLOCK_BYTES):
+        content = begun + stream.readline(LONGEST_LINE)
+        if not content.endswith(b"\n"):
+            if len(content) > LONGEST_LINE:
+                raise EOFError(f"line {lines + ends(content) + 1} is longer than 16 MiB")
+            content += b"\n"
+        yield content.removeprefix(mark)
         mark = b""
-        end = content.rfind(b"\n") + 1
-        rest = content[end:]
-        if len(rest) > LONGEST_LINE:
-            raise EOFError(f"line {line + content.count(10)} is longer than 16 MiB")
-        if end:
-            line += content.count(b"\n")
-            yield content[:end]
-    if rest.strip():
-        yield rest + b"\n"
+        lines += ends(content)
 
 
 def _csv(stream: BinaryIO) -> Iterator[Piece]:
