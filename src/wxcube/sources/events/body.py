@@ -12,7 +12,7 @@ import msgspec
 
 from wxcube.sources.events.door import Admitted
 from wxcube.sources.events.intake import MOST_TOLD, OnError
-from wxcube.sources.events.parts import MOST_LINES, in_parts
+from wxcube.sources.events.parts import MOST_LINES, Lines
 from wxcube.sources.events.refusal import DeadLetter, Refusal
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def take_body(store: EventStore, body: bytes, on_error: OnError, origin: str) ->
     taken, good = Taken(), list[Admitted]()
     with ExitStack() as held:
         letter: DeadLetter | None = None
-        for first, lines in in_parts(body.removeprefix(BYTE_ORDER_MARK), MOST_LINES):
-            admitted = store.admit(lines)
-            refused = _shifted(admitted.refused, first - 1)
+        for part in Lines(body.removeprefix(BYTE_ORDER_MARK)).parts(MOST_LINES):
+            admitted = store.admit(part.content)
+            refused = _shifted(admitted.refused, part.first - 1)
             _note(taken, refused)
             if refused and on_error is OnError.SKIP:
                 letter = letter or _letter(store, origin, held)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from wxcube.errors import EventError
 from wxcube.sources.arrays import np
-from wxcube.sources.events.parts import ends
+from wxcube.sources.events.parts import Lines, Stretch
 from wxcube.sources.events.tables import NUMBERS, Records
 from wxcube.sources.parquet_paths import reading
 
@@ -153,32 +153,29 @@ def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _json_lines(stream: BinaryIO) -> Iterator[Piece]:
-    line = 1
-    for block in _blocks(stream):
-        count = ends(block)
-        yield Piece(line, line + count - 1, block)
-        line += count
+    for part in _blocks(stream):
+        yield Piece(part.first, part.last, part.content)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def _blocks(stream: BinaryIO) -> Iterator[Stretch]:
     """The content as whole lines, some megabytes at a time, without a mark of byte order."""
-    lines, mark = 0, b"\xef\xbb\xbf"
+    line, mark = 0, b"\xef\xbb\xbf"
     while begun := stream.read(BLOCK_BYTES):
         content = begun + stream.readline(LONGEST_LINE)
         if not content.endswith(b"\n"):
             if len(content) > LONGEST_LINE:
-                raise EOFError(f"line {lines + ends(content) + 1} is longer than 16 MiB")
+                raise EOFError(f"line {line + len(Lines(content))} is longer than 16 MiB")
             content += b"\n"
-        yield content.removeprefix(mark)
-        mark = b""
-        lines += ends(content)
+        last = line + len(Lines(content))
+        yield Stretch(line + 1, last, content.removeprefix(mark))
+        line, mark = last, b""
 
 
 def _csv(stream: BinaryIO) -> Iterator[Piece]:
     header: list[str] | None = None
     line = 1
     for block in _blocks(stream):
-        text, first = block.decode(errors="surrogateescape"), line
+        text, first = block.content.decode(errors="surrogateescape"), line
         if header is None:
             head = io.StringIO(text, newline="").readline()
             [header] = csv.reader([head], strict=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from wxcube.sources.events.door import Admitted
 from wxcube.sources.events.files import Piece
-from wxcube.sources.events.parts import in_parts
+from wxcube.sources.events.parts import Lines
 from wxcube.sources.events.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -115,10 +115,9 @@ def _of_few_lines(parts: Iterable[Piece]) -> Iterator[Piece]:
         if piece.records is not None or piece.last_line - piece.first_line < MOST_LINES:
             yield piece
             continue
-        for number, lines in in_parts(piece.lines, MOST_LINES):
-            first = piece.first_line + number - 1
-            last = min(first + MOST_LINES - 1, piece.last_line)
-            yield replace(piece, first_line=first, last_line=last, lines=lines)
+        for part in Lines(piece.lines).parts(MOST_LINES):
+            first, last = (piece.first_line + number - 1 for number in part[:2])
+            yield replace(piece, first_line=first, last_line=last, lines=part.content)
 
 
 def _admitted(store: EventStore, piece: Piece) -> Admitted:
