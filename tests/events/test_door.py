@@ -15,6 +15,7 @@ from support.event_files import PLANTED, lines, message, some
 from support.events import events
 from wxcube.sources import event as ev
 from wxcube.sources.batch import FAMILIES, to_batch, user_number
+from wxcube.sources.events import door as doors
 from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.columns import Chunk, concatenate, decode, encode
 from wxcube.sources.events.door import Door
@@ -60,14 +61,48 @@ def test_careful_way_gives_the_same_columns(door: Door) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(events(date(2026, 3, 1)), max_size=12, unique_by=lambda e: (e.account, e.id)))
-def test_any_events_become_the_batch(
-    tmp_path_factory: pytest.TempPathFactory, happened: Any
+@given(
+    st.lists(events(date(2026, 3, 1)), max_size=12, unique_by=lambda e: (e.account, e.id)),
+    st.integers(1, 13),
+)
+def test_any_events_become_the_batch_however_many_are_decoded_at_once(
+    tmp_path_factory: pytest.TempPathFactory, happened: Any, at_once: int
 ) -> None:
     door = Door(KEYS, AccountNumbers(tmp_path_factory.mktemp("door")))
-    admitted = door.admit(lines(happened))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doors, "_AT_ONCE", at_once)
+        admitted = door.admit(lines(happened))
     assert admitted.events == len(happened)
     assert_equal_batch(admitted.chunk, happened, door._accounts.names)
+
+
+@pytest.mark.parametrize(
+    ("between", "refused"),
+    [(b"", []), (b"\n  \n", []), (b"{}\n", [5]), (lines([message(1)]).strip() * 2 + b"\n", [5])],
+    ids=["nothing", "empty lines", "a bad line", "two events on a line"],
+)
+def test_lines_keep_their_numbers_however_many_are_decoded_at_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch, between: bytes, refused: list[int]
+) -> None:
+    monkeypatch.setattr(doors, "_AT_ONCE", 3)
+    happened = some(9)
+    admitted = door.admit(lines(happened[:4]) + between + lines(happened[4:]))
+    assert (admitted.events, [r.line for r in admitted.refused]) == (9, refused)
+    assert_equal_batch(admitted.chunk, happened, door._accounts.names)
+
+
+def test_accounts_get_numbers_when_their_batch_is_taken_in(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "_AT_ONCE", 2)
+    names = ["b", "a", "b", "c", "a", "d"]
+    new = lines(message(n, account=name) for n, name in enumerate(names))
+    beside_a_bad_line = door.admit(new + b"{}\n")
+    assert door._accounts.names == ()
+    door.admit(lines([message(9, account="c")]))
+    numbers = beside_a_bad_line.chunk["message"]["account"].tolist()
+    assert [door._accounts.names[number] for number in numbers] == names
+    assert sorted(door._accounts.names) == ["a", "b", "c", "d"]
 
 
 def test_the_log_gives_back_what_it_took(door: Door) -> None:
