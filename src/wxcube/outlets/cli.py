@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +18,8 @@ import wxcube
 
 if TYPE_CHECKING:
     from wxcube.beijing import Clock
+    from wxcube.errors import WxcubeError
+    from wxcube.outlets.language import Language
 
 COMMANDS = {
     "demo": ("demo", "Show the whole job on simulated accounts, no account needed."),
@@ -47,6 +50,15 @@ Exit codes:
   130 interrupted"""
 
 FAILED, INCOMPLETE, INTERRUPTED = 1, 3, 130
+
+
+@dataclass
+class _Start:
+    """What a run begins with; and its context, once the first options are read."""
+
+    arguments: list[str]
+    clock: Clock | None
+    context: click.Context | None = None
 
 
 class _Commands(click.Group):
@@ -99,7 +111,9 @@ def cli(ctx: click.Context, /, **flags: str | None) -> None:
     Keep every figure of the datacube API in your own database, serve it to any client, and try it
     all on simulated accounts: start with `wxcube demo`.
     """
-    ctx.obj = (flags, ctx.obj)
+    start: _Start = ctx.obj
+    start.context = ctx
+    ctx.obj = (flags, start.clock)
 
 
 def main() -> NoReturn:
@@ -118,26 +132,28 @@ def run(arguments: list[str], *, clock: Clock | None = None) -> int:
     from wxcube.errors import WxcubeError
 
     code: Any
+    start = _Start(arguments, clock)
     try:
-        code = cli.main(arguments, prog_name="wxcube", standalone_mode=False, obj=clock)
+        code = cli.main(arguments, prog_name="wxcube", standalone_mode=False, obj=start)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _show(error, start)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped; what is stored stays, start it again to go on", err=True)
+        text = "stopped; what is stored stays, start it again to go on"
+        click.echo(f"\n{_in_words(text, start)}", err=True)
         code = INTERRUPTED
     except WxcubeError as error:
-        code = _fail(str(error))
+        code = _fail(_told(error, start), start)
     except (BrokenPipeError, SystemExit):
         # `head` or a pager has read enough; click and rich turn that into an exit
         _drop_output()
         code = 0
     except OSError as error:
-        code = _fail(_words(error))
+        code = _fail(_in_words(_words(error), start), start)
         _drop_output()
     except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a person
-        code = _unexpected(error)
+        code = _unexpected(error, start)
     return code if isinstance(code, int) else 0
 
 
@@ -160,14 +176,15 @@ def _drop_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, start: _Start) -> int:
     from wxcube.log import redact
 
-    click.secho(f"error: {redact(message)}", fg="red", err=True)
+    head = "错误：" if _reader(start).chinese else "error: "
+    click.secho(f"{head}{redact(message)}", fg="red", err=True)
     return FAILED
 
 
-def _unexpected(error: Exception) -> int:
+def _unexpected(error: Exception, start: _Start) -> int:
     """A fault of wxcube itself: said in one line, with its traceback in a file for a report."""
     import tempfile
     import traceback
@@ -179,7 +196,75 @@ def _unexpected(error: Exception) -> int:
         "w", prefix="wxcube-fault-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(text)
-    return _fail(
+    message = (
         f"wxcube itself failed: {type(error).__name__}: {error}; nothing stored is lost; "
         f"please report it with the details in {file.name}"
     )
+    return _fail(_in_words(message, start), start)
+
+
+# --- the reader's language -----------------------------------------------------------------------
+
+
+def _reader(start: _Start) -> Language:
+    """The language of whoever reads an error, as far as it is known when it happens."""
+    from wxcube.outlets.language import Language, language
+
+    asked = _asked_language(start.arguments)
+    if asked:
+        return Language(asked == "zh")
+    # wrong settings are an error that is being told already
+    with suppress(Exception):
+        return _say(start)
+    return language()
+
+
+def _asked_language(arguments: list[str]) -> str:
+    """What --lang says, read also where the command line is wrong."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--lang" and (value or following) in {"zh", "en"}:
+            return value or following
+    return ""
+
+
+def _say(start: _Start) -> Language:
+    """The language of the flags and settings."""
+    from wxcube.beijing import SystemClock
+    from wxcube.outlets.commands.context import Context
+
+    known = start.context.obj if start.context else ({}, None)
+    if isinstance(known, Context):
+        return known.say
+    flags, clock = known
+    return Context(flags, clock or SystemClock()).say
+
+
+def _told(error: WxcubeError, start: _Start) -> str:
+    say = _reader(start)
+    if not say.chinese:
+        return str(error)
+    from wxcube.outlets.error_words import told
+
+    return told(error, say)
+
+
+def _in_words(text: str, start: _Start) -> str:
+    say = _reader(start)
+    if not say.chinese:
+        return text
+    from wxcube.outlets.error_words import in_words
+
+    return in_words(text, say)
+
+
+def _show(error: click.ClickException, start: _Start) -> None:
+    """A wrong command line, with where its help is."""
+    is_help = isinstance(error, click.exceptions.NoArgsIsHelpError)
+    if is_help or not _reader(start).chinese:
+        error.show()
+        return
+    ctx = getattr(error, "ctx", None)
+    if ctx:
+        click.echo(f"{ctx.get_usage()}\n可用 `{ctx.command_path} --help` 查看帮助。\n", err=True)
+    click.echo(f"错误：{_in_words(error.format_message(), start)}", err=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wxcube.outlets.commands.context import Context
+from wxcube.outlets.error_words import in_words
 from wxcube.outlets.paragraph import tell
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def show(root: Context, done: Compacted) -> None:
     """Tell a person what a compaction did, what is wrong first."""
     say, notes = root.say, root.notes
     for trouble in done.troubles:
-        tell(notes, trouble, mark="! ", style="yellow")
+        tell(notes, in_words(trouble, say), mark="! ", style="yellow")
     text = say(
         f"{done.events:,} 个事件归入 {len(done.places)} 个（日, 账号组），"
         f"{done.duplicates:,} 个重复的不计",

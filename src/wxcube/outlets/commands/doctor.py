@@ -11,6 +11,7 @@ import click
 from wxcube.errors import WxcubeError
 from wxcube.log import redact
 from wxcube.outlets.commands.context import Context, context, json_line
+from wxcube.outlets.error_words import in_words
 from wxcube.outlets.paragraph import tell
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ def doctor(*, deep: bool, mend: bool, as_json: bool) -> int:
 
 def _show(root: Context, one: Finding) -> None:
     style = "red" if one.is_serious else "yellow"
-    text = f"{one.file}: {redact(one.what)}"
+    what, mend = (redact(in_words(text, root.say)) for text in (one.what, one.mend))
+    text = f"{one.file}{root.say('：', ': ')}{what}"
     tell(root.console, text, mark="✗ " if one.is_serious else "! ", style=style)
-    tell(root.console, redact(one.mend), mark="  → ")
+    tell(root.console, mend, mark="  → ")
 
 
 def _warehouse(root: Context) -> list[Finding]:
