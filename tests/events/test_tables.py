@@ -21,6 +21,7 @@ from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.door import Admitted, Door
 from wxcube.sources.events.files import pieces
 from wxcube.sources.events.keys import Keys
+from wxcube.sources.events.plain_csv import ABSENT, MOST_DIGITS, REFUSED, Cells
 from wxcube.sources.events.tables import KINDS, Records
 
 KEYS = Keys(users=b"u" * 32, ids=b"i" * 32)
@@ -123,6 +124,79 @@ def test_good_rows_are_good_by_column(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Door, "_read_record", None)
     door = Door(KEYS, AccountNumbers(tmp_path))
     assert door.admit_records(records).events == len(GOOD)
+
+
+def plainly(cell: str) -> str:
+    """A cell in ASCII that needs no quotes."""
+    return cell.encode("ascii", "replace").decode().translate({ord(c): "?" for c in ',"\r\n'})
+
+
+def in_places(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records | None:
+    """Rows as places in the text of a file; None if a line says nothing."""
+    cells = [[plainly(row.get(name, "")) for name in names] for row in rows]
+    text = "".join(",".join(row) + "\n" for row in cells)
+    columns = forms._plain_columns(len(names), text)
+    if columns is None:
+        assert any(not any(row) for row in cells)
+        return None
+    assert all(isinstance(column, Cells) for column in columns)
+    assert list(map(list, columns)) == list(map(list, zip(*cells, strict=True)))
+    return Records(tuple(names), columns, range(2, len(rows) + 2))
+
+
+@settings(max_examples=200, deadline=None)
+@given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
+def test_cells_that_are_places_are_checked_as_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
+) -> None:
+    records = in_places(names[:width], rows)
+    if records:
+        assert_same(tmp_path_factory.mktemp("csv"), records)
+
+
+def test_good_cells_that_are_places_never_become_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = in_places(NAMES, GOOD)
+    assert records
+    monkeypatch.setattr(Door, "_read_record", None)
+    door = Door(KEYS, AccountNumbers(tmp_path))
+    assert door.admit_records(records).events == len(GOOD)
+
+
+ASCII = st.text(st.characters(codec="ascii", exclude_characters=',"\r\n'), max_size=40)
+
+
+@given(st.lists(st.tuples(ASCII, st.sampled_from(["", "ab", *WHOLE, "007", "18", "1" * 18]))))
+def test_places_are_texts_to_whoever_asks(rows: list[tuple[str, str]]) -> None:
+    text = "".join(f"x,{cell},{number}\n" for cell, number in rows) or "x,,\n"
+    given_rows = rows or [("", "")]
+    columns = forms._plain_columns(3, text)
+    assert columns
+    _, cells, numbers = columns
+    assert isinstance(cells, Cells)
+    assert isinstance(numbers, Cells)
+    texts = [cell for cell, _ in given_rows]
+    assert (list(cells), cells[-1], list(cells[1:])) == (texts, texts[-1], texts[1:])
+    joined = cells.joined()
+    assert (joined.content.decode(), joined.lengths.tolist()) == (
+        "".join(texts),
+        list(map(len, texts)),
+    )
+    for found, (_, said) in zip(numbers.whole_numbers().tolist(), given_rows, strict=True):
+        is_known = said.isdigit() and str(int(said)) == said and len(said) <= MOST_DIGITS
+        assert found == (int(said) if is_known else REFUSED if said else ABSENT)
+
+
+def test_a_text_that_may_be_left_out_is_empty_then() -> None:
+    """Else an empty cell that is a place would have to become something else."""
+    optional = {
+        (member.name, member.default)
+        for kind in KINDS.values()
+        for member in msgspec.structs.fields(kind)
+        if not member.required and isinstance(member.default, str | None)
+    }
+    assert optional == {("title", ""), ("content_url", ""), ("msgid", None)}
 
 
 def test_a_name_given_twice_is_read_as_rows_are(tmp_path: Path) -> None:

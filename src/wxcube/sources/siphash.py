@@ -83,7 +83,16 @@ def _by_length(texts: Texts) -> Iterator[tuple[_Numbers, _Numbers]]:
         if len(rows) == len(lengths):
             yield rows, content.reshape(len(rows), length)
         else:
-            yield rows, content[starts[rows, None] + np.arange(length)]
+            yield rows, at_places(content, starts[rows], int(length))
+
+
+def at_places(content: _Numbers, starts: _Numbers, length: int) -> _Numbers:
+    """So many bytes from each of the places on, as rows."""
+    if not length:
+        return np.empty((len(starts), 0), content.dtype)
+    # PERF: 32 bytes in 0.02 us, by an array of all their places in 0.07
+    rows: _Numbers = np.lib.stride_tricks.sliding_window_view(content, length)[starts]
+    return rows
 
 
 def _once_each(lengths: _Numbers) -> _Numbers:

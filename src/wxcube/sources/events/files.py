@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from wxcube.errors import EventError
 from wxcube.sources.arrays import np
 from wxcube.sources.events.parts import Lines, Stretch
-from wxcube.sources.events.tables import NUMBERS, Records
+from wxcube.sources.events.plain_csv import columns
+from wxcube.sources.events.tables import NUMBERS, Column, Records
 from wxcube.sources.parquet_paths import reading
 
 if TYPE_CHECKING:
@@ -202,10 +203,10 @@ def _table(header: list[str], text: str, first: int) -> tuple[int, Records]:
     return first + len(lines) - 1, Records(tuple(names[: len(cells)]), cells, numbers, wrong)
 
 
-def _plain_columns(width: int, text: str) -> tuple[list[str], ...] | None:
+def _plain_columns(width: int, text: str) -> tuple[Column, ...] | None:
     """The columns of lines without quotes, all of this width and none empty; None of others.
 
-    PERF: 1.1 us a row of 14 cells; csv.reader, and turning its rows into columns, takes 2.5.
+    PERF: of 14 cells a row 0.1 us as places, 0.5 as texts; csv.reader and turning takes 2.5.
     """
     if '"' in text or "\r" in text or not text:
         return None
@@ -217,6 +218,8 @@ def _plain_columns(width: int, text: str) -> tuple[list[str], ...] | None:
     no_cells = f"\n{',' * (width - 1)}\n"
     if not is_end[:, -1].all() or is_end[:, :-1].any() or no_cells in f"\n{text}":
         return None
+    if text.isascii():
+        return columns(text, content, places.reshape(-1, width))
     cells = text[:-1].replace("\n", ",").split(",")
     return tuple(cells[place::width] for place in range(width))
 

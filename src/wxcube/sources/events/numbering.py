@@ -17,7 +17,8 @@ from wxcube.sources.batch import NO_ARTICLE, Action, Columns, article_number, us
 from wxcube.sources.events.accounts import AccountNumbers
 from wxcube.sources.events.columns import ID_COLUMNS, STORED, Chunk, pick, texts
 from wxcube.sources.events.keys import Keys
-from wxcube.sources.events.tables import MOST_REMEMBERED, Given
+from wxcube.sources.events.plain_csv import Cells
+from wxcube.sources.events.tables import MOST_REMEMBERED, Given, listed
 from wxcube.sources.siphash import KEY_BYTES, Texts, siphash
 
 _MSGID = re.compile(get_args(ev.MsgId)[1].pattern)
@@ -119,18 +120,18 @@ class Numbering:
         family, fixed = _PLACES[tag]
         count, types = len(members["at"]), STORED[family]
         columns = {name: np.full(count, value, types[name]) for name, value in fixed.items()}
-        columns["account"] = newcomers.numbers(_list(members["account"]))
+        columns["account"] = newcomers.numbers(listed(members["account"]))
         for name in types.keys() - columns.keys() - ID_COLUMNS.keys() - {"user"}:
             columns[name] = self._column(members, name, types[name], count)
-        people = Texts.of(_list(members["user"])) if "user" in members else None
-        return Part(family, columns, Texts.of(_list(members["id"])), people)
+        people = _hashable(members["user"]) if "user" in members else None
+        return Part(family, columns, _hashable(members["id"]), people)
 
     def _column(self, members: Given, name: str, kind: str, count: int) -> NDArray[Any]:
         if name == "article" and "msgid" in members:
-            return self._articles.numbers(_list(members["msgid"]))
+            return self._articles.numbers(listed(members["msgid"]))
         if name not in members:
             return np.zeros(count, kind)
-        return texts(_list(members[name])) if kind == "O" else _array(members[name], kind)
+        return texts(listed(members[name])) if kind == "O" else _array(members[name], kind)
 
     def chunk(self, parts: Sequence[Part], newcomers: Newcomers) -> Chunk:
         """The parts as columns by family; the order of events of one kind stays.
@@ -169,8 +170,8 @@ class _Rows:
         return pick(self._columns, slice(start, self._start))
 
 
-def _list(values: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
-    return values.tolist() if isinstance(values, np.ndarray) else values
+def _hashable(values: Sequence[Any] | NDArray[Any]) -> Texts:
+    return values.joined() if isinstance(values, Cells) else Texts.of(listed(values))
 
 
 def _array(values: Sequence[Any] | NDArray[Any], kind: str) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from wxcube.sources import event as ev
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.events.columns import texts
 from wxcube.sources.events.links import names_a_person
+from wxcube.sources.events.plain_csv import ABSENT, MOST_DIGITS, REFUSED, Cells
 
 MOST_REMEMBERED = 500_000
 """Cells, or articles, whose numbers are kept at hand at most."""
@@ -27,13 +28,13 @@ KINDS: dict[str, type[ev.Event]] = {
 """Every kind of event by the word that `event` has."""
 _TAG = str(ev.Open.__struct_config__.tag_field)
 _NO_KIND = len(KINDS)
-_ABSENT, _REFUSED = -1, -2
-"""In place of a number, of which none is negative."""
-_MOST_DIGITS = 18
 _KINDS_OF_VALUES = {inspect.StrType: str, inspect.IntType: int, inspect.BoolType: bool}
 
 Column = Sequence[str] | NDArray[Any]
-"""Cells of CSV, where an empty one says nothing, or of Parquet, where a masked one does."""
+"""Cells of CSV, where an empty one says nothing, or of Parquet, where a masked one does.
+
+PERF: columns that are `Cells` are looked at as numbers of bytes wherever they can be.
+"""
 Given = Mapping[str, Sequence[Any] | NDArray[Any]]
 """What events of one kind say, by member."""
 
@@ -52,7 +53,7 @@ class Records:
         return len(self.numbers)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        lists = [c.tolist() if isinstance(c, np.ndarray) else c for c in self.columns]
+        lists = [listed(column) for column in self.columns]
         is_text = [not isinstance(column, np.ndarray) for column in self.columns]
         for row in zip(*lists, strict=True):
             cells = zip(self.names, row, is_text, strict=True)
@@ -107,18 +108,18 @@ class _Parsed(dict[Any, int]):
     def __init__(self, kind: type) -> None:
         super().__init__()
         self._kind = kind
-        self.kept = {"": _ABSENT}
+        self.kept = {"": ABSENT}
         self.update(self.kept)
 
     def __missing__(self, cell: Any) -> int:
         try:
             found = int(msgspec.convert(cell, self._kind, strict=False))
         except (msgspec.ValidationError, UnicodeError):
-            found = _REFUSED
+            found = REFUSED
         if not 0 <= found < 2**63 or (
             self._kind is int and isinstance(cell, str) and not is_whole(cell)
         ):
-            found = _REFUSED
+            found = REFUSED
         self[cell] = found
         return found
 
@@ -151,7 +152,7 @@ class _Fits(dict[str, bool]):
 class _Read(NamedTuple):
     """A column: its values, where it says something, and where that can be read."""
 
-    values: NDArray[Any]
+    values: Column
     given: NDArray[Any]
     good: NDArray[Any]
     sizes: NDArray[Any]
@@ -185,30 +186,49 @@ class _Member:
         """A column of this member, of rows of these kinds."""
         found = self._texts(column) if self.kind is str else self._numbers(column)
         fits = (self.low[codes] <= found.sizes) & (found.sizes <= self.high[codes])
+        good = found.good & fits
+        if isinstance(found.values, Cells):
+            return found._replace(good=good)
         values = np.where(found.given, found.values, self.defaults[codes])
-        return found._replace(values=values, good=found.good & fits)
+        return found._replace(values=values, good=good)
 
     def _numbers(self, column: Column) -> _Read:
+        if isinstance(column, Cells):
+            return _read_numbers(self._numbers_of(column))
         if not isinstance(column, np.ndarray):
             values = _equally_long(column)
             if values is None or self.kind is bool:
                 values = self._parsed.of(column)
-            return _Read(values, values != _ABSENT, values != _REFUSED, values)
+            return _read_numbers(values)
         given = ~np.ma.getmaskarray(column)
         if column.dtype.kind in ("iu" if self.kind is int else "iub"):
             values = np.ma.filled(column, 0).astype("i8")
             return _Read(values, given, given, values)
         cells = column[given].tolist()
-        values = np.full(len(column), _REFUSED)
+        values = np.full(len(column), REFUSED)
         if column.dtype.kind in "bf" or _are_texts(cells):
             values[given] = _Parsed(self.kind).of(cells)
         return _Read(values, given, values >= 0, values)
 
+    def _numbers_of(self, cells: Cells) -> NDArray[Any]:
+        if self.kind is int:
+            return cells.whole_numbers()
+        values = np.full(len(cells), ABSENT)
+        values[cells.sizes > 0] = self._parsed.of(cells.only(cells.sizes > 0).texts())
+        return values
+
     def _texts(self, column: Column) -> _Read:
-        values = texts(column) if not isinstance(column, np.ndarray) else texts([""] * len(column))
         given = _given(column)
-        if isinstance(column, np.ndarray):
+        if isinstance(column, Cells) and self._fits is None:
+            # an empty cell is the text that is meant where a text may be left out
+            return _Read(column, given, np.ones(len(column), "?"), column.sizes)
+        values = texts([""] * len(column))
+        if isinstance(column, Cells):
+            values[given] = column.only(given).texts()
+        elif isinstance(column, np.ndarray):
             values[given] = np.ma.getdata(column)[given]
+        else:
+            values[:] = column
         cells = values.tolist()
         if not _are_texts(cells):
             nothing = np.zeros(len(cells), "i8")
@@ -231,7 +251,7 @@ def sift(records: Records, earliest: int = 0) -> Sifted:
         doubtful[:] = True
     for name in columns.keys() - _MEMBERS.keys():
         doubtful |= _given(columns[name])
-    values: dict[str, NDArray[Any]] = {}
+    values: dict[str, Column] = {}
     for name, member in _MEMBERS.items():
         if name in columns:
             values[name], given, good, _ = member.read(columns[name], codes)
@@ -240,23 +260,23 @@ def sift(records: Records, earliest: int = 0) -> Sifted:
             values[name] = member.defaults[codes]
             doubtful |= member.required[codes]
     if "content_url" in columns:
-        links = values["content_url"].tolist()
+        links = listed(values["content_url"])
         doubtful |= [isinstance(one, str) and names_a_person(one) for one in links]
     if earliest:
-        doubtful |= values["at"] < earliest
+        doubtful |= np.asarray(values["at"]) < earliest
     codes[doubtful] = _NO_KIND
     kinds = {}
     for tag, kind in KINDS.items():
         rows = np.flatnonzero(codes == _CODES[tag])
         if len(rows):
-            kinds[tag] = {name: values[name][rows] for name in kind.__struct_fields__}
+            kinds[tag] = {name: _picked(values[name], rows) for name in kind.__struct_fields__}
     places = np.flatnonzero(doubtful)
     return Sifted(number - len(places), kinds, places)
 
 
 def _codes(column: Column) -> NDArray[Any]:
     """The place of each row's kind among all kinds."""
-    cells = column.tolist() if isinstance(column, np.ndarray) else column
+    cells = listed(column)
     try:
         return np.fromiter(map(_CODES.__getitem__, cells), "i8", len(cells))
     except TypeError:
@@ -266,7 +286,7 @@ def _codes(column: Column) -> NDArray[Any]:
 def _equally_long(cells: Sequence[str]) -> NDArray[Any] | None:
     """The numbers of cells that all have as many digits, as times have; None of others."""
     lengths, digits = set(map(len, cells)), "".join(cells)
-    if len(lengths) != 1 or not is_whole(digits) or len(cells[0]) > _MOST_DIGITS:
+    if len(lengths) != 1 or not is_whole(digits) or len(cells[0]) > MOST_DIGITS:
         return None
     columns = (np.frombuffer(digits.encode(), "u1") - ord("0")).reshape(len(cells), -1).T
     if len(columns) > 1 and not columns[0].all():
@@ -302,10 +322,24 @@ def _is_writable(cell: str) -> bool:
     return True
 
 
+def _read_numbers(values: NDArray[Any]) -> _Read:
+    return _Read(values, values != ABSENT, values != REFUSED, values)
+
+
+def listed(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """A column's values as objects."""
+    if isinstance(column, np.ndarray):
+        objects: list[Any] = column.tolist()
+        return objects
+    return column.texts() if isinstance(column, Cells) else column
+
+
 def _given(column: Column) -> NDArray[Any]:
     """Where a column says something."""
     if isinstance(column, np.ndarray):
         return ~np.ma.getmaskarray(column)
+    if isinstance(column, Cells):
+        return column.sizes > 0
     return np.fromiter(map(bool, column), "?", len(column))
 
 
@@ -313,6 +347,8 @@ def _picked(column: Column, places: NDArray[Any]) -> Column:
     if isinstance(column, np.ndarray):
         found: NDArray[Any] = column[places]
         return found
+    if isinstance(column, Cells):
+        return column.only(places)
     return [column[place] for place in places.tolist()]
 
 
