@@ -101,7 +101,8 @@ def _turned(text: str, depth: int) -> _Turned | None:
     """The reading of a text with the most known characters; None if nothing of it is known."""
     if depth < 0:
         return None
-    found = (_as_one(text, depth), _with_hint(text, depth), _with_subject(text, depth))
+    # of two as good the first: what stands before a sign is no part of a value then
+    found = (_with_subject(text, depth), _with_hint(text, depth), _as_one(text, depth))
     return max((one for one in found if one), key=_weight, default=None)
 
 

@@ -2,7 +2,6 @@
 
 WORDS = {
     # answers
-    "{asked}: errcode {code}, {why}": "{asked}：错误码 {code}，{why}",
     "errcode {code}, {why}": "错误码 {code}，{why}",
     "not asked again before midnight in Beijing; {known}": ("北京时间零点之前不再请求；{known}"),
     "this errcode is unknown to wxcube; look it up by its rid": (
@@ -11,7 +10,7 @@ WORDS = {
     "{asked}: HTTP {number}": "{asked}：HTTP {number}",
     "it may pass; try again later": "可能只是暂时的，请稍后再试",
     "the server has no such path: check the base URL": "服务器没有这个路径：请检查 base_url",
-    "{asked}: {known}; it begins with: {why}": "{asked}：{known}；应答开头是：{why}",
+    "{asked}: {why}; it begins with: {rest}": "{asked}：{why}；应答开头是：{rest}",
     "{endpoint} {text}: the answer ends after {number} bytes, before its end": (
         "{endpoint} {text}：应答不完整，只收到 {number} 字节"
     ),

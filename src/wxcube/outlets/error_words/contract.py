@@ -11,11 +11,11 @@ WORDS = {
     ),
     # members beside the dates
     "{endpoint} needs {member}": "{endpoint} 缺少参数 {member}",
-    "give the {known}": "请给出{known}",
+    "give the {known}": "请给出 {known}",
     "{endpoint} takes {member} as {word}, not {text}": (
         "{endpoint} 的参数 {member} 应为 {word}，不能是 {text}"
     ),
-    "{member} is: {known}": "{member} 是{known}",
+    "{member} is: {known}": "{member} 是 {known}",
     "id of the membership card": "会员卡 ID",
     "id of one card; all cards when left out": "卡券 ID，不写就是全部卡券",
     "where the cards were made: 0 on the console, 1 through the API": (

@@ -2,12 +2,12 @@
 
 WORDS = {
     # engines
-    "computing {text} failed: {why}": "计算 {text} 失败：{why}",
+    "computing {asked} failed: {why}": "计算 {asked} 失败：{why}",
     "if a file is damaged, `wxcube doctor` says which and how to mend it": (
         "如果是文件损坏，`wxcube doctor` 会指出是哪个、怎么修复"
     ),
-    "computing {text} needs more memory than the engine may use: {why}": (
-        "计算 {text} 所需的内存超过引擎的上限：{why}"
+    "computing {asked} needs more memory than the engine may use: {why}": (
+        "计算 {asked} 所需的内存超过引擎的上限：{why}"
     ),
     "give DuckDbEngine a larger memory_limit or fewer threads": (
         "请调大 DuckDbEngine 的 memory_limit，或减少线程"
@@ -17,6 +17,10 @@ WORDS = {
     "DuckDB refuses its options: {why}": "DuckDB 不接受这些选项：{why}",
     "check threads and memory_limit": "请检查 threads 和 memory_limit",
     "check memory_limit": "请检查 memory_limit",
+    "a query": "查询",
+    "a first table": "第一张表",
+    "the tables' folder": "存放表的文件夹",
+    "the database": "数据库",
     "there is no engine {text}": "没有 {text} 这个引擎",
     "choose {names}": "可选的有：{names}",
     "the engine {word} has no option {names}": "引擎 {word} 没有选项 {names}",
@@ -80,7 +84,7 @@ WORDS = {
         "本进程里已经有 Spark 在运行，master 可能不同"
     ),
     "stop that session first": "请先停掉那个会话",
-    "Spark does not start: {why}": "Spark 启动不了：{why}",
+    "Spark does not start: {why}": "Spark 无法启动：{why}",
     "check that Java 17 or newer is installed and that the master runs": (
         "请检查是否装有 Java 17 以上，master 是否在运行"
     ),
@@ -115,23 +119,23 @@ WORDS = {
     "check the space on the disk and that no other build is running": (
         "请检查磁盘空间，以及是否另有构建在进行"
     ),
-    "{path} cannot be read: {why}": "读不了 {path}：{why}",
-    "{path} cannot be written: {why}": "写不了 {path}：{why}",
+    "{path} cannot be read: {why}": "{path} 无法读取：{why}",
+    "{path} cannot be written: {why}": "{path} 无法写入：{why}",
     # what doctor finds
     "a build is running in {path}": "{path} 里有构建正在进行",
     "wait for its end": "请等它结束",
-    "a build is running, its files were not read": "有构建正在进行，没有读它的文件",
+    "a build is running, its files were not read": "有构建正在进行，它的文件没有检查",
     "run `wxcube doctor` again when the build has ended": ("请在构建结束后再运行 `wxcube doctor`"),
-    "the cube's facts were not read ({why})": "没有读 cube 的事实（{why}）",
+    "the cube's facts were not read ({why})": "cube 的事实没有检查（{why}）",
     "mend that first, then run `wxcube doctor` again": "请先修复这个，再运行 `wxcube doctor`",
     "it is gone, though facts are there": "事实还在，它却不见了",
     "it is empty, though facts are there": "事实还在，它却是空的",
-    "it cannot be read ({why})": "读不出来（{why}）",
+    "it cannot be read ({why})": "无法读取（{why}）",
     "it is damaged ({why})": "已损坏（{why}）",
     "it has layout {number}, this wxcube knows {other}": (
         "格式是第 {number} 版，本版 wxcube 只认得第 {other} 版"
     ),
-    "it is gone, though it counts": "文件不见了，而它还算数",
+    "it is gone, though it counts": "文件不见了，而它仍要计入",
     "`wxcube doctor --mend` marks its days, `wxcube cube build` then makes it again from events": (
         "`wxcube doctor --mend` 会标出受影响的日期，之后 `wxcube cube build` 由事件重算"
     ),

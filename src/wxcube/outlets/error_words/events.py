@@ -15,20 +15,20 @@ _BACK_OR_OUT_ZH = "请从备份放回，或用 `wxcube events forget` 把它移�
 
 WORDS = {
     # a file that cannot be used
-    "{path} cannot be written ({why})": "写不了 {path}（{why}）",
-    "{path} cannot be read ({why})": "读不了 {path}（{why}）",
-    "{path} cannot be made ({why})": "建不了 {path}（{why}）",
-    "{path} cannot be moved ({why})": "移不动 {path}（{why}）",
-    "{path} cannot be removed ({why})": "删不掉 {path}（{why}）",
-    "{path} cannot be locked ({why})": "锁不了 {path}（{why}）",
-    "{path} cannot be tidied ({why})": "清理不了 {path}（{why}）",
-    "cannot be read ({why})": "读不出来（{why}）",
+    "{path} cannot be written ({why})": "{path} 无法写入（{why}）",
+    "{path} cannot be read ({why})": "{path} 无法读取（{why}）",
+    "{path} cannot be made ({why})": "{path} 无法创建（{why}）",
+    "{path} cannot be moved ({why})": "{path} 无法移动（{why}）",
+    "{path} cannot be removed ({why})": "{path} 无法删除（{why}）",
+    "{path} cannot be locked ({why})": "{path} 无法加锁（{why}）",
+    "{path} cannot be tidied ({why})": "{path} 无法清理（{why}）",
+    "cannot be read ({why})": "无法读取（{why}）",
     "free space on that disk and send again; nothing acknowledged is lost": (
-        "请给那块磁盘腾出空间，然后重发；确认过的都没有丢失"
+        "请在那块磁盘上腾出空间，然后重发；已确认的事件不会丢失"
     ),
-    "let this user read and write there": "请让当前用户可以读写那里",
+    "let this user read and write there": "请给当前用户读写权限",
     "`wxcube doctor` says more; nothing acknowledged is touched": (
-        "详情见 `wxcube doctor`；确认过的都没有动"
+        "详情见 `wxcube doctor`；已确认的事件不受影响"
     ),
     "{path} is gone": "{path} 不见了",
     "{path} is gone: it says which files of events count": (
@@ -57,7 +57,7 @@ WORDS = {
     'install it with: pip install "wxcube[cube]"': '请安装：pip install "wxcube[cube]"',
     "free space on that disk and run `wxcube events compact` again; the events wait in the log, "
     "none is lost": (
-        "请给那块磁盘腾出空间，再运行 `wxcube events compact`；事件还在日志里，一个也没有丢"
+        "请在那块磁盘上腾出空间，再运行 `wxcube events compact`；事件还在日志里，没有丢失"
     ),
     _BACK_OR_OUT: _BACK_OR_OUT_ZH,
     "{path} is no file of events in {text}": "{path} 不是 {text} 里的事件文件",
@@ -95,7 +95,7 @@ WORDS = {
     "{path} uses this key already": "{path} 用的已经是这个密钥",
     "put the new key into the settings first, then rotate": "请先把新密钥放进配置，再更换",
     # files of events
-    "{path} cannot be read to its end ({why})": "{path} 没能读完（{why}）",
+    "{path} cannot be read to its end ({why})": "{path} 没有读完就出错（{why}）",
     "check its name, and who may read it": "请检查文件名和读取权限",
     "mend the file and send it again: what is stored already does no harm": (
         "请修好文件重新发一遍，已存的重发无害"
@@ -103,7 +103,7 @@ WORDS = {
     "line {number} is longer than 16 MiB": "第 {number} 行超过 16 MiB",
     "zstd: it ends in the middle": "zstd：文件不完整",
     "reading Parquet needs DuckDB": "读取 Parquet 需要 DuckDB",
-    "packed Parquet cannot be read here": "这里读不了压缩过的 Parquet",
+    "packed Parquet cannot be read here": "这里无法读取压缩过的 Parquet",
     "unpack it into a file first": "请先解压成文件",
     # what doctor finds
     "the folder of the log is gone": "日志文件夹不见了",
@@ -111,8 +111,8 @@ WORDS = {
     "nothing to do: the next write makes it again": (
         "如果里面有待归档的事件，请从备份放回，或重发这些事件；否则不用管，下次写入时会重新建立"
     ),
-    "the clock was set back: it shows {day} {word}, the store was last changed at {last} {text}": (
-        "时钟被往回拨了：现在是 {day} {word}，事件库最后一次改动是 {last} {text}"
+    "the clock was set back: it shows {text}, the store was last changed at {other_text}": (
+        "时钟被往回拨了：现在是 {text}，事件库最后一次改动是 {other_text}"
     ),
     "set the clock right; events carry their own times, none is touched": (
         "请把时钟拨准；事件自带时间，都没有动"
@@ -126,7 +126,7 @@ WORDS = {
     "was killed there had acknowledged none of them; if the disk lost them, send that time's "
     "events again: what is stored already does no harm": (
         "`wxcube events compact` 会存下其余各批，把这些字节放到一边；如果是写入者被杀掉，"
-        "这些还没有确认过；如果是磁盘丢了，请重发那段时间的事件，已存的重发无害"
+        "这些字节还没有确认过；如果是磁盘丢了，请重发那段时间的事件，已存的重发无害"
     ),
     "it holds {number} events instead of {other}": "里面有 {number} 个事件，应有 {other} 个",
     "it was changed: it has {number} bytes, {other} were written": (
@@ -167,7 +167,7 @@ WORDS = {
     ),
     "{path} is newer than state.json, but some of its events count already, or it cannot be read; "
     "it is kept in {text}": (
-        "{path} 比 state.json 新，但其中有的事件已经计入，或者读不出来；留在 {text}"
+        "{path} 比 state.json 新，但其中有的事件已经计入，或者无法读取；留在 {text}"
     ),
     "{path} has events that count already": "{path} 里有的事件已经计入",
     # refused lines of a table

@@ -9,7 +9,7 @@ WORDS = {
     # the file
     "the settings file {path} is not there": "没有配置文件 {path}",
     "`wxcube init` writes one": "可用 `wxcube init` 生成",
-    "the settings file {path} cannot be read ({text})": "读不了配置文件 {path}（{text}）",
+    "the settings file {path} cannot be read ({text})": "配置文件 {path} 无法读取（{text}）",
     "it must be a readable UTF-8 text file": "它必须是可读的 UTF-8 文本文件",
     "the settings file {path} is not valid TOML: {why}": "配置文件 {path} 不是正确的 TOML：{why}",
     "mend that line": "请改正这一行",
@@ -21,10 +21,10 @@ WORDS = {
     "{word} is no setting": "没有 {word} 这个配置项",
     "{word} is no setting of {text}": "{text} 没有 {word} 这个配置项",
     "expected {text}, got {word}": "应为 {text}，写的却是 {word}",
-    "expected {word} >= {number}": "不能小于 {number}",
-    "expected {word} <= {number}": "不能大于 {number}",
-    "expected {word} > {number}": "必须大于 {number}",
-    "expected {word} < {number}": "必须小于 {number}",
+    "expected {word} >= {number}": "应为 {word}，不能小于 {number}",
+    "expected {word} <= {number}": "应为 {word}，不能大于 {number}",
+    "expected {word} > {number}": "应为 {word}，必须大于 {number}",
+    "expected {word} < {number}": "应为 {word}，必须小于 {number}",
     "expected str of length >= {number}": "至少 {number} 个字符",
     "expected str of length <= {number}": "最多 {number} 个字符",
     "expected str matching regex {text}": "不符合规则 {text}",
@@ -85,8 +85,8 @@ WORDS = {
     "the token of account {text} is not there": "没有找到公众号 {text} 的 token",
     "put it into the environment variable {word}": "请放进环境变量 {word}",
     "the environment variable {word} is empty or not there": "环境变量 {word} 没有设置，或者是空的",
-    "put the secret into it, or name a file instead": "请把机密放进去，或改为指定文件",
-    "the secret file {path} cannot be read ({text})": "读不了机密文件 {path}（{text}）",
+    "put the secret into it, or name a file instead": "请设置这个变量，或改为指定文件",
+    "the secret file {path} cannot be read ({text})": "机密文件 {path} 无法读取（{text}）",
     "check its name and rights": "请检查文件名和权限",
     "the secret file {path} is empty": "机密文件 {path} 是空的",
     "write the secret into it": "请把机密写进去",
@@ -120,13 +120,13 @@ WORDS = {
         "或最多保留 {other} 天的事件（retention_days_events、--events）"
     ),
     # the apps of serve
-    "the apps file {path} cannot be read ({text})": "读不了应用文件 {path}（{text}）",
+    "the apps file {path} cannot be read ({text})": "应用文件 {path} 无法读取（{text}）",
     "the apps file {path} is wrong: {why}": "应用文件 {path} 有错：{why}",
     "mend that line, or remove the file to have a new one written": (
         "请改正这一行，或删掉文件，让它重新生成"
     ),
     "the apps file {path}: {names} stands there twice": "应用文件 {path}：{names} 写了两次",
     "keep one [[apps]] section of it": "只保留一个 [[apps]] 段",
-    "the apps file {path} cannot be written ({text})": "写不了应用文件 {path}（{text}）",
+    "the apps file {path} cannot be written ({text})": "应用文件 {path} 无法写入（{text}）",
     "choose another place with serve.apps_file": "请用 serve.apps_file 换个位置",
 }

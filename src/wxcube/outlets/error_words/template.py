@@ -8,7 +8,7 @@ from functools import cached_property
 
 WHOLE = frozenset({"known"})
 """What stands here must be a text that has Chinese itself."""
-FREE = frozenset({"why", "asked"})
+FREE = frozenset({"why", "asked", "rest"})
 """What stands here may be any text; it is turned where it has Chinese itself."""
 NUMBERS = frozenset({"number", "other", "most"})
 WORDS = frozenset({"endpoint", "member", "word", "day", "code", "last"})
@@ -17,6 +17,8 @@ LISTS = frozenset({"names"})
 """Words with commas between them."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_SPACED = re.compile(r"( ?)\{([a-z_]+)\}( ?)")
+_CHINESE = re.compile("[\u3000-\u9fff\uff00-\uffef]")
 
 
 class Template:
@@ -64,8 +66,14 @@ class Template:
         return told if place < stop and all(map(_may_stand, told, values)) else None
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """The Chinese text with these values."""
-        return _PLACEHOLDER.sub(lambda found: values[found[1]], self.chinese)
+        """The Chinese text with these values; beside Chinese ones no space is left."""
+
+        def value(found: re.Match[str]) -> str:
+            text = values[found[2]]
+            before = "" if _CHINESE.match(text) else found[1]
+            return before + text + ("" if _CHINESE.match(text[-1:]) else found[3])
+
+        return _SPACED.sub(value, self.chinese)
 
 
 def _may_stand(name: str, value: str) -> bool:

@@ -34,13 +34,16 @@ WORDS = {
     "restore a backup, or name another file for the warehouse": (
         "请从备份恢复，或换一个文件作数据库"
     ),
-    "{number} accounts of the warehouse fit {text} (there: none)": "数据库里还没有公众号",
-    "0 accounts of the warehouse fit {text} (there: {names})": (
-        "数据库里没有公众号 {text}（现有：{names}）"
-    ),
     "{number} accounts of the warehouse fit {text} (there: {names})": (
-        "数据库里有 {number} 个公众号符合 {text}（现有：{names}）"
+        "数据库里符合 {text} 的公众号有 {number} 个（现有：{names}）"
     ),
+    "{number} accounts of the warehouse fit {text} (there: none)": (
+        "数据库里符合 {text} 的公众号有 {number} 个（现有：无）"
+    ),
+    "{number} accounts of the warehouse fit '' (there: {names})": (
+        "数据库里有 {number} 个公众号（{names}）"
+    ),
+    "{number} accounts of the warehouse fit '' (there: none)": "数据库里有 {number} 个公众号",
     "name one with --account": "请用 --account 指定一个",
     "rows of {word} have no row above them": "{word} 的行没有所属的上级行",
     "nothing was changed; what computed them is wrong, please report it": (
@@ -67,7 +70,7 @@ WORDS = {
     ),
     "{path}: it may only be read": "{path}：只能读，不能写",
     "change the rights of the file and its directory": "请修改文件及其目录的权限",
-    "{path}: the file cannot be opened": "{path}：打不开文件",
+    "{path}: the file cannot be opened": "{path}：文件无法打开",
     "check that its directory is there and that you may read and write both": (
         "请检查目录是否存在，文件和目录是否都可读写"
     ),
