@@ -274,6 +274,7 @@ def test_no_chinese_is_left_of_an_error_that_is_gone() -> None:
     texts += [*MSGSPEC, "sync is no setting", *PARAMS, *(f"x: {text}" for text in MSGSPEC)]
     # bounds that a setting may get one day
     texts += ["expected int <= 1", "expected int < 1", "expected str of length <= 1"]
+    texts += ["Invalid enum value 'x'"]
     ends = [some.partition(": ")[2] for text in texts for some in (text, *text.split("; "))]
     parts = {*texts, *ends, *(part for text in texts for part in re.split("; |: ", text))}
     unused = [
@@ -317,6 +318,22 @@ SPECIAL = {
             "computing a query failed: a.parquet cannot be read: no magic bytes",
             "计算查询失败：a.parquet 无法读取：no magic bytes",
         ),
+        # what msgspec says of a value
+        (
+            "'x' is not a fault: Expected `int` >= 1 - at `$.times`",
+            "'x' 不是故障：times：不能小于 1",
+        ),
+        (
+            "the apps file a.toml is wrong: Expected `str` of length >= 8 - at `$.apps[0].secret`",
+            "应用文件 a.toml 有错：apps[0].secret：至少 8 个字符",
+        ),
+        ("no such quirk: Object contains unknown field `x`", "没有这种怪现象：有未知的成员 `x`"),
+        (
+            "no such quirk: Invalid enum value 'maybe' - at `$.is_delay`",
+            "没有这种怪现象：is_delay：'maybe' 不在可选值之内",
+        ),
+        # lists have Chinese commas
+        ("did you mean a, b?", "是不是想写 a、b？"),
         # what it is about stands before it
         ("wxcube.toml: sync.x: expected int >= 1", "wxcube.toml：sync.x：应为 int，不能小于 1"),
         ("'--from': 'x' is not a day", "'--from'：'x' 不是日期"),
@@ -409,7 +426,8 @@ def test_values_are_told_as_they_are(data: st.DataObject, template: Template) ->
     chinese = in_chinese(text)
     assert chinese != text
     for name, value in values.items():
-        assert (in_chinese(value) if name in WHOLE else value) in chinese
+        told_as = value.replace(", ", "、") if name in LISTS else value
+        assert (in_chinese(value) if name in WHOLE else told_as) in chinese
 
 
 # --- when it is loaded -----------------------------------------------------------------------

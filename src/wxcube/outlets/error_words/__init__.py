@@ -47,7 +47,7 @@ def told(error: WxcubeError, say: Language) -> str:
 
     >>> from wxcube.errors import SettingsError
     >>> told(SettingsError("log_level 'x' is unknown", hint="use one of a, b"), Language(True))
-    "没有 'x' 这个 log_level；可用的有：a, b"
+    "没有 'x' 这个 log_level；可用的有：a、b"
     """
     if not say.chinese:
         return str(error)
@@ -125,13 +125,27 @@ def _as_one(text: str, depth: int) -> _Turned | None:
 def _filled(template: Template, values: dict[str, str], depth: int) -> _Turned | None:
     weight, chinese = template.weight, dict(values)
     for name in values.keys() & (WHOLE | FREE):
-        inner = _turned(values[name], depth - 1)
+        inner = _of_msgspec(values[name]) or _turned(values[name], depth - 1)
         if inner:
             weight += inner.weight
             chinese[name] = inner.text
         elif name in WHOLE:
             return None
     return _Turned(weight, template.filled(chinese))
+
+
+def _of_msgspec(text: str) -> _Turned | None:
+    """What msgspec says of a value, in the words that refused lines have for it."""
+    from wxcube.outlets.reasons import in_words as reason
+
+    what, at, place = text.partition(" - at `$")
+    chinese = reason(what, Language(chinese=True))
+    if at and chinese == what:
+        chinese = in_chinese(what)
+    if chinese == what:
+        return None
+    about = place.strip(".`")
+    return _Turned(len(text), f"{about}：{chinese}" if about else chinese)
 
 
 def _with_hint(text: str, depth: int) -> _Turned | None:

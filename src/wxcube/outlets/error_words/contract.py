@@ -41,7 +41,7 @@ WORDS = {
     "give the earlier day first": "请把较早的日期写在前面",
     "{text} is not a day": "{text} 不是日期",
     "write days as YYYY-MM-DD, windows as FIRST..LAST": (
-        "日期写成 YYYY-MM-DD，时间范围写成 FIRST..LAST"
+        "日期应写成 YYYY-MM-DD，时间范围应写成 FIRST..LAST"
     ),
     "the first day wanted, {day}, is not over yet": "要取的第一天 {day} 还没有过完",
     "begin at {day} (yesterday in Beijing) or earlier": ("请从 {day}（北京时间的昨天）或更早开始"),

@@ -30,6 +30,7 @@ WORDS = {
     "expected str matching regex {text}": "不符合规则 {text}",
     "invalid choice": "不在可选值之内",
     "invalid RFC3339 encoded date": "不是日期",
+    "Invalid enum value {text}": "{text} 不在可选值之内",
     "table missing required field {member}": "缺少 {member}",
     "correct that value": "请改正这个值",
     "use one of {names}": "可用的有：{names}",
@@ -39,7 +40,7 @@ WORDS = {
     "letters, digits, - and _ may stand in it, as in wx0123456789abcdef": (
         "只能用字母、数字、- 和 _，如 wx0123456789abcdef"
     ),
-    "write a day as 2026-03-01": "日期写成 2026-03-01",
+    "write a day as 2026-03-01": "日期应写成 2026-03-01",
     "give it in that section": "请在该段里写上",
     "secrets do not stand in this file; name a variable (password_env) or password_file": (
         "密码不能写在这个文件里，请用 password_env 指定环境变量，或用 password_file 指定文件"
@@ -76,14 +77,14 @@ WORDS = {
     # secrets and tokens
     "the secret of account {text} is not there": "没有找到公众号 {text} 的 AppSecret",
     "put it into the environment variable {word}, or name a file with secret_file": (
-        "请放进环境变量 {word}，或用 secret_file 指定文件"
+        "请把它放进环境变量 {word}，或用 secret_file 指定文件"
     ),
     'account {text} has token = "{word}" but no {member}': (
         '公众号 {text} 设置了 token = "{word}"，却没有 {member}'
     ),
     "give {member} in its section": "请在它的配置段里写上 {member}",
     "the token of account {text} is not there": "没有找到公众号 {text} 的 token",
-    "put it into the environment variable {word}": "请放进环境变量 {word}",
+    "put it into the environment variable {word}": "请把它放进环境变量 {word}",
     "the environment variable {word} is empty or not there": "环境变量 {word} 没有设置，或者是空的",
     "put the secret into it, or name a file instead": "请设置这个变量，或改为指定文件",
     "the secret file {path} cannot be read ({text})": "机密文件 {path} 无法读取（{text}）",

@@ -14,7 +14,7 @@ NUMBERS = frozenset({"number", "other", "most"})
 WORDS = frozenset({"endpoint", "member", "word", "day", "code", "last"})
 """One word each, without white space."""
 LISTS = frozenset({"names"})
-"""Words with commas between them."""
+"""Words with commas between them, which become those of Chinese."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _SPACED = re.compile(r"( ?)\{([a-z_]+)\}( ?)")
@@ -70,6 +70,7 @@ class Template:
 
         def value(found: re.Match[str]) -> str:
             text = values[found[2]]
+            text = text.replace(", ", "、") if found[2] in LISTS else text
             before = "" if _CHINESE.match(text) else found[1]
             return before + text + ("" if _CHINESE.match(text[-1:]) else found[3])
 
