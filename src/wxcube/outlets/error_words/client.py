@@ -29,6 +29,8 @@ WORDS = {
     "{asked}: the answer was cut off": "{asked}：应答中途断开",
     "{asked}: the connection was closed before an answer came": "{asked}：还没有应答，连接就关闭了",
     "{asked}: the answer is longer than {number} bytes": "{asked}：应答超过 {number} 字节",
+    "ClientConnectorError, {why}": "连接失败（{why}）",
+    "ClientConnectorDNSError, {why}": "域名解析失败（{why}）",
     "ask for a shorter window": "请缩短时间范围",
     "check the network and the base URL": "请检查网络和 base_url",
     "ask again; if it stays so, look at the server and at what is between, like a proxy": (

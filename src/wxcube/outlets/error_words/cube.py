@@ -135,7 +135,7 @@ WORDS = {
     "it has layout {number}, this wxcube knows {other}": (
         "格式是第 {number} 版，本版 wxcube 只认得第 {other} 版"
     ),
-    "it is gone, though it counts": "文件不见了，而它仍要计入",
+    "it is gone, though it counts": "文件不见了，但还要用到它",
     "`wxcube doctor --mend` marks its days, `wxcube cube build` then makes it again from events": (
         "`wxcube doctor --mend` 会标出受影响的日期，之后 `wxcube cube build` 由事件重算"
     ),

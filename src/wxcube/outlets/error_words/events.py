@@ -5,7 +5,7 @@ _KEY_LOST = (
     "before and after are then counted as different ones"
 )
 _KEY_LOST_ZH = (
-    "确实再也找不回来，才用 `wxcube events rotate-key` 换一个：此后同一个人会被算作另一个人"
+    "确实再也找不回来，才用 `wxcube events rotate-key` 换一个：此后，前后都出现的人会算作两个人"
 )
 _BACK_OR_OUT = (
     "put it back from a backup, or take it out with `wxcube events forget` and send that day's "
@@ -32,7 +32,7 @@ WORDS = {
     ),
     "{path} is gone": "{path} 不见了",
     "{path} is gone: it says which files of events count": (
-        "{path} 不见了：哪些事件文件算数，由它说明"
+        "{path} 不见了：哪些事件文件有效，由它记录"
     ),
     "{path} is gone, though the folder holds events": "文件夹里有事件，{path} 却不见了",
     "{path} is damaged (its checksum is another)": "{path} 已损坏（校验和不符）",

@@ -85,6 +85,12 @@ WORDS = {
     "check the disk and the space on it; nothing stored is lost": (
         "请检查磁盘和剩余空间，已存的没有丢失"
     ),
+    "file is not a database": "不是 SQLite 数据库",
+    "database disk image is malformed": "数据库文件已损坏",
+    "database is locked": "数据库被别的程序锁着",
+    "database or disk is full": "磁盘没有空间了",
+    "unable to open database file": "数据库文件无法打开",
+    "attempt to write a readonly database": "数据库只能读，不能写",
     "if it happens again, check the file with `sqlite3 FILE`": (
         "如果再次发生，请用 `sqlite3 FILE` 检查文件"
     ),
