@@ -186,6 +186,14 @@ def test_a_bad_database(site: Site, name: str, change: Callable[[Path], object],
     assert not left_over(found.text), found.text
 
 
+def test_a_database_that_cannot_be_opened(site: Site) -> None:
+    site.database.unlink()
+    site.database.symlink_to("no/such/file.db")
+    said = site.run("sync")
+    assert_chinese(said, 1)
+    assert "wxcube.db：文件无法打开；请检查目录是否存在，文件和目录是否都可读写" in said.err
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_files_that_may_not_be_read(site: Site) -> None:
     for path in (site.settings, site.database):
