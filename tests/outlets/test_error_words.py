@@ -25,6 +25,7 @@ from wxcube.outlets.error_words import (
     templates,
     told,
 )
+from wxcube.outlets.error_words.template import ENDPOINTS as ENDPOINT_NAMES
 from wxcube.outlets.error_words.template import LISTS, NUMBERS, WHOLE, WORDS, Template
 from wxcube.outlets.language import Language
 from wxcube.outlets.reasons import in_words as reason_in_words
@@ -49,6 +50,8 @@ AT_RUN_TIME = {
 }
 """What a value is that only run time knows, where it is a text itself."""
 
+ENDPOINT = {"self", "endpoint"}
+"""Expressions that stand for an endpoint."""
 ANOTHERS = "another error's own text, which is found where that error is made"
 FOREIGN = "only names, and what the system or a library says"
 UNKNOWN = {
@@ -141,7 +144,8 @@ def examples(text: Text) -> Iterator[tuple[str, list[str]]]:
             for value in known:
                 yield from examples(Text(text.text.replace(mark, value), text.place))
             return
-    values = [str(1001 + place) for place in range(len(MARK.findall(text.text)))]
+    marks = MARK.findall(text.text)
+    values = [f"{'get' * (one in ENDPOINT)}{1001 + place}" for place, one in enumerate(marks)]
     rest = iter(values)
     yield MARK.sub(lambda _: next(rest), text.text), values
 
@@ -365,6 +369,7 @@ def test_a_text_is_turned(english: str, chinese: str) -> None:
         "no such table: t9",
         "it takes two to tango",
         "she needs a new hat",
+        "Parquet needs DuckDB",
         "give the boy a book",
         "use one of these some day",
         "a\nb is empty",
@@ -422,6 +427,8 @@ def value_of(name: str) -> st.SearchStrategy[str]:
         return st.sampled_from(PARAMS)
     if name in NUMBERS:
         return st.integers(0, 10**9).map(str)
+    if name in ENDPOINT_NAMES:
+        return VALUES.map(lambda text: f"get{text}")
     if name in LISTS:
         return st.lists(VALUES, min_size=1, max_size=3).map(", ".join)
     return VALUES if name in WORDS else VALUES.map(lambda text: f"/{text}")

@@ -38,8 +38,8 @@ FOREIGN = re.compile(
     "No such file or directory|Is a directory|Permission denied|File exists|Address already in use"
     "|Name or service not known|Connect call failed|No space left on device|Invalid isoformat string"
     # of SQLite, DuckDB and of Python's reader of TOML
-    "|查询有错：[^；]*|查询不只是读取：[^；]*|不是正确的 TOML：[^；]*|(?<=有错：)Expected [^；]*"
-    "|(?<=（)(?:Invalid Input|IO) Error: .*?(?=）)|(?<=（)JSON is malformed: .*?(?=）)"
+    "|查询有错：[^；]*|查询不只是读取：[^；]*|不是正确的 TOML：[^；]*|(?<=有错：)[A-Z][^；]*"
+    "|(?<=（)[A-Z][A-Za-z ]*(?:Error|Exception): .*?(?=）)|(?<=（)JSON is malformed: .*?(?=）)"
 )
 VERBATIM = re.compile(
     r"`[^`]*`|'[^']*'|\"[^\"]*\"|--[a-z]+ \S+|^Usage: .*$|PATH 成员=值.*", re.MULTILINE

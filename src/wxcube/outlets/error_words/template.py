@@ -11,7 +11,8 @@ WHOLE = frozenset({"known"})
 FREE = frozenset({"why", "asked", "rest"})
 """What stands here may be any text; it is turned where it has Chinese itself."""
 NUMBERS = frozenset({"number", "other", "most"})
-WORDS = frozenset({"endpoint", "member", "word", "day", "code", "last"})
+ENDPOINTS = frozenset({"endpoint"})
+WORDS = frozenset({"member", "word", "day", "code", "last"})
 """One word each, without white space."""
 LISTS = frozenset({"names"})
 """Words with commas between them, which become those of Chinese."""
@@ -90,6 +91,10 @@ def _is_word(value: str) -> bool:
     return len(value.split()) == 1
 
 
+def _is_endpoint(value: str) -> bool:
+    return value.startswith("get") and _is_word(value)
+
+
 def _are_words(value: str) -> bool:
     return all(map(_is_word, value.split(", ")))
 
@@ -101,6 +106,7 @@ def _is_plain(value: str) -> bool:
 _KINDS: dict[str, Callable[[str], bool]] = {
     **dict.fromkeys(WHOLE | FREE, bool),
     **dict.fromkeys(NUMBERS, _is_number),
+    **dict.fromkeys(ENDPOINTS, _is_endpoint),
     **dict.fromkeys(WORDS, _is_word),
     **dict.fromkeys(LISTS, _are_words),
 }
