@@ -58,6 +58,7 @@ def assert_chinese(said: Said, code: int) -> None:
     assert HINTED.search(said.err) if code == 1 else re.search("^错误：.+", said.err, re.MULTILINE)
     assert not left_over(said.err), said.err
     assert not re.search("^[Ee]rror", said.err, re.MULTILINE)
+    assert "s3cretp" not in said.text
 
 
 @pytest.fixture(scope="module")
