@@ -155,13 +155,9 @@ def _with_hint(text: str, depth: int) -> _Turned | None:
 
 
 def _both(first: str, second: str, depth: int) -> _Turned | None:
-    parts = [(text, _turned(text, depth - 1)) for text in (first, second)]
-    weight = sum(one.weight for _, one in parts if one)
-    return (
-        _Turned(weight, "；".join(one.text if one else text for text, one in parts))
-        if weight
-        else None
-    )
+    parts = [_turned(text, depth - 1) or _Turned(0, text) for text in (first, second)]
+    weight = sum(one.weight for one in parts)
+    return _Turned(weight, "；".join(one.text for one in parts)) if weight else None
 
 
 def _with_subject(text: str, depth: int) -> _Turned | None:
