@@ -193,6 +193,41 @@ def test_status_after_the_facts_were_removed_says_that_all_is_computed(line: Lin
     assert line.build()["days"] == len(days)
 
 
+def test_rows_that_a_lost_database_had_are_computed_again(line: Line) -> None:
+    before = line.status()
+    rows = line.build()["rows"]
+    for path in Path().glob("wxcube.db*"):
+        path.unlink()
+    assert line.status() == before
+    assert not list(Path().glob("wxcube.db*"))
+    code, out, err = line.say("cube", "build", "--quiet")
+    assert (code, f"{rows:,} rows written" in out) == (0, True)
+    first = before["changed"][0]
+    assert " ".join(err.split()) == (
+        f"! the database lacked rows computed before (from {first} on): it is another one, or an "
+        f"older one put back; everything from {first} on was computed again"
+    )
+    assert line.build()["lacked"] is None
+    assert line.status()["changed"] == []
+
+
+def test_rows_of_events_that_are_gone_are_told_as_lost(line: Line) -> None:
+    first = line.status()["changed"][0]
+    line.build()
+    line.say("events", "retain", "--events", "3")
+    for path in Path().glob("wxcube.db*"):
+        path.unlink()
+    kept = line.status()["changed"][0]
+    assert kept > first
+    _, out, err = line.say("--lang", "zh", "cube", "build", "--quiet")
+    assert out.startswith("✓")
+    assert "".join(err.split()) == (
+        f"!数据库缺少以前算过的行（从{first}起）：它是另一个，或从较旧的备份放回；"
+        f"从{kept}起的都重算了，更早的事件已按保留期删除，请放回更新的备份"
+    )
+    assert line.status()["through"] == str(line.last)
+
+
 def test_status_of_a_build_up_to_an_earlier_day(line: Line) -> None:
     days = line.status()["changed"]
     line.build("--to", days[2])

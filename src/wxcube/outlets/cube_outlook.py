@@ -11,6 +11,7 @@ from wxcube.sources.events import waiting
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.segment import Frame
 from wxcube.sources.events.store import EventStore
+from wxcube.sources.increment.behind import behind, taken_back
 from wxcube.sources.increment.days import QUIET, NumberedCell, changed
 from wxcube.sources.increment.ledger import FILE, Ledger
 from wxcube.sources.inputs import day_numbered, number_of
@@ -33,12 +34,14 @@ class Outlook:
     """Events in the log, of whatever days, which a build takes in first."""
 
 
-def outlook(store: EventStore, last: date) -> Outlook:
+def outlook(store: EventStore, last: date, kept: Mapping[str, date] | None = None) -> Outlook:
     """What a build of all accounts through `last` would do.
+
+    `kept` is the newest day of rows in the warehouse by account: what it lacks is to be built too.
 
     Cost:    reads the log.
     """
-    built, through, is_left = _known(store)
+    built, through, is_left = _known(store, kept)
     cells = _changed(store, built, last)
     return Outlook(
         through=day_numbered(through) if through is not None else None,
@@ -54,7 +57,7 @@ def days_to_compute(store: EventStore, last: date) -> list[date] | None:
     The cube's ledger may be damaged, or stand in a folder that may only be read.
     """
     try:
-        built, _, _ = _known(store)
+        built, _, _ = _known(store, None)
     except EngineError:
         return None
     return _days(_changed(store, built, last))
@@ -72,14 +75,28 @@ def _days(cells: Mapping[NumberedCell, int]) -> list[date]:
     return [day_numbered(day) for day in sorted(days)]
 
 
-def _known(store: EventStore) -> tuple[dict[tuple[int, int], int], int | None, bool]:
+def _known(
+    store: EventStore, kept: Mapping[str, date] | None
+) -> tuple[dict[NumberedCell, int], int | None, bool]:
     """The cells that are built, the day through which all are, whether a build was broken off."""
     folder = store.folder / FACTS
     if not (folder / FILE).exists():
         return {}, None, False
     with Ledger(folder, is_reader=True) as ledger:
-        ends = [day for day, _ in ledger.through().values() if day is not None]
-        return ledger.built(), min(ends, default=None), bool(ledger.pending())
+        built, is_left = ledger.built(), bool(ledger.pending())
+        through = {group: day for group, (day, _) in ledger.through().items() if day is not None}
+        first_days = ledger.first_days(through)
+    if kept is not None:
+        numbers = {account: number for number, account in enumerate(store.accounts())}
+        last_days = {numbers[a]: number_of(day) for a, day in kept.items() if a in numbers}
+        cells = ((number_of(day), group) for day, group in store.revisions())
+        found = behind(through, first_days, last_days, cells, store.layout.groups)
+        again, quiet = taken_back(built, found)
+        built = {cell: built[cell] for cell in built.keys() - set(quiet)} | again
+        through |= {group: one.since - 1 for group, one in found.items()}
+    end = min(through.values(), default=None)
+    is_any = end is not None and end >= min(first_days.values(), default=end)
+    return built, end if is_any else None, is_left
 
 
 def _waiting(store: EventStore) -> int:

@@ -32,6 +32,11 @@ NO_ROW = -1
 _Tables = dict[str, TableRows]
 
 
+def kept_days(warehouse: Warehouse) -> dict[str, date]:
+    """The newest day of which a warehouse has computed rows, by account."""
+    return warehouse.last_days(user.getusersummary, Origin.CUBE)
+
+
 class WarehouseSink:
     """Puts what a build computes into a warehouse, under origin `cube`."""
 
@@ -63,7 +68,7 @@ class WarehouseSink:
         Every day of an account since its first has a row of getusersummary, and of what is handed
         over as new it comes first.
         """
-        newest = self._warehouse.last_days(user.getusersummary, Origin.CUBE)
+        newest = kept_days(self._warehouse)
         numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
         return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,11 @@ class Context:
     def notes(self) -> Console:
         """Where progress and remarks are printed: standard error."""
         return _console(stderr=True)
+
+    def has_warehouse(self) -> bool:
+        """Whether there may be a warehouse already: one on a server counts."""
+        name = self.settings.database
+        return "://" in name or Path(name).exists()
 
     def warehouse(self, *, read_only: bool = False) -> Warehouse:
         """The warehouse of the settings, opened."""

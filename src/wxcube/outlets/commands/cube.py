@@ -112,7 +112,14 @@ def build(
         )
     if as_json:
         left_out = [str(path) for path in done.left_out]
-        told = {"days": done.days, "rows": done.rows, "through": end, "left_out": left_out}
+        told = {
+            "days": done.days,
+            "rows": done.rows,
+            "through": end,
+            "left_out": left_out,
+            "lacked": done.lacked,
+            "again": done.again,
+        }
         click.echo(json_line(told | compacted.counts(taken_in)))
     else:
         _show_built(root, done, end)
@@ -120,6 +127,8 @@ def build(
 
 
 def _show_built(root: Context, done: Done, end: date) -> None:
+    if done.lacked and done.again:
+        tell(root.notes, _lacked(root, done.lacked, done.again), mark="! ", style="yellow")
     for path, why in done.left_out.items():
         said = root.say(
             f"{path} 无法读取（{why}）：同组公众号暂不计算；`wxcube doctor` 说明如何修复",
@@ -132,6 +141,21 @@ def _show_built(root: Context, done: Done, end: date) -> None:
         f"{done.days} days computed, {done.rows:,} rows written, through {end}",
     )
     tell(root.console, said, mark="✓ ", style="green")
+
+
+def _lacked(root: Context, lacked: date, again: date) -> str:
+    told = root.say(
+        f"数据库缺少以前算过的行（从 {lacked} 起）：它是另一个，或从较旧的备份放回；"
+        f"从 {again} 起的都重算了",
+        f"the database lacked rows computed before (from {lacked} on): it is another one, or an "
+        f"older one put back; everything from {again} on was computed again",
+    )
+    if lacked >= again:
+        return told
+    return told + root.say(
+        "，更早的事件已按保留期删除，请放回更新的备份",
+        "; events before that were removed by retention: put a newer backup back",
+    )
 
 
 def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
@@ -155,11 +179,21 @@ def status(*, as_json: bool) -> None:
     root = context()
     last = beijing.yesterday(root.clock.now())
     with open_store(root.settings.events, root.clock, create=False) as store:
-        found = outlook(store, last)
+        found = outlook(store, last, _kept(root))
     if as_json:
         click.echo(json_line({**asdict(found), "to": last}))
         return
     tell(root.console, root.say("；", "; ").join(_told(root, found, last)))
+
+
+def _kept(root: Context) -> dict[str, date]:
+    """The newest day of computed rows by account; there are none before there is a database."""
+    from wxcube.outlets.cube_sink import kept_days
+
+    if not root.has_warehouse():
+        return {}
+    with root.warehouse(read_only=True) as warehouse:
+        return kept_days(warehouse)
 
 
 def _told(root: Context, found: Outlook, last: date) -> Iterator[str]:

@@ -17,6 +17,7 @@ from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import registry
+from wxcube.sources.increment.behind import Behind, behind, taken_back
 from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.days import QUIET, NumberedCell
 from wxcube.sources.increment.events import Cell, Events
@@ -71,6 +72,8 @@ class Build:
             )
             self._opened = opened.pop_all()
         self._single_days = SingleDays(self._kit)
+        self.lacked: Behind | None = None
+        """What the sink did not have of rows that were handed over before."""
 
     def close(self) -> None:
         """Let go of the ledger."""
@@ -89,6 +92,7 @@ class Build:
             `built` by then stays so.
         """
         self._kit.facts.remove_strays()
+        self._take_back(groups)
         dirty = self.changed(first, last, groups)
         through = self._through(dirty, last, groups)
         self._single_days.begin(dirty)
@@ -109,6 +113,29 @@ class Build:
         cells = {(number_of(d), g): r for (d, g), r in self._kit.events.revisions().items()}
         built = self._kit.ledger.built()
         return calendar.changed(cells, built, last, first=first, groups=groups)
+
+    def _take_back(self, groups: Collection[int] | None) -> None:
+        """Have done again what the sink does not have any more."""
+        ledger, last_days = self._kit.ledger, self._kit.handing.last_days
+        if last_days is None:
+            return
+        through = {
+            group: done
+            for group, (done, _) in ledger.through().items()
+            if done is not None and (groups is None or group in groups)
+        }
+        cells = ((number_of(day), group) for day, group in self._kit.events.revisions())
+        first_days = ledger.first_days(through)
+        found = behind(through, first_days, last_days, cells, self._kit.events.group_count)
+        if not found:
+            return
+        again, quiet = taken_back(ledger.built(), found)
+        with ledger.changing():
+            ledger.set_built(again)
+            ledger.forget_built(quiet)
+            for group, one in found.items():
+                ledger.set_through([group], one.since - 1)
+        self.lacked = Behind(*map(min, zip(*found.values(), strict=True)))
 
     def _through(
         self, dirty: Iterable[NumberedCell], last: int, groups: Collection[int] | None

@@ -26,15 +26,14 @@ class Handing:
 
     def last_day(self, groups: Collection[int]) -> int:
         """The last day of which builds before this one handed rows over; 0 if there is none."""
-        return max((day for group, day in self._last_days.items() if group in groups), default=0)
+        days = self.last_days or {}
+        of = (day for account, day in days.items() if account % self._group_count in groups)
+        return max(of, default=0)
 
     @cached_property
-    def _last_days(self) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for account, day in self._sink.last_days().items():
-            group = account % self._group_count
-            found[group] = max(day, found.get(group, 0))
-        return found
+    def last_days(self) -> Mapping[int, int] | None:
+        """The last day of which the sink has anything, by account; None if it keeps nothing."""
+        return self._sink.last_days()
 
     def rows_of(  # noqa: PLR0913 - what a part consists of
         self,

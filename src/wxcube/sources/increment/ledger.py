@@ -140,6 +140,10 @@ class Ledger:
         rows = [(day, group, revision) for (day, group), revision in revisions.items()]
         self._many("INSERT OR REPLACE INTO built VALUES (?, ?, ?)", rows)
 
+    def forget_built(self, cells: Iterable[NumberedCell]) -> None:
+        """Forget that days and groups were built."""
+        self._many("DELETE FROM built WHERE day = ? AND grp = ?", cells)
+
     def through(self) -> dict[int, tuple[int | None, int]]:
         """The last day each group has all rows of, and the last day it may have some of."""
         found = self._all("SELECT grp, day, toward FROM through")

@@ -39,6 +39,9 @@ class Sink(Protocol):
         """Put rows in the place of all that was there of their accounts and days, at once."""
         ...
 
-    def last_days(self) -> Mapping[int, int]:
-        """The last day of which there is anything, by number of account."""
+    def last_days(self) -> Mapping[int, int] | None:
+        """The last day of which there is anything, by number of account; None if nothing is kept.
+
+        Of an account that has rows of a day there are rows of every day before, since its first.
+        """
         ...
