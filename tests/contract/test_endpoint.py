@@ -217,7 +217,7 @@ def test_members_of_a_call_beside_the_dates(
         (
             "getcardmembercarddetail",
             {},
-            "needs card_id; give the id of the membership card",
+            "needs card_id; give card_id: id of the membership card",
         ),
         ("getcardbizuininfo", {"cond_source": "1"}, "takes cond_source as int, not '1'"),
         ("getcardbizuininfo", {"cond_source": True}, "takes cond_source as int, not True"),

@@ -103,7 +103,7 @@ COMMANDS = (
         "missing member",
         "fetch getcardmembercarddetail 2026-03-01",
         1,
-        ("needs card_id", "give the id of the membership card"),
+        ("needs card_id", "give card_id: id of the membership card"),
     ),
     Command(
         "unknown part", "export getarticletotal --part detail", 1, ("no part 'detail'", "details")

@@ -72,7 +72,7 @@ class Param:
         if value is None and not self.required:
             return None
         if value is None:
-            raise ContractError(f"{endpoint} needs {self.name}", hint=f"give the {self.en}")
+            raise ContractError(f"{endpoint} needs {self.name}", hint=f"give {self.name}: {self.en}")
         if not isinstance(value, self.type) or isinstance(value, bool):
             raise ContractError(
                 f"{endpoint} takes {self.name} as {self.type.__name__}, not {value!r}",

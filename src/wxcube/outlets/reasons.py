@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from wxcube.outlets.error_words import in_chinese
 from wxcube.outlets.language import Language
 
 _TYPES: Mapping[str, str] = {
@@ -34,6 +35,10 @@ _PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Input data was truncated", "JSON 不完整"),
         (r"it nests too deeply", "嵌套太深"),
         (
+            r"half of a surrogate pair, as `(?P<a>\S+)` alone, is no letter",
+            "`{a}` 是半个代理对，单独不成字符",
+        ),
+        (
             r"content_url names a person: leave the openid out of the link",
             "content_url 透露了用户：请从链接里去掉 openid",
         ),
@@ -54,10 +59,15 @@ def in_words(reason: str, say: Language) -> str:
     """
     if not say.chinese:
         return reason
+    return phrase(reason) or in_chinese(reason)
+
+
+def phrase(reason: str) -> str:
+    """A reason that is known here, in Chinese; empty for others."""
     for pattern, chinese in _PHRASES:
         found = pattern.fullmatch(reason)
         if found:
             told = {name: _TYPES.get(text, text) for name, text in found.groupdict("").items()}
             member = f"成员 `{found['member']}`：" if found["member"] else ""
             return member + chinese.format_map(told)
-    return reason
+    return ""

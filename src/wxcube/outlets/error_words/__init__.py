@@ -136,12 +136,10 @@ def _filled(template: Template, values: dict[str, str], depth: int) -> _Turned |
 
 def _of_msgspec(text: str) -> _Turned | None:
     """What msgspec says of a value, in the words that refused lines have for it."""
-    from wxcube.outlets.reasons import in_words as reason
+    from wxcube.outlets.reasons import phrase
 
     what, at, place = text.partition(" - at `$")
-    chinese = reason(what, Language(chinese=True))
-    if at and chinese == what:
-        chinese = in_chinese(what)
+    chinese = phrase(what) or (in_chinese(what) if at else what)
     if chinese == what:
         return None
     about = place.strip(".`")

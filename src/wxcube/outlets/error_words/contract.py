@@ -11,7 +11,7 @@ WORDS = {
     ),
     # members beside the dates
     "{endpoint} needs {member}": "{endpoint} 缺少参数 {member}",
-    "give the {known}": "请给出 {known}",
+    "give {member}: {known}": "请给出 {member}：{known}",
     "{endpoint} takes {member} as {word}, not {text}": (
         "{endpoint} 的参数 {member} 应为 {word}，不能是 {text}"
     ),

@@ -23,10 +23,10 @@ WORDS = {
         "请在 mp.weixin.qq.com 解冻 AppSecret，约 10 分钟后生效"
     ),
     "send the token as the query parameter access_token": "请用查询参数 access_token 传 token",
-    "send the appid: stable_token wants it in a JSON body, token in the query": (
+    "send the appid, for stable_token in a JSON body, for token in the query": (
         "请传 appid：stable_token 放在 JSON 请求体里，token 放在查询参数里"
     ),
-    "send the secret: stable_token wants it in a JSON body, token in the query": (
+    "send the secret, for stable_token in a JSON body, for token in the query": (
         "请传 secret：stable_token 放在 JSON 请求体里，token 放在查询参数里"
     ),
     "send the platform's appid as component_appid": "请用 component_appid 传第三方平台的 appid",
