@@ -36,6 +36,7 @@ from wxcube.beijing import BEIJING
 from wxcube.outlets.cube_build import chunk_bytes, memory_bytes
 from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.increment.behind import KEEPS_NOTHING, Mark
 from wxcube.sources.increment.build import Build
 from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
@@ -233,8 +234,14 @@ class Counting:
     def replace(self, part: Part) -> None:
         self.rows += len(part.table["acct"])
 
-    def last_days(self) -> None:
-        return None
+    def last_days(self) -> dict[int, int]:
+        return {}
+
+    def mark(self) -> Mark:
+        return KEEPS_NOTHING
+
+    def set_mark(self, mark: Mark) -> None:
+        """Nothing is kept."""
 
 
 def full(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:

@@ -17,11 +17,19 @@ from support.events import crowded
 from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources.batch import to_batch
 from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.increment.behind import Behind, behind, taken_back
+from wxcube.sources.increment.behind import (
+    KEEPS_NOTHING,
+    Mark,
+    first_days,
+    is_as_left,
+    lost,
+    taken_back,
+    taken_back_through,
+)
 from wxcube.sources.increment.build import Build
 from wxcube.sources.increment.days import QUIET
 from wxcube.sources.increment.rows import Part
-from wxcube.sources.inputs import day_numbered, number_of
+from wxcube.sources.inputs import number_of
 from wxcube.warehouse.store import Warehouse
 
 
@@ -33,15 +41,13 @@ def happened_in_parts(seed: int, parts: int) -> tuple[list[list[Any]], date]:
     return [happened[n : n + size] for n in range(0, len(happened), size)], through
 
 
-def lacked(
-    folder: Path, events: EventFolder, engine: DuckDbEngine, last: date
-) -> tuple[date, ...] | None:
-    """Build, and say which rows were missing, and from when on they were computed again."""
+def again(folder: Path, events: EventFolder, engine: DuckDbEngine, last: date) -> date | None:
+    """Build, and say from which day on everything was built again."""
     with Warehouse.open(folder / "wxcube.db") as warehouse:
         sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
         with Build(events, folder / "facts", sink, engine=engine, budget_bytes=20_000) as one:
             one.run(None, number_of(last))
-            return one.lacked and tuple(map(day_numbered, one.lacked))
+            return one.again
 
 
 def remove_warehouse(folder: Path) -> None:
@@ -58,9 +64,9 @@ def test_an_empty_warehouse_gets_all_rows(tmp_path: Path, seed: int) -> None:
         build(events, tmp_path, engine, through)
         remove_warehouse(tmp_path)
         first = min(day for day, _ in events.revisions())
-        assert lacked(tmp_path, events, engine, through) == (first, first)
+        assert again(tmp_path, events, engine, through) == first
         assert_equal(tmp_path, happened, through, engine)
-        assert lacked(tmp_path, events, engine, through) is None
+        assert again(tmp_path, events, engine, through) is None
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,28 +122,67 @@ class BrokenOff:
             raise InterruptedError
         self._sink.replace(part)
 
-    def last_days(self) -> Mapping[int, int] | None:
+    def last_days(self) -> Mapping[int, int]:
         return self._sink.last_days()
 
+    def mark(self) -> Mark | None:
+        return self._sink.mark()
 
-# --- which cells -------------------------------------------------------------------------------
-
-
-def test_only_groups_that_lack_something_are_computed_again() -> None:
-    through, first_days = {0: 20, 1: 20, 2: 20}, {0: 5, 3: 8, 1: 5, 2: 5, 5: 30}
-    last_days = {0: 20, 3: 12, 1: 20, 2: 20}
-    cells = [(day, group) for day in (5, 8, 12) for group in (0, 1, 2)]
-    found = behind(through, first_days, last_days, cells, 3)
-    assert found == {0: Behind(lacks=13, since=5)}
+    def set_mark(self, mark: Mark) -> None:
+        self._sink.set_mark(mark)
 
 
-def test_what_came_from_events_that_are_gone_stays() -> None:
+def test_two_warehouses_in_turn_both_have_everything(tmp_path: Path) -> None:
+    parts, through = happened_in_parts(7, 4)
+    events, happened = EventFolder(tmp_path), []
+    for place, part in enumerate(parts):
+        events.add(to_batch(part, KEY))
+        happened += part
+        here, other = tmp_path / "wxcube.db", tmp_path / f"{(place + 1) % 2}.db"
+        with DuckDbEngine(threads=1) as engine:
+            build(events, tmp_path, engine, through)
+            assert_equal(tmp_path, happened, through, engine, f"{place}")
+        here.rename(tmp_path / f"{place % 2}.db")
+        if other.exists():
+            other.rename(here)
+
+
+# --- marks ---------------------------------------------------------------------------------------
+
+
+MARK = Mark("a", 7)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "sink", "is_so"),
+    [
+        (MARK, MARK, True),
+        (MARK, Mark("a", 8), True),
+        (MARK, Mark("a", 6), False),
+        (MARK, Mark("a", 9), False),
+        (MARK, Mark("b", 7), False),
+        (MARK, None, False),
+        (MARK, KEEPS_NOTHING, True),
+        (None, MARK, True),
+        (None, None, True),
+    ],
+)
+def test_a_sink_is_as_its_newest_build_left_it(
+    ledger: Mark | None, sink: Mark | None, *, is_so: bool
+) -> None:
+    assert is_as_left(ledger, sink) is is_so
+
+
+def test_days_before_the_first_events_stay() -> None:
     """Retention removed the days before 10."""
-    found = behind({0: 20}, {0: 1}, {0: 4}, [(10, 0), (12, 0)], 1)
-    assert found == {0: Behind(lacks=5, since=10)}
-    built = {(1, 0): 3, (9, 0): QUIET, (10, 0): 4, (11, 0): QUIET, (12, 0): 5, (12, 1): 5}
-    assert taken_back(built, found) == ({(10, 0): 0, (12, 0): 0}, [(11, 0)])
+    since = first_days([(12, 0), (10, 0), (5, 1)])
+    assert since == {0: 10, 1: 5}
+    built = {(1, 0): 3, (9, 0): QUIET, (10, 0): 4, (11, 0): QUIET, (12, 0): 5, (12, 2): 5}
+    assert taken_back(built, since) == ({(10, 0): 0, (12, 0): 0}, [(11, 0)])
+    assert taken_back_through({0: 20, 1: 3, 2: 20}, since) == {0: 9, 1: 3}
 
 
-def test_a_group_whose_events_are_all_gone_stays() -> None:
-    assert behind({0: 20}, {0: 1}, {}, [], 1) == {}
+@pytest.mark.parametrize(("newest", "is_so"), [(20, False), (9, False), (8, True), (None, True)])
+def test_rows_of_days_whose_events_are_gone_are_lost(newest: int | None, *, is_so: bool) -> None:
+    last_days = {} if newest is None else {0: newest}
+    assert lost({0: 1, 1: 12, 2: 1}, last_days, {0: 10, 1: 12}, 3) is is_so

@@ -17,6 +17,7 @@ from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources import event as ev
 from wxcube.sources.batch import to_batch
 from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.increment.behind import KEEPS_NOTHING, Mark
 from wxcube.sources.increment.build import Build
 from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.files import Facts
@@ -162,6 +163,12 @@ def test_days_after_the_last_event_of_a_group_alone_can_be_built(tmp_path: Path)
 
         def last_days(self) -> dict[int, int]:
             return {}
+
+        def mark(self) -> Mark:
+            return KEEPS_NOTHING
+
+        def set_mark(self, mark: Mark) -> None:
+            """Nothing is kept."""
 
     with (
         DuckDbEngine(threads=1, memory_limit="512MB") as engine,

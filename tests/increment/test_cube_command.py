@@ -204,10 +204,10 @@ def test_rows_that_a_lost_database_had_are_computed_again(line: Line) -> None:
     assert (code, f"{rows:,} rows written" in out) == (0, True)
     first = before["changed"][0]
     assert " ".join(err.split()) == (
-        f"! the database lacked rows computed before (from {first} on): it is another one, or an "
-        f"older one put back; everything from {first} on was computed again"
+        "! the database is not as the newest build left it (another one, or put back from a "
+        f"backup): everything from {first} on was computed again"
     )
-    assert line.build()["lacked"] is None
+    assert line.build()["again"] is None
     assert line.status()["changed"] == []
 
 
@@ -222,8 +222,8 @@ def test_rows_of_events_that_are_gone_are_told_as_lost(line: Line) -> None:
     _, out, err = line.say("--lang", "zh", "cube", "build", "--quiet")
     assert out.startswith("✓")
     assert "".join(err.split()) == (
-        f"!数据库缺少以前算过的行（从{first}起）：它是另一个，或从较旧的备份放回；"
-        f"从{kept}起的都重算了，更早的事件已按保留期删除，请放回更新的备份"
+        f"!数据库与上一次构建后的不同（换成了另一个，或从备份放回），从{kept}起的都重算了"
+        "；此前的部分日期缺少数据，其事件已按保留期删除，请放回更新的备份"
     )
     assert line.status()["through"] == str(line.last)
 

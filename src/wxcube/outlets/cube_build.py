@@ -75,10 +75,10 @@ class Done:
     """Rows written, those of nested lists too."""
     left_out: Mapping[Path, str]
     """Files of events that cannot be read, and why; accounts of their groups wait."""
-    lacked: date | None = None
-    """The first day of rows that were written before and that the warehouse did not have."""
     again: date | None = None
-    """The day from which on these were computed again: before it there are no events any more."""
+    """If the warehouse was not as the newest build left it: the day from which on all is built."""
+    has_lost: bool = False
+    """Whether it lacks rows of days before, whose events are gone."""
 
 
 def build(  # noqa: PLR0913 - what a build stands between, and what it is told
@@ -105,7 +105,7 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
         begin, end = number_of(first) if first else None, number_of(last)
         left_out: dict[Path, str] = {}
         built: set[date] = set()
-        lacked = again = None
+        again, has_lost = None, False
         is_done = False
         while not is_done:
             with (
@@ -121,13 +121,12 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
             ):
                 wrong = _run(one, events, begin, end, groups)
                 built |= {day for day, _ in one.built}
-                if one.lacked:
-                    lacked, again = map(day_numbered, one.lacked)
+                again, has_lost = again or one.again, has_lost or one.has_lost
             is_done = not wrong
             for path, (group, why) in wrong.items():
                 left_out[path] = why
                 groups.discard(group)
-    return Done(len(built), sink.rows, left_out, lacked, again)
+    return Done(len(built), sink.rows, left_out, again, has_lost)
 
 
 _Unreadable = dict[Path, tuple[int, str]]

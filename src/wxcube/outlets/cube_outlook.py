@@ -11,7 +11,8 @@ from wxcube.sources.events import waiting
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.segment import Frame
 from wxcube.sources.events.store import EventStore
-from wxcube.sources.increment.behind import behind, taken_back
+from wxcube.sources.increment import behind
+from wxcube.sources.increment.behind import KEEPS_NOTHING, Mark
 from wxcube.sources.increment.days import QUIET, NumberedCell, changed
 from wxcube.sources.increment.ledger import FILE, Ledger
 from wxcube.sources.inputs import day_numbered, number_of
@@ -34,14 +35,12 @@ class Outlook:
     """Events in the log, of whatever days, which a build takes in first."""
 
 
-def outlook(store: EventStore, last: date, kept: Mapping[str, date] | None = None) -> Outlook:
-    """What a build of all accounts through `last` would do.
-
-    `kept` is the newest day of rows in the warehouse by account: what it lacks is to be built too.
+def outlook(store: EventStore, last: date, mark: Mark | None) -> Outlook:
+    """What a build of all accounts through `last` would do into a warehouse with this mark.
 
     Cost:    reads the log.
     """
-    built, through, is_left = _known(store, kept)
+    built, through, is_left = _known(store, mark)
     cells = _changed(store, built, last)
     return Outlook(
         through=day_numbered(through) if through is not None else None,
@@ -57,7 +56,7 @@ def days_to_compute(store: EventStore, last: date) -> list[date] | None:
     The cube's ledger may be damaged, or stand in a folder that may only be read.
     """
     try:
-        built, _, _ = _known(store, None)
+        built, _, _ = _known(store, KEEPS_NOTHING)
     except EngineError:
         return None
     return _days(_changed(store, built, last))
@@ -76,7 +75,7 @@ def _days(cells: Mapping[NumberedCell, int]) -> list[date]:
 
 
 def _known(
-    store: EventStore, kept: Mapping[str, date] | None
+    store: EventStore, mark: Mark | None
 ) -> tuple[dict[NumberedCell, int], int | None, bool]:
     """The cells that are built, the day through which all are, whether a build was broken off."""
     folder = store.folder / FACTS
@@ -85,18 +84,15 @@ def _known(
     with Ledger(folder, is_reader=True) as ledger:
         built, is_left = ledger.built(), bool(ledger.pending())
         through = {group: day for group, (day, _) in ledger.through().items() if day is not None}
-        first_days = ledger.first_days(through)
-    if kept is not None:
-        numbers = {account: number for number, account in enumerate(store.accounts())}
-        last_days = {numbers[a]: number_of(day) for a, day in kept.items() if a in numbers}
-        cells = ((number_of(day), group) for day, group in store.revisions())
-        found = behind(through, first_days, last_days, cells, store.layout.groups)
-        again, quiet = taken_back(built, found)
+        first = min(ledger.first_days(through).values(), default=0)
+        is_there = behind.is_as_left(ledger.mark(), mark)
+    if not is_there:
+        since = behind.first_days((number_of(day), group) for day, group in store.revisions())
+        again, quiet = behind.taken_back(built, since)
         built = {cell: built[cell] for cell in built.keys() - set(quiet)} | again
-        through |= {group: one.since - 1 for group, one in found.items()}
+        through |= behind.taken_back_through(through, since)
     end = min(through.values(), default=None)
-    is_any = end is not None and end >= min(first_days.values(), default=end)
-    return built, end if is_any else None, is_left
+    return built, None if end is None or end < first else end, is_left
 
 
 def _waiting(store: EventStore) -> int:

@@ -14,6 +14,7 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns, article_msgid
+from wxcube.sources.increment.behind import Mark
 from wxcube.sources.increment.days import stretches
 from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
@@ -32,9 +33,10 @@ NO_ROW = -1
 _Tables = dict[str, TableRows]
 
 
-def kept_days(warehouse: Warehouse) -> dict[str, date]:
-    """The newest day of which a warehouse has computed rows, by account."""
-    return warehouse.last_days(user.getusersummary, Origin.CUBE)
+def mark_of(warehouse: Warehouse) -> Mark | None:
+    """The mark of the newest build whose rows a warehouse has."""
+    found = warehouse.newest_build()
+    return Mark(*found) if found else None
 
 
 class WarehouseSink:
@@ -68,9 +70,17 @@ class WarehouseSink:
         Every day of an account since its first has a row of getusersummary, and of what is handed
         over as new it comes first.
         """
-        newest = kept_days(self._warehouse)
+        newest = self._warehouse.last_days(user.getusersummary, Origin.CUBE)
         numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
         return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
+
+    def mark(self) -> Mark | None:
+        """The mark of the newest build."""
+        return mark_of(self._warehouse)
+
+    def set_mark(self, mark: Mark) -> None:
+        """Keep the mark of a build that begins."""
+        self._warehouse.set_newest_build(*mark)
 
     def _present(self, part: Part) -> dict[str, set[date]]:
         pairs = np.unique(part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"])

@@ -26,7 +26,7 @@ from wxcube.warehouse.query import Result, query
 from wxcube.warehouse.records import Replaced
 from wxcube.warehouse.rows import gather
 from wxcube.warehouse.series import scope_of, series
-from wxcube.warehouse.tables import PARTS
+from wxcube.warehouse.tables import PARTS, builds
 
 MESSAGE_LENGTH = 500
 
@@ -223,6 +223,18 @@ class Warehouse:
         """The newest day the ledger knows of an endpoint, by account."""
         with self._reading() as connection:
             return ledger.last_days(connection, endpoint.name, origin.value)
+
+    def newest_build(self) -> tuple[str, int] | None:
+        """The ledger and the number of the cube's newest build into this warehouse."""
+        with self._reading() as connection:
+            found = connection.execute(sa.select(builds.c.ledger, builds.c.build)).first()
+        return (found.ledger, found.build) if found else None
+
+    def set_newest_build(self, ledger: str, build: int) -> None:
+        """Keep which build is the newest, in the place of the one before."""
+        with self._writing() as connection:
+            connection.execute(builds.delete())
+            connection.execute(builds.insert().values(ledger=ledger, build=build))
 
     def accounts(self) -> dict[str, datetime]:
         """Every account the warehouse knows, and when it was first seen."""

@@ -20,7 +20,7 @@ from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Code, Column, Day, Hour, Kind, Label, Nested, Row, members
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes these tables."""
 
 METADATA = sa.MetaData()
@@ -232,6 +232,13 @@ answers = sa.Table(
     ),
     comment="which reply answered which window",
     sqlite_with_rowid=False,
+)
+builds = sa.Table(
+    "builds",
+    METADATA,
+    sa.Column("ledger", sa.String(64), primary_key=True, comment="of the cube that made the rows"),
+    sa.Column("build", sa.Integer, nullable=False, comment="number of its newest build"),
+    comment="the newest build of the cube into this database, at most one",
 )
 calls = sa.Table(
     "calls",

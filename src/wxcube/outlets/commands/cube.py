@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wxcube.outlets.cube_build import Done
     from wxcube.outlets.cube_engine import EngineChoice
     from wxcube.outlets.cube_outlook import Outlook
+    from wxcube.sources.increment.behind import Mark
     from wxcube.sources.increment.progress import Progress as Event
 
 
@@ -117,8 +118,8 @@ def build(
             "rows": done.rows,
             "through": end,
             "left_out": left_out,
-            "lacked": done.lacked,
             "again": done.again,
+            "has_lost": done.has_lost,
         }
         click.echo(json_line(told | compacted.counts(taken_in)))
     else:
@@ -127,8 +128,10 @@ def build(
 
 
 def _show_built(root: Context, done: Done, end: date) -> None:
-    if done.lacked and done.again:
-        tell(root.notes, _lacked(root, done.lacked, done.again), mark="! ", style="yellow")
+    if done.again:
+        tell(
+            root.notes, _again(root, done.again, has_lost=done.has_lost), mark="! ", style="yellow"
+        )
     for path, why in done.left_out.items():
         said = root.say(
             f"{path} 无法读取（{why}）：同组公众号暂不计算；`wxcube doctor` 说明如何修复",
@@ -143,18 +146,17 @@ def _show_built(root: Context, done: Done, end: date) -> None:
     tell(root.console, said, mark="✓ ", style="green")
 
 
-def _lacked(root: Context, lacked: date, again: date) -> str:
+def _again(root: Context, since: date, *, has_lost: bool) -> str:
     told = root.say(
-        f"数据库缺少以前算过的行（从 {lacked} 起）：它是另一个，或从较旧的备份放回；"
-        f"从 {again} 起的都重算了",
-        f"the database lacked rows computed before (from {lacked} on): it is another one, or an "
-        f"older one put back; everything from {again} on was computed again",
+        f"数据库与上一次构建后的不同（换成了另一个，或从备份放回），从 {since} 起的都重算了",
+        "the database is not as the newest build left it (another one, or put back from a backup): "
+        f"everything from {since} on was computed again",
     )
-    if lacked >= again:
+    if not has_lost:
         return told
     return told + root.say(
-        "，更早的事件已按保留期删除，请放回更新的备份",
-        "; events before that were removed by retention: put a newer backup back",
+        "；此前的部分日期缺少数据，其事件已按保留期删除，请放回更新的备份",
+        "; it lacks days before, whose events were removed by retention: put a newer backup back",
     )
 
 
@@ -179,21 +181,21 @@ def status(*, as_json: bool) -> None:
     root = context()
     last = beijing.yesterday(root.clock.now())
     with open_store(root.settings.events, root.clock, create=False) as store:
-        found = outlook(store, last, _kept(root))
+        found = outlook(store, last, _mark(root))
     if as_json:
         click.echo(json_line({**asdict(found), "to": last}))
         return
     tell(root.console, root.say("；", "; ").join(_told(root, found, last)))
 
 
-def _kept(root: Context) -> dict[str, date]:
-    """The newest day of computed rows by account; there are none before there is a database."""
-    from wxcube.outlets.cube_sink import kept_days
+def _mark(root: Context) -> Mark | None:
+    """The mark of the newest build into the database; none before there is one."""
+    from wxcube.outlets.cube_sink import mark_of
 
     if not root.has_warehouse():
-        return {}
+        return None
     with root.warehouse(read_only=True) as warehouse:
-        return kept_days(warehouse)
+        return mark_of(warehouse)
 
 
 def _told(root: Context, found: Outlook, last: date) -> Iterator[str]:

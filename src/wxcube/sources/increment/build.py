@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
+from secrets import token_hex
 from typing import Self
 
 from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
+from wxcube.sources.increment import behind, registry
 from wxcube.sources.increment import days as calendar
-from wxcube.sources.increment import registry
-from wxcube.sources.increment.behind import Behind, behind, taken_back
+from wxcube.sources.increment.behind import Mark, is_as_left
 from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.days import QUIET, NumberedCell
 from wxcube.sources.increment.events import Cell, Events
@@ -72,8 +74,10 @@ class Build:
             )
             self._opened = opened.pop_all()
         self._single_days = SingleDays(self._kit)
-        self.lacked: Behind | None = None
-        """What the sink did not have of rows that were handed over before."""
+        self.again: date | None = None
+        """If the sink was not as the newest build left it: the day from which on all is built."""
+        self.has_lost = False
+        """Whether it then lacks rows of days before, whose events are gone."""
 
     def close(self) -> None:
         """Let go of the ledger."""
@@ -92,7 +96,7 @@ class Build:
             `built` by then stays so.
         """
         self._kit.facts.remove_strays()
-        self._take_back(groups)
+        self._mark()
         dirty = self.changed(first, last, groups)
         through = self._through(dirty, last, groups)
         self._single_days.begin(dirty)
@@ -114,28 +118,34 @@ class Build:
         built = self._kit.ledger.built()
         return calendar.changed(cells, built, last, first=first, groups=groups)
 
-    def _take_back(self, groups: Collection[int] | None) -> None:
-        """Have done again what the sink does not have any more."""
-        ledger, last_days = self._kit.ledger, self._kit.handing.last_days
-        if last_days is None:
+    def _mark(self) -> None:
+        """Mark ledger and sink alike; if they were not, do again what can be done."""
+        ledger, handing = self._kit.ledger, self._kit.handing
+        before = ledger.mark()
+        if not is_as_left(before, handing.mark):
+            self._take_back()
+        mark = Mark(before.ledger, before.build + 1) if before else Mark(token_hex(8), 1)
+        handing.set_mark(mark)
+        with ledger.changing():
+            ledger.set_mark(mark)
+
+    def _take_back(self) -> None:
+        ledger, events = self._kit.ledger, self._kit.events
+        since = behind.first_days((number_of(day), group) for day, group in events.revisions())
+        if not since:
             return
-        through = {
-            group: done
-            for group, (done, _) in ledger.through().items()
-            if done is not None and (groups is None or group in groups)
-        }
-        cells = ((number_of(day), group) for day, group in self._kit.events.revisions())
-        first_days = ledger.first_days(through)
-        found = behind(through, first_days, last_days, cells, self._kit.events.group_count)
-        if not found:
-            return
-        again, quiet = taken_back(ledger.built(), found)
+        done = {group: day for group, (day, _) in ledger.through().items() if day is not None}
+        again, quiet = behind.taken_back(ledger.built(), since)
         with ledger.changing():
             ledger.set_built(again)
             ledger.forget_built(quiet)
-            for group, one in found.items():
-                ledger.set_through([group], one.since - 1)
-        self.lacked = Behind(*map(min, zip(*found.values(), strict=True)))
+            for group, day in behind.taken_back_through(done, since).items():
+                ledger.set_through([group], day)
+        self.again = day_numbered(min(since.values()))
+        accounts = ledger.first_days(done)
+        self.has_lost = behind.lost(
+            accounts, self._kit.handing.last_days, since, events.group_count
+        )
 
     def _through(
         self, dirty: Iterable[NumberedCell], last: int, groups: Collection[int] | None

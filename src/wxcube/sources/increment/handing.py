@@ -9,6 +9,7 @@ from typing import Any
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
 from wxcube.sources.increment.articles import Articles
+from wxcube.sources.increment.behind import Mark
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import number_of
 
@@ -26,14 +27,23 @@ class Handing:
 
     def last_day(self, groups: Collection[int]) -> int:
         """The last day of which builds before this one handed rows over; 0 if there is none."""
-        days = self.last_days or {}
-        of = (day for account, day in days.items() if account % self._group_count in groups)
+        days = self.last_days.items()
+        of = (day for account, day in days if account % self._group_count in groups)
         return max(of, default=0)
 
     @cached_property
-    def last_days(self) -> Mapping[int, int] | None:
-        """The last day of which the sink has anything, by account; None if it keeps nothing."""
+    def last_days(self) -> Mapping[int, int]:
+        """The last day of which the sink had anything before, by account."""
         return self._sink.last_days()
+
+    @property
+    def mark(self) -> Mark | None:
+        """The sink's mark."""
+        return self._sink.mark()
+
+    def set_mark(self, mark: Mark) -> None:
+        """Mark the sink."""
+        self._sink.set_mark(mark)
 
     def rows_of(  # noqa: PLR0913 - what a part consists of
         self,

@@ -18,6 +18,7 @@ import msgspec
 from wxcube.errors import EngineError
 from wxcube.sources.events.durable import locked_now
 from wxcube.sources.increment.articles import Articles, Published
+from wxcube.sources.increment.behind import Mark
 from wxcube.sources.increment.days import Hanging, NumberedCell
 from wxcube.sources.increment.files import Kept
 
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS article (
     title TEXT, content_url TEXT, grp INT,
     PRIMARY KEY (acct, article)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS article_day ON article (grp, day);
+CREATE TABLE IF NOT EXISTS mark (ledger TEXT, build INT);
 CREATE TABLE IF NOT EXISTS kept (
     fact TEXT, grp INT, day INT, file TEXT, PRIMARY KEY (fact, grp, day)) WITHOUT ROWID;
 """
@@ -65,6 +67,7 @@ class Ledger:
 
     def __init__(self, folder: Path, *, is_reader: bool = False) -> None:
         self._path = folder / FILE
+        self._is_reader = is_reader
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held, self._in_words():
             if not (is_reader or held.enter_context(locked_now(folder / LOCK))):
@@ -86,8 +89,9 @@ class Ledger:
                 hint="remove the folder of facts; the next build makes it again from the events",
             )
         # a reader of a file that is there writes nothing, and so waits for nobody
-        if not version:
+        if not (version and self._is_reader):
             self._connection.executescript(_TABLES)
+        if not version:
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def close(self) -> None:
@@ -160,6 +164,17 @@ class Ledger:
     def set_through(self, groups: Iterable[int], day: int) -> None:
         """Write down that groups have all rows up to a day."""
         self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
+
+    def mark(self) -> Mark | None:
+        """The mark of the newest build; None before the first, and of older ledgers."""
+        is_there = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
+        found = self._all("SELECT ledger, build FROM mark") if is_there else []
+        return Mark(*found[0]) if found else None
+
+    def set_mark(self, mark: Mark) -> None:
+        """Keep the mark of a build that begins."""
+        self._all("DELETE FROM mark")
+        self._many("INSERT INTO mark VALUES (?, ?)", [mark])
 
     def pending(self) -> dict[int, dict[Hanging, set[int]]]:
         """The days of each kind of row that are left to compute, by group."""

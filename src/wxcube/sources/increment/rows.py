@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
 from wxcube.sources.increment.articles import Articles
+from wxcube.sources.increment.behind import Mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,14 @@ class Sink(Protocol):
         """Put rows in the place of all that was there of their accounts and days, at once."""
         ...
 
-    def last_days(self) -> Mapping[int, int] | None:
-        """The last day of which there is anything, by number of account; None if nothing is kept.
+    def last_days(self) -> Mapping[int, int]:
+        """The last day of which there is anything, by number of account."""
+        ...
 
-        Of an account that has rows of a day there are rows of every day before, since its first.
-        """
+    def mark(self) -> Mark | None:
+        """The newest mark; None if there never was one."""
+        ...
+
+    def set_mark(self, mark: Mark) -> None:
+        """Keep a mark in the place of the one before."""
         ...
