@@ -233,7 +233,7 @@ class Counting:
     def replace(self, part: Part) -> None:
         self.rows += len(part.table["acct"])
 
-    def last_days(self) -> None:
+    def kept(self) -> None:
         return None
 
 

@@ -17,6 +17,7 @@ from wxcube.outlets.cube_sink import WarehouseSink
 from wxcube.sources import event as ev
 from wxcube.sources.batch import to_batch
 from wxcube.sources.engine import DuckDbEngine
+from wxcube.sources.increment.behind import Kept
 from wxcube.sources.increment.build import Build
 from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.files import Facts
@@ -160,8 +161,8 @@ def test_days_after_the_last_event_of_a_group_alone_can_be_built(tmp_path: Path)
         def replace(self, part: Part) -> None:
             handed.append(part)
 
-        def last_days(self) -> dict[int, int]:
-            return {}
+        def kept(self) -> Kept:
+            return Kept({}, {})
 
     with (
         DuckDbEngine(threads=1, memory_limit="512MB") as engine,

@@ -11,7 +11,7 @@ from wxcube.sources.events import waiting
 from wxcube.sources.events.retention import FACTS
 from wxcube.sources.events.segment import Frame
 from wxcube.sources.events.store import EventStore
-from wxcube.sources.increment.behind import behind, taken_back
+from wxcube.sources.increment.behind import Kept, behind, taken_back, taken_back_through
 from wxcube.sources.increment.days import QUIET, NumberedCell, changed
 from wxcube.sources.increment.ledger import FILE, Ledger
 from wxcube.sources.inputs import day_numbered, number_of
@@ -34,10 +34,10 @@ class Outlook:
     """Events in the log, of whatever days, which a build takes in first."""
 
 
-def outlook(store: EventStore, last: date, kept: Mapping[str, date] | None = None) -> Outlook:
+def outlook(store: EventStore, last: date, kept: Kept | None = None) -> Outlook:
     """What a build of all accounts through `last` would do.
 
-    `kept` is the newest day of rows in the warehouse by account: what it lacks is to be built too.
+    `kept` is what the warehouse has: what it lacks is to be built too.
 
     Cost:    reads the log.
     """
@@ -66,8 +66,11 @@ def days_to_compute(store: EventStore, last: date) -> list[date] | None:
 def _changed(
     store: EventStore, built: Mapping[NumberedCell, int], last: date
 ) -> Mapping[NumberedCell, int]:
-    revisions = {(number_of(d), g): r for (d, g), r in store.revisions().items()}
-    return changed(revisions, built, number_of(last))
+    return changed(_revisions(store), built, number_of(last))
+
+
+def _revisions(store: EventStore) -> dict[NumberedCell, int]:
+    return {(number_of(d), g): r for (d, g), r in store.revisions().items()}
 
 
 def _days(cells: Mapping[NumberedCell, int]) -> list[date]:
@@ -76,27 +79,24 @@ def _days(cells: Mapping[NumberedCell, int]) -> list[date]:
 
 
 def _known(
-    store: EventStore, kept: Mapping[str, date] | None
+    store: EventStore, kept: Kept | None
 ) -> tuple[dict[NumberedCell, int], int | None, bool]:
     """The cells that are built, the day through which all are, whether a build was broken off."""
     folder = store.folder / FACTS
     if not (folder / FILE).exists():
         return {}, None, False
     with Ledger(folder, is_reader=True) as ledger:
-        built, is_left = ledger.built(), bool(ledger.pending())
-        through = {group: day for group, (day, _) in ledger.through().items() if day is not None}
-        first_days = ledger.first_days(through)
+        remembered = ledger.remembered()
+    built = dict(remembered.built)
+    through = {group: day for group, (day, _) in remembered.through.items() if day is not None}
     if kept is not None:
-        numbers = {account: number for number, account in enumerate(store.accounts())}
-        last_days = {numbers[a]: number_of(day) for a, day in kept.items() if a in numbers}
-        cells = ((number_of(day), group) for day, group in store.revisions())
-        found = behind(through, first_days, last_days, cells, store.layout.groups)
+        found = behind(remembered, kept, _revisions(store), store.layout.groups)
         again, quiet = taken_back(built, found)
         built = {cell: built[cell] for cell in built.keys() - set(quiet)} | again
-        through |= {group: one.since - 1 for group, one in found.items()}
+        through |= taken_back_through(remembered, found)
     end = min(through.values(), default=None)
-    is_any = end is not None and end >= min(first_days.values(), default=end)
-    return built, end if is_any else None, is_left
+    is_any = end is not None and end >= min(remembered.first_days.values(), default=end)
+    return built, end if is_any else None, bool(remembered.pending)
 
 
 def _waiting(store: EventStore) -> int:

@@ -8,12 +8,14 @@ from datetime import date, datetime
 from itertools import chain, pairwise
 from typing import Any
 
-from wxcube.contract import article, content, user
+from wxcube.contract import article, content
 from wxcube.contract.codes import ALL_SCENES
+from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.sources.arrays import NDArray, np
 from wxcube.sources.batch import Columns, article_msgid
+from wxcube.sources.increment.behind import FOLLOWERS, SINGLE_DAYS, Kept
 from wxcube.sources.increment.days import stretches
 from wxcube.sources.increment.rows import Part
 from wxcube.sources.inputs import day_numbered, number_of
@@ -32,9 +34,15 @@ NO_ROW = -1
 _Tables = dict[str, TableRows]
 
 
-def kept_days(warehouse: Warehouse) -> dict[str, date]:
-    """The newest day of which a warehouse has computed rows, by account."""
-    return warehouse.last_days(user.getusersummary, Origin.CUBE)
+def kept(warehouse: Warehouse, accounts: Sequence[str]) -> Kept:
+    """The newest days of which a warehouse has computed rows; accounts are in their order."""
+    numbers = {account: number for number, account in enumerate(accounts)}
+
+    def newest(endpoint: Endpoint[Any]) -> dict[int, int]:
+        found = warehouse.last_days(endpoint, Origin.CUBE)
+        return {numbers[a]: number_of(day) for a, day in found.items() if a in numbers}
+
+    return Kept(newest(SINGLE_DAYS), newest(FOLLOWERS))
 
 
 class WarehouseSink:
@@ -62,15 +70,9 @@ class WarehouseSink:
         )
         self.rows += self._warehouse.replace_computed(computed, self._now())
 
-    def last_days(self) -> dict[int, int]:
-        """The last day of which the warehouse has computed rows, by number of account.
-
-        Every day of an account since its first has a row of getusersummary, and of what is handed
-        over as new it comes first.
-        """
-        newest = kept_days(self._warehouse)
-        numbers = {account: number for number, account in enumerate(self._accounts.tolist())}
-        return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
+    def kept(self) -> Kept:
+        """The newest days of which the warehouse has computed rows."""
+        return kept(self._warehouse, self._accounts.tolist())
 
     def _present(self, part: Part) -> dict[str, set[date]]:
         pairs = np.unique(part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"])

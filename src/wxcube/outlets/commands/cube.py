@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wxcube.outlets.cube_build import Done
     from wxcube.outlets.cube_engine import EngineChoice
     from wxcube.outlets.cube_outlook import Outlook
+    from wxcube.sources.increment.behind import Kept
     from wxcube.sources.increment.progress import Progress as Event
 
 
@@ -179,21 +180,22 @@ def status(*, as_json: bool) -> None:
     root = context()
     last = beijing.yesterday(root.clock.now())
     with open_store(root.settings.events, root.clock, create=False) as store:
-        found = outlook(store, last, _kept(root))
+        found = outlook(store, last, _kept(root, store.accounts()))
     if as_json:
         click.echo(json_line({**asdict(found), "to": last}))
         return
     tell(root.console, root.say("；", "; ").join(_told(root, found, last)))
 
 
-def _kept(root: Context) -> dict[str, date]:
-    """The newest day of computed rows by account; there are none before there is a database."""
-    from wxcube.outlets.cube_sink import kept_days
+def _kept(root: Context, accounts: Sequence[str]) -> Kept:
+    """The newest days of computed rows; there are none before there is a database."""
+    from wxcube.outlets.cube_sink import kept
+    from wxcube.sources.increment.behind import Kept
 
     if not root.has_warehouse():
-        return {}
+        return Kept({}, {})
     with root.warehouse(read_only=True) as warehouse:
-        return kept_days(warehouse)
+        return kept(warehouse, accounts)
 
 
 def _told(root: Context, found: Outlook, last: date) -> Iterator[str]:

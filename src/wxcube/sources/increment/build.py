@@ -17,7 +17,7 @@ from wxcube.sources.engine import DuckDbEngine
 from wxcube.sources.engines import OpenEngine
 from wxcube.sources.increment import days as calendar
 from wxcube.sources.increment import registry
-from wxcube.sources.increment.behind import Behind, behind, taken_back
+from wxcube.sources.increment.behind import Behind, behind, taken_back, taken_back_through
 from wxcube.sources.increment.by_sorting import BySorting
 from wxcube.sources.increment.days import QUIET, NumberedCell
 from wxcube.sources.increment.events import Cell, Events
@@ -110,31 +110,29 @@ class Build:
         self, first: int | None, last: int, groups: Collection[int] | None = None
     ) -> dict[NumberedCell, int]:
         """The cells whose events changed since they were built, with their revisions."""
-        cells = {(number_of(d), g): r for (d, g), r in self._kit.events.revisions().items()}
         built = self._kit.ledger.built()
-        return calendar.changed(cells, built, last, first=first, groups=groups)
+        return calendar.changed(self._revisions(), built, last, first=first, groups=groups)
+
+    def _revisions(self) -> dict[NumberedCell, int]:
+        return {(number_of(d), g): r for (d, g), r in self._kit.events.revisions().items()}
 
     def _take_back(self, groups: Collection[int] | None) -> None:
         """Have done again what the sink does not have any more."""
-        ledger, last_days = self._kit.ledger, self._kit.handing.last_days
-        if last_days is None:
+        ledger, kept = self._kit.ledger, self._kit.handing.kept
+        if kept is None:
             return
-        through = {
-            group: done
-            for group, (done, _) in ledger.through().items()
-            if done is not None and (groups is None or group in groups)
-        }
-        cells = ((number_of(day), group) for day, group in self._kit.events.revisions())
-        first_days = ledger.first_days(through)
-        found = behind(through, first_days, last_days, cells, self._kit.events.group_count)
+        remembered, revisions = ledger.remembered(), self._revisions()
+        found = behind(remembered, kept, revisions, self._kit.events.group_count)
+        if groups is not None:
+            found = {group: one for group, one in found.items() if group in groups}
         if not found:
             return
-        again, quiet = taken_back(ledger.built(), found)
+        again, quiet = taken_back(remembered.built, found)
         with ledger.changing():
             ledger.set_built(again)
             ledger.forget_built(quiet)
-            for group, one in found.items():
-                ledger.set_through([group], one.since - 1)
+            for group, through in taken_back_through(remembered, found).items():
+                ledger.set_through([group], through)
         self.lacked = Behind(*map(min, zip(*found.values(), strict=True)))
 
     def _through(

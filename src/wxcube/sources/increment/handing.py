@@ -9,6 +9,7 @@ from typing import Any
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
 from wxcube.sources.increment.articles import Articles
+from wxcube.sources.increment.behind import Kept
 from wxcube.sources.increment.rows import Part, Sink
 from wxcube.sources.inputs import number_of
 
@@ -26,14 +27,14 @@ class Handing:
 
     def last_day(self, groups: Collection[int]) -> int:
         """The last day of which builds before this one handed rows over; 0 if there is none."""
-        days = self.last_days or {}
+        days = self.kept.followers if self.kept else {}
         of = (day for account, day in days.items() if account % self._group_count in groups)
         return max(of, default=0)
 
     @cached_property
-    def last_days(self) -> Mapping[int, int] | None:
-        """The last day of which the sink has anything, by account; None if it keeps nothing."""
-        return self._sink.last_days()
+    def kept(self) -> Kept | None:
+        """The newest days that the sink had before; None if it keeps nothing."""
+        return self._sink.kept()
 
     def rows_of(  # noqa: PLR0913 - what a part consists of
         self,

@@ -18,6 +18,7 @@ import msgspec
 from wxcube.errors import EngineError
 from wxcube.sources.events.durable import locked_now
 from wxcube.sources.increment.articles import Articles, Published
+from wxcube.sources.increment.behind import Remembered
 from wxcube.sources.increment.days import Hanging, NumberedCell
 from wxcube.sources.increment.files import Kept
 
@@ -148,6 +149,12 @@ class Ledger:
         """The last day each group has all rows of, and the last day it may have some of."""
         found = self._all("SELECT grp, day, toward FROM through")
         return {group: (day, toward) for group, day, toward in found}
+
+    def remembered(self) -> Remembered:
+        """What was handed over."""
+        built, through = self.built(), self.through()
+        first_days = self.first_days({group for _, group in built} | through.keys())
+        return Remembered(built, through, self.pending(), first_days)
 
     def set_toward(self, groups: Iterable[int], day: int) -> None:
         """Write down that rows up to a day are about to be made."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from wxcube.contract.endpoint import Endpoint
 from wxcube.sources.batch import Columns
 from wxcube.sources.increment.articles import Articles
+from wxcube.sources.increment.behind import Kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,9 @@ class Sink(Protocol):
         """Put rows in the place of all that was there of their accounts and days, at once."""
         ...
 
-    def last_days(self) -> Mapping[int, int] | None:
-        """The last day of which there is anything, by number of account; None if nothing is kept.
+    def kept(self) -> Kept | None:
+        """The newest days that are known of accounts; None if nothing is kept.
 
-        Of an account that has rows of a day there are rows of every day before, since its first.
+        Of an account of which a day is known every day before is, since its first.
         """
         ...
