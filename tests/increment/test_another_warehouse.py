@@ -97,17 +97,66 @@ def test_a_build_of_what_is_lacking_may_be_broken_off(tmp_path: Path) -> None:
     with DuckDbEngine(threads=1) as engine:
         build(events, tmp_path, engine, through)
         remove_warehouse(tmp_path)
-    with DuckDbEngine(threads=1) as engine, Warehouse.open(tmp_path / "wxcube.db") as warehouse:
-        sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
-        broken = BrokenOff(sink, after=30)
-        with (
-            Build(events, tmp_path / "facts", broken, engine=engine, budget_bytes=20_000) as one,
-            pytest.raises(InterruptedError),
-        ):
-            one.run(None, number_of(through))
+    break_off(tmp_path, events, through, after=30)
     with DuckDbEngine(threads=1) as engine:
         build(events, tmp_path, engine, through)
         assert_equal(tmp_path, happened, through, engine)
+
+
+@pytest.mark.parametrize("after", [5, 30, 60])
+def test_what_a_build_that_was_broken_off_had_handed_over_is_lost_with_the_warehouse(
+    tmp_path: Path, after: int
+) -> None:
+    [happened], through = happened_in_parts(3, 1)
+    events = EventFolder(tmp_path)
+    events.add(to_batch(happened, KEY))
+    break_off(tmp_path, events, through, after)
+    remove_warehouse(tmp_path)
+    with DuckDbEngine(threads=1) as engine:
+        build(events, tmp_path, engine, through)
+        assert_equal(tmp_path, happened, through, engine)
+
+
+@pytest.mark.parametrize("after", [5, 13])
+def test_a_warehouse_from_before_a_build_that_was_broken_off_gets_all_rows(
+    tmp_path: Path, after: int
+) -> None:
+    [happened], through = happened_in_parts(3, 1)
+    events = EventFolder(tmp_path)
+    events.add(to_batch(happened, KEY))
+    with DuckDbEngine(threads=1) as engine:
+        build(events, tmp_path, engine, through - timedelta(days=3))
+        shutil.copy(tmp_path / "wxcube.db", tmp_path / "backup.db")
+        break_off(tmp_path, events, through, after)
+        remove_warehouse(tmp_path)
+        shutil.copy(tmp_path / "backup.db", tmp_path / "wxcube.db")
+        build(events, tmp_path, engine, through)
+        assert_equal(tmp_path, happened, through, engine)
+
+
+@pytest.mark.parametrize("after", [5, 27, 30, 33])
+def test_a_build_that_was_broken_off_is_no_loss(tmp_path: Path, after: int) -> None:
+    [happened], through = happened_in_parts(3, 1)
+    late = [event for event in happened if event.account == "wxdemo-d"]
+    events = EventFolder(tmp_path, group_count=1)
+    with DuckDbEngine(threads=1) as engine:
+        events.add(to_batch([event for event in happened if event not in late], KEY))
+        build(events, tmp_path, engine, through)
+        events.add(to_batch(late, KEY))
+        break_off(tmp_path, events, through, after)
+        assert again(tmp_path, events, engine, through) is None
+        assert_equal(tmp_path, happened, through, engine)
+
+
+def break_off(folder: Path, events: EventFolder, last: date, after: int) -> None:
+    """A build that hands over so many parts and then no more."""
+    with DuckDbEngine(threads=1) as engine, Warehouse.open(folder / "wxcube.db") as warehouse:
+        broken = BrokenOff(WarehouseSink(warehouse, events.accounts(), lambda: NOW), after)
+        with (
+            Build(events, folder / "facts", broken, engine=engine, budget_bytes=20_000) as one,
+            pytest.raises(InterruptedError),
+        ):
+            one.run(None, number_of(last))
 
 
 class BrokenOff:
