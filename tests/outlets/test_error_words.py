@@ -16,6 +16,7 @@ from outlets.error_texts import MARK, ROOT, Source, Text
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.errcodes import ERRCODES, reply_error
 from wxcube.errors import ReplyError, WxcubeError
+from wxcube.log import redact
 from wxcube.outlets.error_words import (
     LAYERS,
     LONGEST,
@@ -443,6 +444,13 @@ def test_values_are_told_as_they_are(data: st.DataObject, template: Template) ->
     for name, value in values.items():
         told_as = value.replace(", ", "、") if name in LISTS else value
         assert (in_chinese(value) if name in WHOLE else told_as) in chinese
+
+
+def test_a_secret_that_the_english_text_hides_is_hidden_in_chinese_too() -> None:
+    """A colon of Chinese stands there then, by which nobody knows a secret."""
+    text = "account_secret: s3cr3t is not a day"
+    assert "s3cr3t" not in redact(text)
+    assert redact(in_chinese(text)) == "account_secret：*** 不是日期"
 
 
 # --- when it is loaded -----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from wxcube.errors import ReplyError, WxcubeError
+from wxcube.log import redact
 from wxcube.outlets.error_words.template import FREE, WHOLE, Template
 from wxcube.outlets.language import Language
 
@@ -73,7 +74,8 @@ def in_chinese(text: str) -> str:
     if len(text) > LONGEST:
         return text
     try:
-        found = _turned(text, _NESTED)
+        # what tells a secret may be other words afterwards, by which it is not known any more
+        found = _turned(redact(text), _NESTED)
     except Exception:  # noqa: BLE001 - an error is being told: nothing may come between
         return text
     return found.text if found else text
