@@ -273,3 +273,29 @@ def test_standard_input_may_be_packed(store: EventStore, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(sys, "stdin", Input())
     assert ingest(store, pieces("-"), OnError.REJECT, "-").events == 1
+
+
+def test_a_table_that_begins_with_an_empty_line_is_refused_row_by_row(
+    tmp_path: Path, store: EventStore
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_bytes(b"\n\nevent,id\nopen,a\n")
+    done = ingest(store, pieces(str(path)), OnError.SKIP, path.name)
+    assert (done.events, done.refused_count) == (0, 2)
+    assert [one.line for one in done.refused] == [3, 4]
+
+
+def test_only_the_length_of_the_last_line_itself_counts(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 600)
+    path = tmp_path / "events.jsonl"
+    long = b" " * 900
+    path.write_bytes(b"\n" * 500 + long)
+    assert [(one.first_line, one.last_line) for one in pieces(str(path))] == [(1, 501)]
+    path.write_bytes(b"\n" * 600 + b" " * 1_000 + b"\n" * 3)
+    assert list(pieces(str(path)))[-1].last_line == 603
+    path.write_bytes(b"\n" * 500 + b" " * 1_101)
+    with pytest.raises(EventError, match="line 501 is longer"):
+        list(pieces(str(path)))
