@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -134,6 +136,30 @@ def test_a_warehouse_from_before_a_build_that_was_broken_off_gets_all_rows(
         assert_equal(tmp_path, happened, through, engine)
 
 
+@pytest.mark.parametrize("at", [1, 5, 20, 40, 60, 80])
+@pytest.mark.parametrize("is_broken_off", [True, False])
+def test_a_copy_made_while_a_build_ran_is_told(
+    tmp_path: Path, at: int, *, is_broken_off: bool
+) -> None:
+    [happened], through = happened_in_parts(3, 1)
+    events, copy = EventFolder(tmp_path), tmp_path / "copy.db"
+    events.add(to_batch(happened, KEY))
+    with DuckDbEngine(threads=1) as engine, Warehouse.open(tmp_path / "wxcube.db") as warehouse:
+        inner = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
+        sink = Copying(inner, at, lambda: copied(tmp_path / "wxcube.db", copy))
+        sink.left_after = 12 if is_broken_off else None
+        with (
+            Build(events, tmp_path / "facts", sink, engine=engine, budget_bytes=20_000) as one,
+            suppress(InterruptedError),
+        ):
+            one.run(None, number_of(through))
+    remove_warehouse(tmp_path)
+    shutil.copy(copy, tmp_path / "wxcube.db")
+    with DuckDbEngine(threads=1) as engine:
+        build(events, tmp_path, engine, through)
+        assert_equal(tmp_path, happened, through, engine)
+
+
 @pytest.mark.parametrize("after", [5, 27, 30, 33])
 def test_a_build_that_was_broken_off_is_no_loss(tmp_path: Path, after: int) -> None:
     [happened], through = happened_in_parts(3, 1)
@@ -181,6 +207,29 @@ class BrokenOff:
         self._sink.set_mark(mark)
 
 
+def copied(database: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(database)) as here, closing(sqlite3.connect(copy)) as there:
+        here.backup(there)
+
+
+class Copying(BrokenOff):
+    """A sink whose database is copied after so many parts; it takes some more, or all."""
+
+    left_after: int | None = None
+
+    def __init__(self, sink: WarehouseSink, at: int, copy: Callable[[], None]) -> None:
+        super().__init__(sink, after=10**9)
+        self._at, self._copy = at, copy
+
+    def replace(self, part: Part) -> None:
+        super().replace(part)
+        self._at -= 1
+        if self._at == 0:
+            self._copy()
+        if self.left_after is not None and self._at == -self.left_after:
+            raise InterruptedError
+
+
 def test_two_warehouses_in_turn_both_have_everything(tmp_path: Path) -> None:
     parts, through = happened_in_parts(7, 4)
     events, happened = EventFolder(tmp_path), []
@@ -206,9 +255,8 @@ MARK = Mark("a", 7)
     ("ledger", "sink", "is_so"),
     [
         (MARK, MARK, True),
-        (MARK, Mark("a", 8), True),
+        (MARK, Mark("a", 90), True),
         (MARK, Mark("a", 6), False),
-        (MARK, Mark("a", 9), False),
         (MARK, Mark("b", 7), False),
         (MARK, None, False),
         (MARK, KEEPS_NOTHING, True),

@@ -34,8 +34,8 @@ _Tables = dict[str, TableRows]
 
 
 def mark_of(warehouse: Warehouse) -> Mark | None:
-    """The mark of the newest build whose rows a warehouse has."""
-    found = warehouse.newest_build()
+    """How many parts of builds a warehouse has taken, and for which ledger."""
+    found = warehouse.parts()
     return Mark(*found) if found else None
 
 
@@ -75,12 +75,12 @@ class WarehouseSink:
         return {numbers[a]: number_of(day) for a, day in newest.items() if a in numbers}
 
     def mark(self) -> Mark | None:
-        """The mark of the newest build."""
+        """How many parts of builds the warehouse has taken."""
         return mark_of(self._warehouse)
 
     def set_mark(self, mark: Mark) -> None:
-        """Keep the mark of a build that begins."""
-        self._warehouse.set_newest_build(*mark)
+        """Begin to count from here on."""
+        self._warehouse.set_parts(*mark)
 
     def _present(self, part: Part) -> dict[str, set[date]]:
         pairs = np.unique(part.table["acct"].astype("i8") * 2**20 + part.table["ref_date"])

@@ -112,6 +112,7 @@ class Warehouse:
         Raises:  WarehouseError, after which nothing of it is in the file.
         """
         with self._writing(in_bulk=True) as connection:
+            connection.execute(builds.update().values(parts=builds.c.parts + 1))
             return store_computed(connection, computed, _to_second(asked_at))
 
     def record(  # noqa: PLR0913, PLR0917 - one line of the ledger
@@ -224,17 +225,17 @@ class Warehouse:
         with self._reading() as connection:
             return ledger.last_days(connection, endpoint.name, origin.value)
 
-    def newest_build(self) -> tuple[str, int] | None:
-        """The ledger and the number of the cube's newest build into this warehouse."""
+    def parts(self) -> tuple[str, int] | None:
+        """The ledger of the cube that fills this warehouse, and how many parts it has handed over."""
         with self._reading() as connection:
-            found = connection.execute(sa.select(builds.c.ledger, builds.c.build)).first()
-        return (found.ledger, found.build) if found else None
+            found = connection.execute(sa.select(builds.c.ledger, builds.c.parts)).first()
+        return (found.ledger, found.parts) if found else None
 
-    def set_newest_build(self, ledger: str, build: int) -> None:
-        """Keep which build is the newest, in the place of the one before."""
+    def set_parts(self, ledger: str, parts: int) -> None:
+        """Begin to count the parts of a cube; `replace_computed` counts each."""
         with self._writing() as connection:
             connection.execute(builds.delete())
-            connection.execute(builds.insert().values(ledger=ledger, build=build))
+            connection.execute(builds.insert().values(ledger=ledger, parts=parts))
 
     def accounts(self) -> dict[str, datetime]:
         """Every account the warehouse knows, and when it was first seen."""

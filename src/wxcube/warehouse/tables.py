@@ -236,9 +236,9 @@ answers = sa.Table(
 builds = sa.Table(
     "builds",
     METADATA,
-    sa.Column("ledger", sa.String(64), primary_key=True, comment="of the cube that made the rows"),
-    sa.Column("build", sa.Integer, nullable=False, comment="number of its newest build"),
-    comment="the newest build of the cube into this database, at most one",
+    sa.Column("ledger", sa.String(64), primary_key=True, comment="name of the cube's ledger"),
+    sa.Column("parts", sa.Integer, nullable=False, comment="parts of builds handed over so far"),
+    comment="the cube whose rows are in this database, at most one",
 )
 calls = sa.Table(
     "calls",

@@ -189,7 +189,7 @@ def status(*, as_json: bool) -> None:
 
 
 def _mark(root: Context) -> Mark | None:
-    """The mark of the newest build into the database; none before there is one."""
+    """What the database has of builds; nothing before there is one."""
     from wxcube.outlets.cube_sink import mark_of
 
     if not root.has_warehouse():

@@ -1,8 +1,9 @@
 """A sink that is not as the newest build left it: another one, or one put back from a backup. Pure.
 
-A build marks the ledger and the sink alike. Where the marks differ nobody knows which rows the sink
-has, so everything is handed over again that can be computed: the days that still have events. What
-is there of days before stays as it is.
+A sink counts the parts it takes, and the ledger notes that count with whatever it writes down as
+done. A sink whose count is lower, or another ledger's, is not the one it was: nobody knows which
+rows it has, so everything is handed over again that can be computed, the days that still have
+events. What is there of days before stays as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from wxcube.sources.increment.days import QUIET, NumberedCell
 
 
 class Mark(NamedTuple):
-    """Which build was the newest: the name of its ledger, and its number there."""
+    """How many parts a sink has taken, and for which ledger."""
 
     ledger: str
-    build: int
+    parts: int
 
 
 KEEPS_NOTHING = Mark("", 0)
@@ -25,13 +26,13 @@ KEEPS_NOTHING = Mark("", 0)
 
 
 def is_as_left(ledger: Mark | None, sink: Mark | None) -> bool:
-    """Whether a sink is as the ledger's newest build left it; a ledger without mark knows of none.
+    """Whether a sink has all that the ledger noted; a ledger without mark noted nothing.
 
-    The next mark counts too: the sink gets it first, and the build may have ended then.
+    It may have more: a build that was broken off had not noted all of it.
     """
     if ledger is None or sink == KEEPS_NOTHING:
         return True
-    return sink in {ledger, ledger._replace(build=ledger.build + 1)}
+    return sink is not None and sink.ledger == ledger.ledger and sink.parts >= ledger.parts
 
 
 def first_days(cells: Iterable[NumberedCell]) -> dict[int, int]:

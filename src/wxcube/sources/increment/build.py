@@ -119,15 +119,18 @@ class Build:
         return calendar.changed(cells, built, last, first=first, groups=groups)
 
     def _mark(self) -> None:
-        """Mark ledger and sink alike; if they were not, do again what can be done."""
+        """See that the sink has what the ledger noted; if not, do again what can be done."""
         ledger, handing = self._kit.ledger, self._kit.handing
-        before = ledger.mark()
-        if not is_as_left(before, handing.mark):
+        noted = ledger.mark()
+        is_known = is_as_left(noted, handing.mark)
+        if not is_known:
             self._take_back()
-        mark = Mark(before.ledger, before.build + 1) if before else Mark(token_hex(8), 1)
-        handing.set_mark(mark)
-        with ledger.changing():
-            ledger.set_mark(mark)
+        if not (noted and is_known):
+            handing.set_mark(
+                Mark(noted.ledger, noted.parts + 1) if noted else Mark(token_hex(8), 0)
+            )
+            with ledger.changing():
+                ledger.set_mark(handing.mark)
 
     def _take_back(self) -> None:
         ledger, events = self._kit.ledger, self._kit.events

@@ -18,7 +18,7 @@ import msgspec
 from wxcube.errors import EngineError
 from wxcube.sources.events.durable import locked_now
 from wxcube.sources.increment.articles import Articles, Published
-from wxcube.sources.increment.behind import Mark
+from wxcube.sources.increment.behind import KEEPS_NOTHING, Mark
 from wxcube.sources.increment.days import Hanging, NumberedCell
 from wxcube.sources.increment.files import Kept
 
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS article (
     title TEXT, content_url TEXT, grp INT,
     PRIMARY KEY (acct, article)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS article_day ON article (grp, day);
-CREATE TABLE IF NOT EXISTS mark (ledger TEXT, build INT);
+CREATE TABLE IF NOT EXISTS mark (ledger TEXT, parts INT);
 CREATE TABLE IF NOT EXISTS kept (
     fact TEXT, grp INT, day INT, file TEXT, PRIMARY KEY (fact, grp, day)) WITHOUT ROWID;
 """
@@ -166,15 +166,16 @@ class Ledger:
         self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
 
     def mark(self) -> Mark | None:
-        """The mark of the newest build; None before the first, and of older ledgers."""
+        """The sink's mark as it was noted last; None before the first build, and of older ledgers."""
         is_there = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
-        found = self._all("SELECT ledger, build FROM mark") if is_there else []
+        found = self._all("SELECT ledger, parts FROM mark") if is_there else []
         return Mark(*found[0]) if found else None
 
-    def set_mark(self, mark: Mark) -> None:
-        """Keep the mark of a build that begins."""
-        self._all("DELETE FROM mark")
-        self._many("INSERT INTO mark VALUES (?, ?)", [mark])
+    def set_mark(self, mark: Mark | None) -> None:
+        """Note the sink's mark; that of one which keeps nothing is none."""
+        if mark not in {None, KEEPS_NOTHING}:
+            self._all("DELETE FROM mark")
+            self._many("INSERT INTO mark VALUES (?, ?)", [mark])
 
     def pending(self) -> dict[int, dict[Hanging, set[int]]]:
         """The days of each kind of row that are left to compute, by group."""

@@ -37,7 +37,10 @@ class Sink(Protocol):
     """Something that keeps computed rows."""
 
     def replace(self, part: Part) -> None:
-        """Put rows in the place of all that was there of their accounts and days, at once."""
+        """Put rows in the place of all that was there of their accounts and days, at once.
+
+        The mark then counts a part more, at once with the rows.
+        """
         ...
 
     def last_days(self) -> Mapping[int, int]:
@@ -45,9 +48,9 @@ class Sink(Protocol):
         ...
 
     def mark(self) -> Mark | None:
-        """The newest mark; None if there never was one."""
+        """How many parts it has taken; None if it was never marked."""
         ...
 
     def set_mark(self, mark: Mark) -> None:
-        """Keep a mark in the place of the one before."""
+        """Begin to count from here on."""
         ...

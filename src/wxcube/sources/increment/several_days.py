@@ -78,6 +78,7 @@ class _Rollup:
             for what, found in days.items():
                 ledger.done(self._groups, what, found)
             ledger.set_through(self._groups, end)
+            ledger.set_mark(self._kit.handing.mark)
 
     def _tell(self, what: str) -> None:
         self._kit.tell(Progress(self._cells, self._cells, what))

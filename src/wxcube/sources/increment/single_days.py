@@ -95,6 +95,7 @@ class SingleDays:
                     ledger.add_pending(group, calendar.periods(days))
             ledger.set_built({cell: dirty[cell] for cell in chunk.cells()})
             ledger.keep(self._kit.facts.news())
+            ledger.set_mark(handing.mark)
         self._kit.facts.settled()
 
     def _lacking(

@@ -1,4 +1,4 @@
-"""Which build of the cube was the newest one into this database."""
+"""How much a cube has handed over to this database."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,12 +11,12 @@ def upgrade() -> None:
     """Make the table."""
     op.create_table(
         "builds",
+        sa.Column("ledger", sa.String(64), nullable=False, comment="name of the cube's ledger"),
         sa.Column(
-            "ledger", sa.String(64), nullable=False, comment="of the cube that made the rows"
+            "parts", sa.Integer(), nullable=False, comment="parts of builds handed over so far"
         ),
-        sa.Column("build", sa.Integer(), nullable=False, comment="number of its newest build"),
         sa.PrimaryKeyConstraint("ledger"),
-        comment="the newest build of the cube into this database, at most one",
+        comment="the cube whose rows are in this database, at most one",
     )
 
 
