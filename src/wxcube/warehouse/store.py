@@ -226,7 +226,7 @@ class Warehouse:
             return ledger.last_days(connection, endpoint.name, origin.value)
 
     def parts(self) -> tuple[str, int] | None:
-        """The ledger of the cube that fills this warehouse, and how many parts it has handed over."""
+        """The ledger of the cube that fills this warehouse, and how many parts came of it."""
         with self._reading() as connection:
             found = connection.execute(sa.select(builds.c.ledger, builds.c.parts)).first()
         return (found.ledger, found.parts) if found else None

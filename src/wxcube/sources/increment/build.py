@@ -126,9 +126,8 @@ class Build:
         if not is_known:
             self._take_back()
         if not (noted and is_known):
-            handing.set_mark(
-                Mark(noted.ledger, noted.parts + 1) if noted else Mark(token_hex(8), 0)
-            )
+            before = noted or Mark(token_hex(8), 0)
+            handing.set_mark(before._replace(parts=before.parts + 1))
             with ledger.changing():
                 ledger.set_mark(handing.mark)
 
