@@ -166,7 +166,7 @@ class Ledger:
         self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
 
     def mark(self) -> Mark | None:
-        """The sink's mark as it was noted last; None before the first build and of older ledgers."""
+        """The mark of the sink as it was noted last; None if it never was."""
         is_there = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
         found = self._all("SELECT ledger, parts FROM mark") if is_there else []
         return Mark(*found[0]) if found else None
