@@ -63,7 +63,9 @@ def lines(warehouse: Path) -> dict[str, list[Any]]:
     connection = sqlite3.connect(warehouse)
     connection.row_factory = sqlite3.Row
     try:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        # builds tells one ledger from another
+        asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'builds'"
+        names = connection.execute(asked).fetchall()
         return {
             name: sorted(
                 repr([(c, value) for c, value in zip(row.keys(), row, strict=True) if c != "place"])
