@@ -60,7 +60,7 @@ def _warehouse(root: Context) -> list[Finding]:
     """What is wrong with the warehouse, if there is one yet."""
     from wxcube.sources.events.check import Finding
 
-    if not _has_warehouse(root):
+    if not root.has_warehouse():
         return []
     try:
         with root.warehouse(read_only=True) as warehouse:
@@ -68,11 +68,6 @@ def _warehouse(root: Context) -> list[Finding]:
     except WxcubeError as error:
         return [Finding(redact(root.settings.database), error.message, error.hint)]
     return []
-
-
-def _has_warehouse(root: Context) -> bool:
-    name = root.settings.database
-    return "://" in name or Path(name).exists()
 
 
 def _events(root: Context, *, deep: bool) -> list[Finding]:
@@ -147,7 +142,7 @@ def _handed_over(root: Context) -> date | None:
     from wxcube.contract.source import Origin
     from wxcube.contract.user import getusercumulate
 
-    if not _has_warehouse(root):
+    if not root.has_warehouse():
         return None
     with root.warehouse(read_only=True) as warehouse:
         found = (
