@@ -26,7 +26,7 @@ from typing import Any
 from wxcube import AsyncClient, Window
 from wxcube.contract.message import UpstreamMsgHour, getupstreammsghour
 from wxcube.contract.user import UserSummary, getusersummary
-from wxcube.sources import wire
+from wxcube.wechat import wire
 
 ROUNDS, CALLS, AT_ONCE = 15, 300, 8
 TOKEN = "T" * 136

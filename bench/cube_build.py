@@ -32,14 +32,13 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from wxcube.beijing import BEIJING
-from wxcube.outlets.cube_build import chunk_bytes, memory_bytes
-from wxcube.outlets.cube_sink import WarehouseSink
-from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.increment.behind import KEEPS_NOTHING, Mark
-from wxcube.sources.increment.build import Build
-from wxcube.sources.increment.rows import Part
-from wxcube.sources.inputs import day_numbered, number_of
+from wxcube.beijing import BEIJING, day_number, day_of_number
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental.build import Build
+from wxcube.cube.incremental.rows import Part
+from wxcube.cube.incremental.watermark import KEEPS_NOTHING, Watermark
+from wxcube.jobs.cube_build import chunk_bytes, memory_bytes
+from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
 
 FIRST = date(2026, 3, 3)
@@ -179,7 +178,7 @@ class Folder:
         return tuple(f"wxbench{n:011d}" for n in range(ACCOUNTS))
 
     def revisions(self) -> dict[tuple[date, int], int]:
-        return {(day_numbered(d), g): 1 for d in self._days for g in range(GROUPS)}
+        return {(day_of_number(d), g): 1 for d in self._days for g in range(GROUPS)}
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
         path = self._folder / day.isoformat() / f"g{group:02d}" / f"{family}-1.parquet"
@@ -190,7 +189,7 @@ class Folder:
             str(f)
             for d in self._days
             for g in range(GROUPS)
-            for f in self.files(family, day_numbered(d), g)
+            for f in self.files(family, day_of_number(d), g)
         ]
 
     def make(self, generator: Generator) -> int:
@@ -199,7 +198,7 @@ class Folder:
         return sum(self._make(connection, generator, day) for day in self._days)
 
     def _make(self, connection: Any, generator: Generator, day: int) -> int:
-        from wxcube.sources.marks import marks
+        from wxcube.events.action_bits import marks
 
         total = 0
         for family, found in generator.day(day).items():
@@ -213,7 +212,7 @@ class Folder:
 
     def _write(self, connection: Any, family: str, columns: Any, day: int, group: int) -> None:
         rows = columns["account"] % GROUPS == group
-        path = self._folder / day_numbered(day).isoformat() / f"g{group:02d}"
+        path = self._folder / day_of_number(day).isoformat() / f"g{group:02d}"
         path.mkdir(parents=True, exist_ok=True)
         connection.register("incoming", {n: c[rows] for n, c in columns.items()})
         file = path / f"{family}-1.parquet"
@@ -237,10 +236,10 @@ class Counting:
     def last_days(self) -> dict[int, int]:
         return {}
 
-    def mark(self) -> Mark:
+    def watermark(self) -> Watermark:
         return KEEPS_NOTHING
 
-    def set_mark(self, mark: Mark) -> None:
+    def set_watermark(self, watermark: Watermark) -> None:
         """Nothing is kept."""
 
 
@@ -256,7 +255,7 @@ def _build(events: Folder, facts: Path, sink: Any, memory: str) -> dict[str, Any
         DuckDbEngine(memory_limit=f"{size * 6 // 10 // 2**20}MiB", threads=2) as engine,
         Build(events, facts, sink, engine=engine, budget_bytes=chunk_bytes(size)) as one,
     ):
-        one.run(None, max(number_of(day) for day, _ in events.revisions()))
+        one.run(None, max(day_number(day) for day, _ in events.revisions()))
     return {"rows": sink.rows}
 
 
@@ -370,7 +369,7 @@ class Bench:
         self._per_day = per_day
         self._options = options
         self._days = options.days
-        self._first = number_of(FIRST)
+        self._first = day_number(FIRST)
         self._full: dict[str, Any] = {}
 
     def prepare(self, days: int) -> None:
@@ -378,7 +377,7 @@ class Bench:
         missing = [
             day
             for day in range(self._first, self._first + days)
-            if not (self._made / day_numbered(day).isoformat()).exists()
+            if not (self._made / day_of_number(day).isoformat()).exists()
         ]
         generator = Generator(self._per_day)
         for day in missing:

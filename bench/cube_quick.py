@@ -13,11 +13,11 @@ import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from wxcube.sources.batch import Batch, Columns
-from wxcube.sources.cube import CUBE_ENDPOINTS, CubeRows, compute
-from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.simulator import simulate, simulated_accounts
-from wxcube.sources.steps import Step
+from wxcube.cube.compute import CUBE_ENDPOINTS, CubeRows, compute
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.steps import Step
+from wxcube.events.columns import Batch, Columns
+from wxcube.simulator.simulator import simulate, simulated_accounts
 
 LAST = date(2026, 3, 9)
 

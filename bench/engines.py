@@ -26,10 +26,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from wxcube.sources.batch import Batch
-from wxcube.sources.cube import CUBE_ENDPOINTS, CubeRows, compute
-from wxcube.sources.engines import OpenEngine, engine
-from wxcube.sources.simulator import simulate, simulated_accounts
+from wxcube.cube.compute import CUBE_ENDPOINTS, CubeRows, compute
+from wxcube.cube.engines.choice import OpenEngine, engine
+from wxcube.events.columns import Batch
+from wxcube.simulator.simulator import simulate, simulated_accounts
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from support.spark_cluster import SETTINGS, SparkCluster, missing

@@ -25,13 +25,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from wxcube.outlets.events_api import EventsApi, with_events
-from wxcube.outlets.http import RunningServer
+from wxcube.events import kinds as ev
+from wxcube.events.intake.batches import OnError, ingest
+from wxcube.events.intake.files import pieces
+from wxcube.events.store import EventStore
+from wxcube.server.events_api import EventsApi, with_events
+from wxcube.server.http import RunningServer
 from wxcube.settings import Secret
-from wxcube.sources import event as ev
-from wxcube.sources.events import EventStore
-from wxcube.sources.events.files import pieces
-from wxcube.sources.events.intake import OnError, ingest
 
 ROUNDS, BATCH = 5, 10_000
 START = 1_772_294_400  # 2026-03-01 Beijing

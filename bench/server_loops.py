@@ -41,7 +41,7 @@ async def ask(emulator: RunningEmulator) -> tuple[float, float]:
 def measure(http: str, loop: str) -> tuple[float, float]:
     """One round with a parser and a loop."""
     config = partial(uvicorn.Config, http=http, loop=loop)
-    with patch("wxcube.outlets.http.uvicorn.Config", config), RunningEmulator(days=20) as emulator:
+    with patch("wxcube.server.http.uvicorn.Config", config), RunningEmulator(days=20) as emulator:
         emulator.emulator.prepare()
         return asyncio.run(ask(emulator))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from contract_reference import anchor, put, table
 from sphinx.application import Sphinx
 
-from wxcube.outlets import event_reference as told
-from wxcube.outlets.language import Language
-from wxcube.sources.event import Event
+from wxcube.cli import event_reference as told
+from wxcube.events.kinds import Event
+from wxcube.i18n.language import Language
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from wxcube.contract import named as named
     from wxcube.errors import Remedy as Remedy
     from wxcube.errors import WxcubeError as WxcubeError
-    from wxcube.sources.client import AsyncClient as AsyncClient
-    from wxcube.sources.client import Client as Client
+    from wxcube.wechat.client import AsyncClient as AsyncClient
+    from wxcube.wechat.client import Client as Client
 
 __version__ = "0.1.0"
 
 _HOME = {
     "ENDPOINTS": "wxcube.contract",
-    "AsyncClient": "wxcube.sources.client",
-    "Client": "wxcube.sources.client",
+    "AsyncClient": "wxcube.wechat.client",
+    "Client": "wxcube.wechat.client",
     "Endpoint": "wxcube.contract",
     "Remedy": "wxcube.errors",
     "Window": "wxcube.contract",

@@ -12,6 +12,15 @@ from typing import Protocol
 BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
 """The zone of every day and hour WeChat counts."""
 
+DAY_SECONDS = 86_400
+HOUR_SECONDS = 3_600
+BEIJING_SECONDS = 8 * HOUR_SECONDS
+"""How far Beijing's clocks are ahead of UTC."""
+HOURS = DAY_SECONDS // HOUR_SECONDS
+"""Hours of a day."""
+EPOCH = date(1970, 1, 1)
+"""Day 0 of `day_number`."""
+
 READY_AT = time(8, 0)
 """From this time on the figures of the day before can be asked."""
 
@@ -98,3 +107,29 @@ def month_end(day: date) -> date:
     """The last day of a day's month."""
     following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return following - timedelta(days=1)
+
+
+def day_number(day: date) -> int:
+    """A day as days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def day_of_number(number: int) -> date:
+    """The day that is so many days after 1970-01-01."""
+    return EPOCH + timedelta(days=number)
+
+
+def moment_of(text: str) -> datetime:
+    """The timestamp written as 2026-03-10T09:00: Beijing time unless a zone is named.
+
+    >>> moment_of("2026-03-10T09:00").isoformat()
+    '2026-03-10T09:00:00+08:00'
+    >>> moment_of("2026-03-10T01:00Z").hour
+    9
+
+    Raises:  ValueError if the text is no timestamp.
+    """
+    try:
+        return in_beijing(datetime.fromisoformat(text))
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the calendar") from None

@@ -29,11 +29,23 @@ belongs to stands in `wxcube.contract.errcodes`.
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from wxcube.contract.window import Window
+
+class Days(Protocol):
+    """The days a call asked for, both ends included; `wxcube.contract.Window` is one."""
+
+    @property
+    def first(self) -> date:
+        """The first day."""
+        ...
+
+    @property
+    def last(self) -> date:
+        """The last day."""
+        ...
 
 
 class Remedy(StrEnum):
@@ -97,7 +109,7 @@ class ReplyError(WxcubeError):
         *,
         rid: str = "",
         endpoint: str = "",
-        window: Window | None = None,
+        window: Days | None = None,
         hint: str = "",
         remedy: Remedy | None = None,
     ) -> None:

@@ -175,6 +175,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     cube: CubeSettings = CubeSettings()
     accounts: list[AccountSettings] = []
 
+    def __post_init__(self) -> None:
+        if self.language not in {"", "zh", "en"}:
+            raise SettingsError(f"language {self.language!r} is unknown", hint="use zh or en")
+
     def account(self, word: str) -> AccountSettings:
         """The account of that appid or name; an empty word means the only one.
 

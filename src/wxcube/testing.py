@@ -19,9 +19,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from wxcube.outlets.backend import App
-    from wxcube.outlets.emulator import Emulator
-    from wxcube.sources.client import AsyncClient, Client
+    from wxcube.emulator.emulator import Emulator
+    from wxcube.server.backend import App
+    from wxcube.wechat.client import AsyncClient, Client
 
 __all__ = ["RunningEmulator"]
 
@@ -34,8 +34,8 @@ class RunningEmulator:
     """
 
     def __init__(self, *, emulator: Emulator | None = None, **settings: Any) -> None:
-        from wxcube.outlets.emulator import Emulator
-        from wxcube.outlets.http import RunningServer
+        from wxcube.emulator.emulator import Emulator
+        from wxcube.server.http import RunningServer
 
         self.emulator = emulator or Emulator(**settings)
         self._server = RunningServer(self.emulator.asgi)
@@ -54,14 +54,14 @@ class RunningEmulator:
 
     def client(self, appid: str | None = None) -> Client:
         """A client of an account (the first unless named), to be closed by the caller."""
-        from wxcube.sources.client import Client
+        from wxcube.wechat.client import Client
 
         app = self.account(appid)
         return Client(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)
 
     def async_client(self, appid: str | None = None) -> AsyncClient:
         """The same as `client`, for async code."""
-        from wxcube.sources.client import AsyncClient
+        from wxcube.wechat.client import AsyncClient
 
         app = self.account(appid)
         return AsyncClient(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.story import Story
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.cube.engines.duckdb import DuckDbEngine
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from wxcube.contract.content import (
     getarticletotaldetail,
     getbizsummary,
 )
-from wxcube.sources.event import (
+from wxcube.events.kinds import (
     Comment,
     Favourite,
     Follow,

@@ -27,7 +27,7 @@ from wxcube.contract.message import (
     getupstreammsgweek,
 )
 from wxcube.contract.user import getusercumulate, getusersummary
-from wxcube.sources.event import (
+from wxcube.events.kinds import (
     Favourite,
     Follow,
     Message,

@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from wxcube.sources.batch import to_batch
-from wxcube.sources.cube import CUBE_ENDPOINTS
-from wxcube.sources.inputs import inputs, number_of
-from wxcube.sources.steps import STEPS, Step, needed
+from wxcube.beijing import day_number
+from wxcube.cube.compute import CUBE_ENDPOINTS
+from wxcube.cube.inputs import inputs
+from wxcube.cube.steps import STEPS, Step, needed
+from wxcube.events.columns import to_batch
 
 GIVEN = set(inputs(to_batch([]), CUBE_ENDPOINTS[0].first_date))
 FUNCTIONS = {"CAST", "SUM", "COUNT", "MIN", "MAX", "BIT_OR", "COALESCE"}
@@ -59,4 +60,4 @@ def test_inputs_hold_numbers_only() -> None:
 
 
 def test_days_are_numbered_from_1970() -> None:
-    assert number_of(CUBE_ENDPOINTS[0].first_date) == 16_405
+    assert day_number(CUBE_ENDPOINTS[0].first_date) == 16_405

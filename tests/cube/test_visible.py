@@ -12,7 +12,7 @@ from wxcube.contract.field import nested
 from wxcube.contract.message import getupstreammsgmonth, getupstreammsgweek
 from wxcube.contract.user import UserCumulate, getusercumulate
 from wxcube.contract.visible import visible
-from wxcube.sources.event import Message, Publish, Read
+from wxcube.events.kinds import Message, Publish, Read
 
 
 def test_rows_of_days_up_to_the_last_one_are_shown() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from support.emulated import Line, content, small
-from wxcube.outlets.emulator import Emulator
+from wxcube.emulator.emulator import Emulator
 
 
 @pytest.fixture

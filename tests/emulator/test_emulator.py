@@ -14,9 +14,9 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint, Grain
 from wxcube.contract.window import Window
+from wxcube.emulator.emulator import Emulator
 from wxcube.errors import SettingsError
-from wxcube.outlets.api import Era
-from wxcube.outlets.emulator import Emulator
+from wxcube.server.protocol import Era
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 

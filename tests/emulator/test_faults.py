@@ -11,10 +11,10 @@ import pytest
 from support.documented import APP
 from support.emulated import Line, content, small
 from wxcube.beijing import BEIJING, ManualClock
+from wxcube.emulator.emulator import NOW, Emulator
+from wxcube.emulator.faults import EFFECTS, Fault, Faults, parse_fault
 from wxcube.errors import ReplyError, SettingsError
-from wxcube.outlets.emulator import NOW, Emulator
-from wxcube.outlets.exchange import Reply
-from wxcube.outlets.faults import EFFECTS, Fault, Faults, parse_fault
+from wxcube.server.messages import Reply
 
 
 def line(*faults: Fault, **settings: Any) -> Line:

@@ -10,9 +10,9 @@ import pytest
 from click import Command
 
 from support.emulated import Line, content, small
-from wxcube.outlets.commands.servers import emulate
-from wxcube.outlets.faults import Fault, parse_fault
-from wxcube.outlets.quirks import Quirks
+from wxcube.cli.commands.servers import emulate
+from wxcube.emulator.faults import Fault, parse_fault
+from wxcube.emulator.quirks import Quirks
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "how-to" / "emulator.md").read_text("utf-8")
 

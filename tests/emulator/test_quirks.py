@@ -11,11 +11,11 @@ import pytest
 from support.emulated import YESTERDAY, Line, content, small
 from support.rows import recent_window, sample_rows
 from wxcube.contract import ENDPOINTS, named
+from wxcube.emulator.faults import Fault
+from wxcube.emulator.quirks import PLAIN, DelayForm, Quirks, encode_oddly, parse_quirks
 from wxcube.errors import SettingsError
-from wxcube.outlets.api import encode_rows
-from wxcube.outlets.backend import Found
-from wxcube.outlets.faults import Fault
-from wxcube.outlets.quirks import PLAIN, DelayForm, Quirks, encode_oddly, parse_quirks
+from wxcube.server.backend import Found
+from wxcube.server.protocol import encode_rows
 
 
 def sent_day(line: Line, name: str = "getarticletotal") -> date:

@@ -39,15 +39,15 @@ from support.events import moment
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.window import Window
+from wxcube.events import kinds as ev
+from wxcube.events.columns import to_batch, user_number
+from wxcube.events.store.keys import load_keys
+from wxcube.events.store.status import status
 from wxcube.log import configure
-from wxcube.outlets.apps import read as read_apps
-from wxcube.outlets.events_api import EventsApi, with_events
-from wxcube.outlets.http import RunningServer, asgi
+from wxcube.server.apps import read as read_apps
+from wxcube.server.events_api import EventsApi, with_events
+from wxcube.server.http import RunningServer, asgi
 from wxcube.settings import Secret
-from wxcube.sources import event as ev
-from wxcube.sources.batch import to_batch, user_number
-from wxcube.sources.events.keys import load_keys
-from wxcube.sources.events.status import status
 from wxcube.warehouse.store import Warehouse
 
 TOKEN = "a-token-of-32-characters-0123456"

@@ -57,5 +57,5 @@ def test_types_and_migrations_are_in_it(wheel: ZipFile) -> None:
 def test_licence_and_commands_are_in_it(wheel: ZipFile) -> None:
     about = {name.split("/", 1)[1]: name for name in wheel.namelist() if ".dist-info/" in name}
     assert "licenses/LICENSE" in about
-    assert "wxcube = wxcube.outlets.cli:main" in wheel.read(about["entry_points.txt"]).decode()
+    assert "wxcube = wxcube.cli.main:main" in wheel.read(about["entry_points.txt"]).decode()
     assert "Requires-Python: >=3.11" in wheel.read(about["METADATA"]).decode()

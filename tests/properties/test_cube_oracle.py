@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.events import ACCOUNTS, crowded, histories
 from support.oracle import RULES, Oracle
 from wxcube.contract.visible import visible
-from wxcube.sources.batch import to_batch
-from wxcube.sources.cube import CUBE_ENDPOINTS, compute
-from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.simulator import simulate, simulated_accounts, to_events
+from wxcube.cube.compute import CUBE_ENDPOINTS, compute
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.events.columns import to_batch
+from wxcube.simulator.simulator import simulate, simulated_accounts, to_events
 
 FEW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -41,7 +41,7 @@ from wxcube.contract.message import (
 )
 from wxcube.contract.user import getusercumulate, getusersummary
 from wxcube.contract.window import Window
-from wxcube.sources.cube import CUBE_ENDPOINTS, CubeRows, compute
+from wxcube.cube.compute import CUBE_ENDPOINTS, CubeRows, compute
 
 COUNT = 4
 DAYS = list(Window(FIRST_DAY, LAST_DAY))

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxcube.sources.dice import (
+from wxcube.simulator.dice import (
     MILLION,
     Dice,
     along,

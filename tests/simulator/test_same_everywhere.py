@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, of_account, until
 from wxcube.beijing import ready_moment
-from wxcube.sources import simulator
-from wxcube.sources.batch import FAMILIES, Batch, Columns
-from wxcube.sources.simulator import simulate, simulated_accounts
+from wxcube.events.columns import FAMILIES, Batch, Columns
+from wxcube.simulator import simulator
+from wxcube.simulator.simulator import simulate, simulated_accounts
 
 GOLDEN = {
     "open": "ed9e8235659a7bb3",

@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, of_account
-from wxcube.beijing import BEIJING, ready_moment
-from wxcube.sources.batch import Action, Columns, article_msgid
-from wxcube.sources.simulated_rhythm import day_number
+from wxcube.beijing import BEIJING, day_number, ready_moment
+from wxcube.events.columns import Action, Columns, article_msgid
 
 OPENED = int(ready_moment(FIRST_DAY, 0).timestamp()) - 8 * 3600
 CLOSED = int(ready_moment(LAST_DAY, 1).timestamp()) - 8 * 3600

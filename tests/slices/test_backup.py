@@ -18,7 +18,7 @@ from support.command_line import Site
 from support.event_files import lines
 from support.events import crowded
 from wxcube.beijing import BEIJING, ManualClock
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.cube.engines.duckdb import DuckDbEngine
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "backup.md"
 

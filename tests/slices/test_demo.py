@@ -13,9 +13,9 @@ import pytest
 
 from support.command_line import Said, Site
 from support.promised import Promised
+from wxcube.cli import demo
 from wxcube.contract import ENDPOINTS
-from wxcube.outlets import demo
-from wxcube.outlets.emulator import Emulator
+from wxcube.emulator.emulator import Emulator
 from wxcube.warehouse.store import Warehouse
 
 DAYS = 15

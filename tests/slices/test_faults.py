@@ -9,7 +9,7 @@ import pytest
 
 from support.command_line import MakeSite, Site
 from support.database import Content, content
-from wxcube.outlets.faults import Fault
+from wxcube.emulator.faults import Fault
 from wxcube.testing import RunningEmulator
 
 ONLY = (

@@ -13,7 +13,7 @@ from random import Random
 
 from support.command_line import MakeSite, Site, Synced
 from support.database import Content, content
-from wxcube.outlets.faults import Fault
+from wxcube.emulator.faults import Fault
 from wxcube.testing import RunningEmulator
 
 KILLS = 20

@@ -18,8 +18,8 @@ from support.promised import DAY, EMPTY_DAYS, Promised
 from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.endpoint import Endpoint
-from wxcube.outlets.emulator import Emulator
-from wxcube.outlets.journal import Entry
+from wxcube.emulator.emulator import Emulator
+from wxcube.emulator.journal import Entry
 from wxcube.testing import RunningEmulator
 from wxcube.warehouse.store import Warehouse
 

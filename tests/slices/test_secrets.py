@@ -16,8 +16,8 @@ from support.scripted import Got, Scripted
 from support.scripted import Said as Answer
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
-from wxcube.outlets.faults import Fault
-from wxcube.outlets.http import RunningServer
+from wxcube.emulator.faults import Fault
+from wxcube.server.http import RunningServer
 from wxcube.testing import RunningEmulator
 
 TOKEN = "68_TokenThatMustNotShow0123456789abcdefghijklmnop"

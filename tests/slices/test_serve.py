@@ -19,9 +19,9 @@ from support.command_line import Site, Synced
 from support.third_party import third_party
 from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.endpoint import Endpoint
+from wxcube.emulator.emulator import Emulator
 from wxcube.errors import CredentialError, TokenError
-from wxcube.outlets.emulator import Emulator
-from wxcube.sources.client import AsyncClient
+from wxcube.wechat.client import AsyncClient
 
 MOMENT = "2026-03-10T09:00"
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from wxcube.beijing import ManualClock
-from wxcube.outlets.cli import run
-from wxcube.outlets.moment import moment_of
+from wxcube.beijing import ManualClock, moment_of
+from wxcube.cli.main import run
 
 if __name__ == "__main__":
     sys.exit(run(sys.argv[2:], clock=ManualClock(moment_of(sys.argv[1]))))

@@ -8,16 +8,15 @@ from typing import Any
 
 from support.event_folder import EventFolder
 from wxcube import beijing
-from wxcube.beijing import BEIJING
+from wxcube.beijing import BEIJING, day_number
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
-from wxcube.outlets.cube_sink import WarehouseSink
-from wxcube.sources.batch import to_batch
-from wxcube.sources.cube import CUBE_ENDPOINTS, compute
-from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.increment.build import Build
-from wxcube.sources.inputs import number_of
+from wxcube.cube.compute import CUBE_ENDPOINTS, compute
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental.build import Build
+from wxcube.events.columns import to_batch
+from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
 
 NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
@@ -44,7 +43,7 @@ def build(
             budget_bytes=budget,
             by_sorting=by_sorting,
         ) as one:
-            one.run(None, number_of(last))
+            one.run(None, day_number(last))
 
 
 def assert_equal(

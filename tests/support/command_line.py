@@ -15,8 +15,8 @@ from unittest.mock import patch
 import msgspec
 
 from wxcube.beijing import Clock
-from wxcube.outlets.cli import run
-from wxcube.outlets.journal import Entry
+from wxcube.cli.main import run
+from wxcube.emulator.journal import Entry
 from wxcube.testing import RunningEmulator
 
 AT_MOMENT = Path(__file__).with_name("at_moment.py")

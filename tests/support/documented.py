@@ -12,9 +12,9 @@ import msgspec
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
-from wxcube.outlets.api import Api, Era
-from wxcube.outlets.backend import App, Found
-from wxcube.outlets.exchange import Reply, Request
+from wxcube.server.backend import App, Found
+from wxcube.server.messages import Reply, Request
+from wxcube.server.protocol import Api, Era
 
 EXAMPLES = Path(__file__).parents[1] / "evidence" / "documented"
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)

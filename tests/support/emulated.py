@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from wxcube.contract.endpoint import Endpoint
-from wxcube.outlets.backend import App
-from wxcube.outlets.emulator import Emulator
-from wxcube.outlets.exchange import Reply, Request
+from wxcube.emulator.emulator import Emulator
+from wxcube.server.backend import App
+from wxcube.server.messages import Reply, Request
 
 NO_PARAMS: Mapping[str, object] = {}
 YESTERDAY = date(2026, 3, 9)

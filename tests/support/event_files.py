@@ -13,8 +13,8 @@ import msgspec
 
 from support.events import KINDS, moment
 from wxcube.beijing import BEIJING, ManualClock
-from wxcube.sources import event as ev
-from wxcube.sources.events import EventStore
+from wxcube.events import kinds as ev
+from wxcube.events.store import EventStore
 
 FIRST = date(2026, 3, 1)
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from wxcube.sources.batch import FAMILIES, Batch, Columns
-from wxcube.sources.inputs import BEIJING_SECONDS, DAY_SECONDS, HOUR_SECONDS, day_numbered
-from wxcube.sources.marks import marks
+from wxcube.beijing import BEIJING_SECONDS, DAY_SECONDS, HOUR_SECONDS, day_of_number
+from wxcube.events.action_bits import marks
+from wxcube.events.columns import FAMILIES, Batch, Columns
 
 
 class EventFolder:
@@ -60,7 +60,7 @@ class EventFolder:
         places = columns["d"] * self._group_count + columns["account"] % self._group_count
         for place in np.unique(places).tolist():
             number, group = divmod(place, self._group_count)
-            day = day_numbered(number)
+            day = day_of_number(number)
             path = self._folder / day.isoformat() / f"g{group:02d}"
             path.mkdir(parents=True, exist_ok=True)
             path /= f"{family}-{self._batches}.parquet"

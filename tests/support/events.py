@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from wxcube.beijing import BEIJING
-from wxcube.sources import event as ev
+from wxcube.events import kinds as ev
 
 ACCOUNTS = ("wxdemo-a", "wxdemo-b", "wxdemo-c", "wxdemo-d")
 USERS = ("o1", "o2", "o3", "o4")

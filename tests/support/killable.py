@@ -11,10 +11,10 @@ from support.written_source import WrittenSource
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.window import Window
-from wxcube.warehouse.plan import Plan, Wanted, plan
-from wxcube.warehouse.progress import Answered, Progress
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync import sync
+from wxcube.warehouse.sync.plan import Plan, Wanted, plan
+from wxcube.warehouse.sync.progress import Answered, Progress
+from wxcube.warehouse.sync.run import sync
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 2, 16), date(2026, 3, 9))

@@ -9,12 +9,11 @@ from typing import Any
 
 from support.event_folder import EventFolder
 from support.events import crowded
-from wxcube.beijing import BEIJING
-from wxcube.outlets.cube_sink import WarehouseSink
-from wxcube.sources.batch import to_batch
-from wxcube.sources.engine import DuckDbEngine
-from wxcube.sources.increment.build import Build
-from wxcube.sources.inputs import number_of
+from wxcube.beijing import BEIJING, day_number
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental.build import Build
+from wxcube.events.columns import to_batch
+from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
 
 NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
@@ -47,7 +46,7 @@ def build(stored: EventFolder, folder: Path, last: date) -> None:
         sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)
         facts = folder / "facts"
         with Build(stored, facts, sink, engine=engine, budget_bytes=20_000) as one:
-            one.run(None, number_of(last))
+            one.run(None, day_number(last))
 
 
 def run(folder: str, seed: int, told: Any = None) -> None:

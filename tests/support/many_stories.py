@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from support.events import EDGE_DAYS, crowded
-from wxcube.sources.batch import Batch, to_batch
-from wxcube.sources.event import AnyEvent
+from wxcube.events.columns import Batch, to_batch
+from wxcube.events.kinds import AnyEvent
 
 SEEDS = (0, 1, 5, 7, 9, 14, 19)
 """Seeds whose histories lie around every edge day."""

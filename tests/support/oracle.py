@@ -15,7 +15,7 @@ from typing import Any
 from wxcube.beijing import BEIJING, month_end
 from wxcube.contract import article, content, interface, message, user
 from wxcube.contract.field import Row
-from wxcube.sources import event as ev
+from wxcube.events import kinds as ev
 
 FIRST_CONTENT_DAY = date(2025, 11, 1)
 SPLIT_DAY = date(2020, 2, 28)

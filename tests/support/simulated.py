@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wxcube.sources.batch import Batch, Columns
-from wxcube.sources.simulator import SimulatedAccount, simulate, simulated_accounts
+from wxcube.events.columns import Batch, Columns
+from wxcube.simulator.simulator import SimulatedAccount, simulate, simulated_accounts
 
 FIRST_DAY = date(2025, 11, 11)
 LAST_DAY = date(2026, 3, 10)

@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 import pytest
 
-from wxcube.sources.engines import OpenEngine, engine
+from wxcube.cube.engines.choice import OpenEngine, engine
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from wxcube.beijing import BEIJING
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.sources import event as ev
-from wxcube.sources.batch import to_batch
-from wxcube.sources.cube import compute
-from wxcube.sources.engine import DuckDbEngine
+from wxcube.cube.compute import compute
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.events import kinds as ev
+from wxcube.events.columns import to_batch
 
 ARTICLE = "2247483650_1"
 

@@ -23,8 +23,8 @@ from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.warehouse import replies
 from wxcube.warehouse.coverage import EMPTY_AFTER_DAYS, SETTLED, State
-from wxcube.warehouse.plan import PlannedCall, Wanted, plan
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.sync.plan import PlannedCall, Wanted, plan
 
 ENDPOINTS = [
     named(name)

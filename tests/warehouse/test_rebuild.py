@@ -19,10 +19,10 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError
-from wxcube.sources.wire import encode, read
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.rebuilding import Rebuilt
 from wxcube.warehouse.store import Warehouse
+from wxcube.wechat.wire import encode, read
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 DAYS = Window(date(2026, 2, 23), date(2026, 3, 1))

@@ -10,8 +10,8 @@ import pytest
 
 from wxcube.contract import named
 from wxcube.warehouse.coverage import State, Stretch
-from wxcube.warehouse.plan import Reason, Skipped
-from wxcube.warehouse.progress import Why
+from wxcube.warehouse.sync.plan import Reason, Skipped
+from wxcube.warehouse.sync.progress import Why
 from wxcube.warehouse.words import Language, explain, explain_left, explain_skipped, explain_stretch
 
 READ, WEEK = named("getarticleread"), named("getupstreammsgweek")

@@ -13,8 +13,8 @@ from wxcube.warehouse.coverage import (
     State,
     Stretch,
 )
-from wxcube.warehouse.plan import Reason, Skipped
-from wxcube.warehouse.progress import Why
+from wxcube.warehouse.sync.plan import Reason, Skipped
+from wxcube.warehouse.sync.progress import Why
 
 Language = Literal["en", "zh"]
 

@@ -1,0 +1,1 @@
+"""Rows of every endpoint, computed exactly from events."""

@@ -1,0 +1,57 @@
+"""Parquet files of this machine, for engines whose tables are elsewhere; by DuckDB."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wxcube.errors import EngineError
+from wxcube.events.columns import Columns
+from wxcube.events.parquet_paths import quoted, reading
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def column_types(file: Path) -> dict[str, str]:
+    """The columns of a file and their types in DuckDB's words.
+
+    Raises:  EngineError if it cannot be read.
+    """
+    import duckdb
+
+    try:
+        with closing(_connection()) as connection:
+            found = connection.execute(f"DESCRIBE FROM {reading([file])}").fetchall()
+    except duckdb.Error as error:
+        raise EngineError(f"{file} cannot be read: {_first_line(error)}") from error
+    return {line[0]: line[1] for line in found}
+
+
+def write_parts(columns: Columns, folder: Path, group_count: int) -> None:
+    """Write rows as files by day and group: `part=<day * group_count + group>/…`.
+
+    Raises:  EngineError if they cannot be written.
+    """
+    import duckdb
+
+    query = f"SELECT *, d * {group_count} + acct % {group_count} AS part FROM rows"  # noqa: S608 - a number
+    options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part)"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(_connection()) as connection:
+            connection.register("rows", columns)
+            connection.execute(f"COPY ({query}) TO {quoted(folder)} ({options})").fetchall()
+    except duckdb.Error as error:
+        raise EngineError(f"{folder} cannot be written: {_first_line(error)}") from error
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(":memory:")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

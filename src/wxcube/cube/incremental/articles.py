@@ -1,0 +1,81 @@
+"""Articles as their Publish events say, by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from wxcube.cube.inputs import article_days
+from wxcube.cube.kernel.ordered import places_of
+from wxcube.events.arrays import NDArray, np
+from wxcube.events.columns import Columns
+
+_NUMBERS = {
+    "acct": "i4",
+    "article": "i8",
+    "d": "i4",
+    "at": "i8",
+    "publish_type": "i1",
+    "target_user": "i8",
+}
+_TEXTS = ("title", "content_url")
+
+Published = tuple[int, int, int, int, int, int, str, str]
+"""One article: account, number, day, second, publish_type, target_user, title, content_url."""
+
+
+@dataclass(frozen=True, eq=False)
+class Articles:
+    """Some articles, each once."""
+
+    columns: Columns
+    """Numbers and texts of all, under the names of a Publish event's members."""
+
+    @classmethod
+    def of(cls, columns: Sequence[Sequence[Any]]) -> Articles:
+        """Articles from columns in the order of `Published`."""
+        kinds = {**_NUMBERS, **dict.fromkeys(_TEXTS, "O")}
+        pairs = zip(kinds.items(), columns, strict=True)
+        return cls({name: np.asarray(values, kind) for (name, kind), values in pairs})
+
+    @classmethod
+    def none(cls) -> Articles:
+        """No articles."""
+        return cls.of([()] * (len(_NUMBERS) + len(_TEXTS)))
+
+    def __len__(self) -> int:
+        return len(self.columns["acct"])
+
+    def __add__(self, others: Articles) -> Articles:
+        """These and others that are not among them."""
+        return Articles(
+            {name: np.concatenate((c, others.columns[name])) for name, c in self.columns.items()}
+        )
+
+    def lines(self) -> Iterator[Published]:
+        """One article after the other."""
+        return zip(*(column.tolist() for column in self.columns.values()), strict=True)
+
+    @cached_property
+    def table(self) -> Columns:
+        """The steps' table `article`."""
+        names = ("acct", "article", "d", "publish_type", "target_user")
+        is_notified = self.columns["publish_type"] == 0
+        table = {name: self.columns[name] for name in names}
+        return table | {"days": article_days(self.columns["d"], is_notified)}
+
+    def of_accounts(self, accounts: Iterable[int]) -> Articles:
+        """Those of some accounts."""
+        chosen = np.isin(self.columns["acct"], np.asarray(list(accounts), "i4"))
+        return Articles({name: column[chosen] for name, column in self.columns.items()})
+
+    def places(self, acct: NDArray[Any], article: NDArray[Any]) -> NDArray[Any]:
+        """Where articles stand among these, -1 where they do not."""
+        return places_of(acct, article, self.columns)
+
+    def texts(self, name: str, places: NDArray[Any]) -> NDArray[Any]:
+        """Titles or URLs of articles at places; empty at -1."""
+        found: NDArray[Any] = np.append(self.columns[name], np.asarray([""], "O"))[places]
+        return found

@@ -1,0 +1,195 @@
+"""What an account's readers did, over all its articles, by hour and day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from wxcube.beijing import day_number
+from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
+from wxcube.cube.steps.actions import Done
+from wxcube.cube.steps.step import (
+    CONTENT,
+    COUNT,
+    SCENE_MARKS,
+    ZERO,
+    Step,
+    column,
+    people,
+    step,
+    sum_of,
+    times,
+)
+from wxcube.events.action_bits import CHANNELS, READ_FROM, SHARE_FROM, ActionBit
+from wxcube.events.columns import Action
+
+_SPLIT = day_number(date.fromisoformat(ALL_CHANNELS_SINCE))
+READER_MARKS = (
+    ActionBit.READ,
+    ActionBit.SHARE,
+    ActionBit.READ_ORIGINAL,
+    ActionBit.FAVOURITE,
+    ActionBit.LIKED,
+    ActionBit.ZAIKAN,
+    ActionBit.READ_IN_OTHER_SCENE,
+    *READ_FROM,
+    *SHARE_FROM,
+)
+"""What is counted of an account's people."""
+READER_DONE = {
+    "reads": Done(Action.READ),
+    "shares": Done(Action.SHARE),
+    "originals": Done(Action.READ_ORIGINAL),
+    "favourites": Done(Action.FAVOURITE),
+    "comments": Done(Action.COMMENT),
+    **{f"reads_from_{c}": Done(Action.READ, channels=(c,)) for c in CHANNELS},
+    **{f"shares_from_{c}": Done(Action.SHARE, channels=(c,)) for c in CHANNELS},
+}
+"""What is counted of an account's events."""
+
+
+def _account(grain: str, key: Sequence[str]) -> tuple[Step, ...]:
+    """People and times of an account by hour or day: one line each, a column per channel."""
+    keys = ", ".join(key)
+    shown = [
+        *(f"p.{c}" for c in (*key, *map(column, READER_MARKS))),
+        *(f"t.{c}" for c in READER_DONE),
+    ]
+    return (
+        step(f"people_{grain}", people(keys, f"acting_{grain}", READER_MARKS)),
+        step(
+            f"times_{grain}", f"SELECT {keys}, {times(READER_DONE)} FROM done_hour GROUP BY {keys}"
+        ),
+        step(
+            f"account_{grain}",
+            f"""SELECT {", ".join(shown)} FROM people_{grain} p
+            JOIN times_{grain} t ON {" AND ".join(f"p.{c} = t.{c}" for c in key)}""",
+        ),
+    )
+
+
+_FIGURES = [
+    "int_page_read_user",
+    "int_page_read_count",
+    "ori_page_read_user",
+    "ori_page_read_count",
+    "share_user",
+    "share_count",
+    "add_to_fav_user",
+    "add_to_fav_count",
+]
+_ORIGINALS = ("read_original", "originals")
+_FAVOURITES = ("favourite", "favourites")
+_NONE = (ZERO, ZERO)
+
+
+def _channel(code: int, values: Sequence[str], condition: str) -> str:
+    """Rows of one user_source out of the table with a column per channel."""
+    shown = ", ".join(f"{value} AS {name}" for value, name in zip(values, _FIGURES, strict=True))
+    source = f"CAST({code} AS INT) AS user_source"
+    return f"SELECT {{key}}, {source}, {shown} FROM {{table}} WHERE {condition}"
+
+
+def _before_split() -> Iterator[str]:
+    """Until 2020-02-27 channels had reads only; all else stood in the row of channel 0."""
+    values = ("read_from_0", "reads_from_0", *_ORIGINALS, "share", "shares", *_FAVOURITES)
+    some = "reads_from_0 + originals + shares + favourites > 0"
+    yield _channel(0, values, f"d < {_SPLIT} AND {some}")
+    for c in CHANNELS[1:]:
+        values = (f"read_from_{c}", f"reads_from_{c}", *_NONE, *_NONE, *_NONE)
+        yield _channel(c, values, f"d < {_SPLIT} AND reads_from_{c} > 0")
+
+
+def _after_split(*, by_day: bool) -> Iterator[str]:
+    """From 2020-02-28 a row counts all channels; only that of a day has the other figures."""
+    originals, favourites = (_ORIGINALS, _FAVOURITES) if by_day else (_NONE, _NONE)
+    some = "reads + shares + originals + favourites" if by_day else "reads + shares"
+    values = ("read", "reads", *originals, "share", "shares", *favourites)
+    yield _channel(ALL_CHANNELS, values, f"d >= {_SPLIT} AND {some} > 0")
+    for c in CHANNELS:
+        reads, shares = (
+            (f"read_from_{c}", f"reads_from_{c}"),
+            (f"share_from_{c}", f"shares_from_{c}"),
+        )
+        some = f"{reads[1]} + {shares[1]} > 0"
+        yield _channel(c, (*reads, *_NONE, *shares, *_NONE), f"d >= {_SPLIT} AND {some}")
+
+
+def _user_read(name: str, table: str, key: str, *, by_day: bool) -> Step:
+    channels = [*_before_split(), *_after_split(by_day=by_day)]
+    return step(name, " UNION ALL ".join(c.format(key=key, table=table) for c in channels))
+
+
+def _user_share(name: str, table: str, key: str, grouped: str) -> Step:
+    return step(
+        name,
+        f"""SELECT {key}, scene AS share_scene, {COUNT} AS share_user,
+        {sum_of("n", "share_count")} FROM {table} GROUP BY {grouped}, scene""",
+    )
+
+
+_BIZ = {
+    "read_user": "read",
+    **{column(mark): column(mark) for mark in SCENE_MARKS},
+    "share_user": "share",
+    "zaikan_user": "zaikan",
+    "like_user": "liked",
+    "comment_count": "comments",
+    "collection_user": "favourite",
+    "redirect_ori_page_user": "read_original",
+}
+_BIZ_OR_SENT = (*_BIZ, "send_page_count")
+
+
+def _biz_summary() -> Step:
+    """Figures of readers and the number of articles, put under each other and added up."""
+    done = ", ".join(f"{of} AS {name}" for name, of in _BIZ.items())
+    nothing = ", ".join(f"{ZERO} AS {name}" for name in _BIZ)
+    sums = ", ".join(sum_of(f"b.{name}", name) for name in _BIZ_OR_SENT)
+    return step(
+        "getbizsummary",
+        f"""SELECT * FROM (SELECT b.acct, b.d AS ref_date, {sums} FROM (
+        SELECT acct, d, {done}, {ZERO} AS send_page_count FROM account_day WHERE d >= {CONTENT}
+        UNION ALL SELECT acct, d, {nothing}, CAST(1 AS BIGINT) AS send_page_count
+        FROM article WHERE d >= {CONTENT}) b GROUP BY b.acct, b.d) s
+        WHERE {" + ".join(_BIZ_OR_SENT)} > 0""",
+    )
+
+
+_BY_DAY = "acct, d AS ref_date"
+_BY_HOUR = "acct, d AS ref_date, h * 100 AS ref_hour"
+READERS = (
+    step(
+        "acting_hour",
+        """SELECT acct, d, h, person, BIT_OR(mask) AS mask FROM activity
+        GROUP BY acct, d, h, person""",
+    ),
+    step(
+        "acting_day",
+        """SELECT acct, d, person, BIT_OR(mask) AS mask FROM acting_hour
+        GROUP BY acct, d, person""",
+    ),
+    step(
+        "done_hour",
+        f"""SELECT acct, d, h, action, source, {COUNT} AS n FROM activity
+        GROUP BY acct, d, h, action, source""",
+    ),
+    *_account("hour", ("acct", "d", "h")),
+    *_account("day", ("acct", "d")),
+    _user_read("getuserreadhour", "account_hour", _BY_HOUR, by_day=False),
+    _user_read("getuserread", "account_day", _BY_DAY, by_day=True),
+    step(
+        "sharing_hour",
+        f"""SELECT acct, d, h, scene, person, {COUNT} AS n FROM activity
+        WHERE {Done(Action.SHARE).sql} GROUP BY acct, d, h, scene, person""",
+    ),
+    step(
+        "sharing_day",
+        f"""SELECT acct, d, scene, person, {sum_of("n", "n")} FROM sharing_hour
+        GROUP BY acct, d, scene, person""",
+    ),
+    _user_share("getusersharehour", "sharing_hour", _BY_HOUR, "acct, d, h"),
+    _user_share("getusershare", "sharing_day", _BY_DAY, "acct, d"),
+    _biz_summary(),
+)
+"""Steps of getuserread, getusershare and getbizsummary."""

@@ -1,0 +1,1 @@
+"""Simulated accounts behind WeChat's protocol: clock, faults, quirks, journal."""

@@ -1,0 +1,1 @@
+"""Events: what people and servers did, as typed data."""

@@ -1,0 +1,1 @@
+"""Reading, checking and pseudonymizing incoming events."""

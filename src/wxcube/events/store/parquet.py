@@ -1,0 +1,129 @@
+"""Parquet files of a day's events, written and read by DuckDB."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from wxcube.errors import EngineError, EventStoreError
+from wxcube.events.columns import Columns
+from wxcube.events.intake.families import ID_COLUMNS
+from wxcube.events.parquet_paths import quoted, reading
+from wxcube.events.store.durable import sync_file
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ERRNO = re.compile(r'"errno":"(\d+)"')
+_OPTIONS = "(FORMAT parquet, COMPRESSION zstd)"
+
+
+class UnreadableFileError(EventStoreError):
+    """A Parquet file of a day is damaged or gone."""
+
+
+class Parquet:
+    """Writes and reads Parquet files; a context manager."""
+
+    def __init__(self, memory_limit: str | None = None, threads: int | None = None) -> None:
+        self._connection = _connect(memory_limit, threads)
+
+    def write(self, path: Path, columns: Columns) -> None:
+        """Write a family's columns as a file, durably and under its name only when whole.
+
+        Raises:  EventStoreError if it cannot be written.
+        """
+        self._connection.register("incoming", columns)
+        try:
+            self._copy("SELECT * FROM incoming", path)
+        finally:
+            self._connection.unregister("incoming")
+
+    def merge(self, paths: Sequence[Path], path: Path) -> None:
+        """Write the rows of several files as one, ordered by account."""
+        query = f"SELECT * FROM {reading(paths)} ORDER BY account"  # noqa: S608 - own names
+        self._copy(query, path)
+
+    def ids(self, path: Path) -> Columns:
+        """Account and id of every event of a file.
+
+        Raises:  EventStoreError if it cannot be read.
+        """
+        names = ", ".join(("account", *ID_COLUMNS))
+        return self._read(path, f"SELECT {names} FROM {reading([path])}")  # noqa: S608 - own names
+
+    def count(self, path: Path) -> int:
+        """How many events a file has, from its footer."""
+        found = self._read(path, f"SELECT count(*) AS n FROM {reading([path])}")  # noqa: S608 - own names
+        return int(found["n"][0])
+
+    def close(self) -> None:
+        """Give memory back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _copy(self, query: str, path: Path) -> None:
+        import duckdb
+
+        draft = path.with_name(f"{path.name}.tmp")
+        try:
+            self._connection.execute(f"COPY ({query}) TO {quoted(draft)} {_OPTIONS}").fetchall()
+            sync_file(draft)
+            draft.replace(path)
+        except (duckdb.Error, OSError) as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise EventStoreError(
+                f"{path} cannot be written ({_reason(error)})",
+                hint="free space on that disk and run `wxcube events compact` again; "
+                "the events wait in the log, none is lost",
+            ) from error
+
+    def _read(self, path: Path, query: str) -> Columns:
+        import duckdb
+
+        try:
+            return dict(self._connection.execute(query).fetchnumpy())
+        except (duckdb.Error, OSError) as error:
+            raise UnreadableFileError(
+                f"{path} cannot be read ({_reason(error)})",
+                hint="put it back from a backup, or take it out with `wxcube events forget` "
+                "and send that day's events again",
+            ) from error
+
+
+def _connect(memory_limit: str | None, threads: int | None) -> duckdb.DuckDBPyConnection:
+    try:
+        import duckdb
+    except ImportError as missing:
+        raise EventStoreError(
+            "compacting events needs DuckDB", hint='install it with: pip install "wxcube[cube]"'
+        ) from missing
+    options: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
+    try:
+        return duckdb.connect(":memory:", config={k: v for k, v in options.items() if v})
+    except duckdb.Error as error:
+        raise EngineError(
+            f"DuckDB refuses its options: {error}", hint="check memory_limit"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, or the first line of what DuckDB says."""
+    code = _ERRNO.search(str(error))
+    return os.strerror(int(code[1])) if code else str(error).partition("\n")[0]

@@ -1,0 +1,1 @@
+"""Messages for people, and their translations."""

@@ -1,0 +1,1 @@
+"""Work that joins the parts: syncs of accounts, cube builds."""

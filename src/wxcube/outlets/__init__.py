@@ -1,1 +1,0 @@
-"""Who reads: the protocol servers, exports and the command line."""

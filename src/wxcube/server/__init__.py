@@ -1,0 +1,1 @@
+"""A server that speaks WeChat's protocol over any backend."""

@@ -1,0 +1,54 @@
+"""The warehouse as a backend of WeChat's protocol: what `wxcube serve` answers from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from wxcube.contract.endpoint import Endpoint, RowT
+from wxcube.contract.window import Window
+from wxcube.server.apps import LocalApp
+from wxcube.server.backend import App, Found
+from wxcube.warehouse.coverage import State
+
+if TYPE_CHECKING:
+    from wxcube.warehouse.store import Warehouse
+
+_UNSETTLED = {State.NEVER, State.WAITING, State.FAILED}
+
+
+class Gateway:
+    """Answers each local app with the stored rows of the account it may see."""
+
+    def __init__(self, warehouse: Warehouse, apps: Iterable[LocalApp]) -> None:
+        self._warehouse = warehouse
+        self._apps = {app.appid: _as_app(app) for app in apps}
+
+    def app(self, appid: str) -> App | None:
+        """The local app of that appid."""
+        return self._apps.get(appid)
+
+    def rows(
+        self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
+    ) -> Found[RowT]:
+        """Stored rows of the window, best origin first; delayed where a day is not settled."""
+        rows = self._warehouse.read(app.account, endpoint, window, params=params)
+        delayed = endpoint.has_delay_flag and self._unsettled(app, endpoint, window)
+        return Found(rows, is_delay=delayed)
+
+    def _unsettled(self, app: App, endpoint: Endpoint[RowT], window: Window) -> bool:
+        days = self._warehouse.coverage(app.account, endpoint)
+        return any(
+            label not in days or days[label].state in _UNSETTLED
+            for label in endpoint.labels(window)
+        )
+
+
+def _as_app(app: LocalApp) -> App:
+    return App(
+        appid=app.appid,
+        secret=app.secret,
+        account=app.account,
+        permission_sets=frozenset(app.permission_sets),
+        daily_limit=app.daily_limit,
+    )

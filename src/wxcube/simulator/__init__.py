@@ -1,0 +1,1 @@
+"""Synthetic accounts: events from a seed."""

@@ -1,1 +1,0 @@
-"""Where rows come from: the API, the cube, a simulated account."""

@@ -1,5 +1,0 @@
-"""The event store: a folder that takes events in durably and hands them out by day and account."""
-
-from wxcube.sources.events.store import EventStore
-
-__all__ = ["EventStore"]

@@ -1,0 +1,1 @@
+"""Sync: which calls are due, and making them."""

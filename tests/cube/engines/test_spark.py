@@ -1,0 +1,83 @@
+"""What only Spark gets wrong: leftovers of failed writes, folders that its machines do not share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from support.spark_cluster import on_spark
+from wxcube.cube.engines.choice import OpenEngine, engine
+from wxcube.cube.engines.spark import SparkEngine
+from wxcube.cube.steps import Step
+from wxcube.errors import EngineError, SettingsError
+
+ROOT = Path(__file__).parents[3]
+NUMBERS = {"acct": np.arange(4, dtype="i4"), "n": np.arange(4, dtype="i8") * 2**61}
+TWICE = Step("sums", ("numbers",), "SELECT acct, n + n + n AS n FROM numbers")
+ONCE = Step("sums", ("numbers",), "SELECT acct, n FROM numbers")
+
+
+@pytest.mark.parametrize("master", ["", "localhost:7077", "http://localhost:7077", "local[2"])
+def test_a_master_that_is_none_is_refused_before_java_starts(master: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"spark://host:7077"):
+        engine("spark", master=master, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@on_spark
+def test_the_name_of_a_table_that_failed_half_way_is_free(spark_engine: OpenEngine) -> None:
+    spark_engine.load("numbers", NUMBERS)
+    try:
+        with pytest.raises(EngineError, match=r"computing sums failed: .*OVERFLOW"):
+            spark_engine.run(TWICE)
+        leave_half_a_table(cast("SparkEngine", spark_engine), "sums")
+        spark_engine.run(ONCE)
+        found = spark_engine.fetch("sums", ["acct"])
+        assert found["n"].tolist() == NUMBERS["n"].tolist()
+        leave_half_a_table(cast("SparkEngine", spark_engine), "asked")
+        assert spark_engine.ask("SELECT COUNT(*) AS n FROM sums")["n"].tolist() == [4]
+    finally:
+        spark_engine.drop("numbers")
+        spark_engine.drop("sums")
+
+
+@on_spark
+def test_a_table_that_is_there_is_not_taken_for_leftovers(spark_engine: OpenEngine) -> None:
+    spark_engine.load("numbers", NUMBERS)
+    try:
+        with pytest.raises(EngineError, match="numbers"):
+            spark_engine.load("numbers", NUMBERS)
+        assert spark_engine.fetch("numbers", ["acct"])["n"].tolist() == NUMBERS["n"].tolist()
+    finally:
+        spark_engine.drop("numbers")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@on_spark
+def test_a_folder_that_executors_see_elsewhere_is_refused(
+    spark_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spark = cast("SparkEngine", spark_engine)
+    # this process and the Java beside it see the same folder under this name, executors another
+    monkeypatch.chdir(current_folder(spark))
+    assert Path.cwd() != ROOT
+    with pytest.raises(EngineError, match="not the same folder"):
+        spark._check_shared(Path("/proc/self/cwd") / f"unshared-{uuid4().hex}")
+
+
+def current_folder(spark: SparkEngine) -> Path:
+    """The current folder of the Java that this process started for Spark."""
+    java: Any = spark._spark.sparkContext._jvm
+    return Path(java.java.lang.System.getProperty("user.dir"))
+
+
+def leave_half_a_table(spark: SparkEngine, name: str) -> None:
+    """What a task leaves that is told of the job's end only while it writes."""
+    attempt = spark._folder / name / "_temporary" / "0" / "_temporary" / "attempt_1"
+    attempt.mkdir(parents=True, exist_ok=True)
+    (attempt / "part-00001.parquet").write_bytes(b"PAR1")

@@ -1,0 +1,487 @@
+"""Damaged and missing facts are found, named and mended; what is well is left in peace."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.event_files import lines
+from support.events import crowded, moment
+from wxcube.beijing import BEIJING, ManualClock, day_of_number
+from wxcube.cli.main import run
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.cube.compute import CUBE_ENDPOINTS
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental.checkup import ASIDE, Flaw, Mend, check
+from wxcube.cube.incremental.fact_files import FACTS
+from wxcube.cube.incremental.ledger import FILE, LOCK, VERSION, Ledger
+from wxcube.errors import EventStoreError
+from wxcube.events import kinds as ev
+from wxcube.events.store.durable import locked
+from wxcube.events.store.retention import retain
+from wxcube.warehouse.store import Warehouse
+
+EVER = Window(date(2010, 1, 1), date(2040, 1, 1))
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder with events, facts and a warehouse, and the command line in it."""
+
+    folder: Path
+    clock: ManualClock
+    say: Callable[..., tuple[int, str]]
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events"
+
+    @property
+    def facts(self) -> Path:
+        return self.events / "facts"
+
+    def files(self, fact: str = "") -> list[Path]:
+        """Files that count, of a fact or of all."""
+        with Ledger(self.facts, is_reader=True) as ledger:
+            kept = {one.file: one.fact for one in ledger.kept()}
+        found = (path for path in self.facts.rglob("*.parquet") if path.name in kept)
+        return sorted(path for path in found if fact in {"", kept[path.name]})
+
+    def flaws(self, *, deep: bool = False) -> list[Flaw]:
+        with DuckDbEngine(memory_limit="512MB", threads=1) as engine:
+            return check(self.events, engine, deep=deep)
+
+    def rows(self) -> dict[tuple[str, str], Any]:
+        """Rows and states of days of every account and endpoint."""
+        found: dict[tuple[str, str], Any] = {}
+        with Warehouse.open(self.folder / "wxcube.db", read_only=True) as warehouse:
+            for account in warehouse.accounts():
+                for endpoint in CUBE_ENDPOINTS:
+                    lines = warehouse.coverage(account, endpoint, Origin.CUBE)
+                    found[account, endpoint.name] = (
+                        warehouse.read(account, endpoint, EVER, Origin.CUBE),
+                        {day: line.state for day, line in lines.items()},
+                    )
+        assert found
+        return found
+
+    def state(self) -> dict[Path, str]:
+        """Every file and its content; SQLite's own beside an open file aside."""
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return {
+            path: sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if not path.name.endswith(("-shm", "-wal"))
+        }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ManualClock]:
+    """A store whose events were built, with the settings of its groups."""
+    folder = tmp_path_factory.mktemp("built")
+    events, _ = crowded(5, 500)
+    first = min(one.at for one in events)
+    events = [one for one in events if one.at < first + 9 * 86_400]
+    # some days later, so that there are facts of a day on which nothing happened
+    clock = ManualClock(datetime.fromtimestamp(first + 15 * 86_400, BEIJING))
+    (folder / "wxcube.toml").write_text("[events]\ngroup_count = 2\n", encoding="utf-8")
+    (folder / "e.jsonl").write_bytes(lines(events))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(["events", "ingest", "e.jsonl", "--json"], clock=clock) == 0
+        assert run(["cube", "build", "--json"], clock=clock) == 0
+    return folder, clock
+
+
+@pytest.fixture
+def new_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[ManualClock], Site]:
+    for name in ("LC_ALL", "LC_MESSAGES", "WXCUBE_EVENTS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C")
+
+    def made(clock: ManualClock) -> Site:
+        folder = tmp_path / "site"
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+
+        def say(*words: str) -> tuple[int, str]:
+            capsys.readouterr()
+            code = run(list(words), clock=clock)
+            out, err = capsys.readouterr()
+            return code, out + err
+
+        return Site(folder, clock, say)
+
+    return made
+
+
+@pytest.fixture
+def site(
+    built: tuple[Path, ManualClock], new_site: Callable[[ManualClock], Site], tmp_path: Path
+) -> Site:
+    shutil.copytree(built[0], tmp_path / "site")
+    return new_site(built[1])
+
+
+def damaged_somehow(path: Path, how: str) -> None:
+    raw = path.read_bytes()
+    path.unlink()
+    if how != "gone":
+        cut = {"a byte less": raw[:-1], "half": raw[: len(raw) // 2], "empty": b""}
+        path.write_bytes(cut.get(how, b"no Parquet at all " * 20))
+
+
+# --- what is well ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_nothing_is_said_of_good_facts_and_nothing_is_changed(site: Site, deep: bool) -> None:
+    before = site.state()
+    assert site.flaws(deep=deep) == []
+    assert site.say("doctor", *(["--deep"] if deep else []))[0] == 0
+    assert site.state() == before
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_false_alarm_where_days_rightly_lack_facts(
+    new_site: Callable[[ManualClock], Site], seed: int
+) -> None:
+    """Few events, so that most days have no facts of one kind or another."""
+    events, through = crowded(seed, 25)
+    middle = through - timedelta(days=2)
+    clock = ManualClock(datetime(middle.year, middle.month, middle.day, 9, tzinfo=BEIJING))
+    site = new_site(clock)
+    for part in (events[:15], events[15:]):
+        (site.folder / "e.jsonl").write_bytes(lines(part))
+        assert site.say("events", "ingest", "e.jsonl")[0] == 0
+        assert site.say("cube", "build", "--json")[0] == 0
+        assert site.flaws(deep=True) == []
+        clock.advance(timedelta(days=40))
+
+
+def test_events_that_came_since_are_no_flaw(site: Site) -> None:
+    events, _ = crowded(9, 60)
+    later = [msgspec.structs.replace(one, id=f"later-{one.id}") for one in events]
+    (site.folder / "later.jsonl").write_bytes(lines(later))
+    assert site.say("events", "ingest", "later.jsonl")[0] == 0
+    assert site.flaws() == []
+
+
+def test_without_a_build_there_is_nothing_to_look_at(
+    new_site: Callable[[ManualClock], Site], tmp_path: Path
+) -> None:
+    site = new_site(ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING)))
+    (site.folder / "e.jsonl").write_bytes(lines(crowded(1, 20)[0]))
+    assert site.say("events", "ingest", "e.jsonl")[0] == 0
+    assert site.flaws() == []
+    site.facts.mkdir()
+    assert site.flaws() == []
+    assert not list(site.facts.iterdir())
+
+
+# --- facts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "a byte less", "no Parquet"])
+def test_a_damaged_file_of_every_fact_is_named(site: Site, how: str) -> None:
+    dice = Random(how)
+    some = [dice.choice(site.files(fact)) for fact in FACTS]
+    for path in some:
+        damaged_somehow(path, how)
+    assert {f.path: f.mend for f in site.flaws()} == dict.fromkeys(some, Mend.MARK)
+
+
+@pytest.mark.parametrize(("fact", "how"), [*zip(FACTS, cycle(["gone", "half"]), strict=False)])
+def test_a_bad_file_is_mended_to_the_same_rows(site: Site, fact: str, how: str) -> None:
+    rows, status = site.rows(), site.say("cube", "status")
+    path = Random(how).choice(site.files(fact))
+    damaged_somehow(path, how)
+    [flaw] = site.flaws()
+    days = len({day for day, _ in flaw.cells})
+    code, said = site.say("doctor", "--mend")
+    assert code == 0
+    assert f"✗ {path.relative_to(site.folder)}: " in said
+    assert "wxcube doctor --mend" in said
+    assert f"{days} days marked (" in said
+    assert "run `wxcube cube build`" in said
+    assert site.say("cube", "status") != status
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws() == []
+    assert site.rows() == rows
+    assert site.say("cube", "status") == status
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_exactly_the_files_that_went_away_are_missed(site: Site, seed: int) -> None:
+    dice = Random(seed)
+    files = site.files()
+    gone = dice.sample(files, dice.randint(1, len(files)))
+    for path in gone:
+        path.unlink()
+    assert {f.path: f.mend for f in site.flaws()} == dict.fromkeys(gone, Mend.MARK)
+
+
+def test_several_flaws_are_mended_at_once(site: Site) -> None:
+    rows = site.rows()
+    some = Random(3).sample(site.files(), 5)
+    for path, how in zip(some, cycle(("gone", "half", "empty")), strict=False):
+        damaged_somehow(path, how)
+    assert {f.path for f in site.flaws()} == set(some)
+    assert site.say("doctor", "--mend")[0] == 0
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws() == []
+    assert site.rows() == rows
+
+
+def test_all_facts_that_went_away_are_missed_and_mended(site: Site) -> None:
+    rows, files = site.rows(), site.files()
+    for path in site.facts.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+    assert [f.path for f in site.flaws()] == files
+    assert site.say("doctor", "--mend")[0] == 0
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws() == []
+    assert site.rows() == rows
+
+
+def test_damage_in_the_middle_is_found_by_a_deep_look(site: Site) -> None:
+    path = max(site.files(), key=lambda p: p.stat().st_size)
+    raw = bytearray(path.read_bytes())
+    raw[8 : len(raw) // 3] = bytes(len(raw) // 3 - 8)
+    path.write_bytes(raw)
+    assert [f.path for f in site.flaws(deep=True)] == [path]
+
+
+def test_what_waits_for_a_build_anyway_is_not_serious(site: Site) -> None:
+    path = site.files()[0]
+    path.write_bytes(b"")
+    [flaw] = site.flaws()
+    new = [
+        ev.Message(
+            id=f"new{day}-{letter}",
+            account=f"wxdemo-{letter}",
+            at=moment(day_of_number(day)),
+            user="o1",
+            msg_type=1,
+        )
+        for day in {day for day, _ in flaw.cells}
+        for letter in "abcd"
+    ]
+    (site.folder / "new.jsonl").write_bytes(lines(new))
+    assert site.say("events", "ingest", "new.jsonl")[0] == 0
+    assert [(f.path, f.mend) for f in site.flaws()] == [(path, Mend.BUILD)]
+    code, said = site.say("doctor")
+    assert code == 0
+    assert f"! {path.relative_to(site.folder)}: " in said
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws() == []
+
+
+# --- what cannot be made again --------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_site(new_site: Callable[[ManualClock], Site]) -> Site:
+    """Days of five months, each with a message and a reader, built month by month."""
+    first = date(2026, 1, 1)
+    clock = ManualClock(datetime(2026, 6, 30, 9, tzinfo=BEIJING))
+    site = new_site(clock)
+    events: list[Any] = [
+        ev.Publish(id=f"p{n}", account="wxdemo-a", at=moment(first), msgid=f"{n}_1", title="t")
+        for n in range(1, 7)
+    ]
+    for n in range(150):
+        at = moment(first + timedelta(days=n), 40_000)
+        who: dict[str, Any] = {"account": "wxdemo-a", "at": at, "user": f"o{n % 7}"}
+        events += [
+            ev.Message(id=f"m{n}", msg_type=1, **who),
+            ev.Read(id=f"r{n}", msgid="1_1", **who),
+        ]
+    (site.folder / "e.jsonl").write_bytes(lines(events))
+    (site.folder / "wxcube.toml").write_text("[events]\ngroup_count = 1\n", encoding="utf-8")
+    assert site.say("events", "ingest", "e.jsonl")[0] == 0
+    for month in range(1, 6):
+        last = date(2026, month + 1, 1) - timedelta(days=1)
+        assert site.say("cube", "build", "--json", "--to", str(last))[0] == 0
+    return site
+
+
+def by_time(files: Iterable[Path]) -> list[Path]:
+    """Files of facts by the days in their names."""
+    return sorted(files, key=lambda path: path.name[:17])
+
+
+def test_facts_that_retention_removed_are_not_missed(long_site: Site) -> None:
+    site = long_site
+    assert site.flaws() == []
+    before = site.files()
+    removed = retain(site.events, site.clock.now(), event_days=None, fact_days=60)
+    assert removed.fact_days > 60
+    left = by_time(site.files())
+    assert len(left) < len(before)
+    assert site.flaws() == []
+    left[0].write_bytes(b"")
+    left[-1].write_bytes(b"")
+    assert {f.path: f.mend for f in site.flaws()} == {left[0]: Mend.BACKUP, left[-1]: Mend.MARK}
+    code, said = site.say("doctor", "--mend")
+    assert code == 1
+    assert "put it back from a backup" in said
+
+
+def test_an_old_file_that_went_away_alone_is_missed(long_site: Site) -> None:
+    """Retention would have taken the others of its time too."""
+    january = [path for path in long_site.files() if path.name[9:17] == "20260131"]
+    assert len(january) > 1
+    january[0].unlink()
+    assert [(f.path, f.mend) for f in long_site.flaws()] == [(january[0], Mend.MARK)]
+
+
+def test_facts_of_events_that_are_gone_need_a_backup(long_site: Site) -> None:
+    site = long_site
+    retain(site.events, site.clock.now(), event_days=40, fact_days=None)
+    oldest = by_time(site.files())[0]
+    oldest.write_bytes(b"")
+    assert [(f.path, f.mend) for f in site.flaws()] == [(oldest, Mend.BACKUP)]
+    (site.facts / FILE).write_bytes(b"")
+    assert [f.mend for f in site.flaws()] == [Mend.BACKUP_ALL]
+    before = site.state()
+    assert site.say("doctor", "--mend")[0] == 1
+    assert site.state() == before
+
+
+# --- the ledger -----------------------------------------------------------------------------------
+
+
+def other_layout(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version={VERSION + 1}")
+
+
+def torn(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[4096 : len(raw) // 2] = b"\xff" * (len(raw) // 2 - 4096)
+    path.write_bytes(raw)
+
+
+LEDGERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no database": (lambda path: path.write_bytes(b"no database " * 500), "cannot be read"),
+    "empty": (lambda path: path.write_bytes(b""), "it is empty"),
+    "gone": (Path.unlink, "it is gone"),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "malformed|damaged"),
+    "torn": (torn, "malformed|damaged"),
+    "of another layout": (other_layout, "layout"),
+}
+
+
+def test_a_bad_ledger_is_named(site: Site) -> None:
+    ledger = site.facts / FILE
+    good = ledger.read_bytes()
+    for damage, words in LEDGERS.values():
+        damage(ledger)
+        [flaw] = site.flaws()
+        assert (flaw.path, flaw.mend) == (ledger, Mend.ANEW)
+        assert any(word in flaw.what for word in words.split("|")), flaw.what
+        ledger.write_bytes(good)
+    assert site.flaws() == []
+
+
+@pytest.mark.parametrize("how", ["no database", "gone"])
+def test_a_bad_ledger_is_mended_to_the_same_rows(site: Site, how: str) -> None:
+    rows, status = site.rows(), site.say("cube", "status")
+    ledger = site.facts / FILE
+    LEDGERS[how][0](ledger)
+    there = ledger.exists()
+    assert site.say("doctor")[0] == 1
+    assert site.say("doctor", "--mend")[0] == 0
+    assert (site.facts / ASIDE).exists() == there
+    assert site.flaws() == []
+    assert site.say("cube", "status") != status
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws(deep=True) == []
+    assert site.rows() == rows
+    assert site.say("cube", "status") == status
+
+
+def test_a_ledger_without_a_warehouse_is_mended_too(site: Site) -> None:
+    rows = site.rows()
+    (site.facts / FILE).unlink()
+    for path in site.folder.glob("wxcube.db*"):
+        path.unlink()
+    assert site.say("doctor", "--mend")[0] == 0
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.rows() == rows
+
+
+# --- while others are at work ---------------------------------------------------------------------
+
+
+def test_while_a_build_runs_its_files_are_left_alone(site: Site) -> None:
+    site.files()[0].write_bytes(b"")
+    with locked(site.facts / LOCK):
+        [flaw] = site.flaws()
+        code, said = site.say("doctor")
+    assert flaw.mend is Mend.WAIT
+    assert code == 0
+    assert "a build is running" in said
+    assert len(site.flaws()) == 1
+
+
+def test_a_damaged_event_store_is_told_first(site: Site) -> None:
+    (site.events / "state.json").write_bytes(b"{")
+    with pytest.raises(EventStoreError):
+        site.flaws()
+    code, said = site.say("doctor", "--mend")
+    assert code == 1
+    assert "state.json" in said
+    assert "facts were not read" in said
+    assert "Traceback" not in said
+
+
+def test_as_json(site: Site) -> None:
+    path = site.files()[0]
+    path.write_bytes(b"")
+    [flaw] = site.flaws()
+    days = sorted({str(day_of_number(day)) for day, _ in flaw.cells})
+    code, said = site.say("doctor", "--mend", "--json")
+    finding, done = (msgspec.json.decode(line) for line in said.splitlines())
+    assert code == 0
+    assert finding["file"].endswith(str(path.relative_to(site.folder)))
+    assert finding["is_serious"]
+    assert done == {"marked_days": days, "new_ledger": False}
+
+
+def test_a_build_that_lacks_a_file_names_it(site: Site) -> None:
+    path = by_time(site.files("touched"))[-1]
+    last = date.fromisoformat(path.name[9:17])
+    new = [
+        ev.Read(
+            id=f"new-{letter}", account=f"wxdemo-{letter}", at=moment(last), user="o", msgid="1_1"
+        )
+        for letter in "abcd"
+    ]
+    (site.folder / "new.jsonl").write_bytes(lines(new))
+    assert site.say("events", "ingest", "new.jsonl")[0] == 0
+    path.unlink()
+    code, said = site.say("cube", "build")
+    assert code == 1
+    assert path.name in said.replace("\n", "")
+    assert "wxcube doctor --mend" in said
+    assert site.say("doctor", "--mend")[0] == 0
+    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.flaws(deep=True) == []

@@ -1,0 +1,301 @@
+"""Files of every form and packing give the same events; a damaged one is told with its name."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+import zstandard
+
+from support.event_files import lines, message, opened, some, stored, total
+from wxcube.errors import EventError
+from wxcube.events.columns import FAMILIES
+from wxcube.events.intake import files as forms
+from wxcube.events.intake.batches import Ingested, OnError, ingest
+from wxcube.events.intake.files import Form, form_of, pieces
+from wxcube.events.store import EventStore
+
+HAPPENED = some(600)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EventStore]:
+    with opened(tmp_path / "events", user_key="a key of the settings") as one:
+        yield one
+
+
+def as_csv(events: Any) -> bytes:
+    rows = [msgspec.to_builtins(event) for event in events]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_parquet(events: Any, folder: Path) -> bytes:
+    source, target = folder / "source.jsonl", folder / "made.parquet"
+    source.write_bytes(lines(events))
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM read_json('{source}', format='newline_delimited', "
+            f"sample_size=-1)) TO '{target}' (FORMAT parquet)"
+        ).fetchall()
+    return target.read_bytes()
+
+
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+}
+
+
+def everything(store: EventStore) -> list[Any]:
+    store.compact()
+    accounts = store.accounts()
+    return sorted(
+        (family, accounts[row["account"]], str(sorted(row.items() - {("account", row["account"])})))
+        for family in FAMILIES
+        for row in stored(store, family)
+    )
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("form", Form)
+def test_every_form_and_packing_gives_the_same_events(
+    tmp_path: Path, store: EventStore, form: Form, packing: str
+) -> None:
+    made: dict[Form, Callable[[], bytes]] = {
+        Form.JSONL: lambda: lines(HAPPENED),
+        Form.CSV: lambda: as_csv(HAPPENED),
+        Form.PARQUET: lambda: as_parquet(HAPPENED, tmp_path),
+    }
+    file = tmp_path / f"some.{form}{packing}"
+    file.write_bytes(PACKINGS[packing](made[form]()))
+    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    assert (done.refused, done.events) == ([], 600)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
+    with opened(tmp_path / "other", user_key="a key of the settings") as other:
+        other.append(other.admit(lines(HAPPENED))).result()
+        assert everything(store) == everything(other)
+
+
+def test_the_form_is_known_by_the_name() -> None:
+    names = {"a.csv": Form.CSV, "A.CSV.GZ": Form.CSV, "a.parquet": Form.PARQUET, "-": Form.JSONL}
+    names |= {"a.pq.zst": Form.PARQUET, "a.jsonl": Form.JSONL, "events.log.gz": Form.JSONL}
+    assert {name: form_of(name) for name in names} == names
+
+
+def test_lines_are_numbered_through_all_pieces(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
+    content = [lines([event]) for event in some(100)]
+    for place in (0, 40, 99):
+        content[place] = b"{}\n"
+    content[20] = b"\n"
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"".join(content).rstrip(b"\n"))
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert [one.line for one in done.refused] == [1, 41, 100]
+    assert (done.events, done.lines) == (96, 100)
+    kept = [path.read_bytes() for path in sorted((store.folder / "dead").iterdir())]
+    letters = [msgspec.json.decode(line) for part in kept for line in part.splitlines()]
+    assert sorted(letter["line"] for letter in letters) == [1, 41, 100]
+    assert {letter["from"] for letter in letters} == {"some.jsonl"}
+
+
+def test_a_rejected_piece_stops_and_what_came_before_stays(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
+    good = lines(some(100))
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(good + b"{}\n" + lines(some(100, seed=2)))
+    told: list[tuple[int, int]] = []
+
+    def note(done: Ingested) -> None:
+        told.append((done.lines, done.events))
+
+    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name, note)
+    assert done.is_rejected
+    assert [one.line for one in done.refused] == [101]
+    assert told == sorted(told)
+    assert told[-1] == (done.lines, done.events)
+    store.compact()
+    assert total(store) == done.events < 101
+    file.write_bytes(good + lines(some(100, seed=2)))
+    ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    store.compact()
+    assert total(store) == 200
+
+
+def test_csv_lines_are_told_by_their_number(tmp_path: Path, store: EventStore) -> None:
+    file = tmp_path / "some.csv"
+    file.write_bytes(
+        b"event,id,account,at,user,msg_type\n"
+        b"message,1,a,1772300000,o1,1\n"
+        b"message,2,a,soon,o1,1\n"
+        b"\n"
+        b"message,3,a,1772300000,o1,1,extra\n"
+        b'message,"4\nlong",a,1772300000,o1,1\n'
+        b"message,5,a,1772300000,\xff\xfe,1\n"
+        b"reply,6,a,1772300000,,\n"
+        b",,,,,\n"
+        b"message,7,a,1.77233E+09,o1,1\n"
+    )
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert done.events == 1
+    reasons = {one.line: one.reason for one in done.refused}
+    assert reasons.keys() == {3, 5, 6, 7, 8, 9, 11}
+    assert "column 7" in reasons[5]
+    assert "one line" in reasons[6]
+    assert "save the file as UTF-8" in reasons[8]
+    assert reasons[11] == reasons[3] == "Expected `int`, got `str` - at `$.at`"
+
+
+NOT_CLOSED = [
+    (b'publish,p,a,1772300000,,,1_1,"a title with one quote', b""),
+    (b'publish,p,a,1772300000,,,1_1,"a title with one quote', b'"'),
+    (b'publish,p,a,1772300000,,,1_1,"' + b"x" * 200_000, b""),
+    (b'message,p,a,1772300000,o1,"1', b'"'),
+]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(("bad", "later"), NOT_CLOSED)
+def test_a_quote_that_is_not_closed_takes_no_other_row_with_it(
+    tmp_path: Path, store: EventStore, bad: bytes, later: bytes, ending: bytes
+) -> None:
+    good = [b"message,%d,a,1772300000,o%d,1,," % (n, n) for n in range(300)]
+    rows = [b"event,id,account,at,user,msg_type,msgid,title", *good[:10], bad, *good[10:]]
+    if later:
+        rows.append(b"reply,x" + later)
+    file = tmp_path / "some.csv"
+    file.write_bytes(ending.join(rows) + ending)
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert done.events == 300
+    assert [one.line for one in done.refused] == [12, *([len(rows)] if later else [])]
+
+
+def test_a_good_file_with_a_bad_row_keeps_the_good_ones(tmp_path: Path, store: EventStore) -> None:
+    rows = as_csv(HAPPENED).splitlines(keepends=True)
+    file = tmp_path / "some.csv"
+    file.write_bytes(b"".join([*rows[:300], b"dance\r\n", *rows[300:]]))
+    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    assert (done.events, [one.line for one in done.refused]) == (600, [301])
+
+
+def test_rows_of_parquet_are_numbered_through_all_pieces(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "RECORDS_AT_ONCE", 70)
+    monkeypatch.setattr(forms, "ROWS_AT_ONCE", 210)
+    file = tmp_path / "some.parquet"
+    file.write_bytes(as_parquet(HAPPENED, tmp_path))
+    bad = (1, 70, 71, 210, 211, 600)
+    duckdb.sql(
+        f'COPY (SELECT * REPLACE (if(row_number() OVER () IN {bad}, 7, "at") AS "at") '
+        f"FROM '{file}') TO '{tmp_path / 'bad.parquet'}' (FORMAT parquet)"
+    )
+    done = ingest(store, pieces(str(tmp_path / "bad.parquet")), OnError.SKIP, "bad")
+    assert (done.events, done.lines) == (594, 600)
+    assert tuple(one.line for one in done.refused) == bad
+
+
+def test_an_empty_file_has_no_events(tmp_path: Path, store: EventStore) -> None:
+    for name in ("a.jsonl", "a.csv"):
+        (tmp_path / name).touch()
+        assert ingest(store, pieces(str(tmp_path / name)), OnError.REJECT, name).events == 0
+
+
+DAMAGED = {
+    "cut.jsonl.gz": gzip.compress(os.urandom(5_000) + lines(HAPPENED))[:4_000],
+    "cut.jsonl.zst": zstandard.compress(lines(HAPPENED))[:2_000],
+    "cut-later.jsonl.zst": zstandard.compress(b"{}\n") + zstandard.compress(b"[]\n" * 9)[:9],
+    "wrong.jsonl.gz": b"\x1f\x8bnonsense",
+    "wrong.parquet": b"PAR1 nonsense PAR1",
+    "wrong.csv": b'event,"id\n',
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_is_told_with_its_name(tmp_path: Path, store: EventStore, name: str) -> None:
+    (tmp_path / name).write_bytes(DAMAGED[name])
+    with pytest.raises(EventError, match=f"{name} cannot be read"):
+        ingest(store, pieces(str(tmp_path / name)), OnError.SKIP, name)
+
+
+PACKED_MIB = 300
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\n"], ids=["zeros", "line ends"])
+def test_what_was_packed_from_very_much_is_unpacked_bit_by_bit(
+    tmp_path: Path, store: EventStore, byte: bytes
+) -> None:
+    file = tmp_path / "much.jsonl.zst"
+    with zstandard.open(file, "wb") as packed:
+        for _ in range(PACKED_MIB):
+            packed.write(byte * (1 << 20))
+    assert file.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        with suppress(EventError):  # of a line longer than 16 MiB
+            assert ingest(store, pieces(str(file)), OnError.REJECT, file.name).events == 0
+        assert tracemalloc.get_traced_memory()[1] < PACKED_MIB << 19
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EventError, match=r"none\.jsonl cannot be read \(No such") as told:
+        list(pieces(str(tmp_path / "none.jsonl")))
+    assert told.value.hint == "check its name, and who may read it"
+
+
+def test_standard_input_may_be_packed(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Input:
+        buffer = io.BufferedReader(io.BytesIO(gzip.compress(lines([message(1)]))))
+
+    monkeypatch.setattr(sys, "stdin", Input())
+    assert ingest(store, pieces("-"), OnError.REJECT, "-").events == 1
+
+
+def test_a_table_that_begins_with_an_empty_line_is_refused_row_by_row(
+    tmp_path: Path, store: EventStore
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_bytes(b"\n\nevent,id\nopen,a\n")
+    done = ingest(store, pieces(str(path)), OnError.SKIP, path.name)
+    assert (done.events, done.refused_count) == (0, 2)
+    assert [one.line for one in done.refused] == [3, 4]
+
+
+def test_only_the_length_of_the_last_line_itself_counts(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(forms, "BLOCK_BYTES", 600)
+    path = tmp_path / "events.jsonl"
+    long = b" " * 900
+    path.write_bytes(b"\n" * 500 + long)
+    assert [(one.first_line, one.last_line) for one in pieces(str(path))] == [(1, 501)]
+    path.write_bytes(b"\n" * 600 + b" " * 1_000 + b"\n" * 3)
+    assert list(pieces(str(path)))[-1].last_line == 603
+    path.write_bytes(b"\n" * 500 + b" " * 1_101)
+    with pytest.raises(EventError, match="line 501 is longer"):
+        list(pieces(str(path)))

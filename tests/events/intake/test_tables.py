@@ -1,0 +1,343 @@
+"""Whole columns are checked as single rows are: nothing more is accepted, nothing less told."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.event_files import some
+from wxcube.events.intake import files as forms
+from wxcube.events.intake.admission import Admitted, Door
+from wxcube.events.intake.files import pieces
+from wxcube.events.intake.plain_csv import ABSENT, MOST_DIGITS, REFUSED, Cells
+from wxcube.events.intake.tables import KINDS, Records
+from wxcube.events.kinds import AnyEvent
+from wxcube.events.store.accounts import AccountNumbers
+from wxcube.events.store.keys import Keys
+
+KEYS = Keys(users=b"u" * 32, ids=b"i" * 32)
+EARLIEST = 1_500_000_000
+NAMES = (
+    "event",
+    *dict.fromkeys(name for kind in KINDS.values() for name in kind.__struct_fields__),
+)
+
+
+def both_ways(folder: Path, records: Records) -> tuple[Admitted, Admitted]:
+    """What becomes of rows by column, and one by one."""
+    (folder / "a").mkdir()
+    (folder / "b").mkdir()
+    doors = [Door(KEYS, AccountNumbers(folder / name), EARLIEST) for name in "ab"]
+    return doors[0].admit_records(records), doors[1]._admit_each(doors[1]._read_records(records))
+
+
+def assert_same(folder: Path, records: Records) -> Admitted:
+    by_column, one_by_one = both_ways(folder, records)
+    # NaN is not equal to itself
+    assert repr(by_column.refused) == repr(one_by_one.refused)
+    assert by_column.events == one_by_one.events
+    assert by_column.chunk.keys() == one_by_one.chunk.keys()
+    for family, columns in one_by_one.chunk.items():
+        assert columns.keys() == by_column.chunk[family].keys()
+        for name, column in columns.items():
+            found = by_column.chunk[family][name]
+            assert (found.dtype, found.tolist()) == (column.dtype, column.tolist())
+    return by_column
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+TIMES = ["1772300000", "1400000000", "4102444799", "4102444800", "1499999999", "1500000000"]
+WHOLE = ["0", "1", "5", "6", "7", "8", "86400", "86401", "32767", "32768", "2147483648", "9" * 30]
+ODD = [
+    "",
+    "-1",
+    "+7",
+    " 7",
+    "007",
+    "7.0",
+    "1.77233E+09",
+    "1e3",
+    "٣",
+    "1_0",
+    "null",
+    "x",
+    "\udcff",
+    "０",
+]
+CELLS = {
+    "event": [*KINDS, "dance", "", "Message"],
+    "id": ["1", "2", "文", "x" * 128, "文" * 128, "x" * 129, "", "\udcb1"],
+    "account": ["a", "b", "wx1", "a" * 129, "", "\udcb1"],
+    "user": ["o1", "o2", "文", "o" * 128, "o" * 129, "", "null", "\udcb1"],
+    "msgid": ["1_1", "2_2", "0_1", "1", "null", "", "1_1\n", "1_100", "\udcb1"],
+    "title": ["", "标题", "null", "x" * 300, "\udcb1"],
+    "content_url": ["", "https://x", "\udcb1"],
+    "ok": ["true", "FALSE", "1", "0", "tRuE", "yes", "2", "1.0", "", "t"],
+    "finished": ["true", "FALSE", "1", "0", "tRuE", "yes", "2", "1.0", "", "t"],
+    "at": [*TIMES, *ODD],
+    "colour": ["", "", "", "red"],
+}
+GOOD = [
+    {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in row}
+    for row in (
+        [(n, v) for n, v in msgspec.to_builtins(event).items() if v is not None]
+        for event in some(120)
+    )
+]
+
+
+@st.composite
+def csv_rows(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Rows of good events, some cells of some of which say something else."""
+    rows = [dict(row) for row in draw(st.lists(st.sampled_from(GOOD), min_size=1, max_size=12))]
+    if draw(st.booleans()):
+        for row in rows:
+            for name in draw(st.lists(st.sampled_from([*NAMES, "colour"]), max_size=2)):
+                row[name] = draw(st.sampled_from(CELLS.get(name, [*WHOLE, *ODD])))
+    return rows
+
+
+@settings(max_examples=200, deadline=None)
+@given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
+def test_cells_are_checked_by_column_as_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
+) -> None:
+    shown = tuple(names[:width])
+    columns = tuple([row.get(name, "") for row in rows] for name in shown)
+    records = Records(shown, columns, range(2, len(rows) + 2))
+    assert_same(tmp_path_factory.mktemp("csv"), records)
+
+
+def test_good_rows_are_good_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = tuple([row.get(name, "") for row in GOOD] for name in NAMES)
+    records = Records(NAMES, columns, range(2, len(GOOD) + 2))
+    monkeypatch.setattr(Door, "_read_record", None)
+    door = Door(KEYS, AccountNumbers(tmp_path))
+    assert door.admit_records(records).events == len(GOOD)
+
+
+def plainly(cell: str) -> str:
+    """A cell in ASCII that needs no quotes."""
+    return cell.encode("ascii", "replace").decode().translate({ord(c): "?" for c in ',"\r\n'})
+
+
+def in_places(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records | None:
+    """Rows as places in the text of a file; None if a line says nothing."""
+    cells = [[plainly(row.get(name, "")) for name in names] for row in rows]
+    text = "".join(",".join(row) + "\n" for row in cells)
+    columns = forms._plain_columns(len(names), text)
+    if columns is None:
+        assert any(not any(row) for row in cells)
+        return None
+    assert all(isinstance(column, Cells) for column in columns)
+    assert list(map(list, columns)) == list(map(list, zip(*cells, strict=True)))
+    return Records(tuple(names), columns, range(2, len(rows) + 2))
+
+
+@settings(max_examples=200, deadline=None)
+@given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
+def test_cells_that_are_places_are_checked_as_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
+) -> None:
+    records = in_places(names[:width], rows)
+    if records:
+        assert_same(tmp_path_factory.mktemp("csv"), records)
+
+
+def test_good_cells_that_are_places_never_become_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = in_places(NAMES, GOOD)
+    assert records
+    monkeypatch.setattr(Door, "_read_record", None)
+    door = Door(KEYS, AccountNumbers(tmp_path))
+    assert door.admit_records(records).events == len(GOOD)
+
+
+ASCII = st.text(st.characters(codec="ascii", exclude_characters=',"\r\n'), max_size=40)
+
+
+@given(st.lists(st.tuples(ASCII, st.sampled_from(["", "ab", *WHOLE, "007", "18", "1" * 18]))))
+def test_places_are_texts_to_whoever_asks(rows: list[tuple[str, str]]) -> None:
+    text = "".join(f"x,{cell},{number}\n" for cell, number in rows) or "x,,\n"
+    given_rows = rows or [("", "")]
+    columns = forms._plain_columns(3, text)
+    assert columns
+    _, cells, numbers = columns
+    assert isinstance(cells, Cells)
+    assert isinstance(numbers, Cells)
+    texts = [cell for cell, _ in given_rows]
+    assert (list(cells), cells[-1], list(cells[1:])) == (texts, texts[-1], texts[1:])
+    joined = cells.joined()
+    assert (joined.content.decode(), joined.lengths.tolist()) == (
+        "".join(texts),
+        list(map(len, texts)),
+    )
+    for found, (_, said) in zip(numbers.whole_numbers().tolist(), given_rows, strict=True):
+        is_known = said.isdigit() and str(int(said)) == said and len(said) <= MOST_DIGITS
+        assert found == (int(said) if is_known else REFUSED if said else ABSENT)
+
+
+def test_a_text_that_may_be_left_out_is_empty_then() -> None:
+    """Else an empty cell that is a place would have to become something else."""
+    optional = {
+        (member.name, member.default)
+        for kind in KINDS.values()
+        for member in msgspec.structs.fields(kind)
+        if not member.required and isinstance(member.default, str | None)
+    }
+    assert optional == {("title", ""), ("content_url", ""), ("msgid", None)}
+
+
+def test_a_name_given_twice_is_read_as_rows_are(tmp_path: Path) -> None:
+    names = ("event", "id", "account", "at", "user", "msg_type", "user")
+    rows = [["message", "1", "a", "1772300000", "o1", "1", "o2"], ["reply", "2", *[""] * 5]]
+    records = Records(names, tuple(zip(*rows, strict=True)), [2, 3])
+    assert assert_same(tmp_path, records).events == 1
+
+
+PIECES_OF_CSV = st.sampled_from(
+    [
+        "a",
+        "message",
+        ",",
+        ",",
+        ",",
+        '"',
+        '""',
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        " ",
+        "文",
+        "\udcb1",
+        "1",
+        "\x00",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES_OF_CSV, max_size=40).map("".join), st.integers(1, 4))
+def test_lines_without_quotes_are_cut_as_the_csv_module_does(text: str, width: int) -> None:
+    header = [f"n{place}" for place in range(width)]
+    text = text.removesuffix("\n") + "\n"
+    _, found = forms._table(header, text, 2)
+    kept, forms._plain_columns = forms._plain_columns, lambda *_: None
+    try:
+        _, expected = forms._table(header, text, 2)
+    finally:
+        forms._plain_columns = kept
+    assert list(zip(found.numbers, found, strict=True)) == list(
+        zip(expected.numbers, expected, strict=True)
+    )
+    assert found.complaints == expected.complaints
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.text(st.sampled_from('ab,"文 '), max_size=5), min_size=3, max_size=3)))
+def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    _, found = forms._table(["a", "b", "c"], file.getvalue(), 1)
+    names = ("a", "b", "c")
+    said = [
+        {name: cell for name, cell in zip(names, row, strict=True) if cell}
+        for row in rows
+        if any(row)
+    ]
+    assert list(found) == said
+
+
+# --- Parquet --------------------------------------------------------------------------------------
+
+NUMBERS = ["7", "0", "1", "-1", "101", "NULL", "NULL"]
+IN_PARQUET = {
+    "VARCHAR": ["'7'", "'007'", "'7.0'", "'o1'", "''", "'true'", "'1_1'", "'文'", "NULL", "NULL"],
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), NUMBERS),
+    "UTINYINT": ["7", "0", "1", "NULL"],
+    "DECIMAL(20, 0)": [*NUMBERS, "1772300000"],
+    "UBIGINT": ["7", "18446744073709551615", "1772300000", "NULL"],
+    "DECIMAL(20, 2)": ["7", "7.5", "1772300000", "NULL"],
+    "DOUBLE": ["7", "7.5", "'nan'", "'inf'", "-0.0", "1e300", "1772300000", "NULL"],
+    "FLOAT": ["7", "7.5", "NULL"],
+    "BOOLEAN": ["true", "false", "NULL"],
+    "TIMESTAMP": ["'2026-03-01 09:00:00'", "NULL"],
+    "TIMESTAMPTZ": ["'2026-03-01 09:00:00+08'", "NULL"],
+    "TIMESTAMP_NS": ["'2026-03-01 09:00:00'", "NULL"],
+    "DATE": ["'2026-03-01'", "NULL"],
+    "TIME": ["'09:00:00'", "NULL"],
+    "INTERVAL": ["'7 days'", "NULL"],
+    "UUID": ["uuid()", "NULL"],
+    "BLOB": ["'o1'", "NULL"],
+    "ENUM('o1', 'o2', '7')": ["'o1'", "'7'", "NULL"],
+    "INTEGER[]": ["[7]", "[]", "NULL"],
+    "STRUCT(a INTEGER)": ["{'a': 7}", "NULL"],
+    "MAP(VARCHAR, INTEGER)": ["MAP {'a': 7}", "NULL"],
+}
+PLAIN = {
+    "event": ("VARCHAR", "'read'"),
+    "id": ("VARCHAR", "'1'"),
+    "account": ("VARCHAR", "'a'"),
+    "at": ("BIGINT", "1772300000"),
+    "user": ("VARCHAR", "'o1'"),
+    "msgid": ("VARCHAR", "'1_1'"),
+    "seconds": ("BIGINT", "7"),
+    "finished": ("BOOLEAN", "true"),
+    "title": ("VARCHAR", "NULL"),
+    "colour": ("VARCHAR", "NULL"),
+}
+
+
+def parquet(folder: Path, columns: dict[str, tuple[str, list[str]]]) -> Records:
+    """The rows of a Parquet file whose columns have these types and values."""
+    count = len(next(iter(columns.values()))[1])
+    rows = (
+        ", ".join(f'CAST({v[place]} AS {kind}) AS "{name}"' for name, (kind, v) in columns.items())
+        for place in range(count)
+    )
+    file = folder / "some.parquet"
+    with duckdb.connect() as connection:
+        told = " UNION ALL ".join(f"SELECT {row}" for row in rows)
+        connection.execute(f"COPY ({told}) TO '{file}' (FORMAT parquet)").fetchall()
+    [piece] = pieces(str(file))
+    assert piece.records is not None
+    return piece.records
+
+
+@pytest.mark.parametrize("kind", IN_PARQUET)
+@pytest.mark.parametrize("name", ["event", "id", "at", "msgid", "finished", "title", "colour"])
+def test_columns_of_every_type_are_checked_as_row_by_row(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    values = IN_PARQUET[kind]
+    columns = {n: (k, [value] * len(values)) for n, (k, value) in PLAIN.items()}
+    columns |= {name: (kind, values)}
+    assert_same(tmp_path, parquet(tmp_path, columns))
+
+
+def test_events_of_every_kind_are_good_by_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[AnyEvent] = some(300)
+    source, file = tmp_path / "some.jsonl", tmp_path / "some.parquet"
+    source.write_bytes(msgspec.json.Encoder().encode_lines(happened))
+    duckdb.sql(
+        f"COPY (FROM read_json('{source}', format = 'newline_delimited', sample_size = -1)) "
+        f"TO '{file}' (FORMAT parquet)"
+    )
+    [piece] = pieces(str(file))
+    monkeypatch.setattr(Door, "_read_record", None)
+    assert piece.records is not None
+    assert Door(KEYS, AccountNumbers(tmp_path)).admit_records(piece.records).events == 300

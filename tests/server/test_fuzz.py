@@ -1,0 +1,136 @@
+"""Whatever comes in, an answer in WeChat's form goes out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.documented import APP, Desk
+from support.emulated import small
+from wxcube.contract import ENDPOINTS
+from wxcube.server.messages import Reply, Request
+
+DESK = Desk()
+TOKEN = DESK.token()
+EMULATOR = small()
+PATHS = [
+    *(e.path for e in ENDPOINTS),
+    "/cgi-bin/token",
+    "/cgi-bin/stable_token",
+    "/cgi-bin/clear_quota",
+    "/cgi-bin/clear_quota/v2",
+    "/cgi-bin/openapi/quota/get",
+    "/cgi-bin/openapi/quota/clear",
+    "/cgi-bin/openapi/rid/get",
+    "/cgi-bin/get_api_domain_ip",
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+near_dates = st.dates().map(str) | st.from_regex(r"\A[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}\Z")
+near_bodies = st.fixed_dictionaries(
+    {"begin_date": near_dates | json_values, "end_date": near_dates | json_values},
+    optional={
+        "cond_source": json_values,
+        "card_id": json_values,
+        "grant_type": st.just("client_credential"),
+        "appid": st.just(APP.appid) | json_values,
+        "secret": st.just(APP.secret) | json_values,
+        "appsecret": st.just(APP.secret) | json_values,
+        "force_refresh": json_values,
+        "cgi_path": st.sampled_from(PATHS) | json_values,
+        "rid": json_values,
+    },
+)
+encodable = near_bodies.filter(lambda body: "\\ud" not in ascii(body))
+bodies = (
+    st.binary(max_size=200)
+    | json_values.map(repr).map(str.encode)
+    | encodable.map(msgspec.json.encode)
+)
+queries = (
+    st.just(f"access_token={TOKEN}")
+    | st.text().map(lambda text: f"access_token={quote(text, errors='replace')}")
+    | st.text()
+)
+paths = st.sampled_from(PATHS) | st.text().map(lambda text: f"/datacube/{text}") | st.text()
+methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "HEAD", "OPTIONS", "x"])
+
+
+def check(reply: Reply) -> dict[str, Any] | None:
+    """The object of a reply in WeChat's form, None for an empty one."""
+    assert reply.status in {200, 404}
+    if reply.status == 404:
+        assert reply.body == b""
+        return None
+    found = msgspec.json.decode(reply.body)
+    assert isinstance(found, dict)
+    assert found.get("errcode") != -1
+    assert found.get("errcode", 0) == reply.errcode
+    return found
+
+
+@given(methods, paths, queries, bodies)
+def test_every_request_is_answered_in_wechats_form(
+    method: str, path: str, query: str, body: bytes
+) -> None:
+    check(DESK.api.answer(Request(method, path, query, body)))
+
+
+@given(st.sampled_from(ENDPOINTS), bodies)
+def test_every_body_of_a_caller_with_a_token(endpoint: Any, body: bytes) -> None:
+    DESK.api.allowance.clear(APP.appid)
+    token = DESK.token()
+    DESK.api.allowance.clear(APP.appid)
+    found = check(DESK.api.answer(Request("POST", endpoint.path, f"access_token={token}", body)))
+    assert found is not None
+    assert found.get("errcode", 0) in {0, 44002, 47001, 61500, 61501}
+    assert ("list" in found) == ("errcode" not in found)
+
+
+@given(methods, paths.map(lambda path: path.replace("/datacube/", "/_wxcube/")), queries, bodies)
+def test_the_emulator_answers_everything(method: str, path: str, query: str, body: bytes) -> None:
+    reply = EMULATOR.answer(Request(method, path, query, body))
+    assert reply.status in {200, 400, 404, 405}
+    if reply.body:
+        assert isinstance(msgspec.json.decode(reply.body), dict)
+
+
+admin_paths = st.sampled_from(
+    ["state", "clock", "faults", "faults/1", "journal", "accounts", "tokens/expire"]
+)
+admin_bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "now": st.datetimes().map(str) | json_values,
+        "advance_hours": st.floats(allow_nan=False, allow_infinity=False) | json_values,
+        "path": st.text(),
+        "errcode": json_values,
+        "cut": json_values,
+        "until": st.datetimes().map(str) | json_values,
+        "times": json_values,
+    },
+).filter(lambda body: "\\ud" not in ascii(body))
+
+
+@given(
+    st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
+    admin_paths,
+    admin_bodies.map(msgspec.json.encode),
+)
+def test_the_admin_calls_answer_everything(method: str, path: str, body: bytes) -> None:
+    reply = EMULATOR.answer(Request(method, f"/_wxcube/{path}", "", body))
+    assert reply.status in {200, 400, 404, 405}
+    assert isinstance(msgspec.json.decode(reply.body), dict)
+
+
+@pytest.mark.parametrize("path", ["/\ud800", "/datacube/\x00", "/datacube/../x", "/_wxcube/\udfff"])
+def test_strange_paths(path: str) -> None:
+    assert EMULATOR.answer(Request("POST", path)).status in {200, 404}

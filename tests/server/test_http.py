@@ -1,0 +1,208 @@
+"""Answers over real sockets: limits, broken connections, starting and stopping."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from wxcube.errors import SettingsError
+from wxcube.server.http import BODY_LIMIT, RunningServer, asgi, listen, url_of
+from wxcube.server.messages import Reply, Request
+
+
+class Echo:
+    """Answers with what it was asked."""
+
+    def __init__(self, reply: Reply | None = None) -> None:
+        self.reply = reply
+        self.asked: list[Request] = []
+
+    def answer(self, request: Request) -> Reply:
+        self.asked.append(request)
+        return self.reply or Reply(request.body)
+
+
+def connect(server: RunningServer) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+
+
+def test_a_request_arrives_whole() -> None:
+    echo = Echo()
+    with RunningServer(asgi(echo)) as server, closing(connect(server)) as connection:
+        connection.request("POST", "/datacube/x?access_token=a%20b&c", body="你好".encode())
+        answer = connection.getresponse()
+        assert answer.read().decode() == "你好"
+        assert answer.getheader("content-type") == "application/json; encoding=utf-8"
+    asked = echo.asked[0]
+    assert (asked.method, asked.path, asked.token) == ("POST", "/datacube/x", "a b")
+    assert asked.client == "127.0.0.1"
+
+
+def test_a_connection_serves_many_calls() -> None:
+    with RunningServer(asgi(Echo())) as server, closing(connect(server)) as connection:
+        for number in range(5):
+            connection.request("POST", "/", body=str(number))
+            assert connection.getresponse().read() == str(number).encode()
+
+
+def test_a_body_over_the_limit_is_413() -> None:
+    echo = Echo()
+    with RunningServer(asgi(echo)) as server, closing(connect(server)) as connection:
+        connection.request("POST", "/", body=b"x" * BODY_LIMIT)
+        assert len(connection.getresponse().read()) == BODY_LIMIT
+        connection.request("POST", "/", body=b"x" * (BODY_LIMIT + 1))
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (413, b"")
+    assert len(echo.asked) == 1
+
+
+@pytest.mark.parametrize("sent", [0, 5])
+def test_a_cut_answer_announces_its_full_length(sent: int) -> None:
+    echo = Echo(Reply(b"0123456789", sent_bytes=sent))
+    with RunningServer(asgi(echo)) as server, closing(connect(server)) as connection:
+        connection.request("POST", "/")
+        answer = connection.getresponse()
+        assert answer.getheader("content-length") == "10"
+        with pytest.raises(http.client.IncompleteRead) as broken:
+            answer.read()
+        assert broken.value.partial == b"0123456789"[:sent]
+
+
+def test_a_slow_answer_holds_up_no_other() -> None:
+    class Slow(Echo):
+        def answer(self, request: Request) -> Reply:
+            return replace(super().answer(request), delay_seconds=0.5 if request.query else 0.0)
+
+    started = time.perf_counter()
+    with (
+        RunningServer(asgi(Slow())) as server,
+        closing(connect(server)) as late,
+        closing(connect(server)) as early,
+    ):
+        late.request("POST", "/?late", body=b"late")
+        early.request("POST", "/", body=b"early")
+        assert early.getresponse().read() == b"early"
+        assert time.perf_counter() - started < 0.5
+        assert late.getresponse().read() == b"late"
+        assert time.perf_counter() - started >= 0.5
+
+
+def test_a_server_stops_soon_even_with_a_slow_answer_on_its_way() -> None:
+    server = RunningServer(asgi(Echo(Reply(b"late", delay_seconds=3600))))
+    with server, closing(connect(server)) as connection:
+        connection.request("POST", "/")
+        time.sleep(0.1)
+        started = time.perf_counter()
+        server.close()
+    assert time.perf_counter() - started < 5
+    with pytest.raises(OSError, match="refused"):
+        connect(server).connect()
+
+
+def test_a_server_that_was_never_started_can_be_closed() -> None:
+    RunningServer(asgi(Echo())).close()
+
+
+def test_a_port_in_use_is_told() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{port}"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 70_000), ("203.0.113.1", 0), ("nowhere.invalid", 0)]
+)
+def test_an_impossible_address_is_told(host: str, port: int) -> None:
+    with pytest.raises(SettingsError, match="cannot listen"):
+        listen(host, port)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_the_url_of_an_ipv6_address_has_brackets() -> None:
+    try:
+        listener = listen("::1", 0)
+    except SettingsError:
+        pytest.skip("no IPv6 loopback here")
+    with listener:
+        assert url_of(listener).startswith("http://[::1]:")
+
+
+SERVE = """
+from wxcube.server.messages import Reply
+from wxcube.server.http import asgi, serve_forever
+class Fine:
+    def answer(self, request): return Reply(b"{}")
+serve_forever(asgi(Fine()), port=0, on_ready=lambda url: print(url, flush=True))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_serve_forever_ends_cleanly_on_a_signal(sign: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+        with closing(connection):
+            connection.request("POST", "/")
+            assert connection.getresponse().read() == b"{}"
+        os.kill(process.pid, sign)
+        out, err = process.communicate(timeout=20)
+    assert err == ""
+    assert (out, process.returncode) in {("ended\n", 0), ("", -signal.SIGTERM)}
+
+
+READY = """
+import os, signal
+from wxcube.server.http import serve_forever
+# what is started in the background of a script begins like this
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+serve_forever(None, port=0, on_ready=lambda url: os.kill(os.getpid(), signal.SIGINT))
+print("ended", flush=True)
+"""
+
+
+def test_a_server_that_says_it_is_ready_ends_when_it_is_told_to() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READY], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)
+
+
+async def test_a_websocket_is_turned_away() -> None:
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    await asgi(Echo())({"type": "websocket"}, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1003}]
+
+
+async def test_a_caller_who_leaves_is_not_answered_by_the_application() -> None:
+    echo = Echo()
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None:
+        return
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+    await asgi(echo)(scope, receive, send)
+    assert echo.asked == []

@@ -1,0 +1,264 @@
+"""Whole answers or TransportErrors, over sockets and in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from support.scripted import Message, Scripted
+from wxcube.errors import Remedy, SettingsError, TransportError
+from wxcube.wechat.transport import AsgiTransport, HttpTransport, host_of
+from wxcube.wechat.wire import Reply, Request
+
+TOKEN = "72_secret-access-token_of+the/account="
+ASK = Request("/datacube/x", {"access_token": TOKEN}, b'{"begin_date":"2026-03-01"}')
+
+
+def http(
+    body: bytes, *, status: str = "200 OK", length: int | None = None, more: str = ""
+) -> bytes:
+    size = len(body) if length is None else length
+    head = f"HTTP/1.1 {status}\r\ncontent-length: {size}\r\n{more}\r\n"
+    return head.encode() + body
+
+
+@asynccontextmanager
+async def answering(
+    *answers: bytes, delay_seconds: float = 0.0, close: bool = False
+) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server on a socket that gives these bytes in turn; yields its URL and the requests."""
+    left, got, serving = list(answers), list[bytes](), set[asyncio.Task[Any] | None]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        with suppress(ConnectionError, asyncio.CancelledError):
+            while head := await _head(reader):
+                got.append(head)
+                await asyncio.sleep(delay_seconds)
+                writer.write(left.pop(0))
+                if close or not left:
+                    break
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", got
+    for task in filter(None, serving):
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+    if ASK.body and head.startswith(b"POST"):
+        head += await reader.readexactly(len(ASK.body))
+    return head
+
+
+@asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncIterator[HttpTransport]:
+    transport = HttpTransport(url, **options)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def test_a_request_arrives_as_it_was_meant() -> None:
+    async with answering(http(b"{}")) as (url, got), connected(url + "/behind/") as transport:
+        assert await transport.send(ASK) == Reply(200, b"{}")
+    line, _, rest = got[0].partition(b"\r\n")
+    method, target, _ = line.decode().split()
+    assert method == "POST"
+    assert urlsplit(target).path == "/behind/datacube/x"
+    assert parse_qs(urlsplit(target).query) == {"access_token": [TOKEN]}
+    assert rest.endswith(ASK.body)
+    assert b"content-type: application/json" in rest.lower()
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "502 Bad Gateway", "302 Found"])
+async def test_any_status_is_an_answer_and_no_redirect_is_followed(status: str) -> None:
+    more = "location: http://elsewhere.example/\r\n"
+    answer = http(b"", status=status, more=more)
+    async with answering(answer) as (url, got), connected(url) as transport:
+        assert (await transport.send(ASK)).status == int(status[:3])
+    assert len(got) == 1
+
+
+async def test_a_connection_is_kept_and_no_cookie() -> None:
+    answer = http(b"{}", more="set-cookie: a=b\r\n")
+    async with answering(answer, answer) as (url, got), connected(url) as transport:
+        await transport.send(ASK)
+        await transport.send(ASK)
+    assert len(got) == 2
+    assert b"cookie" not in got[1].lower()
+
+
+CHUNKED = "transfer-encoding: chunked\r\n"
+PACKED = "content-encoding: gzip\r\n"
+CUTS: dict[str, bytes] = {
+    "at the length": http(b'{"list":[', length=5000),
+    "at the last byte": http(b'{"list":[]', length=11),
+    "without a byte": http(b"", length=5000),
+    "in a chunk": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n40\r\n".encode() + b'{"list":[',
+    "between chunks": f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n9\r\n".encode() + b'{"list":[\r\n',
+    "packed": http(gzip.compress(b'{"list":[]}' * 50)[:20], length=500, more=PACKED),
+}
+FAULTS: dict[str, tuple[bytes, str]] = {
+    "cut off": (CUTS["at the length"], "the answer was cut off"),
+    "closed": (b"", "the connection was closed before an answer came"),
+    "cut in its head": (b"HTTP/1.1 200 OK\r\ncontent-le", "closed before an answer came"),
+    "not HTTP": (b"\x00\x01\x02 hello\r\n\r\n", "ClientResponseError|BadStatusLine"),
+    "broken gzip": (http(b"no gzip", more=PACKED), "the answer cannot be unpacked"),
+    "too long": (http(b"x" * 5000), "longer than 1000 bytes"),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_cut_off_answer_is_told_in_plain_words(cut: str) -> None:
+    async with answering(CUTS[cut], close=True) as (url, got), connected(url) as transport:
+        with pytest.raises(TransportError) as caught:
+            await transport.send(ASK)
+    assert len(got) == 1
+    assert caught.value.message == "/datacube/x: the answer was cut off"
+    assert caught.value.hint.startswith("ask again")
+    assert caught.value.remedy is Remedy.RETRY
+    assert "Error" not in str(caught.value)
+    assert_no_token(caught.value)
+
+
+async def test_after_a_cut_off_answer_the_same_transport_gets_the_next_one() -> None:
+    answers = (CUTS["at the length"], http(b'{"list":[]}'))
+    async with answering(*answers, close=True) as (url, got), connected(url) as transport:
+        with pytest.raises(TransportError, match="cut off"):
+            await transport.send(ASK)
+        assert await transport.send(ASK) == Reply(200, b'{"list":[]}')
+    assert len(got) == 2
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_fault_of_the_way_names_the_path_only(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer, told = FAULTS[name]
+    caplog.set_level(logging.DEBUG)
+    async with answering(answer, close=True) as (url, _), connected(url, max_bytes=1000) as way:
+        with pytest.raises(TransportError, match=told) as caught:
+            await way.send(ASK)
+    assert str(caught.value).startswith("/datacube/x: ")
+    assert_no_token(caught.value)
+    assert "secret-access-token" not in caplog.text
+
+
+async def test_a_slow_answer_is_given_up() -> None:
+    slow = answering(http(b"{}"), delay_seconds=0.5)
+    async with slow as (url, _), connected(url, timeout_seconds=0.05) as transport:
+        with pytest.raises(TransportError, match=r"no answer within 0.05 s") as caught:
+            await transport.send(ASK)
+    assert_no_token(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+async def test_a_server_that_is_not_there(url: str) -> None:
+    async with connected(url) as transport:
+        with pytest.raises(TransportError, match="ClientConnectorError") as caught:
+            await transport.send(ASK)
+    assert_no_token(caught.value)
+
+
+async def test_an_answer_that_is_too_long_is_not_asked_again() -> None:
+    async with answering(http(b"x" * 2000)) as (url, _), connected(url, max_bytes=1000) as way:
+        with pytest.raises(TransportError) as caught:
+            await way.send(ASK)
+    assert caught.value.remedy is Remedy.SKIP
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "api.weixin.qq.com", "ftp://host", "https://", "http://[::1", "http://h:x", "/path"],
+)
+def test_a_base_url_must_be_whole(url: str) -> None:
+    with pytest.raises(SettingsError, match="not complete"):
+        HttpTransport(url)
+
+
+def test_what_shows_of_a_url_holds_no_secret() -> None:
+    url = f"https://user:{TOKEN[:5]}@host.example:8443/path?access_token={TOKEN}"
+    assert host_of(url) == "https://host.example:8443"
+    assert repr(HttpTransport(url)) == "HttpTransport('https://host.example:8443')"
+
+
+# --- in this process ---------------------------------------------------------------------------
+
+
+async def test_an_application_is_asked_like_a_server() -> None:
+    app = Scripted(lambda _: {"list": []})
+    assert await AsgiTransport(app).send(ASK) == Reply(200, b'{"list": []}')
+    (got,) = app.journal
+    assert (got.method, got.path, got.query) == ("POST", "/datacube/x", {"access_token": TOKEN})
+    assert got.body == ASK.body
+
+
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+def sends(*messages: Message) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
+PART: dict[str, Any] = {"type": "http.response.body", "body": b"{}", "more_body": True}
+LENGTH = START | {"headers": [(b"Content-Length", b"99")]}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [(), (START,), (START, PART), (LENGTH, PART | {"more_body": False})],
+    ids=["nothing", "no body", "no end", "too short"],
+)
+async def test_an_application_that_stops_half_way_is_cut_off(messages: tuple[Message, ...]) -> None:
+    with pytest.raises(TransportError, match=r"/datacube/x: .*cut off"):
+        await AsgiTransport(sends(*messages)).send(ASK)
+
+
+async def test_an_application_has_the_same_limits() -> None:
+    slow = Scripted(lambda _: {}, delay_seconds=0.5)
+    with pytest.raises(TransportError, match="no answer within"):
+        await AsgiTransport(slow, timeout_seconds=0.02).send(ASK)
+    long = Scripted(lambda _: b"x" * 2000)
+    with pytest.raises(TransportError, match="longer than 1000 bytes"):
+        await AsgiTransport(long, max_bytes=1000).send(ASK)
+
+
+async def test_a_mistake_of_the_application_comes_through() -> None:
+    def say(_: object) -> int:
+        raise LookupError("a mistake")
+
+    with pytest.raises(LookupError, match="a mistake"):
+        await AsgiTransport(Scripted(say)).send(ASK)
+
+
+def assert_no_token(error: BaseException) -> None:
+    shown = "".join(traceback.format_exception(error)) + repr(error)
+    assert "secret-access-token" not in shown
+    assert b"secret-access-token" not in pickle.dumps(error)
+    assert error.__context__ is None
