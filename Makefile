@@ -9,10 +9,11 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 ENGINES := $(VENV)/.engines-installed
 BENCH := $(VENV)/.bench-installed
+CATALOGUE := src/wxcube/i18n/locale/zh/LC_MESSAGES/wxcube
 INSTALL := $(PY) -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-cube docs contract lock clean java
+.PHONY: help demo test check bench bench-cube docs contract messages lock clean java
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,15 +21,16 @@ help: ## this list
 demo: $(RUNTIME) ## the whole job on two simulated accounts: emulate, sync, check, show
 	$(VENV)/bin/wxcube demo
 
-test: $(ENGINES) java ## all tests, on two processes; Spark and ClickHouse come along
+test: $(ENGINES) $(CATALOGUE).mo java ## all tests, on two processes; Spark and ClickHouse come along
 	$(PY) -m pytest -n 2 --dist loadgroup
 
-check: $(ENGINES) ## style, types, layers, the exported contract and the documentation
+check: $(ENGINES) $(CATALOGUE).mo ## style, types, layers, the exported contract and the documentation
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/pyright tests/typing
 	$(VENV)/bin/lint-imports
+	$(PY) tools/messages.py check
 	$(PY) -m wxcube.contract json | diff -u docs/contract/contract.json - || { echo 'run `make contract`'; exit 1; }
 	$(PY) -m wxcube.contract openapi | diff -u docs/contract/openapi.json - || { echo 'run `make contract`'; exit 1; }
 	$(MAKE) --no-print-directory docs
@@ -36,7 +38,7 @@ check: $(ENGINES) ## style, types, layers, the exported contract and the documen
 bench: $(BENCH) ## every benchmark in bench/
 	@for script in $(filter-out bench/cube_naive.py bench/cube_build.py,$(wildcard bench/*.py)); do echo "== $$script"; $(PY) "$$script" || exit 1; done
 
-bench-cube: $(BENCH) ## cube builds: full, one new day, the plain form, the floor (EVENTS=20 million)
+bench-cube: $(BENCH) ## cube builds: full, one new day, naive queries, lower bound (EVENTS=20 million)
 	$(PY) bench/cube_build.py --events $(or $(EVENTS),20) --naive
 
 docs: $(DEV) ## the documentation, in docs/_build/html
@@ -47,6 +49,9 @@ contract: $(RUNTIME) ## write the contract to docs/contract again
 	$(PY) -m wxcube.contract json > $(VENV)/contract.json
 	$(PY) -m wxcube.contract openapi > $(VENV)/openapi.json
 	mv $(VENV)/contract.json $(VENV)/openapi.json docs/contract/
+
+messages: $(DEV) ## bring the catalogue of messages up to date with the source, and compile it
+	$(PY) tools/messages.py update
 
 lock: $(RUNTIME) ## pin the newest allowed versions in constraints.txt
 	$(PY) -m pip install --quiet 'uv==$(UV_VERSION)'
@@ -61,7 +66,7 @@ clean: ## remove what was built, but not .venv
 $(RUNTIME): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet 'pip==$(PIP_VERSION)'
-	$(INSTALL) --editable '.[cube]'
+	$(INSTALL) --editable '.'
 	touch $@
 
 $(DEV): $(RUNTIME)
@@ -69,8 +74,11 @@ $(DEV): $(RUNTIME)
 	touch $@
 
 $(ENGINES): $(DEV)
-	$(INSTALL) --editable '.[cube,clickhouse,spark]' --group engines
+	$(INSTALL) --editable '.[clickhouse,spark]' --group engines
 	touch $@
+
+$(CATALOGUE).mo: $(CATALOGUE).po $(DEV)
+	$(PY) tools/messages.py compile
 
 # Spark needs Java; without it its tests are skipped, and say so.
 java:

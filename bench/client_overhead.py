@@ -1,10 +1,10 @@
-"""CPU per call of `AsyncClient.ask` beside the bare HTTP library doing the same POST.
+"""CPU per call of `AsyncClient.ask`, compared with the plain HTTP library and the same POST.
 
     python bench/client_overhead.py
 
-A server in a process of its own answers at once. Rounds of both ways alternate in one process, so
-that they meet the same machine; printed are the medians over the rounds and the median of the
-rounds' ratios. The bare way sends the same body and parses the answer with `json`.
+A server in another process replies immediately. Rounds of both clients alternate in one process, so
+that they run under the same conditions; the medians over the rounds and the median of the rounds'
+ratios are printed. The plain client sends the same body and parses the reply with `json`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from wxcube.contract.message import UpstreamMsgHour, getupstreammsghour
 from wxcube.contract.user import UserSummary, getusersummary
 from wxcube.wechat import wire
 
-ROUNDS, CALLS, AT_ONCE = 15, 300, 8
+ROUNDS, CALLS, CONCURRENCY = 15, 300, 8
 TOKEN = "T" * 136
 FIRST = date(2026, 3, 1)
-Ask = Callable[[], Awaitable[object]]
+Call = Callable[[], Awaitable[object]]
 
 WEEK_ROWS = [
     UserSummary(ref_date=FIRST + timedelta(day), user_source=source, new_user=12, cancel_user=3)
@@ -58,7 +58,7 @@ CASES = {
 
 
 def http_libraries() -> ModuleType:
-    """The neighbouring benchmark, whose server is used here too."""
+    """The benchmark `http_libraries.py`, whose server is used here."""
     path = Path(__file__).with_name("http_libraries.py")
     spec = importlib.util.spec_from_file_location("http_libraries", path)
     assert spec
@@ -68,22 +68,22 @@ def http_libraries() -> ModuleType:
     return module
 
 
-async def cpu_us(ask: Ask) -> float:
+async def cpu_us(call: Call) -> float:
     left = iter(range(CALLS))
 
     async def worker() -> None:
         for _ in left:
-            await ask()
+            await call()
 
     begun = time.process_time()
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
     return (time.process_time() - begun) / CALLS * 1e6
 
 
 async def compare(url: str, endpoint: Any, window: Window) -> tuple[list[float], list[float]]:
     import aiohttp
 
-    sent = wire.request(endpoint, window, TOKEN, {})
+    request = wire.request(endpoint, window, TOKEN, {})
     headers = {"content-type": "application/json"}
     connector = aiohttp.TCPConnector(limit=100)
     async with (
@@ -91,16 +91,18 @@ async def compare(url: str, endpoint: Any, window: Window) -> tuple[list[float],
         AsyncClient(base_url=url, token=TOKEN) as client,
     ):
 
-        async def bare() -> object:
-            async with session.post(url + sent.target, data=sent.body, headers=headers) as response:
+        async def plain() -> object:
+            async with session.post(
+                url + request.target, data=request.body, headers=headers
+            ) as response:
                 return json.loads(await response.read())
 
-        async def ours() -> object:
+        async def wxcube() -> object:
             return await client.ask(endpoint, window)
 
-        await cpu_us(bare), await cpu_us(ours)
-        rounds = [(await cpu_us(bare), await cpu_us(ours)) for _ in range(ROUNDS)]
-    return [b for b, _ in rounds], [o for _, o in rounds]
+        await cpu_us(plain), await cpu_us(wxcube)
+        rounds = [(await cpu_us(plain), await cpu_us(wxcube)) for _ in range(ROUNDS)]
+    return [p for p, _ in rounds], [w for _, w in rounds]
 
 
 def decode_us(endpoint: Any, window: Window, body: bytes) -> float:
@@ -115,24 +117,24 @@ def decode_us(endpoint: Any, window: Window, body: bytes) -> float:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--serve", choices=CASES, help="be the server of a case")
-    given = options.parse_args()
+    options.add_argument("--serve", choices=CASES, help="run the server of a case")
+    arguments = options.parse_args()
     library = http_libraries()
-    if given.serve:
-        library.ANSWER = CASES[given.serve][2]
+    if arguments.serve:
+        library.ANSWER = CASES[arguments.serve][2]
         asyncio.run(library.serve(0.0))
         return
-    print("| answer | bytes | bare us/call | AsyncClient us/call | ratio | of it reading us |")
+    print("| reply | bytes | plain us/call | AsyncClient us/call | ratio | of which decoding us |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, (endpoint, window, body) in CASES.items():
-        this = [sys.executable, __file__, "--serve", name]
-        with subprocess.Popen(this, stdout=subprocess.PIPE, text=True) as server:
+        command = [sys.executable, __file__, "--serve", name]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout
             url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            bare, ours = asyncio.run(compare(url, endpoint, window))
+            plain, wxcube = asyncio.run(compare(url, endpoint, window))
             server.terminate()
-        ratio = statistics.median(o / b for b, o in zip(bare, ours, strict=True))
-        figures = f"{statistics.median(bare):.0f} | {statistics.median(ours):.0f} | {ratio:.2f}"
+        ratio = statistics.median(w / p for p, w in zip(plain, wxcube, strict=True))
+        figures = f"{statistics.median(plain):.0f} | {statistics.median(wxcube):.0f} | {ratio:.2f}"
         print(f"| {name} | {len(body)} | {figures} | {decode_us(endpoint, window, body):.0f} |")
 
 

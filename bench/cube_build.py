@@ -1,16 +1,16 @@
-"""Time and memory of cube builds: all days, one new day, and what both stand beside.
+"""Time and memory of cube builds: all days and one new day, compared with simpler computations.
 
     python bench/cube_build.py --events 20 --naive
 
-Events are made first, seeded and outside the measured time: 60 days of 1,000 accounts with Zipf
-sizes. Each measurement runs in a process of its own, so that its peak memory is its own. What is
+Events are generated first, from a seed and outside the measured time: 60 days of 1,000 accounts
+with Zipf sizes. Each measurement runs in its own process, which gives its peak memory. These are
 compared:
 
-(a) full build: facts and the rows of all 21 endpoints as columns, handed to a sink that counts them
-(b) one new day behind 30, 60 or 120 days that are built
-(c) the plain form: one COUNT(DISTINCT …) query per endpoint
-(d) the floor: reading the needed columns, and one hash aggregate over the same rows
-(e) the new day again, with its rows going into a warehouse
+(a) full build: facts, and rows of all 21 endpoints as columns, passed to a sink that counts them
+(b) one new day after 30, 60 or 120 days that are built
+(c) naive: one COUNT(DISTINCT …) query per endpoint
+(d) lower bound: reading the needed columns, and one hash aggregate over the same rows
+(e) the new day again, with its rows written to a database
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ import numpy as np
 from wxcube.beijing import BEIJING, day_number, day_of_number
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.build import Build
-from wxcube.cube.incremental.rows import Part
-from wxcube.cube.incremental.watermark import KEEPS_NOTHING, Watermark
+from wxcube.cube.incremental.rows import RowBatch
+from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
 from wxcube.jobs.cube_build import chunk_bytes, memory_bytes
 from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
 
 FIRST = date(2026, 3, 3)
-"""So that no day after 30, 60 or 120 ends a week or month, which costs more."""
+"""Chosen so that no day after 30, 60 or 120 days ends a week or month, which costs more."""
 ACCOUNTS, DAYS, GROUPS = 1_000, 60, 8
 FAMILIES = ("activity", "message", "reply", "follow", "publish", "open")
 NOW = datetime(2027, 1, 1, 9, tzinfo=BEIJING)
@@ -52,13 +52,13 @@ NOW = datetime(2027, 1, 1, 9, tzinfo=BEIJING)
 
 
 class Generator:
-    """Days of events, each from its own seed."""
+    """Generates days of events, each from its own seed."""
 
     def __init__(self, events_per_day: int, accounts: int = ACCOUNTS) -> None:
         self._per_day = events_per_day
         weights = np.arange(1, accounts + 1) ** -0.9
         self._weights = np.cumsum(weights / weights.sum())
-        self._people = np.maximum(50, weights / weights.sum() * events_per_day * 12).astype("i8")
+        self._users = np.maximum(50, weights / weights.sum() * events_per_day * 12).astype("i8")
         self._accounts = accounts
 
     def day(self, day: int) -> dict[str, dict[str, np.ndarray]]:
@@ -67,12 +67,12 @@ class Generator:
         wave = 1 + 0.15 * np.sin(day * 2 * np.pi / 7)
         total = int(self._per_day * wave)
         shares = {"message": 0.30, "reply": 0.18, "activity": 0.50, "follow": 0.02}
-        found = {}
+        families = {}
         for family, share in shares.items():
             head = self._head(dice, day, int(total * share))
-            found[family] = getattr(self, f"_{family}")(dice, day, head)
-        found["publish"] = self._publish(day)
-        return found
+            families[family] = getattr(self, f"_{family}")(dice, day, head)
+        families["publish"] = self._publish(day)
+        return families
 
     def _head(self, dice: np.random.Generator, day: int, count: int) -> dict[str, np.ndarray]:
         account = np.searchsorted(self._weights, dice.random(count)).astype("i4")
@@ -83,7 +83,7 @@ class Generator:
         return {"account": account[order], "at": second[order], "h": hour[order]}
 
     def _person(self, dice: np.random.Generator, head: Mapping[str, np.ndarray]) -> np.ndarray:
-        size = self._people[head["account"]]
+        size = self._users[head["account"]]
         rank = (size * dice.random(len(size)) ** 1.3).astype("i8")
         mixed = (head["account"].astype("i8") << 32 | rank).astype("u8")
         mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -148,7 +148,7 @@ class Generator:
             "h": np.full(count, 6, "i4"),
             "article": _article(account, np.full(count, day), place),
             "publish_type": np.zeros(count, "i1"),
-            "target_user": self._people[account],
+            "target_user": self._users[account],
             "title": titles,
             "content_url": titles,
         }
@@ -193,18 +193,18 @@ class Folder:
         ]
 
     def make(self, generator: Generator) -> int:
-        """Write the days; how many events they have."""
+        """Write the days, and return the number of their events."""
         connection = connected()
         return sum(self._make(connection, generator, day) for day in self._days)
 
     def _make(self, connection: Any, generator: Generator, day: int) -> int:
-        from wxcube.events.action_bits import marks
+        from wxcube.events.action_bits import action_masks
 
         total = 0
-        for family, found in generator.day(day).items():
-            columns = found | {"d": np.full(len(found["at"]), day, "i4")}
+        for family, events in generator.day(day).items():
+            columns = events | {"d": np.full(len(events["at"]), day, "i4")}
             if family == "activity":
-                columns["mask"] = marks(columns)
+                columns["mask"] = action_masks(columns)
             total += len(columns["at"])
             for group in range(GROUPS):
                 self._write(connection, family, columns, day, group)
@@ -225,27 +225,27 @@ class Folder:
 # --- measurements --------------------------------------------------------------------------------
 
 
-class Counting:
-    """A sink that counts rows and keeps none."""
+class CountingSink:
+    """A sink that counts rows and stores none."""
 
     rows = 0
 
-    def replace(self, part: Part) -> None:
-        self.rows += len(part.table["acct"])
+    def replace(self, batch: RowBatch) -> None:
+        self.rows += len(batch.table["acct"])
 
     def last_days(self) -> dict[int, int]:
         return {}
 
     def watermark(self) -> Watermark:
-        return KEEPS_NOTHING
+        return STORES_NOTHING
 
     def set_watermark(self, watermark: Watermark) -> None:
-        """Nothing is kept."""
+        """Nothing is stored."""
 
 
 def full(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:
-    """(a) and (b): a build of days of which those before are built already."""
-    events, sink = Folder(Path(folder), range(first, first + days)), Counting()
+    """(a) and (b): a build of days, of which earlier ones may already be built."""
+    events, sink = Folder(Path(folder), range(first, first + days)), CountingSink()
     return _build(events, Path(facts), sink, memory)
 
 
@@ -253,14 +253,14 @@ def _build(events: Folder, facts: Path, sink: Any, memory: str) -> dict[str, Any
     size = memory_bytes(memory)
     with (
         DuckDbEngine(memory_limit=f"{size * 6 // 10 // 2**20}MiB", threads=2) as engine,
-        Build(events, facts, sink, engine=engine, budget_bytes=chunk_bytes(size)) as one,
+        Build(events, facts, sink, engine=engine, chunk_bytes=chunk_bytes(size)) as one,
     ):
         one.run(None, max(day_number(day) for day, _ in events.revisions()))
     return {"rows": sink.rows}
 
 
 def stored(folder: str, facts: str, first: int, days: int, memory: str) -> dict[str, Any]:
-    """(e): a build into a warehouse."""
+    """(e): a build into a database."""
     events = Folder(Path(folder), range(first, first + days))
     with Warehouse.open(Path(facts).parent / f"{Path(facts).name}.db") as warehouse:
         sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
@@ -276,7 +276,7 @@ NEEDED = {
 
 
 def scan(folder: str, first: int, days: int) -> dict[str, Any]:
-    """(d): read every needed value, and do as little as possible with it."""
+    """(d): read every needed value, and compute as little as possible."""
     events = Folder(Path(folder), range(first, first + days))
     connection = connected()
     for family, columns in NEEDED.items():
@@ -287,7 +287,7 @@ def scan(folder: str, first: int, days: int) -> dict[str, Any]:
 
 
 def aggregate(folder: str, first: int, days: int) -> dict[str, Any]:
-    """(d): one hash aggregate of the rows of persons, by person and hour."""
+    """(d): one hash aggregate of the rows with users, by user and hour."""
     events = Folder(Path(folder), range(first, first + days))
     connection = connected()
     parts = {"activity": "bit_or(mask)", "message": "count(*)"}
@@ -317,25 +317,24 @@ def naive(folder: str, first: int, days: int, memory: str) -> dict[str, Any]:
     return {"rows": rows, "parts": seconds}
 
 
-def measured(what: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """What a process of its own needs: seconds and peak MiB, beside what it found."""
+def measured(measurement: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """The seconds and peak MiB of a measurement in its own process, and its result."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_run, args=(theirs, what, arguments))
+    process = context.Process(target=_run, args=(theirs, measurement, arguments))
     process.start()
     theirs.close()
-    found: dict[str, Any] = ours.recv()
+    result: dict[str, Any] = ours.recv()
     process.join()
-    return found
+    return result
 
 
-def _run(told: Any, what: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
-    began = time.perf_counter()
-    burnt = time.process_time()
-    found = what(*arguments)
-    seconds, burnt = time.perf_counter() - began, time.process_time() - burnt
+def _run(pipe: Any, measurement: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
+    began, cpu = time.perf_counter(), time.process_time()
+    result = measurement(*arguments)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    told.send({"seconds": seconds, "cpu": burnt, "peak": peak, **found})
+    pipe.send({"seconds": seconds, "cpu": cpu, "peak": peak, **result})
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -355,7 +354,7 @@ def main() -> None:
         bench.builds()
     bench.histories()
     if options.naive:
-        bench.plain()
+        bench.naive()
     if not options.folder:
         shutil.rmtree(folder)
 
@@ -365,7 +364,7 @@ class Bench:
 
     def __init__(self, folder: Path, per_day: int, options: argparse.Namespace) -> None:
         self._folder = folder
-        self._made = folder / f"events-{per_day}"
+        self._events = folder / f"events-{per_day}"
         self._per_day = per_day
         self._options = options
         self._days = options.days
@@ -373,30 +372,30 @@ class Bench:
         self._full: dict[str, Any] = {}
 
     def prepare(self, days: int) -> None:
-        """Make the days that are not there."""
+        """Generate the days that are missing."""
         missing = [
             day
             for day in range(self._first, self._first + days)
-            if not (self._made / day_of_number(day).isoformat()).exists()
+            if not (self._events / day_of_number(day).isoformat()).exists()
         ]
         generator = Generator(self._per_day)
         for day in missing:
-            Folder(self._made, range(day, day + 1)).make(generator)
+            Folder(self._events, range(day, day + 1)).make(generator)
 
     def builds(self) -> None:
-        """(a), (b), (d) and (e), one after the other, and their ratios."""
+        """(a), (b), (d) and (e), and their ratios."""
         total, facts = self._per_day * self._days, self._fresh("facts")
         a = self._full = self._build(full, facts, self._days)
         self._line(f"(a) full build, {self._days} days", a, total)
         shutil.copytree(facts, self._fresh("facts-stored"))
         b = self._build(full, facts, self._days + 1)
-        self._line("(b) one new day behind them", b, self._per_day)
-        s = measured(scan, str(self._made), self._first, self._days)
+        self._line("(b) one new day", b, self._per_day)
+        s = measured(scan, str(self._events), self._first, self._days)
         self._line("(d) reading the needed columns", s, total)
-        g = measured(aggregate, str(self._made), self._first, self._days)
-        self._line("(d) one hash aggregate by person and hour", g, total)
+        g = measured(aggregate, str(self._events), self._first, self._days)
+        self._line("(d) one hash aggregate by user and hour", g, total)
         e = self._build(stored, self._folder / "facts-stored", self._days + 1)
-        self._line("(e) the new day into a SQLite warehouse", e, self._per_day)
+        self._line("(e) the new day into a SQLite database", e, self._per_day)
         for word in ("seconds", "cpu"):
             print(
                 f"by {word}: (a) / (d) = {a[word] / (s[word] + g[word]):.1f},"
@@ -405,22 +404,22 @@ class Bench:
             )
 
     def histories(self) -> None:
-        """(b) behind histories of several lengths."""
+        """(b) after histories of several lengths."""
         facts = self._fresh("facts-history")
         for days in self._options.history:
             self._build(full, facts, days)
-            found = self._build(full, facts, days + 1)
-            self._line(f"(b) one new day behind {days}", found, self._per_day)
+            result = self._build(full, facts, days + 1)
+            self._line(f"(b) one new day after {days}", result, self._per_day)
 
-    def plain(self) -> None:
-        """(c), beside (a) of as many days."""
+    def naive(self) -> None:
+        """(c), and (a) of as many days."""
         days = self._options.naive_days or self._days
         a = self._full
         if days != self._days:
             a = self._build(full, self._fresh("facts-part"), days)
             self._line(f"(a) full build of {days} days", a, self._per_day * days)
         memory = self._options.naive_memory
-        c = measured(naive, str(self._made), self._first, days, memory)
+        c = measured(naive, str(self._events), self._first, days, memory)
         self._line(f"(c) COUNT(DISTINCT …), {days} days", c, self._per_day * days)
         print(f"(c) / (a): {c['seconds'] / a['seconds']:.1f} by time")
         print("    seconds:", json.dumps(c["parts"]))
@@ -430,15 +429,19 @@ class Bench:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return self._folder / name
 
-    def _build(self, what: Callable[..., dict[str, Any]], facts: Path, days: int) -> dict[str, Any]:
-        return measured(what, str(self._made), str(facts), self._first, days, self._options.memory)
+    def _build(
+        self, measurement: Callable[..., dict[str, Any]], facts: Path, days: int
+    ) -> dict[str, Any]:
+        return measured(
+            measurement, str(self._events), str(facts), self._first, days, self._options.memory
+        )
 
-    def _line(self, name: str, found: Mapping[str, Any], events: int) -> None:
-        seconds, cpu = found["seconds"], found["cpu"]
+    def _line(self, name: str, result: Mapping[str, Any], events: int) -> None:
+        seconds, cpu = result["seconds"], result["cpu"]
         print(
             f"{name:<42} {seconds:8.2f} s {cpu:8.2f} s CPU {events / seconds / 1e6:7.2f} M/s"
-            f" {found['peak']:6,} MiB {cpu / self._full['cpu']:7.3f} x"
-            f" {found.get('rows', 0):>11,} rows",
+            f" {result['peak']:6,} MiB {cpu / self._full['cpu']:7.3f} x"
+            f" {result.get('rows', 0):>11,} rows",
             flush=True,
         )
 
@@ -452,13 +455,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=float, default=20, help="millions")
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--memory", default="1.5GiB")
-    parser.add_argument("--folder", help="keep the events here")
-    parser.add_argument("--repeat", type=int, default=1, help="of (a), (b), (d) and (e)")
+    parser.add_argument("--folder", help="keep the events in this folder")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="number of runs of (a), (b), (d) and (e)"
+    )
     parser.add_argument(
         "--history", type=_numbers, default=(30, 60, 120), help="days before the new one"
     )
-    parser.add_argument("--naive", action="store_true", help="the plain form too")
-    parser.add_argument("--naive-days", type=int, help="of so many days only")
+    parser.add_argument("--naive", action="store_true", help="also run (c)")
+    parser.add_argument("--naive-days", type=int, help="run (c) for this number of days")
     parser.add_argument("--naive-memory", default="16GB")
     return parser.parse_args()
 

@@ -1,23 +1,23 @@
-"""The plain form of the cube: one query per endpoint, COUNT(DISTINCT …) per figure."""
+"""The naive form of the cube: one query per endpoint, one COUNT(DISTINCT …) per figure."""
 
 from __future__ import annotations
 
 from wxcube.contract.codes import READ_SCENES
 
 _EPOCH = "DATE '1970-01-01'"
-_PERSON = '"user"'
+_USER = '"user"'
 
 
-def _people(condition: str, name: str) -> str:
-    return f"COUNT(DISTINCT {_PERSON}) FILTER ({condition}) AS {name}"
+def _users(condition: str, name: str) -> str:
+    return f"COUNT(DISTINCT {_USER}) FILTER ({condition}) AS {name}"
 
 
-def _times(condition: str, name: str) -> str:
+def _events(condition: str, name: str) -> str:
     return f"COUNT(*) FILTER ({condition}) AS {name}"
 
 
 def _both(condition: str, name: str) -> str:
-    return f"{_people(condition, f'{name}_user')}, {_times(condition, f'{name}_count')}"
+    return f"{_users(condition, f'{name}_user')}, {_events(condition, f'{name}_count')}"
 
 
 def _channels(scene: str) -> str:
@@ -30,9 +30,9 @@ _ACTIONS = {
     "share": "action = 3",
     "add_to_fav": "action = 4",
 }
-_BASE = ", ".join(_both(held, name) for name, held in _ACTIONS.items())
+_BASE = ", ".join(_both(condition, name) for name, condition in _ACTIONS.items())
 _SCENES = ", ".join(
-    _people(
+    _users(
         f"action = 1 AND source IN ({_channels(scene)})",
         f"scene_{n}",
     )
@@ -58,13 +58,13 @@ _INTERVAL = "CASE WHEN n <= 5 THEN 1 WHEN n <= 10 THEN 2 ELSE 3 END"
 
 
 def _messages(period: str) -> str:
-    return f"""SELECT account, {period} AS p, msg_type, COUNT(DISTINCT {_PERSON}), COUNT(*)
+    return f"""SELECT account, {period} AS p, msg_type, COUNT(DISTINCT {_USER}), COUNT(*)
         FROM message GROUP BY ALL"""
 
 
-def _spread(period: str) -> str:
+def _distribution(period: str) -> str:
     return f"""SELECT account, p, {_INTERVAL} AS i, COUNT(*) FROM (
-        SELECT account, {period} AS p, {_PERSON}, COUNT(*) AS n FROM message GROUP BY ALL)
+        SELECT account, {period} AS p, {_USER}, COUNT(*) AS n FROM message GROUP BY ALL)
         GROUP BY ALL"""
 
 
@@ -84,7 +84,7 @@ _USER_SOURCES = (
     "SUM(CASE WHEN change > 0 THEN 1 ELSE 0 END), SUM(CASE WHEN change < 0 THEN 1 ELSE 0 END)"
 )
 _REPLIES = "COUNT(*), COUNT(*) FILTER (NOT ok), SUM(ms), MAX(ms)"
-_DONE = ", ".join(_times(f"action = {a}", f"n{a}") for a in (5, 6, 7))
+_COUNTS = ", ".join(_events(f"action = {a}", f"n{a}") for a in (5, 6, 7))
 
 QUERIES = {
     "getusersummary": f"SELECT account, d, source, {_USER_SOURCES} FROM follow GROUP BY ALL",
@@ -94,24 +94,24 @@ QUERIES = {
     "getupstreammsghour": _messages("d * 24 + h"),
     "getupstreammsgweek": _messages(_WEEK),
     "getupstreammsgmonth": _messages(_MONTH),
-    "getupstreammsgdist": _spread("d"),
-    "getupstreammsgdistweek": _spread(_WEEK),
-    "getupstreammsgdistmonth": _spread(_MONTH),
+    "getupstreammsgdist": _distribution("d"),
+    "getupstreammsgdistweek": _distribution(_WEEK),
+    "getupstreammsgdistmonth": _distribution(_MONTH),
     "getinterfacesummary": f"SELECT account, d, {_REPLIES} FROM reply GROUP BY ALL",
     "getinterfacesummaryhour": f"SELECT account, d, h, {_REPLIES} FROM reply GROUP BY ALL",
     "getuserread": _user_read("account, d"),
     "getuserreadhour": _user_read("account, d, h"),
-    "getusershare": f"""SELECT account, d, scene, COUNT(DISTINCT {_PERSON}), COUNT(*)
+    "getusershare": f"""SELECT account, d, scene, COUNT(DISTINCT {_USER}), COUNT(*)
         FROM activity WHERE action = 3 GROUP BY ALL""",
-    "getusersharehour": f"""SELECT account, d, h, scene, COUNT(DISTINCT {_PERSON}), COUNT(*)
+    "getusersharehour": f"""SELECT account, d, h, scene, COUNT(DISTINCT {_USER}), COUNT(*)
         FROM activity WHERE action = 3 GROUP BY ALL""",
-    "getbizsummary": f"SELECT account, d, {_BASE}, {_SCENES}, {_DONE} FROM activity GROUP BY ALL",
+    "getbizsummary": f"SELECT account, d, {_BASE}, {_SCENES}, {_COUNTS} FROM activity GROUP BY ALL",
     "getarticlesummary": f"SELECT account, d, article, {_BASE} FROM activity GROUP BY ALL",
-    "getarticleread": f"""SELECT account, d, article, {_people("action = 1", "read")}, {_SCENES}
+    "getarticleread": f"""SELECT account, d, article, {_users("action = 1", "read")}, {_SCENES}
         FROM activity GROUP BY ALL""",
-    "getarticleshare": f"""SELECT account, d, article, {_people("action = 3", "share")}
+    "getarticleshare": f"""SELECT account, d, article, {_users("action = 3", "share")}
         FROM activity GROUP BY ALL""",
     "getarticletotal": _running(7, f"{_BASE}, {_FROM}, {_FEED}"),
-    "getarticletotaldetail": _running(30, f"{_BASE}, {_SCENES}, {_DONE}, SUM(seconds), SUM(fen)"),
+    "getarticletotaldetail": _running(30, f"{_BASE}, {_SCENES}, {_COUNTS}, SUM(seconds), SUM(fen)"),
 }
-"""Each endpoint's query. Days without events are left out, as are shares of what is cut below 3."""
+"""The query of each endpoint; rows of days without events, and the limit of 3, are left out."""

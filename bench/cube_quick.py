@@ -1,4 +1,4 @@
-"""Time from events to the rows of all endpoints, and which steps it goes to.
+"""The time from events to the rows of all endpoints, and its slowest steps.
 
     python bench/cube_quick.py --accounts 4 --days 120
 
@@ -23,7 +23,7 @@ LAST = date(2026, 3, 9)
 
 
 class TimedEngine(DuckDbEngine):
-    """DuckDB that notes the seconds of every call."""
+    """DuckDB with the seconds of every call."""
 
     def __init__(self, **options: int | str | None) -> None:
         super().__init__(**options)  # type: ignore[arg-type] # the same options
@@ -41,9 +41,9 @@ class TimedEngine(DuckDbEngine):
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
         began = time.perf_counter()
-        found = super().fetch(name, order)
+        columns = super().fetch(name, order)
         self.seconds[f"fetch {name}"] = time.perf_counter() - began
-        return found
+        return columns
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
-"""The same computation on every engine, in one run: all rows of two simulated accounts.
+"""The same computation on every engine: all rows of two simulated accounts.
 
     python bench/engines.py [--accounts 2] [--days 120]
 
 DuckDB and ClickHouse run inside this process; Spark on a master and two workers with one core
-each. "start" is what it takes until the engine answers, "first" a whole computation, "again" the
-best of one more with Spark and of three more with the others, "CPU" the processor seconds of that
-one, the engine's own processes included; both ratios are to DuckDB's. What is not installed is left
-out.
+each. "start" is the time until the engine answers, "first" that of one computation, "again" the
+best time of more (one with Spark, three with the others), "CPU" the CPU seconds of that one,
+including the engine's own processes. Both ratios are to DuckDB. Engines that are not installed are
+left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from support.spark_cluster import SETTINGS, SparkCluster, missing
 
 FIRST = date(2025, 11, 11)
 QUICK = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
-"""What only the tests set."""
+"""Settings that are for tests only."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def spark() -> Iterator[OpenEngine]:
 
 
 class Spent(NamedTuple):
-    """Seconds by the clock, and of processors by this process and all it has started."""
+    """Seconds of wall-clock time, and of CPU time by this process and all its descendants."""
 
     wall: float
     cpu: float
@@ -78,7 +78,7 @@ class Spent(NamedTuple):
 
 
 def _cpu_seconds() -> Iterator[float]:
-    """Of each process here that descends from this one, as Linux tells."""
+    """The CPU seconds of this process and each of its descendants, from Linux's /proc."""
     found = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

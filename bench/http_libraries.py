@@ -1,10 +1,10 @@
-"""Compare HTTP libraries for the client: 5,000 calls, 32 at once, a server that waits 50 ms.
+"""Compare HTTP libraries for the client: 5,000 calls, 32 concurrent, a server that waits 50 ms.
 
     python bench/http_libraries.py
 
 The server and each library run in processes of their own; each library runs twice. Printed are
 wall time, CPU time and latencies per call, and the largest memory of the client process. With 32
-calls at once and 50 ms each, no library can be done before 7.8 s.
+concurrent calls of 50 ms each, no library can finish in less than 7.8 s.
 """
 
 from __future__ import annotations

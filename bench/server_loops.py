@@ -1,4 +1,4 @@
-"""What parser and event loop cost a call: client and server as two threads of one process.
+"""CPU and wall time per call by HTTP parser and event loop; client and server share one process.
 
 python bench/server_loops.py
 """
@@ -16,22 +16,22 @@ from wxcube.contract import Window
 from wxcube.contract.user import getusersummary
 from wxcube.testing import RunningEmulator
 
-CALLS, AT_ONCE, ROUNDS = 800, 8, 3
+CALLS, CONCURRENCY, ROUNDS = 800, 8, 3
 WINDOW = Window.parse("2026-03-01..2026-03-07")
-KINDS = (("h11", "asyncio"), ("httptools", "asyncio"), ("httptools", "uvloop"))
+COMBINATIONS = (("h11", "asyncio"), ("httptools", "asyncio"), ("httptools", "uvloop"))
 
 
-async def ask(emulator: RunningEmulator) -> tuple[float, float]:
+async def run_calls(emulator: RunningEmulator) -> tuple[float, float]:
     """CPU and wall milliseconds per call."""
     async with emulator.async_client() as client:
         await client.ask(getusersummary, WINDOW)
 
-        async def some() -> None:
-            for _ in range(CALLS // AT_ONCE):
+        async def worker() -> None:
+            for _ in range(CALLS // CONCURRENCY):
                 await client.ask(getusersummary, WINDOW)
 
         cpu, wall = time.process_time(), time.perf_counter()
-        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
         return (
             (time.process_time() - cpu) / CALLS * 1000,
             (time.perf_counter() - wall) / CALLS * 1000,
@@ -39,15 +39,15 @@ async def ask(emulator: RunningEmulator) -> tuple[float, float]:
 
 
 def measure(http: str, loop: str) -> tuple[float, float]:
-    """One round with a parser and a loop."""
+    """One round with an HTTP parser and an event loop."""
     config = partial(uvicorn.Config, http=http, loop=loop)
     with patch("wxcube.server.http.uvicorn.Config", config), RunningEmulator(days=20) as emulator:
         emulator.emulator.prepare()
-        return asyncio.run(ask(emulator))
+        return asyncio.run(run_calls(emulator))
 
 
 if __name__ == "__main__":
     for _ in range(ROUNDS):
-        for http, loop in KINDS:
+        for http, loop in COMBINATIONS:
             cpu, wall = measure(http, loop)
             print(f"{http:10} {loop:8} cpu {cpu:.2f} ms  wall {wall:.2f} ms per call")

@@ -13,7 +13,7 @@ settings.load_profile("wxcube")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say last, and loudly, which tests were skipped and why."""
+    """Print which tests were skipped and why, in red at the end of the report."""
     reasons = Counter(_reason(report) for report in terminalreporter.getreports("skipped"))
     if not reasons:
         return
@@ -23,5 +23,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    told = report.longrepr
-    return str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else str(told)
+    skip = report.longrepr
+    return str(skip[2]).removeprefix("Skipped: ") if isinstance(skip, tuple) else str(skip)

@@ -26,19 +26,19 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         (datetime(2026, 3, 9, 19, 0, tzinfo=timezone(timedelta(hours=-5))), date(2026, 3, 9)),
     ],
 )
-def test_the_newest_day_with_figures(now: datetime, newest: date) -> None:
+def test_the_last_day_with_figures(now: datetime, newest: date) -> None:
     assert beijing.latest_ready_day(now) == newest
 
 
 @given(st.datetimes(datetime(2014, 12, 1), datetime(2035, 1, 1), timezones=st.just(UTC)))
-def test_the_fixed_offset_is_chinas_time_since_the_first_day(now: datetime) -> None:
+def test_the_fixed_offset_is_correct_since_the_first_day(now: datetime) -> None:
     assert beijing.in_beijing(now).replace(tzinfo=None) == now.astimezone(SHANGHAI).replace(
         tzinfo=None
     )
     assert beijing.day_of(now) == now.astimezone(SHANGHAI).date()
 
 
-def test_a_moment_without_zone_is_beijing_time() -> None:
+def test_a_timestamp_without_time_zone_is_beijing_time() -> None:
     naive = datetime(2026, 3, 10, 9, 0)
     assert beijing.in_beijing(naive) == datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
     assert beijing.yesterday(naive) == date(2026, 3, 9)
@@ -55,13 +55,13 @@ def test_weeks_and_months(day: date) -> None:
 
 
 @given(st.dates(date(2014, 12, 1), date(2035, 12, 30)), st.integers(1, 40))
-def test_a_day_is_ready_exactly_at_its_moment(day: date, later: int) -> None:
-    ready = beijing.ready_moment(day, later)
+def test_the_data_for_a_day_is_available_at_eight(day: date, later: int) -> None:
+    ready = beijing.ready_at(day, later)
     assert beijing.latest_ready_day(ready) == day + timedelta(later - 1)
     assert beijing.latest_ready_day(ready - timedelta(seconds=1)) == day + timedelta(later - 2)
 
 
-def test_a_manual_clock_stands_until_it_is_moved() -> None:
+def test_a_manual_clock_does_not_run_until_it_is_set() -> None:
     clock = beijing.ManualClock(datetime(2026, 3, 10, 9, 0))
     assert clock.now() == clock.now() == datetime(2026, 3, 10, 9, 0, tzinfo=beijing.BEIJING)
     clock.advance(timedelta(hours=-2))
@@ -70,7 +70,7 @@ def test_a_manual_clock_stands_until_it_is_moved() -> None:
     assert clock.now() == datetime(2026, 3, 11, 8, 0, tzinfo=beijing.BEIJING)
 
 
-def test_a_running_clock_goes_on_from_its_start() -> None:
+def test_a_running_clock_starts_at_its_time() -> None:
     start = datetime(2026, 3, 10, 9, 0, tzinfo=beijing.BEIJING)
     clock = beijing.ManualClock(start, running=True)
     first = clock.now()
@@ -79,7 +79,7 @@ def test_a_running_clock_goes_on_from_its_start() -> None:
     assert start + timedelta(days=1) <= clock.now() < start + timedelta(days=1, minutes=1)
 
 
-def test_the_systems_clock_shows_beijing_time() -> None:
+def test_the_system_clock_is_in_beijing_time() -> None:
     now = beijing.SystemClock().now()
     assert now.utcoffset() == timedelta(hours=8)
     assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""The tree of errors: names, remedies, texts, pickles."""
+"""Errors: classes, remedies, messages and pickles."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import pytest
 from wxcube import errors
 from wxcube.contract import Window
 from wxcube.errors import ReplyError, ShapeError, WxcubeError
+from wxcube.i18n import verbatim
 
 
-def family(root: type[WxcubeError]) -> list[type[WxcubeError]]:
+def subclasses(root: type[WxcubeError]) -> list[type[WxcubeError]]:
     return [
         root,
         *(
-            found
+            descendant
             for child in root.__subclasses__()
             if child.__module__ == errors.__name__
-            for found in family(child)
+            for descendant in subclasses(child)
         ),
     ]
 
 
-ERRORS = family(WxcubeError)
+ERRORS = subclasses(WxcubeError)
 every_error = pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
 
 
@@ -38,9 +39,9 @@ def example(kind: type[WxcubeError]) -> WxcubeError:
             rid="a-b-c",
             endpoint="getuserread",
             window=window,
-            hint="do this",
+            hint=verbatim("do this"),
         )
-    return kind("it broke", hint="do this")
+    return kind(verbatim("it broke"), hint=verbatim("do this"))
 
 
 @every_error
@@ -55,7 +56,7 @@ def test_errors_survive_a_pickle(kind: type[WxcubeError]) -> None:
 
 
 @every_error
-def test_an_error_says_what_to_do_last(kind: type[WxcubeError]) -> None:
+def test_an_error_ends_with_the_hint(kind: type[WxcubeError]) -> None:
     assert str(example(kind)).endswith("; do this")
 
 
@@ -65,25 +66,25 @@ def test_names_and_docstrings(kind: type[WxcubeError]) -> None:
     assert (kind.__doc__ or "").partition("\n")[0].endswith(".")
 
 
-def told() -> dict[str, str]:
-    """Names and last words of the lines of the drawn tree."""
+def documented() -> dict[str, str]:
+    """Class names and remedies in the tree of the docstring."""
     lines = re.findall(r"^[ │├└─]*(\w+Error)\b(.*)$", errors.__doc__ or "", re.MULTILINE)
     return {name: rest.split()[-1] if rest.split() else "" for name, rest in lines}
 
 
-def test_the_drawn_tree_holds_every_error() -> None:
-    assert set(told()) == {kind.__name__ for kind in ERRORS}
+def test_the_documented_tree_has_all_errors() -> None:
+    assert set(documented()) == {kind.__name__ for kind in ERRORS}
 
 
 @every_error
-def test_the_drawn_remedies_are_the_real_ones(kind: type[WxcubeError]) -> None:
-    word = told()[kind.__name__]
+def test_the_documented_remedies_are_correct(kind: type[WxcubeError]) -> None:
+    word = documented()[kind.__name__]
     if word.isupper():
         assert kind.remedy.name == word
 
 
 @every_error
-def test_the_drawn_depth_is_the_real_one(kind: type[WxcubeError]) -> None:
+def test_the_documented_hierarchy_is_correct(kind: type[WxcubeError]) -> None:
     line = next(
         line
         for line in (errors.__doc__ or "").splitlines()
@@ -95,24 +96,24 @@ def test_the_drawn_depth_is_the_real_one(kind: type[WxcubeError]) -> None:
 
 
 def test_an_error_without_hint_is_its_message() -> None:
-    assert str(WxcubeError("it broke")) == "it broke"
+    assert str(WxcubeError(verbatim("it broke"))) == "it broke"
 
 
-def test_errors_are_also_what_python_calls_them() -> None:
+def test_errors_are_also_builtin_errors() -> None:
     assert issubclass(errors.WindowError, ValueError)
     assert issubclass(errors.UnknownEndpointError, KeyError)
     assert (
-        str(errors.UnknownEndpointError("no endpoint 'x'", hint="try y"))
+        str(errors.UnknownEndpointError(verbatim("no endpoint 'x'"), hint=verbatim("try y")))
         == "no endpoint 'x'; try y"
     )
 
 
-def test_the_answer_is_kept_but_not_shown() -> None:
-    error = ShapeError("no list", body=b'{"secret": 1}')
+def test_the_body_is_in_the_error_but_not_shown() -> None:
+    error = ShapeError(verbatim("no list"), body=b'{"secret": 1}')
     assert error.body == b'{"secret": 1}'
     assert "secret" not in str(error) + repr(error)
 
 
-def test_a_remedy_of_its_own_wins() -> None:
+def test_a_remedy_can_be_overridden() -> None:
     assert ReplyError(1, "x", remedy=errors.Remedy.WAIT).remedy is errors.Remedy.WAIT
     assert ReplyError(1, "x").remedy is errors.Remedy.STOP

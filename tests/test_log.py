@@ -1,4 +1,4 @@
-"""Log lines: whatever is logged, no secret, token or openid is in them."""
+"""Logging: no secret, token or openid is in a log entry."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
-def _restored() -> object:
+def _defaults_restored() -> object:
     yield
     structlog.reset_defaults()
 
 
-def test_secrets_in_names_and_texts_are_blacked_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_in_keys_and_values_are_redacted(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", as_json=True)
     structlog.get_logger().info(
         "token.refreshed",
@@ -46,14 +46,27 @@ def test_secrets_in_names_and_texts_are_blacked_out(capsys: pytest.CaptureFixtur
     before=st.text(max_size=20), after=st.text(max_size=20), quote=st.sampled_from(["", '"', "'"])
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-def test_no_text_around_a_secret_lets_it_through(before: str, after: str, quote: str) -> None:
+def test_a_secret_is_redacted_within_any_text(before: str, after: str, quote: str) -> None:
     for name in ("access_token", "secret", "refresh_token", "openid"):
         for equals in ("=", ": ", "="):
             text = f"{before} {name}{quote}{equals}{quote}{SECRET}{quote}&{after}"
             assert SECRET not in log.redact(text)
 
 
-def test_quiet_levels_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("via http://me:s3cret@proxy.example:3128/", "via http://me:***@proxy.example:3128/"),
+        ("http://:s3cret@proxy.example", "http://:***@proxy.example"),
+        ("https://host:8443/a:b@c", "https://host:8443/a:b@c"),
+        ("https://me@host", "https://me@host"),
+    ],
+)
+def test_the_password_of_a_url_is_redacted(text: str, expected: str) -> None:
+    assert log.redact(text) == expected
+
+
+def test_lower_levels_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("warning")
     structlog.get_logger().info("window.fetched")
     assert capsys.readouterr().err == ""
@@ -64,14 +77,16 @@ def test_an_unknown_level_is_an_error() -> None:
         log.configure("loud")
 
 
-def test_what_python_logs_is_one_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_of_pythons_logging_are_one_line_without_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     log.configure("warning")
     logger = logging.getLogger("wxcube.somewhere")
     error = ValueError(f"secret={SECRET}")
     logger.error("api.failed: %s", f"/datacube/x?access_token={SECRET}", exc_info=error)
-    logger.info("not told")
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "api.failed" in said
-    assert "ValueError" in said
-    assert SECRET not in said
+    logger.info("not logged")
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1
+    assert "api.failed" in output
+    assert "ValueError" in output
+    assert SECRET not in output

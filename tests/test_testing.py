@@ -1,4 +1,4 @@
-"""The part of the emulator that other projects' tests use."""
+"""The emulator for tests of other projects."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def token_over_http(running: RunningEmulator) -> dict[str, object]:
     connection = HTTPConnection(running.url.removeprefix("http://"), timeout=30)
     query = f"grant_type=client_credential&appid={app.appid}&secret={app.secret}"
     connection.request("GET", f"/cgi-bin/token?{query}")
-    found: dict[str, object] = msgspec.json.decode(connection.getresponse().read())
+    reply: dict[str, object] = msgspec.json.decode(connection.getresponse().read())
     connection.close()
-    return found
+    return reply
 
 
-def test_the_fixture_is_a_running_wechat(wxcube_emulator: RunningEmulator) -> None:
+def test_the_fixture_is_a_running_emulator(wxcube_emulator: RunningEmulator) -> None:
     assert token_over_http(wxcube_emulator)["expires_in"] == 7200
     assert wxcube_emulator.emulator.clock.now() == NOW
     assert len(wxcube_emulator.emulator.accounts) == 2
@@ -40,8 +40,8 @@ def test_a_client_of_an_account(wxcube_emulator: RunningEmulator) -> None:
     other = wxcube_emulator.emulator.accounts[1]
     with wxcube_emulator.client(other.appid) as client:
         rows = client.fetch(named("getusersummary"), "2026-02-01", "2026-03-09")
-    held = wxcube_emulator.emulator.rows(other.appid, named("getusersummary"))
-    assert rows == [row for row in held if str(row.ref_date) >= "2026-02-01"]
+    expected = wxcube_emulator.emulator.rows(other.appid, named("getusersummary"))
+    assert rows == [row for row in expected if str(row.ref_date) >= "2026-02-01"]
     assert len(wxcube_emulator.emulator.journal.calls("getusersummary", other.appid)) == 6
 
 
@@ -51,7 +51,7 @@ async def test_an_async_client_of_the_first_account(wxcube_emulator: RunningEmul
     assert {row.ref_date.day for row in rows} == set(range(1, 10))
 
 
-def test_a_ready_emulator_can_be_run() -> None:
+def test_an_existing_emulator_can_be_run() -> None:
     emulator = Emulator(accounts=1, days=3)
     with RunningEmulator(emulator=emulator) as running:
         assert running.emulator is emulator
@@ -60,7 +60,7 @@ def test_a_ready_emulator_can_be_run() -> None:
         token_over_http(running)
 
 
-LIGHT = """
+IMPORTS = """
 import sys, wxcube.testing
 heavy = {"duckdb", "numpy", "msgspec", "uvicorn", "sqlalchemy", "aiohttp", "asyncio"} & set(sys.modules)
 pytest_loads = {"asyncio"} if "pytest" in sys.modules else set()
@@ -68,8 +68,8 @@ assert not heavy - pytest_loads, heavy
 """
 
 
-def test_loading_the_plugin_loads_nothing_heavy() -> None:
-    subprocess.run([sys.executable, "-c", LIGHT], check=True)
+def test_the_plugin_imports_no_large_modules() -> None:
+    subprocess.run([sys.executable, "-c", IMPORTS], check=True)
 
 
 OTHER_PROJECT = """
@@ -83,7 +83,7 @@ def test_growth(wxcube_emulator):
 """
 
 
-def test_another_projects_tests_find_the_fixture(tmp_path: Path) -> None:
+def test_the_fixture_is_available_in_other_projects(tmp_path: Path) -> None:
     (tmp_path / "test_growth.py").write_text(OTHER_PROJECT)
     command = [
         sys.executable,

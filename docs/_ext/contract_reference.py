@@ -1,4 +1,4 @@
-"""Sphinx extension: writes the reference pages of the contract before the other pages are read."""
+"""Sphinx extension that generates the reference pages of the contract before Sphinx reads its sources."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from wxcube import errors
-from wxcube.contract import ENDPOINTS, Endpoint, Group
+from wxcube.contract import ENDPOINTS, Endpoint
 from wxcube.contract.codes import ERRCODES, PERMISSION_SETS, TABLES
+from wxcube.contract.endpoint import GROUP_TITLES
 from wxcube.contract.export import TYPES
 from wxcube.contract.field import Adding, Code, Column, Label, Row, leaves
 
-GROUPS = {
-    Group.USER: ("用户", "followers"),
-    Group.ARTICLE: ("图文", "articles, switched off in 2026"),
-    Group.CONTENT: ("发表内容", "published content"),
-    Group.MESSAGE: ("消息", "messages from users"),
-    Group.INTERFACE: ("接口", "replies of the account's server"),
-    Group.CARD: ("卡券", "coupons and membership cards"),
-}
 ADDING = {
     Adding.NONE: "–",
     Adding.SUM: "add up",
@@ -30,17 +23,20 @@ ADDING = {
     Adding.MAX: "take the largest",
 }
 REMEDIES = {
-    errors.Remedy.RETRY: "ask again after a short wait, a bounded number of times",
-    errors.Remedy.REFRESH: "get a new token once and ask once more",
-    errors.Remedy.WAIT: "ask again later: the next minute, after 08:00 or the next day",
-    errors.Remedy.SKIP: "leave this endpoint or day out and go on with the others",
-    errors.Remedy.STOP: "somebody must change the request, the settings or a right first",
+    errors.Remedy.RETRY: "retry after a short wait, a limited number of times",
+    errors.Remedy.REFRESH: "get a new token once and retry",
+    errors.Remedy.WAIT: "retry later: in the next minute, after 08:00 or on the next day",
+    errors.Remedy.SKIP: "skip this endpoint or day and continue with the others",
+    errors.Remedy.STOP: "stop until the request, the settings or a permission is changed",
 }
-HINTS = "`errmsg` is WeChat's text, with a rid behind it; compare codes, never texts. `error` is the class wxcube raises, `remedy` what it does next."
+ABOUT_ERRCODES = (
+    "`errmsg` is WeChat's text, which a request id (rid) follows; compare codes, never texts. "
+    "`error` is the class that wxcube raises, `remedy` what it does next."
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx about the extension."""
+    """Register the extension."""
     app.connect(
         "config-inited", lambda app, _config: write(Path(app.srcdir) / "reference" / "generated")
     )
@@ -48,18 +44,18 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def write(folder: Path) -> None:
-    """Write every page of the contract into a folder."""
+    """Write all pages of the contract into a folder."""
     pages = {
         "endpoints": overview(),
         "codes": codes(),
         "errcodes": errcodes(),
         "errors": error_tree(),
     }
-    put(folder, pages | {endpoint.name: page(endpoint) for endpoint in ENDPOINTS})
+    write_changed(folder, pages | {endpoint.name: page(endpoint) for endpoint in ENDPOINTS})
 
 
-def put(folder: Path, pages: dict[str, str]) -> None:
-    """Write pages into a folder, leaving those that are the same alone."""
+def write_changed(folder: Path, pages: dict[str, str]) -> None:
+    """Write the pages that changed into a folder, so that Sphinx rebuilds only those."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         path = folder / f"{name}.md"
@@ -68,9 +64,9 @@ def put(folder: Path, pages: dict[str, str]) -> None:
 
 
 def overview() -> str:
-    """All endpoints on a page."""
+    """Page that lists all endpoints."""
     lines = ["# Endpoints", ""]
-    for group, (zh, en) in GROUPS.items():
+    for group, title in GROUP_TITLES.items():
         of_group = [e for e in ENDPOINTS if e.group is group]
         rows = [
             (
@@ -84,7 +80,7 @@ def overview() -> str:
             for e in of_group
         ]
         lines += [
-            f"## {zh}: {en}",
+            f"## {title.zh}: {title}",
             "",
             *table(("endpoint", "名称", "what", "days per call", "grain", "life"), rows),
             "",
@@ -95,7 +91,7 @@ def overview() -> str:
 
 
 def page(endpoint: Endpoint[Row]) -> str:
-    """One endpoint on a page."""
+    """Page of an endpoint."""
     parts = [
         [
             f"# {endpoint.name}",
@@ -115,14 +111,14 @@ def page(endpoint: Endpoint[Row]) -> str:
                 columns(endpoint),
             ),
         ],
-        section("Notes", (cell(note) for note in endpoint.notes)),
+        section("Notes", (escaped(note) for note in endpoint.notes)),
         section("Evidence", evidence(endpoint)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
-    """What holds for the endpoint as a whole."""
+    """Properties of the endpoint."""
     right = PERMISSION_SETS[endpoint.permission_set]
     successors = ", ".join(f"[{name}]({name}.md)" for name in endpoint.successors) or "none"
     rows: list[tuple[object, ...]] = [
@@ -132,7 +128,7 @@ def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
         ("grain", endpoint.grain.value),
         ("key", ", ".join(f"`{name}`" for name in endpoint.key)),
         (
-            "figures move for",
+            "figures can change for",
             f"{endpoint.moves_days} day{'s' if endpoint.moves_days > 1 else ''} after the period, until 08:00",
         ),
         ("permission set", f"{right.code} {right.zh} ({right.en})"),
@@ -143,7 +139,7 @@ def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
         ),
     ]
     rows += [
-        ("also sent", f"`{p.name}`: {cell(p.en)}{'' if p.required else ' (may be left out)'}")
+        ("parameter", f"`{p.name}`: {escaped(p.en)}{'' if p.required else ' (optional)'}")
         for p in endpoint.params
     ]
     return (
@@ -154,13 +150,13 @@ def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
 
 
 def columns(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
-    """Every column with its path, meaning, type, unit and way of combining."""
+    """Every column with its path, meaning, type, unit and aggregation."""
     return [
         (
             f"`{path}`",
             c.kind.zh,
             meaning(c),
-            TYPES[c.type] + (", may be missing" if c.optional else ""),
+            TYPES[c.type] + (", optional" if c.optional else ""),
             c.kind.unit or "–",
             ADDING[c.kind.adding],
         )
@@ -169,43 +165,46 @@ def columns(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
 
 
 def meaning(column: Column) -> str:
-    """English meaning with note, doubt and the link to the codes."""
-    parts = [cell(column.kind.en)]
+    """English meaning with its note, its status and a link to the codes."""
+    parts = [escaped(column.kind.en)]
     if column.kind.note:
-        parts.append(cell(f"({column.kind.note})"))
+        parts.append(escaped(f"({column.kind.note})"))
     if column.kind.status != "official":
         parts.append(f"*{column.kind.status}*")
     if isinstance(column.kind, Code | Label) and column.kind.table:
-        parts.append(f"→ [{cell(column.kind.table)}](codes.md#{anchor(column.kind.table)})")
+        parts.append(f"→ [{escaped(column.kind.table)}](codes.md#{anchor(column.kind.table)})")
     return " ".join(parts)
 
 
 def evidence(endpoint: Endpoint[Row]) -> Iterable[str]:
-    """Where the statements come from, one line each."""
-    for known in endpoint.evidence:
-        source = f"[{cell(known.source)}]({known.url})" if known.url else cell(known.source)
+    """Sources of the statements, one line each."""
+    for fact in endpoint.evidence:
+        source = f"[{escaped(fact.source)}]({fact.url})" if fact.url else escaped(fact.source)
         rest = "; ".join(
             part
-            for part in (known.status, f"seen {known.seen}" if known.seen else "", cell(known.note))
+            for part in (fact.status, f"seen {fact.seen}" if fact.seen else "", escaped(fact.note))
             if part
         )
         yield f"{source}: {rest}"
 
 
 def codes() -> str:
-    """All code tables on a page."""
+    """Page of all code tables."""
     lines = [
         "# Codes",
         "",
-        "What the numbers and labels of columns mean. Codes that are not listed pass as they are.",
+        "Meanings of coded numbers and labels. Codes that are not listed here are passed on unchanged.",
     ]
-    for name, known in TABLES.items():
-        rows = [(m.code, m.zh, m.en, m.since or "–", cell(m.note) or "–") for m in known.meanings]
+    for name, code_table in TABLES.items():
+        rows = [
+            (m.code, m.zh, m.en, m.since or "–", escaped(m.note) or "–")
+            for m in code_table.meanings
+        ]
         lines += [
             "",
             f"## {name}",
             "",
-            cell(f"Used by {known.used_by}."),
+            escaped(f"Used by {code_table.used_by}."),
             "",
             *table(("code", "中文", "meaning", "since", "note"), rows),
         ]
@@ -213,23 +212,23 @@ def codes() -> str:
 
 
 def errcodes() -> str:
-    """All errcodes on a page."""
+    """Page of all errcodes."""
     rows = [
         (
-            known.code,
-            f"{cell(known.zh)}<br>{cell(known.en)}",
-            f"`{known.errmsg}`",
-            f"`{known.error.__name__}`",
-            known.remedy.value,
-            cell(known.hint),
+            errcode.code,
+            f"{escaped(errcode.zh)}<br>{escaped(errcode.en)}",
+            f"`{errcode.errmsg}`",
+            f"`{errcode.error.__name__}`",
+            errcode.remedy.value,
+            escaped(errcode.hint),
         )
-        for known in ERRCODES.values()
+        for errcode in ERRCODES.values()
     ]
     return "\n".join(
         [
             "# Errcodes",
             "",
-            HINTS,
+            ABOUT_ERRCODES,
             "",
             *table(("code", "meaning", "errmsg", "error", "remedy", "what to do"), rows),
             "",
@@ -238,9 +237,9 @@ def errcodes() -> str:
 
 
 def error_tree() -> str:
-    """The tree of exceptions, as the module draws it."""
+    """Page of the tree of exceptions, from the docstring of the module."""
     title, _, rest = (errors.__doc__ or "").partition("\n")
-    drawn, words = rest.strip("\n").split("\n\n", 1)
+    tree, explanation = rest.strip("\n").split("\n\n", 1)
     remedies = [f"- `{remedy.value}`: {REMEDIES[remedy]}" for remedy in errors.Remedy]
     return "\n".join(
         [
@@ -249,10 +248,10 @@ def error_tree() -> str:
             title,
             "",
             "```text",
-            drawn,
+            tree,
             "```",
             "",
-            words,
+            explanation,
             "",
             "Remedies:",
             "",
@@ -263,26 +262,26 @@ def error_tree() -> str:
 
 
 def section(title: str, lines: Iterable[str]) -> list[str]:
-    """A heading with a list below it, or nothing when the list is empty."""
-    found = [f"- {line}" for line in lines]
-    return [f"## {title}", "", *found] if found else []
+    """A section with a list; nothing if the list is empty."""
+    items = [f"- {line}" for line in lines]
+    return [f"## {title}", "", *items] if items else []
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """A Markdown table."""
-    return [line(heads), line(["---"] * len(heads)), *map(line, rows)]
+    return [table_row(header), table_row(["---"] * len(header)), *map(table_row, rows)]
 
 
-def line(cells: Sequence[object]) -> str:
-    """A line of a Markdown table."""
+def table_row(cells: Sequence[object]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(str(c).replace('|', chr(92) + '|') for c in cells)} |"
 
 
-def cell(text: str) -> str:
-    """Plain text, safe inside Markdown."""
+def escaped(text: str) -> str:
+    """Plain text with Markdown escaped."""
     return re.sub(r"([\\<>*_`\[\]])", r"\\\1", text)
 
 
 def anchor(name: str) -> str:
-    """The anchor of a heading that is one name."""
+    """Anchor of a heading that consists of one name."""
     return name.lower()

@@ -1,8 +1,7 @@
 """wxcube: own your WeChat Official Account statistics.
 
-`Client` and `AsyncClient` ask WeChat's datacube API; `contract` says what it promises. The command
-`wxcube` syncs, serves and emulates it. Names are loaded when first used, so that importing wxcube
-costs nothing.
+`Client` and `AsyncClient` call WeChat's datacube API; `contract` describes it. The command `wxcube`
+syncs, serves and emulates it. Names are imported on first use, which keeps `import wxcube` fast.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULES = {
     "ENDPOINTS": "wxcube.contract",
     "AsyncClient": "wxcube.wechat.client",
     "Client": "wxcube.wechat.client",
@@ -33,13 +32,13 @@ _HOME = {
     "named": "wxcube.contract",
 }
 
-__all__ = [  # noqa: PLE0604 - the names of _HOME
+__all__ = [  # noqa: PLE0604 - the names of _MODULES
     "__version__",
-    *_HOME,
+    *_MODULES,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module 'wxcube' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,7 +1,7 @@
-"""WeChat's calendar: Beijing days, weeks from Monday, and the hour a day is ready.
+"""WeChat's calendar: Beijing days, weeks from Monday, and when the data for a day is available.
 
-Every day in wxcube is a Beijing day. China has kept UTC+8 without summer time since 1991, so the
-zone is a fixed offset and needs no time zone database.
+Every day in wxcube is a Beijing day. China has used UTC+8 without daylight saving time since 1991,
+so the time zone is a fixed offset and needs no time zone database.
 """
 
 from __future__ import annotations
@@ -9,72 +9,76 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Protocol
 
+from wxcube.i18n import _
+
 BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""The zone of every day and hour WeChat counts."""
+"""The time zone of WeChat's days and hours."""
 
 DAY_SECONDS = 86_400
 HOUR_SECONDS = 3_600
 BEIJING_SECONDS = 8 * HOUR_SECONDS
-"""How far Beijing's clocks are ahead of UTC."""
+"""The offset of Beijing from UTC."""
 HOURS = DAY_SECONDS // HOUR_SECONDS
-"""Hours of a day."""
+"""The hours of a day."""
 EPOCH = date(1970, 1, 1)
-"""Day 0 of `day_number`."""
+"""The day with number 0."""
 
 READY_AT = time(8, 0)
-"""From this time on the figures of the day before can be asked."""
+"""The time from which the figures of the previous day are available."""
 
 
 class Clock(Protocol):
-    """Something that knows what time it is."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
-        """The time now, with a zone."""
+        """The current time, with a time zone."""
         ...
 
 
 class SystemClock:
-    """The machine's clock, as Beijing time."""
+    """The clock of this machine, in Beijing time."""
 
     def now(self) -> datetime:
-        """The time now in Beijing."""
+        """The current time in Beijing."""
         return datetime.now(BEIJING)
 
 
 class ManualClock:
-    """A clock that runs from a given moment and can be moved or held still.
+    """A clock that starts at a given time and can be set.
 
-    By default it stands still until moved; with `running=True` it also advances with real time.
+    By default it shows the same time until it is set; with `running=True` it runs in real time.
     """
 
     def __init__(self, start: datetime, *, running: bool = False) -> None:
         self._running = running
-        self._origin = SystemClock().now()
+        self._started_at = SystemClock().now()
         self._start = in_beijing(start)
 
     def now(self) -> datetime:
         """The time this clock shows."""
-        passed = SystemClock().now() - self._origin if self._running else timedelta()
-        return self._start + passed
+        elapsed = SystemClock().now() - self._started_at if self._running else timedelta()
+        return self._start + elapsed
 
-    def set(self, moment: datetime) -> None:
-        """Move the clock to a moment."""
-        self._origin = SystemClock().now()
-        self._start = in_beijing(moment)
+    def set(self, timestamp: datetime) -> None:
+        """Set the clock to a time."""
+        self._started_at = SystemClock().now()
+        self._start = in_beijing(timestamp)
 
     def advance(self, step: timedelta) -> None:
-        """Move the clock on (or back, with a negative step)."""
+        """Set the clock forward, or back with a negative step."""
         self.set(self.now() + step)
 
 
-def in_beijing(moment: datetime) -> datetime:
-    """The same moment in Beijing; a moment without a zone is taken as Beijing time."""
-    return moment.replace(tzinfo=BEIJING) if moment.tzinfo is None else moment.astimezone(BEIJING)
+def in_beijing(timestamp: datetime) -> datetime:
+    """A timestamp in Beijing time; one without a time zone is in Beijing time already."""
+    if timestamp.tzinfo is None:
+        return timestamp.replace(tzinfo=BEIJING)
+    return timestamp.astimezone(BEIJING)
 
 
-def day_of(moment: datetime) -> date:
-    """The Beijing day of a moment."""
-    return in_beijing(moment).date()
+def day_of(timestamp: datetime) -> date:
+    """The Beijing day of a timestamp."""
+    return in_beijing(timestamp).date()
 
 
 def yesterday(now: datetime) -> date:
@@ -83,13 +87,13 @@ def yesterday(now: datetime) -> date:
 
 
 def latest_ready_day(now: datetime) -> date:
-    """The newest day WeChat has figures for: yesterday from 08:00 on, the day before until then."""
+    """The last day with figures: yesterday from 08:00 on, and the day before it until then."""
     ready = in_beijing(now).time() >= READY_AT
     return yesterday(now) - timedelta(days=0 if ready else 1)
 
 
-def ready_moment(day: date, days_later: int = 1) -> datetime:
-    """08:00 Beijing, `days_later` days after a day."""
+def ready_at(day: date, days_later: int = 1) -> datetime:
+    """08:00 in Beijing, a number of days after a day."""
     return datetime.combine(day + timedelta(days=days_later), READY_AT, BEIJING)
 
 
@@ -110,26 +114,26 @@ def month_end(day: date) -> date:
 
 
 def day_number(day: date) -> int:
-    """A day as days since 1970-01-01."""
+    """The number of days from 1970-01-01 to a day."""
     return (day - EPOCH).days
 
 
 def day_of_number(number: int) -> date:
-    """The day that is so many days after 1970-01-01."""
+    """The day with a number of days since 1970-01-01."""
     return EPOCH + timedelta(days=number)
 
 
-def moment_of(text: str) -> datetime:
-    """The timestamp written as 2026-03-10T09:00: Beijing time unless a zone is named.
+def parse_timestamp(text: str) -> datetime:
+    """The timestamp in a text such as 2026-03-10T09:00, in Beijing time unless it has a time zone.
 
-    >>> moment_of("2026-03-10T09:00").isoformat()
+    >>> parse_timestamp("2026-03-10T09:00").isoformat()
     '2026-03-10T09:00:00+08:00'
-    >>> moment_of("2026-03-10T01:00Z").hour
+    >>> parse_timestamp("2026-03-10T01:00Z").hour
     9
 
-    Raises:  ValueError if the text is no timestamp.
+    Raises:  ValueError if the text is not a timestamp.
     """
     try:
         return in_beijing(datetime.fromisoformat(text))
     except OverflowError:
-        raise ValueError(f"{text!r} is beyond the calendar") from None
+        raise ValueError(_("{text!r} is outside the calendar", text=text)) from None

@@ -15,16 +15,16 @@
     │   ├─ RequestError         41001 43002 44002 47001 …                               STOP
     │   ├─ CredentialError      40013 40125 40164 …                                     STOP
     │   └─ BusyError            -1 61504                                                RETRY
-    ├─ TransportError           no whole answer came                                    RETRY
-    ├─ ShapeError               an answer that does not fit the contract                SKIP
-    ├─ EventError               an event that does not fit the event structs            SKIP
+    ├─ TransportError           no complete reply arrived                               RETRY
+    ├─ ShapeError               a reply that does not match the contract                SKIP
+    ├─ EventError               an event that does not match its structure              SKIP
     ├─ EventStoreError          the event store cannot be read or written               STOP
     ├─ WarehouseError           the database cannot be read or written                  STOP
-    ├─ EngineError              the cube's engine failed                                STOP
+    ├─ EngineError              an engine of the cube failed                            STOP
     └─ SettingsError            the configuration is wrong or incomplete                STOP
 
-`remedy` decides what a caller does next; nothing ever reads the text. Which class an errcode
-belongs to stands in `wxcube.contract.errcodes`.
+`remedy` decides what a caller does next; no code reads the text. `wxcube.contract.errcodes` maps
+errcodes to classes.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Protocol
 
+from wxcube.i18n import COLON, NOTHING, SEMICOLON, Meaning, Message, _, joined, verbatim
+
 
 class Days(Protocol):
-    """The days a call asked for, both ends included; `wxcube.contract.Window` is one."""
+    """The days of a call, both ends included; `wxcube.contract.Window` is one."""
 
     @property
     def first(self) -> date:
@@ -52,43 +54,49 @@ class Remedy(StrEnum):
     """What to do after an error."""
 
     RETRY = "retry"
-    """Ask again after a short wait, a bounded number of times."""
+    """Retry after a short wait, a limited number of times."""
     REFRESH = "refresh"
-    """Get a new token once and ask once more."""
+    """Renew the token and retry, once."""
     WAIT = "wait"
-    """Ask again later: the next minute, after 08:00 or the next day."""
+    """Retry later: in the next minute, after 08:00 or on the next day."""
     SKIP = "skip"
-    """Leave this endpoint or day out and go on with the others."""
+    """Skip this endpoint or day and continue with the others."""
     STOP = "stop"
-    """Somebody must change the request, the settings or a right first."""
+    """Stop: the request, the settings or a permission must be changed first."""
 
 
 class WxcubeError(Exception):
-    """Any error of wxcube; `remedy` says what to do next."""
+    """Base of all errors of wxcube; `remedy` is the next step."""
 
     remedy: Remedy = Remedy.STOP
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: Message, *, hint: Message = NOTHING) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        return str(self.as_message())
+
+    def as_message(self) -> Message:
+        """What happened, and what to do."""
+        return joined((self.message, self.hint), SEMICOLON)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(kind: type[WxcubeError], args: tuple[Any, ...], state: dict[str, Any]) -> WxcubeError:
-    error = kind.__new__(kind)
+def _rebuild(
+    class_: type[WxcubeError], args: tuple[Any, ...], state: dict[str, Any]
+) -> WxcubeError:
+    error = class_.__new__(class_)
     error.args = args
     error.__dict__.update(state)
     return error
 
 
 class ContractError(WxcubeError):
-    """The request breaks a rule of the contract; nothing was sent."""
+    """The request violates the contract; nothing was sent."""
 
 
 class WindowError(ContractError, ValueError):
@@ -100,9 +108,9 @@ class UnknownEndpointError(ContractError, KeyError):
 
 
 class ReplyError(WxcubeError):
-    """WeChat answered an errcode instead of rows."""
+    """WeChat returned an errcode instead of rows."""
 
-    def __init__(  # noqa: PLR0913 - the fields of one answer, all keyword-only
+    def __init__(  # noqa: PLR0913 - the members of a reply, most by keyword
         self,
         errcode: int,
         errmsg: str,
@@ -110,28 +118,38 @@ class ReplyError(WxcubeError):
         rid: str = "",
         endpoint: str = "",
         window: Days | None = None,
-        hint: str = "",
+        meaning: Meaning | None = None,
+        hint: Message = NOTHING,
         remedy: Remedy | None = None,
     ) -> None:
-        about = " ".join(part for part in (endpoint, str(window) if window else "") if part)
-        super().__init__(f"{about + ': ' if about else ''}errcode {errcode}, {errmsg}", hint=hint)
+        days = verbatim(str(window) if window else "")
+        call = joined((verbatim(endpoint), days), verbatim(" "))
+        reply = _("errcode {errcode}, {errmsg}", errcode=errcode, errmsg=errmsg)
+        super().__init__(joined((call, reply), COLON), hint=hint)
+        self.meaning = meaning
         self.errcode = errcode
         self.errmsg = errmsg
         self.rid = rid
-        self.endpoint = endpoint
+        self.endpoint = str(endpoint)
         self.window = window
         if remedy is not None:
             self.remedy = remedy
 
+    def in_short(self) -> Message:
+        """The errcode and its meaning; the whole message if the code is unknown."""
+        if self.meaning is None:
+            return self.as_message()
+        return _("{errcode} {meaning}", errcode=self.errcode, meaning=self.meaning)
+
 
 class TokenError(ReplyError):
-    """The access token is wrong, replaced or over its time."""
+    """The access token is invalid, replaced or expired."""
 
     remedy = Remedy.REFRESH
 
 
 class QuotaError(ReplyError):
-    """The endpoint's calls of the day are used up; the next Beijing day has new ones."""
+    """The endpoint's daily quota is used up until the next Beijing day."""
 
     remedy = Remedy.WAIT
 
@@ -143,19 +161,19 @@ class PaceError(ReplyError):
 
 
 class NotReadyError(ReplyError):
-    """The figures are not computed yet."""
+    """WeChat has not computed the figures yet."""
 
     remedy = Remedy.WAIT
 
 
 class AccessError(ReplyError):
-    """The account or platform lacks the right to this endpoint."""
+    """The account or platform has no permission for the endpoint."""
 
     remedy = Remedy.SKIP
 
 
 class RetiredError(ReplyError):
-    """WeChat has switched the endpoint off."""
+    """WeChat has retired the endpoint."""
 
     remedy = Remedy.SKIP
 
@@ -165,37 +183,37 @@ class DateError(ReplyError):
 
 
 class RequestError(ReplyError):
-    """WeChat could not read the request."""
+    """WeChat cannot read the request."""
 
 
 class CredentialError(ReplyError):
-    """AppID, secret, caller address or authorization is not accepted."""
+    """WeChat refuses the AppID, the secret, the address of the caller or the authorization."""
 
 
 class BusyError(ReplyError):
-    """WeChat is busy for a moment."""
+    """WeChat is temporarily busy."""
 
     remedy = Remedy.RETRY
 
 
 class TransportError(WxcubeError):
-    """No whole answer came: connection, time limit, HTTP status or a cut-off body."""
+    """No complete reply arrived: a connection error, timeout, HTTP status or truncated body."""
 
     remedy = Remedy.RETRY
 
 
 class ShapeError(WxcubeError):
-    """An answer that does not fit the contract; the answer is kept in `body`."""
+    """A reply that does not match the contract; `body` contains it."""
 
     remedy = Remedy.SKIP
 
-    def __init__(self, message: str, *, hint: str = "", body: bytes = b"") -> None:
+    def __init__(self, message: Message, *, hint: Message = NOTHING, body: bytes = b"") -> None:
         super().__init__(message, hint=hint)
         self.body = body
 
 
 class EventError(WxcubeError):
-    """An event that does not fit the event structs."""
+    """An event that does not match its structure."""
 
     remedy = Remedy.SKIP
 
@@ -209,8 +227,8 @@ class WarehouseError(WxcubeError):
 
 
 class EngineError(WxcubeError):
-    """The cube's engine could not run a step."""
+    """An engine of the cube failed."""
 
 
 class SettingsError(WxcubeError):
-    """A setting is missing, unknown or wrong."""
+    """A setting is missing, unknown or invalid."""

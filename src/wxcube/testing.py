@@ -1,6 +1,6 @@
 """WeChat for tests: an emulator on a free port of this machine, as a class and a pytest fixture.
 
-The fixture `wxcube_emulator` is there wherever wxcube and pytest are installed:
+The fixture `wxcube_emulator` is available where wxcube and pytest are installed:
 
     from wxcube import named
 
@@ -9,7 +9,7 @@ The fixture `wxcube_emulator` is there wherever wxcube and pytest are installed:
             rows = client.fetch(named("getusersummary"), "2026-03-01", "2026-03-07")
         assert wxcube_emulator.emulator.journal.calls("getusersummary")
 
-Every pytest run loads this module, so it imports next to nothing until it is used.
+Every pytest run imports this module, so it imports other modules only when it is used.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["RunningEmulator"]
 
 
 class RunningEmulator:
-    """An emulator that serves HTTP from `with` to its end; `url` is its base URL.
+    """An emulator that serves HTTP within a `with` block; `url` is its base URL.
 
-    Takes what `Emulator` takes, or a ready one as `emulator`. Tokens, faults, clock and journal are
-    its own; computed rows are shared with all emulators of the same seed, accounts and days.
+    It has the options of `Emulator`, or serves the one given as `emulator`. It has its own tokens,
+    faults, clock and journal; emulators with the same seed, accounts and days share computed rows.
     """
 
     def __init__(self, *, emulator: Emulator | None = None, **settings: Any) -> None:
@@ -49,25 +49,25 @@ class RunningEmulator:
         self._server.close()
 
     def account(self, appid: str | None = None) -> App:
-        """The account with this appid, or the first one."""
+        """The account with an AppID; the first by default."""
         return self.emulator.apps[appid] if appid else self.emulator.accounts[0]
 
     def client(self, appid: str | None = None) -> Client:
-        """A client of an account (the first unless named), to be closed by the caller."""
+        """A client of an account, by default the first; the caller closes it."""
         from wxcube.wechat.client import Client
 
         app = self.account(appid)
         return Client(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)
 
     def async_client(self, appid: str | None = None) -> AsyncClient:
-        """The same as `client`, for async code."""
+        """`client` for async code."""
         from wxcube.wechat.client import AsyncClient
 
         app = self.account(appid)
         return AsyncClient(app.appid, app.secret, base_url=self.url, clock=self.emulator.clock)
 
 
-# without pytest the class is still of use
+# the class is useful without pytest too
 with suppress(ImportError):
     import pytest
 

@@ -1,4 +1,4 @@
-"""More than a hundred bad inputs: each is told with what to do, none loses what is stored."""
+"""More than a hundred bad inputs: each gives an error with a hint, and no stored data is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import event
 from support import bad_files, bad_inputs
 from support.bad_files import File
 from support.bad_inputs import Asked, Command
-from support.command_line import Said, Site, site_of
+from support.command_line import CommandResult, Site, site_of
 from support.database import content
 from support.rows import sample_rows
 from wxcube import log
@@ -38,7 +38,7 @@ NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 3, 1), date(2026, 3, 7))
 APPID = "wx0123456789abcdef"
 HINTED = re.compile(r"error: .+[;.] .+", re.DOTALL)
-"""An error says what is wrong; then what to do."""
+"""An error states the problem, and then what to do."""
 PLANTED = "s3cretp"
 
 
@@ -59,24 +59,24 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, stored: Path) -> Site:
-    """Good settings, a good database, and nobody to ask."""
-    found = Site(tmp_path, ManualClock(NOW), {"WXCUBE_SECRET_SHOP": "0" * 32, "TWO_WORDS": "a b"})
-    found.settings.write_text(bad_files.ONE + 'base_url = "http://127.0.0.1:9"\n', "utf-8")
-    shutil.copyfile(stored, found.database)
-    return found
+    """Valid settings and a valid database, but no server at base_url."""
+    site = Site(tmp_path, ManualClock(NOW), {"WXCUBE_SECRET_SHOP": "0" * 32, "TWO_WORDS": "a b"})
+    site.settings.write_text(bad_files.ONE + 'base_url = "http://127.0.0.1:9"\n', "utf-8")
+    shutil.copyfile(stored, site.database)
+    return site
 
 
-def assert_told(said: Said, code: int, expected: tuple[str, ...]) -> None:
-    text = " ".join(said.text.split())
-    assert said.code == code, text
+def assert_error(result: CommandResult, code: int, expected: tuple[str, ...]) -> None:
+    text = " ".join(result.text.split())
+    assert result.code == code, text
     for words in expected:
         assert words in text
     assert "Traceback" not in text
     assert "wxcube itself failed" not in text
     assert PLANTED not in text
     if code == 1:
-        assert HINTED.search(said.err), text
-        assert said.err.count("\n") == 1
+        assert HINTED.search(result.err), text
+        assert result.err.count("\n") == 1
     else:
         assert "Usage: " in text or "Error: " in text
 
@@ -102,7 +102,7 @@ def test_there_are_more_than_a_hundred() -> None:
 @pytest.mark.parametrize("case", bad_inputs.COMMANDS, ids=lambda case: case.id)
 def test_a_bad_command_line(site: Site, case: Command) -> None:
     before, settings = digest(site.database), site.settings.read_bytes()
-    assert_told(site.run(*case.words), case.code, case.expected)
+    assert_error(site.run(*case.words), case.code, case.expected)
     assert digest(site.database) == before
     assert site.settings.read_bytes() == settings
 
@@ -116,7 +116,7 @@ def test_a_bad_settings_file(site: Site, case: File) -> None:
     site.settings.write_bytes(case.raw)
     if case.id == "no secret anywhere":
         site.environment.clear()
-    assert_told(site.run(*case.words.split()), 1, case.expected)
+    assert_error(site.run(*case.words.split()), 1, case.expected)
     assert digest(site.database) == before
 
 
@@ -124,24 +124,24 @@ def test_a_bad_settings_file(site: Site, case: File) -> None:
 def test_a_bad_apps_file(site: Site, case: File) -> None:
     before = digest(site.database)
     (site.folder / "wxcube-apps.toml").write_bytes(case.raw)
-    assert_told(site.run("serve", "--port", "0"), 1, case.expected)
+    assert_error(site.run("serve", "--port", "0"), 1, case.expected)
     assert digest(site.database) == before
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("WXCUBE_SYNC__CONCURRENCY", "many", "sync.concurrency: expected int"),
-        ("WXCUBE_LOG_JSON", "maybe", "log_json: expected bool"),
+        ("WXCUBE_SYNC__CONCURRENCY", "many", "sync.concurrency: expected integer"),
+        ("WXCUBE_LOG_JSON", "maybe", "log_json: expected boolean"),
         ("WXCUBE_LOG_LEVEL", "loud", "use one of debug"),
         ("WXCUBE_CONFIG", "nope.toml", "wxcube init"),
         ("WXCUBE_DATABASE", "oracle://me:s3cretpw@host", "give a path like wxcube.db"),
-        ("WXCUBE_SYNC__SINCE", "2026-13-01", "write a day as 2026-03-01"),
+        ("WXCUBE_SYNC__SINCE", "2026-13-01", "write a date as 2026-03-01"),
     ],
 )
 def test_a_bad_environment(site: Site, variable: str, value: str, words: str) -> None:
     site.environment[variable] = value
-    assert_told(site.run("plan"), 1, (words,))
+    assert_error(site.run("plan"), 1, (words,))
 
 
 # --- databases ------------------------------------------------------------------------------------
@@ -187,11 +187,11 @@ DATABASES: tuple[BadDatabase, ...] = (
     ("damaged", _bytes(5_000, os.urandom(60_000)), ("is damaged", "restore a backup")),
     ("cut off", lambda path: _write(path, path.read_bytes()[:40_000]), ("is damaged", "restore")),
     ("newer", _sql("update alembic_version set version_num = '9999'"), ("newer", "update wxcube")),
-    ("unknown", _sql("update alembic_version set version_num = '0000'"), ("0000", "open it once")),
-    ("of something else", _foreign, ("a database of something else", ANOTHER)),
-    ("empty", lambda path: _write(path, b""), ("is empty", "fill it with `wxcube sync`")),
-    ("a loop of links", _link_to("wxcube.db"), ("there is no warehouse", "fill it")),
-    ("a link to nowhere", _link_to("no/such/file.db"), ("there is no warehouse", "fill it")),
+    ("unknown", _sql("update alembic_version set version_num = '0000'"), ("0000", "migrate it")),
+    ("of something else", _foreign, ("the database of another program", ANOTHER)),
+    ("empty", lambda path: _write(path, b""), ("is empty", "fetch data with `wxcube sync`")),
+    ("a loop of links", _link_to("wxcube.db"), ("there is no database", "fetch data")),
+    ("a link to nowhere", _link_to("no/such/file.db"), ("there is no database", "fetch data")),
 )
 
 
@@ -209,7 +209,7 @@ def test_a_bad_database_is_not_read(site: Site, case: BadDatabase, words: tuple[
     _, change, expected = case
     change(site.database)
     before = site.database.read_bytes() if site.database.is_file() else b""
-    assert_told(site.run(*words), 1, expected)
+    assert_error(site.run(*words), 1, expected)
     assert not before or site.database.read_bytes() == before
 
 
@@ -222,22 +222,22 @@ def test_a_bad_database_is_not_written(site: Site, case: BadDatabase) -> None:
     _, change, expected = case
     change(site.database)
     before = site.database.read_bytes()
-    assert_told(site.run("sync"), 1, expected)
-    assert_told(site.run("serve", "--port", "0"), 1, expected)
+    assert_error(site.run("sync"), 1, expected)
+    assert_error(site.run("serve", "--port", "0"), 1, expected)
     assert site.database.read_bytes() == before
 
 
-def test_tables_of_no_known_wxcube_are_left_alone(site: Site) -> None:
+def test_tables_of_an_unknown_revision_are_not_changed(site: Site) -> None:
     _sql("update alembic_version set version_num = '0000'")(site.database)
     before = content(site.database)
-    assert_told(site.run("sync"), 1, ("of no known wxcube", "restore a backup"))
+    assert_error(site.run("sync"), 1, ("of an unknown revision", "restore a backup"))
     assert content(site.database) == before
 
 
 @pytest.mark.parametrize("target", ["no/such/file.db", "wxcube.db"])
-def test_a_link_to_nowhere_is_not_written(site: Site, target: str) -> None:
+def test_a_dangling_symlink_is_not_written(site: Site, target: str) -> None:
     _link_to(target)(site.database)
-    assert_told(site.run("sync"), 1, ("cannot be opened", "check that its directory is there"))
+    assert_error(site.run("sync"), 1, ("cannot be opened", "check that its directory exists"))
 
 
 # --- what happens while it works ------------------------------------------------------------------
@@ -245,8 +245,8 @@ def test_a_link_to_nowhere_is_not_written(site: Site, target: str) -> None:
 
 @pytest.fixture
 def running() -> Iterator[RunningEmulator]:
-    with RunningEmulator(days=15, accounts=1) as found:
-        yield found
+    with RunningEmulator(days=15, accounts=1) as emulator:
+        yield emulator
 
 
 SYNC = ("sync", "--quiet", "--only", "getarticletotaldetail", "--only", "getupstreammsghour")
@@ -260,8 +260,10 @@ def test_a_full_disk(running: RunningEmulator, tmp_path: Path) -> None:
 
     event.listen(sa.Engine, "connect", limit)
     try:
-        assert_told(
-            site.run(*SYNC), 1, ("no room left", "free some space", "nothing stored is lost")
+        assert_error(
+            site.run(*SYNC),
+            1,
+            ("the disk is full", "free some space", "stored data is not affected"),
         )
     finally:
         event.remove(sa.Engine, "connect", limit)
@@ -279,7 +281,7 @@ def test_a_file_that_may_only_be_read(site: Site) -> None:
     before = digest(site.database)
     assert site.run("status").code == 0
     assert site.run("plan").code == 0
-    assert_told(site.run("sync", "--quiet"), 1, ("may only be read", "change the rights"))
+    assert_error(site.run("sync", "--quiet"), 1, ("it is read-only", "change the permissions"))
     assert digest(site.database) == before
 
 
@@ -289,14 +291,14 @@ def test_an_export_onto_a_full_disk_leaves_the_old_file(site: Site) -> None:
     assert site.run(*words).code == 0
     before = digest(target)
     if Path("/dev/full").exists():
-        assert_told(
+        assert_error(
             site.run("export", "getusersummary", "--out", "/dev/full"),
             1,
-            ("No space left on device", "the space on the disk"),
+            ("No space left on device", "the free space on the disk"),
         )
     draft = target.with_name("users.csv.part")
     draft.mkdir()
-    assert_told(site.run(*words), 1, ("users.csv.part", "check that"))
+    assert_error(site.run(*words), 1, ("users.csv.part", "check that"))
     assert digest(target) == before
 
 
@@ -308,7 +310,7 @@ def test_an_export_onto_a_full_disk_leaves_the_old_file(site: Site) -> None:
         ("token", "68_a-token-of-nobody-at-all", ("40001", "get a new token")),
     ],
 )
-def test_credentials_nobody_knows(
+def test_unknown_credentials(
     running: RunningEmulator, tmp_path: Path, setting: str, value: str, words: tuple[str, ...]
 ) -> None:
     site, app = site_of(tmp_path, running), running.account()
@@ -320,17 +322,17 @@ def test_credentials_nobody_knows(
     site.environment |= {"FIXED": value} if setting == "token" else {}
     site.environment |= {"SECRET_OF_0": value} if setting == "secret" else {}
     site.settings.write_text(text, encoding="utf-8")
-    said = site.run("account", "check")
-    assert_told(said, 1, words)
-    assert setting == "appid" or value not in said.text
+    result = site.run("account", "check")
+    assert_error(result, 1, words)
+    assert setting == "appid" or value not in result.text
 
 
 def test_a_port_that_is_taken(running: RunningEmulator, site: Site) -> None:
     port = running.url.rpartition(":")[2]
     for command in ("serve", "emulate"):
         days = ("--days", "1", "--accounts", "1") if command == "emulate" else ()
-        said = site.run(command, "--port", port, *days)
-        assert_told(said, 1, ("cannot listen", "give another --host or --port"))
+        result = site.run(command, "--port", port, *days)
+        assert_error(result, 1, ("cannot listen", "choose another --host or --port"))
 
 
 # --- requests to the server -----------------------------------------------------------------------
@@ -341,8 +343,8 @@ def api(stored: Path) -> Iterator[tuple[Api, str]]:
     """The server of the stored week, and a token for it."""
     local = apps.LocalApp(appid="local1", secret="0123456789abcdef", account=APPID)
     with Warehouse.open(stored, read_only=True) as warehouse:
-        found = Api(Gateway(warehouse, [local]), ManualClock(NOW))
-        yield found, found.tokens.issue("local1").token
+        api = Api(Gateway(warehouse, [local]), ManualClock(NOW))
+        yield api, api.tokens.issue("local1").token
 
 
 @pytest.mark.parametrize("case", bad_inputs.REQUESTS, ids=lambda case: case.id)
@@ -350,14 +352,14 @@ def test_a_bad_request(api: tuple[Api, str], stored: Path, case: Asked) -> None:
     server, token = api
     before = digest(stored)
     query = case.query.replace("TOKEN", token)
-    reply = server.answer(Request(case.method, case.path, query, case.body))
+    reply = server.handle(Request(case.method, case.path, query, case.body))
     if case.answer == 404:
         assert (reply.status, reply.body) == (404, b"")
         return
-    told = msgspec.json.decode(reply.body)
-    assert (reply.status, told["errcode"]) == (200, case.answer)
-    assert re.search(r" rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$", told["errmsg"])
-    assert token not in told["errmsg"]
+    refused = msgspec.json.decode(reply.body)
+    assert (reply.status, refused["errcode"]) == (200, case.answer)
+    assert re.search(r" rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$", refused["errmsg"])
+    assert token not in refused["errmsg"]
     assert digest(stored) == before
 
 
@@ -372,9 +374,9 @@ def test_a_database_that_breaks_under_the_server_is_one_line_in_the_log(
         _bytes(4_096, os.urandom(site.database.stat().st_size - 4_096))(site.database)
         asked = Asked("", -1)
         query = asked.query.replace("TOKEN", token)
-        reply = server.answer(Request(asked.method, asked.path, query, asked.body))
+        reply = server.handle(Request(asked.method, asked.path, query, asked.body))
     assert msgspec.json.decode(reply.body)["errcode"] == asked.answer
-    said = capsys.readouterr().err
-    assert "the file is damaged" in said
-    assert said.count("\n") == 1
-    assert token not in said
+    result = capsys.readouterr().err
+    assert "the file is damaged" in result
+    assert result.count("\n") == 1
+    assert token not in result

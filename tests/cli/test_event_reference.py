@@ -1,4 +1,4 @@
-"""What is told of events is all there is, in both languages, and what is shown is accepted."""
+"""The reference of events: complete in both languages, with examples that are accepted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ import duckdb
 import msgspec
 import pytest
 
-from support.command_line import Said, Site
-from wxcube.cli import event_reference as told
+from support.command_line import CommandResult, Site
+from wxcube.cli import event_reference as reference
+from wxcube.cli.event_reference import without_markdown
 from wxcube.events import kinds as ev
 from wxcube.events.kinds import AnyEvent, Event
+from wxcube.i18n import Meaning
 from wxcube.i18n.language import Language
 
 KINDS: tuple[type[Event], ...] = get_args(AnyEvent)
 COMMON = Event.__struct_fields__
-LANGUAGES = [Language(), Language(chinese=True)]
-in_each_language = pytest.mark.parametrize("say", LANGUAGES, ids=lambda say: say.code)
+LANGUAGES = [Language("en"), Language("zh")]
+in_each_language = pytest.mark.parametrize(
+    "translate", LANGUAGES, ids=lambda translate: translate.code
+)
 of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -29,8 +33,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Callable[[Language], str]:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs" / "_ext"))
-    made: Callable[[Language], str] = import_module("event_reference").page
-    return made
+    render: Callable[[Language], str] = import_module("event_reference").page
+    return render
 
 
 @pytest.fixture
@@ -52,11 +56,11 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def ingested(site: Site, name: str, content: str = "") -> int:
-    """How many events count once a file is taken in whole."""
+    """The number of stored events after the whole file was ingested."""
     if content:
         (site.folder / name).write_text(content, encoding="utf-8")
-    said = site.run("events", "ingest", name)
-    assert said.code == 0, said.text
+    result = site.run("events", "ingest", name)
+    assert result.code == 0, result.text
     [status] = site.run("events", "status", "--json").lines
     events = status["events"]
     assert isinstance(events, int)
@@ -69,25 +73,28 @@ def ingested(site: Site, name: str, content: str = "") -> int:
 @in_each_language
 @of_each_kind
 def test_every_member_is_on_the_page(
-    page: Callable[[Language], str], say: Language, kind: type[Event]
+    page: Callable[[Language], str], translate: Language, kind: type[Event]
 ) -> None:
-    text = page(say)
-    known = section(text, say("每个事件都有", "Every event has")), section(text, tag(kind))
+    text = page(translate)
+    known = (
+        section(text, translate(Meaning("Every event has", "每个事件都有"))),
+        section(text, tag(kind)),
+    )
     for place, names in zip(known, (("event", *COMMON), kind.__struct_fields__), strict=True):
         for name in names:
             if name in COMMON and place is known[1]:
                 continue
             [row] = re.findall(rf"^\| `{name}` \|(.*)\|$", place, re.MULTILINE)
             assert all(cell.strip() for cell in row.split(" | ")), row
-            assert bool(CHINESE.search(row)) == say.chinese
+            assert bool(CHINESE.search(row)) == translate.is_chinese
     assert f"[{tag(kind)}](#{tag(kind)})" in text
 
 
 @in_each_language
 def test_every_example_of_the_page_is_accepted(
-    page: Callable[[Language], str], say: Language, site: Site
+    page: Callable[[Language], str], translate: Language, site: Site
 ) -> None:
-    text = page(say)
+    text = page(translate)
     shown = blocks(text, "json")
     assert [msgspec.json.decode(line)["event"] for line in shown] == [tag(kind) for kind in KINDS]
     assert ingested(site, "shown.jsonl", "".join(shown)) == len(KINDS)
@@ -95,23 +102,28 @@ def test_every_example_of_the_page_is_accepted(
 
 @in_each_language
 def test_the_csv_and_parquet_of_the_page_are_accepted(
-    page: Callable[[Language], str], say: Language, site: Site, monkeypatch: pytest.MonkeyPatch
+    page: Callable[[Language], str],
+    translate: Language,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    [table], [statement] = (blocks(page(say), form) for form in ("text", "sql"))
-    assert ingested(site, "shown.csv", table) == len(told.IN_CSV)
+    [table], [statement] = (blocks(page(translate), form) for form in ("text", "sql"))
+    assert ingested(site, "shown.csv", table) == len(reference.CSV_EXAMPLE)
     monkeypatch.chdir(site.folder)
     duckdb.sql(statement)
-    assert ingested(site, "events.parquet") == len(told.IN_CSV), "the read of the CSV once more"
+    assert ingested(site, "events.parquet") == len(reference.CSV_EXAMPLE), (
+        "the read event of the CSV is a duplicate"
+    )
 
 
-# --- what is told is what the door does -----------------------------------------------------------
+# --- the reference against admission --------------------------------------------------------------
 
-READ = told.example(ev.Read)
+READ = reference.example(ev.Read)
 OF_TYPE = {"string": "user", "integer": "seconds", "boolean": "finished"}
 
 
-def takes(site: Site, name: str, content: str = "") -> bool:
-    """Whether a file is taken in; without content it is there already."""
+def is_accepted(site: Site, name: str, content: str = "") -> bool:
+    """Whether a file is ingested; without content it exists already."""
     if content:
         (site.folder / name).write_text(content, encoding="utf-8")
     return site.run("events", "ingest", "--no-compact", name).code == 0
@@ -151,96 +163,99 @@ IN_PARQUET = {
 
 
 @pytest.mark.parametrize(("json_type", "good"), IN_LINES)
-def test_json_lines_are_taken_as_told(site: Site, json_type: str, good: bool) -> None:
+def test_json_lines_are_accepted_as_documented(site: Site, json_type: str, good: bool) -> None:
     for value in IN_LINES[json_type, good]:
-        line = told.as_json(READ | {OF_TYPE[json_type]: msgspec.Raw(value.encode())})
-        assert takes(site, "one.jsonl", line) == good, value
+        line = reference.as_json(READ | {OF_TYPE[json_type]: msgspec.Raw(value.encode())})
+        assert is_accepted(site, "one.jsonl", line) == good, value
 
 
 @pytest.mark.parametrize(("json_type", "good"), IN_CSV)
-def test_csv_is_taken_as_told(site: Site, json_type: str, good: bool) -> None:
+def test_csv_is_accepted_as_documented(site: Site, json_type: str, good: bool) -> None:
     for value in IN_CSV[json_type, good]:
-        assert takes(site, "one.csv", told.as_csv([READ | {OF_TYPE[json_type]: value}])) == good, (
-            value
-        )
+        assert (
+            is_accepted(site, "one.csv", reference.as_csv([READ | {OF_TYPE[json_type]: value}]))
+            == good
+        ), value
 
 
 @pytest.mark.parametrize(("json_type", "good"), IN_PARQUET)
-def test_parquet_is_taken_as_told(site: Site, json_type: str, good: bool) -> None:
+def test_parquet_is_accepted_as_documented(site: Site, json_type: str, good: bool) -> None:
     name = OF_TYPE[json_type]
-    statement = told.as_sql(READ, str(site.folder / "one.parquet"))
+    statement = reference.as_sql(READ, str(site.folder / "one.parquet"))
     for value in IN_PARQUET[json_type, good]:
         duckdb.sql(re.sub(rf"(?m)^  .* AS {name}\b", f"  {value} AS {name}", statement))
-        assert takes(site, "one.parquet") == good, value
+        assert is_accepted(site, "one.parquet") == good, value
 
 
-def test_a_null_is_taken_where_the_type_says_so(site: Site) -> None:
+def test_null_is_accepted_if_the_type_includes_it(site: Site) -> None:
     for kind in KINDS:
-        for member in told.members(kind):
-            line = told.as_json(told.example(kind) | {member.name: None})
-            assert takes(site, "one.jsonl", line) == member.is_nullable
+        for member in reference.members(kind):
+            line = reference.as_json(reference.example(kind) | {member.name: None})
+            assert is_accepted(site, "one.jsonl", line) == member.is_nullable
             assert ("null" in member.json_type) == member.is_nullable
 
 
-def test_the_limits_told_are_the_structs() -> None:
+def test_the_documented_limits_are_those_of_the_structs() -> None:
     for kind in KINDS:
-        for member in told.members(kind):
+        for member in reference.members(kind):
             if not isinstance(member.type, msgspec.inspect.IntType):
                 continue
-            low, high = told.limits(member.type)
+            low, high = reference.limits(member.type)
             for value in (low, high):
-                msgspec.convert(told.example(kind) | {member.name: value}, AnyEvent)
+                msgspec.convert(reference.example(kind) | {member.name: value}, AnyEvent)
             for value in (low - 1, high + 1):
                 with pytest.raises(msgspec.ValidationError):
-                    msgspec.convert(told.example(kind) | {member.name: value}, AnyEvent)
+                    msgspec.convert(reference.example(kind) | {member.name: value}, AnyEvent)
 
 
 # --- the command ----------------------------------------------------------------------------------
 
 
-def explained(site: Site, say: Language, name: str) -> Said:
+def explained(site: Site, translate: Language, name: str) -> CommandResult:
     site.environment["COLUMNS"] = "400"
-    said = site.run("--lang", say.code, "explain", name)
-    assert (said.code, said.err) == (0, "")
-    return said
+    result = site.run("--lang", translate.code, "explain", name)
+    assert (result.code, result.err) == (0, "")
+    return result
 
 
 @in_each_language
-def test_the_command_tells_every_kind_and_form(site: Site, say: Language) -> None:
-    out = explained(site, say, "events").out
+def test_the_command_shows_every_kind_and_format(site: Site, translate: Language) -> None:
+    out = explained(site, translate, "events").out
     for kind in KINDS:
         assert re.search(
-            rf"^{tag(kind)} +{re.escape(told.plain(told.happened(kind, say)))}", out, re.MULTILINE
+            rf"^{tag(kind)} +{re.escape(without_markdown(translate(reference.description(kind))))}",
+            out,
+            re.MULTILINE,
         )
-    for rule in told.RULES:
-        assert told.plain(say(*rule)) in out
-    for given in told.GIVEN:
-        for text in (given.lines, given.csv, given.parquet):
-            assert told.plain(say(*text)) in out
-    assert bool(CHINESE.search(out)) == say.chinese
+    for rule in reference.RULES:
+        assert without_markdown(translate(rule)) in out
+    for notation in reference.NOTATIONS:
+        for message in (notation.json_lines, notation.csv, notation.parquet):
+            assert without_markdown(translate(message)) in out
+    assert bool(CHINESE.search(out)) == translate.is_chinese
     assert "`" not in out
 
 
 @in_each_language
 @of_each_kind
-def test_the_command_tells_every_member(site: Site, say: Language, kind: type[Event]) -> None:
-    out = explained(site, say, tag(kind)).out
-    for member in told.members(kind):
+def test_the_command_shows_every_member(site: Site, translate: Language, kind: type[Event]) -> None:
+    out = explained(site, translate, tag(kind)).out
+    for member in reference.members(kind):
         [row] = re.findall(rf"^{member.name} .*", out, re.MULTILINE)
-        for part in (member.json_type, told.allowed(member, say), told.presence(member, say)):
-            assert told.plain(part) in row
-        assert told.plain(say(member.kind.zh, member.kind.en)) in row
+        values = translate(reference.allowed(member)), translate(reference.presence(member))
+        for part in (member.json_type, *values, translate(Meaning.of(member.kind))):
+            assert without_markdown(part) in row
         for code in member.codes:
-            assert f"{code.code} {say(code.zh, code.en)}" in out
-    assert msgspec.json.decode(out.splitlines()[-1]) == told.example(kind)
+            assert f"{code.code} {translate(Meaning.of(code))}" in out
+    assert msgspec.json.decode(out.splitlines()[-1]) == reference.example(kind)
 
 
-def test_codes_that_a_member_may_not_have_are_not_told() -> None:
-    [source] = [m for m in told.members(ev.Read) if m.name == "source"]
+def test_invalid_codes_of_a_member_are_not_shown() -> None:
+    [source] = [m for m in reference.members(ev.Read) if m.name == "source"]
     assert [m.code for m in source.codes] == list(range(8))
 
 
-def test_an_endpoint_is_explained_as_endpoints_does(site: Site) -> None:
+def test_an_endpoint_is_explained_as_by_the_command_endpoints(site: Site) -> None:
     assert site.run("explain", "getuserread").out == site.run("endpoints", "getuserread").out != ""
 
 
@@ -252,16 +267,16 @@ def test_an_endpoint_is_explained_as_endpoints_does(site: Site) -> None:
         ("getuserred", "no endpoint 'getuserred'; did you mean getuserread"),
     ],
 )
-def test_a_wrong_name_is_told_with_what_is_near(site: Site, name: str, words: str) -> None:
-    said = site.run("explain", name)
-    assert said.code == 1
-    assert words in said.err
+def test_a_wrong_name_is_reported_with_similar_names(site: Site, name: str, words: str) -> None:
+    result = site.run("explain", name)
+    assert result.code == 1
+    assert words in result.err
 
 
-def test_the_quick_way_checks_no_patterns() -> None:
-    """A pattern for every event would make the door slow; it checks each msgid once."""
-    from wxcube.events.intake.decoding import _QUICK
+def test_the_fast_path_checks_no_patterns() -> None:
+    """A pattern for every event would slow down admission, which checks each msgid once."""
+    from wxcube.events.intake.decoding import _FAST
 
-    for kind in _QUICK:
+    for kind in _FAST:
         for field in msgspec.structs.fields(kind):
             assert "pattern=" not in str(field.type), field

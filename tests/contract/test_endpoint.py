@@ -45,7 +45,7 @@ def moment(text: str) -> datetime:
         (DETAIL, "2026-01-31", "2026-02-01 08:00", "2026-03-02 08:00"),
     ],
 )
-def test_when_figures_are_ready_and_final(
+def test_when_figures_are_available_and_final(
     endpoint: Endpoint[Row], label: str, ready: str, final: str
 ) -> None:
     assert endpoint.ready_at(day(label)) == moment(ready)
@@ -64,7 +64,9 @@ def test_when_figures_are_ready_and_final(
         (TOTAL, "2026-03-08", "2026-03-08"),
     ],
 )
-def test_the_row_that_counts_a_day(endpoint: Endpoint[Row], any_day: str, label: str) -> None:
+def test_the_label_of_the_row_that_includes_a_day(
+    endpoint: Endpoint[Row], any_day: str, label: str
+) -> None:
     assert endpoint.label(day(any_day)) == day(label)
 
 
@@ -78,7 +80,7 @@ def test_the_row_that_counts_a_day(endpoint: Endpoint[Row], any_day: str, label:
         (DETAIL, "2026-03-01", "2026-03-01"),
     ],
 )
-def test_the_days_a_row_counts(endpoint: Endpoint[Row], label: str, period: str) -> None:
+def test_the_days_that_a_row_covers(endpoint: Endpoint[Row], label: str, period: str) -> None:
     assert endpoint.period(day(label)) == Window.parse(period)
 
 
@@ -93,7 +95,9 @@ def test_the_days_a_row_counts(endpoint: Endpoint[Row], label: str, period: str)
         (DAILY, "2026-02-28..2026-03-01", ["2026-02-28", "2026-03-01"]),
     ],
 )
-def test_a_window_selects_by_label(endpoint: Endpoint[Row], window: str, labels: list[str]) -> None:
+def test_windows_select_rows_by_label(
+    endpoint: Endpoint[Row], window: str, labels: list[str]
+) -> None:
     assert endpoint.labels(Window.parse(window)) == [day(label) for label in labels]
 
 
@@ -109,7 +113,7 @@ def test_a_window_selects_by_label(endpoint: Endpoint[Row], window: str, labels:
         (DAILY, [], []),
     ],
 )
-def test_the_calls_for_some_rows(
+def test_the_calls_for_some_labels(
     endpoint: Endpoint[Row], labels: list[str], calls: list[str]
 ) -> None:
     assert endpoint.calls(map(day, labels)) == [Window.parse(call) for call in calls]
@@ -118,7 +122,7 @@ def test_the_calls_for_some_rows(
 @given(
     st.sampled_from(ENDPOINTS), st.dates(date(2025, 11, 3), date(2026, 3, 1)), st.integers(0, 80)
 )
-def test_calls_answer_all_rows_of_a_window_and_are_allowed(
+def test_calls_return_all_rows_of_a_window_and_are_allowed(
     endpoint: Endpoint[Row], first: date, more: int
 ) -> None:
     labels = endpoint.labels(Window(first, first + timedelta(more)))
@@ -130,7 +134,7 @@ def test_calls_answer_all_rows_of_a_window_and_are_allowed(
 
 
 @given(st.sampled_from(ENDPOINTS), st.dates(date(2015, 1, 1), date(2030, 1, 1)))
-def test_a_day_is_in_the_period_of_its_row(endpoint: Endpoint[Row], any_day: date) -> None:
+def test_a_day_is_in_the_period_of_its_label(endpoint: Endpoint[Row], any_day: date) -> None:
     label = endpoint.label(any_day)
     assert any_day in endpoint.period(label)
     assert endpoint.label(label) == label
@@ -146,7 +150,7 @@ NOW = moment("2026-03-10 07:00")
         (
             "getuserread",
             "2026-03-01..2026-03-05",
-            "getuserread was asked for 5 days .* WeChat allows 3 .* split",
+            "has 5 days; getuserread allows 3 .* split",
         ),
         ("getusersummary", "2014-11-30", "no figures before 2014-12-01.*begin at 2014-12-01"),
         ("getbizsummary", "2025-10-31..2025-11-01", "no figures before 2025-11-01"),
@@ -155,15 +159,19 @@ NOW = moment("2026-03-10 07:00")
             "2026-03-10",
             "after yesterday .2026-03-09 in Beijing.*end at 2026-03-09",
         ),
-        ("getupstreammsghour", "2026-03-08..2026-03-09", "was asked for 2 days"),
+        (
+            "getupstreammsghour",
+            "2026-03-08..2026-03-09",
+            "has 2 days; getupstreammsghour allows 1 in one call; split the window into calls of 1 day$",
+        ),
         (
             "getcardbizuininfo",
             "2026-01-01..2026-03-04",
-            "was asked for 63 days .* WeChat allows 62",
+            "has 63 days; .* allows 62",
         ),
     ],
 )
-def test_windows_wechat_refuses(name: str, window: str, message: str) -> None:
+def test_windows_that_wechat_refuses(name: str, window: str, message: str) -> None:
     with pytest.raises(WindowError, match=message) as caught:
         named(name).check(Window.parse(window), NOW)
     assert isinstance(caught.value, ValueError)
@@ -181,14 +189,14 @@ def test_the_longest_and_newest_window_is_allowed(endpoint: Endpoint[Row]) -> No
         endpoint.check(Window(window.first + timedelta(1), last + timedelta(1)), NOW)
 
 
-def test_yesterday_is_beijings() -> None:
+def test_yesterday_is_a_beijing_day() -> None:
     just_before_midnight_there = datetime(2026, 3, 10, 15, 59, tzinfo=UTC)
     with pytest.raises(WindowError):
         DAILY.check(Window.parse("2026-03-10"), just_before_midnight_there)
     DAILY.check(Window.parse("2026-03-10"), just_before_midnight_there + timedelta(minutes=1))
 
 
-def test_reach_ignores_the_span() -> None:
+def test_check_reach_ignores_the_span() -> None:
     DAILY.check_reach(Window.parse("2014-12-01..2026-03-09"), NOW)
 
 
@@ -203,7 +211,7 @@ def test_reach_ignores_the_span() -> None:
         ("getcardmembercarddetail", {"card_id": "p1"}, {"card_id": "p1"}),
     ],
 )
-def test_members_of_a_call_beside_the_dates(
+def test_parameters_of_a_call(
     name: str, given_params: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert named(name).complete_params(given_params) == expected
@@ -212,8 +220,12 @@ def test_members_of_a_call_beside_the_dates(
 @pytest.mark.parametrize(
     ("name", "given_params", "message"),
     [
-        ("getusersummary", {"card_id": "p1"}, "takes no 'card_id'; it takes dates only"),
-        ("getcardcardinfo", {"cardid": "p1"}, "takes no 'cardid'; it takes card_id, cond_source"),
+        ("getusersummary", {"card_id": "p1"}, "has no parameter 'card_id'; it takes dates only"),
+        (
+            "getcardcardinfo",
+            {"cardid": "p1"},
+            "has no parameter 'cardid'; its parameters: card_id, cond_source",
+        ),
         (
             "getcardmembercarddetail",
             {},
@@ -223,6 +235,6 @@ def test_members_of_a_call_beside_the_dates(
         ("getcardbizuininfo", {"cond_source": True}, "takes cond_source as int, not True"),
     ],
 )
-def test_wrong_members_of_a_call(name: str, given_params: dict[str, Any], message: str) -> None:
+def test_wrong_parameters_of_a_call(name: str, given_params: dict[str, Any], message: str) -> None:
     with pytest.raises(ContractError, match=re.escape(message)):
         named(name).complete_params(given_params)

@@ -1,4 +1,4 @@
-"""The contract says what the fact sheet says, endpoint by endpoint and column by column."""
+"""The contract agrees with the fact sheet, by endpoint and by column."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ TYPES = {"integer": int, "number": float, "string": str}
 ADDING = {"sum": Adding.SUM, "none": Adding.DISTINCT, "last": Adding.LAST, "max": Adding.MAX}
 NEVER_COMBINED = {"fraction", "minutes"}
 ABSENT_IN_THE_SAMPLE = {("getcardcardinfo", "is_pay")}
-"""The sheet takes them as always there; the documented answer shows they are not."""
+"""Required in the fact sheet, but missing in the documented answer."""
 ONLY_OVER_INTERVALS = {"getupstreammsgdist", "getupstreammsgdistweek", "getupstreammsgdistmonth"}
-"""The sheet adds their people up over count_interval, where nobody is twice; over days it may not be done."""
+"""The fact sheet allows sums over count_interval, which counts no user twice; sums over days are wrong."""
 
 
 def facts(endpoint: Endpoint[Row]) -> dict[str, Any]:
-    found: dict[str, Any] = evidence.facts()["endpoints"][endpoint.name]
-    return found
+    facts_of_endpoint: dict[str, Any] = evidence.facts()["endpoints"][endpoint.name]
+    return facts_of_endpoint
 
 
 CASES = [
@@ -57,11 +57,11 @@ endpoint_cases = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 
 
 def fact(endpoint: Endpoint[Row], path: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(c for c in facts(endpoint)["columns"] if c["path"] == path)
-    return found
+    column: dict[str, Any] = next(c for c in facts(endpoint)["columns"] if c["path"] == path)
+    return column
 
 
-def test_the_same_endpoints() -> None:
+def test_endpoints_are_those_of_the_fact_sheet() -> None:
     assert [e.name for e in ENDPOINTS] == list(evidence.facts()["endpoints"])
 
 
@@ -89,20 +89,20 @@ def test_grain(endpoint: Endpoint[Row]) -> None:
 
 
 @endpoint_cases
-def test_how_long_a_day_moves(endpoint: Endpoint[Row]) -> None:
-    said = {
+def test_how_long_figures_can_change(endpoint: Endpoint[Row]) -> None:
+    notes = {
         "getarticletotal": "at most 7 stat_dates",
         "getarticletotaldetail": "up to 30 stat_dates",
     }
     semantics = facts(endpoint)["semantics"]
-    assert said.get(endpoint.name, "") in semantics
+    assert notes.get(endpoint.name, "") in semantics
     assert endpoint.moves_days == (
         int("".join(filter(str.isdigit, semantics))) if endpoint.is_cumulative else 1
     )
 
 
 @endpoint_cases
-def test_life_and_right(endpoint: Endpoint[Row]) -> None:
+def test_life_and_permission_set(endpoint: Endpoint[Row]) -> None:
     sheet = facts(endpoint)
     assert endpoint.life.value == sheet["life"]
     assert endpoint.permission_set == sheet["permission_set"]
@@ -131,19 +131,19 @@ def test_request(endpoint: Endpoint[Row]) -> None:
 def test_delay_flag_and_errcodes(endpoint: Endpoint[Row]) -> None:
     sheet = facts(endpoint)
     assert endpoint.has_delay_flag == sheet["has_delay_flag"]
-    told = sheet["documented_errors"]
-    assert list(endpoint.errcodes) == (told if isinstance(told, list) else [])
+    errcodes = sheet["documented_errors"]
+    assert list(endpoint.errcodes) == (errcodes if isinstance(errcodes, list) else [])
 
 
 @endpoint_cases
-def test_a_disputed_span_is_told(endpoint: Endpoint[Row]) -> None:
-    told = [e for e in endpoint.evidence if "days" in e.note or "begin_date = end_date" in e.note]
+def test_a_disputed_span_has_evidence(endpoint: Endpoint[Row]) -> None:
+    notes = [e for e in endpoint.evidence if "days" in e.note or "begin_date = end_date" in e.note]
     if facts(endpoint)["span_conflict"]:
-        assert told
+        assert notes
 
 
 @endpoint_cases
-def test_the_same_columns(endpoint: Endpoint[Row]) -> None:
+def test_columns_are_those_of_the_fact_sheet(endpoint: Endpoint[Row]) -> None:
     assert {path for path, _ in leaves(endpoint.row)} == {
         c["path"] for c in facts(endpoint)["columns"]
     }
@@ -158,7 +158,7 @@ def test_type_and_unit(endpoint: Endpoint[Row], path: str, column: Column) -> No
 
 
 @column_cases
-def test_how_figures_combine(endpoint: Endpoint[Row], path: str, column: Column) -> None:
+def test_how_figures_are_aggregated(endpoint: Endpoint[Row], path: str, column: Column) -> None:
     sheet = fact(endpoint, path)
     expected = ADDING[sheet["adding"]] if "adding" in sheet else Adding.NONE
     if column.kind.unit in NEVER_COMBINED:
@@ -169,14 +169,14 @@ def test_how_figures_combine(endpoint: Endpoint[Row], path: str, column: Column)
 
 
 @column_cases
-def test_meaning_and_how_it_is_known(endpoint: Endpoint[Row], path: str, column: Column) -> None:
+def test_meaning_and_status(endpoint: Endpoint[Row], path: str, column: Column) -> None:
     sheet = fact(endpoint, path)
     assert column.kind.zh == sheet["zh"]
     assert column.kind.status == sheet["status"]
 
 
 @column_cases
-def test_what_may_be_missing(endpoint: Endpoint[Row], path: str, column: Column) -> None:
+def test_optional_columns(endpoint: Endpoint[Row], path: str, column: Column) -> None:
     absent = fact(endpoint, path)["optional"] or (endpoint.name, path) in ABSENT_IN_THE_SAMPLE
     assert column.optional == absent
 
@@ -200,7 +200,7 @@ def test_meanings_of_codes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", evidence.facts()["enums"])
-def test_codes_of_the_past_say_so(name: str) -> None:
+def test_historic_codes_have_a_note(name: str) -> None:
     for value in evidence.facts()["enums"][name]["values"]:
         past = "historic" in value.get("status", "")
         assert ("historic" in TABLES[name][value["code"]].note) == past

@@ -1,4 +1,4 @@
-"""The exported contract is the checked-in one, whole, and true to the Python one."""
+"""The exported contract is complete, up to date and agrees with the Python data."""
 
 from __future__ import annotations
 
@@ -14,67 +14,67 @@ from wxcube.contract.__main__ import main
 from wxcube.contract.field import leaves
 
 CHECKED_IN = Path(__file__).parents[2] / "docs" / "contract"
-FORMS = {"contract.json": export.as_json, "openapi.json": openapi.as_json}
+FORMATS = {"contract.json": export.as_json, "openapi.json": openapi.as_json}
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_checked_in_file_is_current(name: str) -> None:
     text = (CHECKED_IN / name).read_text(encoding="utf-8")
-    assert text == FORMS[name](), (
-        f"docs/contract/{name} is old: run `make contract` and look at the difference"
+    assert text == FORMATS[name](), (
+        f"docs/contract/{name} is out of date: run `make contract` and look at the difference"
     )
 
 
 @pytest.fixture(scope="module")
 def exported() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(export.as_json())
-    return found
+    contract: dict[str, Any] = json.loads(export.as_json())
+    return contract
 
 
-def test_it_names_its_version(exported: dict[str, Any]) -> None:
+def test_the_version_is_included(exported: dict[str, Any]) -> None:
     assert exported["version"] == VERSION
 
 
-def test_every_column_is_there(exported: dict[str, Any]) -> None:
+def test_every_column_is_included(exported: dict[str, Any]) -> None:
     ours = {e.name: [path for path, _ in leaves(e.row)] for e in ENDPOINTS}
     assert {e["name"]: [c["path"] for c in e["columns"]] for e in exported["endpoints"]} == ours
 
 
-def test_spans_and_keys_are_those_of_the_evidence(exported: dict[str, Any]) -> None:
+def test_spans_and_keys_are_those_of_the_fact_sheet(exported: dict[str, Any]) -> None:
     sheet = evidence.facts()["endpoints"]
     for endpoint in exported["endpoints"]:
         assert endpoint["span_days"] == sheet[endpoint["name"]]["span_days"]
         assert endpoint["key"] == sheet[endpoint["name"]]["key"]
 
 
-def test_codes_and_errcodes_are_those_of_the_evidence(exported: dict[str, Any]) -> None:
-    for name, told in evidence.facts()["enums"].items():
+def test_codes_and_errcodes_are_those_of_the_fact_sheet(exported: dict[str, Any]) -> None:
+    for name, fact in evidence.facts()["enums"].items():
         assert [m["code"] for m in exported["codes"][name]["meanings"]] == [
-            v["code"] for v in told["values"]
+            v["code"] for v in fact["values"]
         ]
     assert [e["code"] for e in exported["errcodes"]] == [
         e["code"] for e in evidence.errors()["errors"] if e["code"]
     ]
 
 
-def test_nothing_empty_is_exported(exported: dict[str, Any]) -> None:
+def test_empty_members_are_not_exported(exported: dict[str, Any]) -> None:
     for endpoint in exported["endpoints"]:
         assert all(value not in ("", [], None) for value in endpoint.values())
 
 
 @pytest.mark.parametrize(
-    ("word", "first"), [("json", '{\n  "contract"'), ("openapi", '{\n  "openapi"')]
+    ("format_name", "start"), [("json", '{\n  "contract"'), ("openapi", '{\n  "openapi"')]
 )
-def test_the_command_prints_a_form(
-    word: str, first: str, capsys: pytest.CaptureFixture[str]
+def test_the_command_prints_a_format(
+    format_name: str, start: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([word]) == 0
-    assert capsys.readouterr().out.startswith(first)
+    assert main([format_name]) == 0
+    assert capsys.readouterr().out.startswith(start)
 
 
-@pytest.mark.parametrize("words", [[], ["yaml"], ["json", "openapi"]])
-def test_the_command_says_how_it_is_used(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", [[], ["yaml"], ["json", "openapi"]])
+def test_wrong_arguments_print_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words) == 2
+    assert main(arguments) == 2
     assert "json|openapi" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and what WeChat documents passes it."""
+"""The OpenAPI document is valid and accepts WeChat's documented answers."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def answer(endpoint: Endpoint[Row]) -> Draft202012Validator:
     return Draft202012Validator(either | {"components": DOCUMENT["components"]})
 
 
-def test_the_document_is_openapi() -> None:
+def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_call_is_there() -> None:
+def test_every_call_is_included() -> None:
     paths = {endpoint.path for endpoint in ENDPOINTS} | {"/cgi-bin/token", "/cgi-bin/stable_token"}
     assert set(DOCUMENT["paths"]) == paths
 
 
 @endpoint_cases
-def test_a_documented_answer_fits(endpoint: Endpoint[Row]) -> None:
+def test_documented_answers_are_valid(endpoint: Endpoint[Row]) -> None:
     documented = json.loads(evidence.documented(endpoint.name))
     answer(endpoint).validate(documented)
     answer(endpoint).validate({"list": []})
 
 
 @endpoint_cases
-def test_an_answer_without_a_part_of_its_key_does_not_fit(endpoint: Endpoint[Row]) -> None:
+def test_answers_without_a_key_column_are_invalid(endpoint: Endpoint[Row]) -> None:
     for name in endpoint.key:
         documented = json.loads(evidence.documented(endpoint.name))
         del documented["list"][0][name]
@@ -53,14 +53,14 @@ def test_an_answer_without_a_part_of_its_key_does_not_fit(endpoint: Endpoint[Row
 
 
 @endpoint_cases
-def test_a_number_as_a_word_does_not_fit(endpoint: Endpoint[Row]) -> None:
+def test_values_of_the_wrong_type_are_invalid(endpoint: Endpoint[Row]) -> None:
     documented = json.loads(evidence.documented(endpoint.name))
     documented["list"][0]["ref_date"] = 20260301
     assert not answer(endpoint).is_valid(documented)
 
 
 @pytest.mark.parametrize("code", codes.ERRCODES)
-def test_an_error_fits_every_call(code: int) -> None:
+def test_errors_are_valid_answers(code: int) -> None:
     error = {"errcode": code, "errmsg": codes.ERRCODES[code].errmsg}
     assert answer(ENDPOINTS[code % len(ENDPOINTS)]).is_valid(error)
 
@@ -76,41 +76,41 @@ def test_an_error_fits_every_call(code: int) -> None:
         {"list": [], "errcode": 1, "errmsg": "x"},
     ],
 )
-def test_what_is_neither_answer_nor_error_does_not_fit(wrong: object) -> None:
+def test_other_objects_are_invalid(wrong: object) -> None:
     assert not answer(ENDPOINTS[0]).is_valid(wrong)
 
 
 @pytest.mark.parametrize("delay", [True, False, "true", "false"])
-def test_lateness_may_be_text(delay: object) -> None:
+def test_is_delay_may_be_text(delay: object) -> None:
     late = next(endpoint for endpoint in ENDPOINTS if endpoint.has_delay_flag)
     assert answer(late).is_valid({"list": [], "is_delay": delay})
 
 
 @endpoint_cases
-def test_a_request_needs_its_members(endpoint: Endpoint[Row]) -> None:
+def test_requests_need_their_required_members(endpoint: Endpoint[Row]) -> None:
     check = Draft202012Validator(schema(f"{endpoint.row.__name__}Request"))
-    told = evidence.facts()["endpoints"][endpoint.name]["request"]
+    request = evidence.facts()["endpoints"][endpoint.name]["request"]
     values = {
         "begin_date": "2026-03-01",
         "end_date": "2026-03-01",
         "cond_source": 1,
         "card_id": "p1",
     }
-    whole = {member["name"]: values[member["name"]] for member in told}
-    check.validate(whole)
-    for member in told:
-        less = {name: value for name, value in whole.items() if name != member["name"]}
-        assert check.is_valid(less) != member["required"]
+    complete = {member["name"]: values[member["name"]] for member in request}
+    check.validate(complete)
+    for member in request:
+        incomplete = {name: value for name, value in complete.items() if name != member["name"]}
+        assert check.is_valid(incomplete) != member["required"]
 
 
 @endpoint_cases
-def test_retired_calls_are_marked(endpoint: Endpoint[Row]) -> None:
-    told = evidence.facts()["endpoints"][endpoint.name]["life"]
-    assert DOCUMENT["paths"][endpoint.path]["post"].get("deprecated", False) == (told == "retired")
+def test_retired_calls_are_deprecated(endpoint: Endpoint[Row]) -> None:
+    life = evidence.facts()["endpoints"][endpoint.name]["life"]
+    assert DOCUMENT["paths"][endpoint.path]["post"].get("deprecated", False) == (life == "retired")
 
 
 @endpoint_cases
-def test_columns_keep_their_meaning_and_unit(endpoint: Endpoint[Row]) -> None:
+def test_columns_have_meaning_and_unit(endpoint: Endpoint[Row]) -> None:
     properties = DOCUMENT["components"]["schemas"][endpoint.row.__name__]["properties"]
     for column in endpoint.columns:
         assert properties[column.name]["title"] == column.kind.zh
@@ -119,8 +119,8 @@ def test_columns_keep_their_meaning_and_unit(endpoint: Endpoint[Row]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires", "fits"), [(7200, True), (0, True), (7201, False), ("7200", False)]
+    ("expires", "is_valid"), [(7200, True), (0, True), (7201, False), ("7200", False)]
 )
-def test_a_token_answer(expires: object, fits: bool) -> None:
+def test_token_answers(expires: object, is_valid: bool) -> None:
     check = Draft202012Validator(schema("Token"))
-    assert check.is_valid({"access_token": "t", "expires_in": expires}) == fits
+    assert check.is_valid({"access_token": "t", "expires_in": expires}) == is_valid

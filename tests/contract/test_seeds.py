@@ -1,4 +1,4 @@
-"""The contract says what the tables of the three first pages say."""
+"""The contract agrees with the tables of WeChat's first three pages."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from wxcube.contract.endpoint import EARLIEST
 from wxcube.contract.field import columns
 
 PAGES: dict[str, dict[str, Any]] = evidence.seeds()
-ENDPOINTS = [(page, name) for page, told in PAGES.items() for name in told["span"]]
+ENDPOINTS = [(page, name) for page, tables in PAGES.items() for name in tables["span"]]
 HOST = "https://api.weixin.qq.com"
 
 
 @pytest.mark.parametrize(("page", "name"), ENDPOINTS)
-def test_span_and_address(page: str, name: str) -> None:
+def test_span_and_url(page: str, name: str) -> None:
     endpoint = named(name)
     assert endpoint.span_days == PAGES[page]["span"][name]
     assert f"{HOST}{endpoint.path}?access_token=ACCESS_TOKEN" == PAGES[page]["url"][name]
 
 
 @pytest.mark.parametrize(("page", "name"), ENDPOINTS)
-def test_the_page_is_among_the_evidence(page: str, name: str) -> None:
+def test_the_page_is_named_as_evidence(page: str, name: str) -> None:
     assert page in {e.source for e in named(name).evidence if e.status == "official"}
 
 
@@ -38,43 +38,43 @@ def test_earliest_day(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "name"), [(p, n) for p, told in PAGES.items() for n in told.get("rows", {})]
+    ("page", "name"), [(p, n) for p, tables in PAGES.items() for n in tables.get("rows", {})]
 )
 def test_columns_and_their_order(page: str, name: str) -> None:
-    told = PAGES[page]["rows"][name]
-    assert [c.name for c in named(name).columns if c.kind.status == "official"] == told
+    documented = PAGES[page]["rows"][name]
+    assert [c.name for c in named(name).columns if c.kind.status == "official"] == documented
 
 
 @pytest.mark.parametrize(
     ("page", "name"), [(p, n) for p in PAGES for n in PAGES[p].get("codes", {})]
 )
-def test_every_code_told_is_known(page: str, name: str) -> None:
+def test_every_documented_code_is_known(page: str, name: str) -> None:
     for code, meaning in PAGES[page]["codes"][name].items():
         assert int(code) in TABLES[name]
         known = TABLES[name][int(code)]
         assert meaning in {known.zh, known.en} or alike(meaning, known.en)
 
 
-def alike(told: str, ours: str) -> bool:
+def alike(documented: str, ours: str) -> bool:
     """Whether two English wordings of one meaning share their main word."""
     same = {"picture": "image", "link": "link", "0": "no", "1-5": "1 to 5", "6-10": "6 to 10"}
-    return any(same.get(word.strip("()"), word) in ours for word in told.split())
+    return any(same.get(word.strip("()"), word) in ours for word in documented.split())
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if "right" in PAGES[p]])
-def test_the_right_needed(page: str) -> None:
+def test_the_permission_set(page: str) -> None:
     right = PAGES[page]["right"].replace("帐", "账")
     assert {PERMISSION_SETS[named(n).permission_set].zh for n in PAGES[page]["span"]} == {right}
 
 
-def test_names_of_the_running_totals_lack_their_underscores_in_the_page() -> None:
+def test_running_totals_are_documented_without_underscores() -> None:
     ours = {c.name.replace("_", ""): c.kind.zh for c in columns(ArticleTotalStat)}
-    told = PAGES["图文分析数据接口"]["totals"]
-    assert {name: ours[name] for name in told} == told
+    documented = PAGES["图文分析数据接口"]["totals"]
+    assert {name: ours[name] for name in documented} == documented
 
 
 def test_meanings_of_the_article_columns() -> None:
-    told = PAGES["图文分析数据接口"]["columns"]
+    documented = PAGES["图文分析数据接口"]["columns"]
     ours = {
         c.name: c.kind.zh
         for n in PAGES["图文分析数据接口"]["span"]
@@ -82,11 +82,11 @@ def test_meanings_of_the_article_columns() -> None:
         if c.kind.status == "official"
     }
     for name, meaning in ours.items():
-        if name in told and name != "ref_date":
-            assert meaning.replace("的", "") in told[name].replace("的", "")
+        if name in documented and name != "ref_date":
+            assert meaning.replace("的", "") in documented[name].replace("的", "")
 
 
-def test_a_day_is_ready_at_the_hour_told() -> None:
+def test_the_documented_hour_of_availability() -> None:
     hour = PAGES["图文分析数据接口"]["ready_hour"]
     assert hour == beijing.READY_AT.hour
     assert named("getuserread").ready_at(date(2020, 2, 18)) == datetime(
@@ -94,21 +94,21 @@ def test_a_day_is_ready_at_the_hour_told() -> None:
     )
 
 
-def test_running_totals_move_for_the_days_told() -> None:
+def test_running_totals_change_for_the_documented_days() -> None:
     assert named("getarticletotal").moves_days == PAGES["图文分析数据接口"]["total_days"]
 
 
-def test_the_row_of_all_channels_begins_on_the_day_told() -> None:
+def test_the_documented_first_day_of_all_channels() -> None:
     assert PAGES["图文分析数据接口"]["all_channels_since"] == ALL_CHANNELS_SINCE
 
 
-def test_the_threshold_of_daily_articles_is_told() -> None:
+def test_the_documented_threshold_of_daily_articles() -> None:
     rule = PAGES["图文分析数据接口"]["threshold"]
     note = next(n for n in named("getarticlesummary").notes if "3 or more" in n)
     assert [term for term in note.split() if "_" in term] == rule["terms"]
 
 
-def test_the_example_of_a_month() -> None:
+def test_the_documented_example_of_a_month() -> None:
     example = PAGES["消息分析数据接口"]["labels"]["example"]
     asked = Window.parse(f"2014-{example['begin_date']}..2014-{example['end_date']}")
     assert [f"{day:%m-%d}" for day in named("getupstreammsgmonth").labels(asked)] == [

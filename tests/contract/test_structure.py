@@ -1,4 +1,4 @@
-"""The contract holds together: keys, tables, names, meanings."""
+"""The contract is consistent: keys, tables, names, meanings."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ column_cases = pytest.mark.parametrize(
 
 
 @endpoint_cases
-def test_keys_are_plain_columns_that_are_always_there(endpoint: Endpoint[Row]) -> None:
-    plain = {column.name: column for column in endpoint.columns}
-    assert all(not plain[name].optional for name in endpoint.key)
-    assert all(plain[name].kind.adding is Adding.NONE for name in endpoint.key)
+def test_keys_are_required_columns_outside_nested_parts(endpoint: Endpoint[Row]) -> None:
+    by_name = {column.name: column for column in endpoint.columns}
+    assert all(not by_name[name].optional for name in endpoint.key)
+    assert all(by_name[name].kind.adding is Adding.NONE for name in endpoint.key)
     assert endpoint.key[0] == "ref_date"
 
 
@@ -48,7 +48,7 @@ def test_hours_are_in_hourly_rows_only(endpoint: Endpoint[Row]) -> None:
 
 
 @endpoint_cases
-def test_running_totals_are_where_the_grain_says(endpoint: Endpoint[Row]) -> None:
+def test_running_totals_match_the_grain(endpoint: Endpoint[Row]) -> None:
     running = {
         path for path, column in leaves(endpoint.row) if type(column.kind).__name__ == "Running"
     }
@@ -59,28 +59,28 @@ def test_running_totals_are_where_the_grain_says(endpoint: Endpoint[Row]) -> Non
 
 
 @endpoint_cases
-def test_names_are_told_by_the_endpoint(endpoint: Endpoint[Row]) -> None:
+def test_names_follow_from_the_row_struct(endpoint: Endpoint[Row]) -> None:
     words = endpoint.table.replace("_", "")
     assert endpoint.name == f"get{words}"
     assert re.fullmatch(r"[a-z_]+", endpoint.table)
     assert endpoint.path == f"/datacube/{endpoint.name}"
 
 
-def test_tables_have_names_of_their_own() -> None:
+def test_table_names_are_unique() -> None:
     assert (
         len({e.table for e in ENDPOINTS}) == len({e.row for e in ENDPOINTS}) == len(ENDPOINTS) == 25
     )
 
 
 @endpoint_cases
-def test_texts_are_there_in_both_languages(endpoint: Endpoint[Row]) -> None:
+def test_titles_are_in_both_languages(endpoint: Endpoint[Row]) -> None:
     assert all(re.search(r"[\u4e00-\u9fff]", text) for text in (endpoint.title_zh, endpoint.row_zh))
     assert not re.search(r"[\u4e00-\u9fff]", endpoint.title_en)
     assert endpoint.row_en.endswith(".")
 
 
 @endpoint_cases
-def test_every_part_of_a_row_says_what_it_is(endpoint: Endpoint[Row]) -> None:
+def test_every_struct_has_a_docstring(endpoint: Endpoint[Row]) -> None:
     for part in parts(endpoint.row):
         assert part.__doc__ not in {None, Row.__doc__}
 
@@ -90,7 +90,7 @@ def parts(row: type[Row]) -> set[type[Row]]:
 
 
 @endpoint_cases
-def test_successors_exist_and_are_alive(endpoint: Endpoint[Row]) -> None:
+def test_successors_exist_and_are_active(endpoint: Endpoint[Row]) -> None:
     assert endpoint.is_retired == (endpoint.life is Life.RETIRED)
     for name in endpoint.successors:
         assert endpoint.is_retired
@@ -108,12 +108,12 @@ def test_every_endpoint_has_official_evidence(endpoint: Endpoint[Row]) -> None:
 
 
 @endpoint_cases
-def test_rights_are_known(endpoint: Endpoint[Row]) -> None:
+def test_permission_sets_are_known(endpoint: Endpoint[Row]) -> None:
     assert endpoint.permission_set in PERMISSION_SETS
 
 
 @column_cases
-def test_a_column_says_what_it_means(endpoint: Endpoint[Row], path: str, column: Column) -> None:
+def test_every_column_has_a_meaning(endpoint: Endpoint[Row], path: str, column: Column) -> None:
     assert column.kind.zh
     assert column.kind.en
     assert not column.kind.en.endswith(".")
@@ -121,7 +121,7 @@ def test_a_column_says_what_it_means(endpoint: Endpoint[Row], path: str, column:
 
 
 @column_cases
-def test_tables_of_codes_and_labels_exist(
+def test_code_tables_exist_and_match_the_column_type(
     endpoint: Endpoint[Row], path: str, column: Column
 ) -> None:
     if not isinstance(column.kind, Code | Label) or not column.kind.table:
@@ -130,27 +130,27 @@ def test_tables_of_codes_and_labels_exist(
     assert all(isinstance(meaning.code, column.type) for meaning in table.meanings)
 
 
-def test_every_table_is_used() -> None:
+def test_every_code_table_is_used() -> None:
     used = {c.kind.table for _, _, c in COLUMNS.values() if isinstance(c.kind, Code | Label)}
     used |= {param.codes for endpoint in ENDPOINTS for param in endpoint.params}
     assert used - {""} == set(TABLES)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_codes_of_a_table_are_distinct_and_meant(name: str) -> None:
+def test_codes_are_unique_and_have_meanings(name: str) -> None:
     table = TABLES[name]
     assert table.name == name
     assert len({m.code for m in table.meanings}) == len(table.meanings)
     assert all(m.zh and m.en for m in table.meanings)
 
 
-def test_an_unknown_code_means_itself() -> None:
+def test_an_unknown_code_is_its_own_meaning() -> None:
     meaning = TABLES["user_source_follow"][4711]
     assert (meaning.code, meaning.zh, meaning.en) == (4711, "4711", "4711")
     assert 4711 not in TABLES["user_source_follow"]
 
 
-def test_people_are_never_added_up() -> None:
+def test_distinct_users_are_never_added_up() -> None:
     for _, path, column in COLUMNS.values():
         is_people = path.endswith("_user") and column.kind.unit == "people"
         if is_people and column.kind.adding is Adding.SUM:
@@ -178,13 +178,13 @@ def test_select_by_names_and_groups() -> None:
         ("小程序", "interface"),
     ],
 )
-def test_a_wrong_name_is_answered_with_near_ones(word: str, hint: str) -> None:
+def test_similar_names_are_suggested(word: str, hint: str) -> None:
     with pytest.raises(UnknownEndpointError, match=re.escape(hint)) as caught:
         select(["user", word])
     assert isinstance(caught.value, KeyError)
     assert repr(word) in str(caught.value)
 
 
-def test_groups_hold_as_many_endpoints_as_wechat_has() -> None:
+def test_groups_have_as_many_endpoints_as_wechats() -> None:
     sizes = {group: sum(e.group is group for e in ENDPOINTS) for group in Group}
     assert sizes == {"user": 2, "article": 6, "content": 4, "message": 7, "interface": 2, "card": 4}

@@ -1,4 +1,4 @@
-"""The algebra of windows, against brute force."""
+"""Operations on windows, compared with brute force."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ few_days = st.frozensets(st.integers(0, 12).map(lambda n: START + timedelta(n)),
 
 
 @given(windows, st.integers(1, 62))
-def test_split_keeps_every_day_once_in_order(window: Window, span: int) -> None:
+def test_split_contains_every_day_once_in_order(window: Window, span: int) -> None:
     assert [day for part in window.split(span) for day in part] == list(window)
 
 
 @given(windows, st.integers(1, 62))
-def test_split_makes_full_calls_but_the_last(window: Window, span: int) -> None:
+def test_split_fills_all_calls_but_the_last(window: Window, span: int) -> None:
     *full, last = window.split(span)
     assert all(len(part) == span for part in full)
     assert 1 <= len(last) <= span
 
 
 @given(few_days, st.integers(1, 6))
-def test_cover_holds_every_day_in_calls_of_the_span(wanted: frozenset[date], span: int) -> None:
-    found = cover(wanted, span)
-    assert wanted <= {day for window in found for day in window}
-    assert all(len(window) <= span for window in found)
-    assert all(window.first in wanted and window.last in wanted for window in found)
+def test_cover_contains_every_day_within_the_span(wanted: frozenset[date], span: int) -> None:
+    result = cover(wanted, span)
+    assert wanted <= {day for window in result for day in window}
+    assert all(len(window) <= span for window in result)
+    assert all(window.first in wanted and window.last in wanted for window in result)
 
 
 @given(few_days, st.integers(1, 6))
@@ -45,7 +45,7 @@ def test_cover_needs_the_fewest_calls(wanted: frozenset[date], span: int) -> Non
 
 
 def fewest(wanted: frozenset[date], span: int) -> int:
-    """The least number of calls, by trying all: a call may as well begin at a wanted day."""
+    """The fewest calls, by trying all: it is enough to try calls that begin at a wanted day."""
     reach = {day: {day + timedelta(n) for n in range(span)} for day in wanted}
     for size in range(len(wanted) + 1):
         if any(
@@ -58,15 +58,15 @@ def fewest(wanted: frozenset[date], span: int) -> int:
 
 @given(few_days, st.integers(1, 6))
 def test_cover_is_newest_first_and_disjoint(wanted: frozenset[date], span: int) -> None:
-    found = cover(wanted, span)
-    assert all(newer.first > older.last for newer, older in pairwise(found))
+    result = cover(wanted, span)
+    assert all(newer.first > older.last for newer, older in pairwise(result))
 
 
 @given(few_days)
 def test_runs_are_exactly_the_days(wanted: frozenset[date]) -> None:
-    found = runs(wanted)
-    assert [day for window in found for day in window] == sorted(wanted)
-    assert all((later.first - earlier.last).days > 1 for earlier, later in pairwise(found))
+    result = runs(wanted)
+    assert [day for window in result for day in window] == sorted(wanted)
+    assert all((later.first - earlier.last).days > 1 for earlier, later in pairwise(result))
 
 
 @given(windows, windows)
@@ -77,17 +77,17 @@ def test_overlap_is_the_days_of_both(one: Window, other: Window) -> None:
 
 
 @given(windows)
-def test_a_window_is_written_and_read_alike(window: Window) -> None:
+def test_parsing_a_written_window_returns_it(window: Window) -> None:
     assert Window.parse(str(window)) == window
 
 
 @given(windows, days)
-def test_membership_is_iteration(window: Window, day: date) -> None:
+def test_membership_agrees_with_iteration(window: Window, day: date) -> None:
     assert (day in window) == (day in set(window))
     assert len(window) == len(list(window))
 
 
-def test_what_is_no_day_is_in_no_window() -> None:
+def test_only_days_are_in_a_window() -> None:
     assert "2026-03-01" not in Window.day(date(2026, 3, 1))
 
 
@@ -107,12 +107,12 @@ def test_what_is_no_day_is_in_no_window() -> None:
         "２０２６-03-01",
     ],
 )
-def test_other_text_is_refused_with_the_way_to_write_it(text: str) -> None:
+def test_other_text_is_refused_with_the_right_format(text: str) -> None:
     with pytest.raises(WindowError, match="write days as YYYY-MM-DD"):
         Window.parse(text)
 
 
-def test_an_end_before_the_begin_is_refused() -> None:
+def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(
         WindowError,
         match=r"2026-03-02\.\.2026-03-01 ends before it begins; give the earlier day first",
@@ -120,7 +120,7 @@ def test_an_end_before_the_begin_is_refused() -> None:
         Window.parse("2026-03-02..2026-03-01")
 
 
-def test_blanks_around_a_day_do_no_harm() -> None:
+def test_spaces_around_a_day_are_ignored() -> None:
     assert parse_day(" 2026-03-01\n") == date(2026, 3, 1)
     assert Window.parse("2026-03-01 .. 2026-03-02") == Window(date(2026, 3, 1), date(2026, 3, 2))
 

@@ -1,4 +1,4 @@
-"""One engine for all tests of a worker, a fresh story for each."""
+"""One engine for all tests of a worker, and a new story for each test."""
 
 from collections.abc import Iterator
 

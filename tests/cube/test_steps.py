@@ -1,4 +1,4 @@
-"""The steps keep to the dialect all engines share, and each runs after what it needs."""
+"""The steps use only the dialect that all engines share, and each runs after its inputs."""
 
 import re
 
@@ -11,7 +11,7 @@ from wxcube.cube.inputs import inputs
 from wxcube.cube.steps import STEPS, Step, needed
 from wxcube.events.columns import to_batch
 
-GIVEN = set(inputs(to_batch([]), CUBE_ENDPOINTS[0].first_date))
+INPUTS = set(inputs(to_batch([]), CUBE_ENDPOINTS[0].first_date))
 FUNCTIONS = {"CAST", "SUM", "COUNT", "MIN", "MAX", "BIT_OR", "COALESCE"}
 KEYWORDS_BEFORE_A_BRACKET = {"AS", "FROM", "OVER", "IN", "AND", "ON", "SELECT", "WHERE"}
 FORBIDDEN = ("FILTER", "GROUP BY ALL", "USING", "DISTINCT", "DATE", "TIMESTAMP", "QUALIFY", "<<")
@@ -23,8 +23,8 @@ def test_every_endpoint_has_a_step_and_names_are_unique() -> None:
     assert {endpoint.name for endpoint in CUBE_ENDPOINTS} <= set(names)
 
 
-def test_a_step_needs_only_given_tables_and_steps_before_it() -> None:
-    known = set(GIVEN)
+def test_a_step_reads_only_input_tables_and_earlier_steps() -> None:
+    known = set(INPUTS)
     for step in STEPS:
         assert step.inputs, step.name
         assert set(step.inputs) <= known, step.name
@@ -32,7 +32,7 @@ def test_a_step_needs_only_given_tables_and_steps_before_it() -> None:
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_a_step_keeps_to_the_shared_dialect(step: Step) -> None:
+def test_a_step_uses_only_the_shared_dialect(step: Step) -> None:
     called = set(re.findall(r"\b([A-Z_]+) ?\(", step.sql)) - KEYWORDS_BEFORE_A_BRACKET
     assert called <= FUNCTIONS
     words = re.sub(r"\b[a-z_0-9]+\b", "", step.sql)
@@ -46,13 +46,13 @@ def test_every_sum_and_count_is_cast(step: Step) -> None:
     )
 
 
-def test_a_table_is_made_of_the_steps_behind_it_and_no_others() -> None:
+def test_a_table_needs_only_the_steps_it_depends_on() -> None:
     names = [step.name for step in needed(["getupstreammsgdistweek"])]
     assert names == ["message_hour", "message_day", "message_week", "getupstreammsgdistweek"]
 
 
-def test_inputs_hold_numbers_only() -> None:
-    """No openid, title or other text reaches an engine."""
+def test_inputs_have_only_numbers() -> None:
+    """No openid, title or other text is passed to an engine."""
     for name, columns in inputs(to_batch([]), CUBE_ENDPOINTS[0].first_date).items():
         assert all(
             np.issubdtype(c.dtype, np.integer) or c.dtype == bool for c in columns.values()

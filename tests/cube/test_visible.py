@@ -1,4 +1,4 @@
-"""What is shown on a day: nothing newer, no period that still runs, totals only so far."""
+"""The rows visible on a day: none of later days or incomplete periods, totals up to the day."""
 
 from datetime import date, timedelta
 
@@ -29,7 +29,7 @@ def test_rows_of_days_up_to_the_last_one_are_shown() -> None:
 def test_weeks_and_months_are_shown_once_they_are_over(
     story: Story, endpoint: contract.Endpoint[contract.Row], over: date
 ) -> None:
-    story.tell("2026-02-03 10:00", Message, "a", msg_type=1)
+    story.add("2026-02-03 10:00", Message, "a", msg_type=1)
     rows = story.rows(endpoint, "2026-03-31")
     assert len(rows) == 1
     assert visible(endpoint, rows, over - timedelta(days=1)) == []
@@ -37,11 +37,11 @@ def test_weeks_and_months_are_shown_once_they_are_over(
 
 
 @pytest.mark.parametrize("endpoint", [getarticletotal, getarticletotaldetail])
-def test_running_totals_end_with_the_last_day_and_all_else_stays(
+def test_running_totals_end_with_the_last_day_and_other_columns_are_unchanged(
     story: Story, endpoint: contract.Endpoint[contract.Row]
 ) -> None:
-    story.tell("2026-03-02 08:00", Publish, title="题", target_user=4)
-    story.tell("2026-03-04 09:00", Read, "a")
+    story.add("2026-03-02 08:00", Publish, title="题", target_user=4)
+    story.add("2026-03-04 09:00", Read, "a")
     [row] = story.rows(endpoint, "2026-03-08")
     [shown] = visible(endpoint, [row], date(2026, 3, 3))
     name = next(part.name for part in nested(endpoint.row))
@@ -52,7 +52,7 @@ def test_running_totals_end_with_the_last_day_and_all_else_stays(
     assert visible(endpoint, [row], date(2026, 3, 1)) == []
 
 
-def test_a_row_that_need_not_be_cut_is_the_same_row(story: Story) -> None:
-    story.tell("2026-03-02 08:00", Publish)
+def test_a_row_that_is_not_cut_is_the_same_object(story: Story) -> None:
+    story.add("2026-03-02 08:00", Publish)
     [row] = story.rows(getarticletotal, "2026-03-03")
     assert visible(getarticletotal, [row], date(2026, 3, 9))[0] is row

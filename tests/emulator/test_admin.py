@@ -1,4 +1,4 @@
-"""The emulator's own calls under /_wxcube/, and the journal."""
+"""The emulator's admin API under /_wxcube/, and the journal."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.emulated import Line, content, small
+from support.emulated import Caller, content, small_emulator
 from wxcube.emulator.emulator import Emulator
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line(small())
+def caller() -> Caller:
+    return Caller(small_emulator())
 
 
-def test_state(line: Line) -> None:
-    line.code()
-    assert content(line.admin("GET", "state")) == {
+def test_state(caller: Caller) -> None:
+    caller.code()
+    assert content(caller.admin("GET", "state")) == {
         "now": "2026-03-10T09:00:00+08:00",
         "newest_day": "2026-03-09",
         "first_day": "2026-01-29",
         "seed": 7,
         "era": "documented",
-        "quirks": msgspec.to_builtins(line.emulator.quirks),
+        "quirks": msgspec.to_builtins(caller.emulator.quirks),
         "accounts": 1,
         "faults": 0,
         "calls": 2,
@@ -50,51 +50,51 @@ def test_state(line: Line) -> None:
     ],
 )
 def test_the_clock_can_be_moved(
-    line: Line, change: dict[str, object], now: str, newest: str
+    caller: Caller, change: dict[str, object], now: str, newest: str
 ) -> None:
-    assert content(line.admin("PUT", "clock", change)) == {"now": now, "newest_day": newest}
-    assert content(line.admin("GET", "clock")) == {"now": now, "newest_day": newest}
+    assert content(caller.admin("PUT", "clock", change)) == {"now": now, "newest_day": newest}
+    assert content(caller.admin("GET", "clock")) == {"now": now, "newest_day": newest}
 
 
-def test_new_figures_come_with_the_moved_clock(line: Line) -> None:
+def test_a_moved_clock_makes_new_figures_available(caller: Caller) -> None:
     day = date(2026, 3, 20)
-    assert line.ask("getusersummary", day)["errcode"] == 61501
-    line.admin("PUT", "clock", {"now": "2026-03-21T08:00"})
-    line.token = line.new_token()
-    assert line.ask("getusersummary", day)["list"][0]["ref_date"] == "2026-03-20"
+    assert caller.fetch("getusersummary", day)["errcode"] == 61501
+    caller.admin("PUT", "clock", {"now": "2026-03-21T08:00"})
+    caller.token = caller.new_token()
+    assert caller.fetch("getusersummary", day)["list"][0]["ref_date"] == "2026-03-20"
 
 
-def test_faults_are_set_shown_and_removed(line: Line) -> None:
+def test_faults_are_added_listed_and_removed(caller: Caller) -> None:
     fault = {"path": "getusersummary", "errcode": 61503, "after": 1, "until": "2026-03-10T12:00"}
-    assert content(line.admin("POST", "faults", fault)) == {"number": 1}
-    assert content(line.admin("POST", "faults", {"empty": True})) == {"number": 2}
-    assert [line.code(), line.code()] == [0, 61503]
-    shown = content(line.admin("GET", "faults"))["faults"]
-    assert shown[0] == fault | {
+    assert content(caller.admin("POST", "faults", fault)) == {"number": 1}
+    assert content(caller.admin("POST", "faults", {"empty": True})) == {"number": 2}
+    assert [caller.code(), caller.code()] == [0, 61503]
+    faults = content(caller.admin("GET", "faults"))["faults"]
+    assert faults[0] == fault | {
         "number": 1,
         "seen": 2,
         "struck": 1,
         "until": "2026-03-10T12:00:00+08:00",
     }
-    assert line.admin("DELETE", "faults/1").status == 200
-    assert line.admin("DELETE", "faults/1").status == 400
-    assert [f["number"] for f in content(line.admin("GET", "faults"))["faults"]] == [2]
-    assert content(line.admin("DELETE", "faults")) == {}
-    assert content(line.admin("GET", "faults")) == {"faults": []}
+    assert caller.admin("DELETE", "faults/1").status == 200
+    assert caller.admin("DELETE", "faults/1").status == 400
+    assert [f["number"] for f in content(caller.admin("GET", "faults"))["faults"]] == [2]
+    assert content(caller.admin("DELETE", "faults")) == {}
+    assert content(caller.admin("GET", "faults")) == {"faults": []}
 
 
-def test_accounts_with_their_credentials(line: Line) -> None:
-    (account,) = content(line.admin("GET", "accounts"))["accounts"]
-    assert (account["appid"], account["secret"]) == (line.app.appid, line.app.secret)
-    assert account["permission_sets"] == sorted(line.app.permission_sets)
+def test_accounts_have_credentials_names_and_permission_sets(caller: Caller) -> None:
+    (account,) = content(caller.admin("GET", "accounts"))["accounts"]
+    assert (account["appid"], account["secret"]) == (caller.app.appid, caller.app.secret)
+    assert account["permission_sets"] == sorted(caller.app.permission_sets)
     assert account["name"].endswith("（演示）")
 
 
-def test_tokens_can_be_expired(line: Line) -> None:
-    assert content(line.admin("POST", "tokens/expire", {"appid": "wxother"})) == {"expired": 0}
-    assert line.code() == 0
-    assert content(line.admin("POST", "tokens/expire")) == {"expired": 1}
-    assert line.code() == 40001
+def test_tokens_can_be_expired(caller: Caller) -> None:
+    assert content(caller.admin("POST", "tokens/expire", {"appid": "wxother"})) == {"expired": 0}
+    assert caller.code() == 0
+    assert content(caller.admin("POST", "tokens/expire")) == {"expired": 1}
+    assert caller.code() == 40001
 
 
 BAD: list[tuple[str, str, object, int]] = [
@@ -129,60 +129,60 @@ BAD: list[tuple[str, str, object, int]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), BAD, ids=lambda v: repr(v)[:30])
-def test_bad_admin_calls_say_what_is_wrong(
-    line: Line, method: str, path: str, body: object, status: int
+def test_invalid_admin_calls_report_an_error(
+    caller: Caller, method: str, path: str, body: object, status: int
 ) -> None:
-    reply = line.admin(method, path, body)
+    reply = caller.admin(method, path, body)
     assert reply.status == status
     assert content(reply)["error"]
-    assert line.code() == 0
+    assert caller.code() == 0
 
 
 @pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::1", "", "testclient"])
-def test_only_this_machine_may_use_the_admin_calls(line: Line, client: str) -> None:
-    assert line.admin("GET", "accounts", client=client).status == 403
-    assert line.admin("GET", "accounts", client="::1").status == 200
+def test_only_this_machine_may_use_the_admin_api(caller: Caller, client: str) -> None:
+    assert caller.admin("GET", "accounts", client=client).status == 403
+    assert caller.admin("GET", "accounts", client="::1").status == 200
 
 
-def journal_of(line: Line, query: str = "") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = content(line.admin("GET", f"journal{query}"))["calls"]
-    return found
+def journal_of(caller: Caller, query: str = "") -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = content(caller.admin("GET", f"journal{query}"))["calls"]
+    return calls
 
 
-def test_the_journal_tells_every_call(line: Line) -> None:
-    line.ask("getusersummary", date(2026, 3, 8), date(2026, 3, 9))
-    token, good, *rest = journal_of(line)
+def test_the_journal_has_every_call(caller: Caller) -> None:
+    caller.fetch("getusersummary", date(2026, 3, 8), date(2026, 3, 9))
+    token, successful, *rest = journal_of(caller)
     assert rest == []
     assert token["path"] == "/cgi-bin/token"
     expected = {
         "at": "2026-03-10T09:00:00+08:00",
         "method": "POST",
         "path": "/datacube/getusersummary",
-        "appid": line.app.appid,
+        "appid": caller.app.appid,
         "begin_date": "2026-03-08",
         "end_date": "2026-03-09",
         "status": 200,
         "errcode": 0,
     }
-    assert good.items() >= expected.items()
-    assert good["rows"] > 0
-    assert good["elapsed_ms"] > 0
+    assert successful.items() >= expected.items()
+    assert successful["rows"] > 0
+    assert successful["elapsed_ms"] > 0
 
 
-def test_the_journal_tells_refusals_and_broken_answers(line: Line) -> None:
-    line.ask("getusersummary", date(2026, 3, 9), date(2026, 3, 8))
-    line.admin("POST", "faults", {"status": 502})
-    line.reply("getuserread")
-    line.get("/nothing")
-    _, refused, broken, unknown = journal_of(line)
+def test_the_journal_has_refused_and_broken_replies(caller: Caller) -> None:
+    caller.fetch("getusersummary", date(2026, 3, 9), date(2026, 3, 8))
+    caller.admin("POST", "faults", {"status": 502})
+    caller.reply("getuserread")
+    caller.get("/nothing")
+    _, refused, broken, unknown = journal_of(caller)
     assert (refused["errcode"], refused["begin_date"], refused["rows"]) == (61501, None, 0)
-    assert (broken["status"], broken["appid"]) == (502, line.app.appid)
+    assert (broken["status"], broken["appid"]) == (502, caller.app.appid)
     assert (unknown["status"], unknown["appid"]) == (404, "")
 
 
-def test_the_journal_can_be_asked_for_some_calls() -> None:
+def test_the_journal_can_be_filtered() -> None:
     emulator = Emulator(accounts=2, days=5)
-    one, other = (Line(emulator, app) for app in emulator.accounts)
+    one, other = (Caller(emulator, app) for app in emulator.accounts)
     one.code("getusersummary")
     one.code("getusercumulate")
     other.code("getusersummary")
@@ -198,16 +198,16 @@ def test_the_journal_can_be_asked_for_some_calls() -> None:
     assert calls() == []
 
 
-def test_the_journal_and_the_state_hold_no_secret(line: Line) -> None:
-    line.ask("getusersummary", date(2026, 3, 9), date(2026, 3, 8))
-    shown = line.admin("GET", "journal").body + line.admin("GET", "state").body
-    assert line.token.encode() not in shown
-    assert line.app.secret.encode() not in shown
+def test_the_journal_and_the_state_contain_no_secret(caller: Caller) -> None:
+    caller.fetch("getusersummary", date(2026, 3, 9), date(2026, 3, 8))
+    shown = caller.admin("GET", "journal").body + caller.admin("GET", "state").body
+    assert caller.token.encode() not in shown
+    assert caller.app.secret.encode() not in shown
 
 
-def test_admin_calls_are_no_calls_of_the_api(line: Line) -> None:
-    before = len(line.emulator.journal)
-    line.admin("GET", "state")
-    assert len(line.emulator.journal) == before
-    line.emulator.clock.advance(timedelta(hours=1))
-    assert line.code() == 0
+def test_admin_calls_are_not_in_the_journal(caller: Caller) -> None:
+    before = len(caller.emulator.journal)
+    caller.admin("GET", "state")
+    assert len(caller.emulator.journal) == before
+    caller.emulator.clock.advance(timedelta(hours=1))
+    assert caller.code() == 0

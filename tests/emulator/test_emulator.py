@@ -1,4 +1,4 @@
-"""What the emulator shows, and when: nothing of the future, nothing that does not hold together."""
+"""The emulator's rows and when they appear: complete, consistent, and never from the future."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.emulated import YESTERDAY, Line, params_of, small
+from support.emulated import YESTERDAY, Caller, params_of, small_emulator
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint, Grain
@@ -25,34 +25,34 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=BEIJING)
 
 
-def fetched(line: Line, endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
-    """All rows a caller can get, call by call."""
-    emulator = line.emulator
+def fetched(caller: Caller, endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
+    """All rows of an endpoint, fetched by successive calls."""
+    emulator = caller.emulator
     first = max(endpoint.label(emulator.simulation.first_day), endpoint.first_date)
     windows = reversed(Window(first, YESTERDAY).split(endpoint.span_days))
     rows: list[dict[str, Any]] = []
     for window in windows:
         params = params_of(emulator, endpoint)
-        rows[:0] = line.ask(endpoint.name, window.first, window.last, params)["list"]
+        rows[:0] = caller.fetch(endpoint.name, window.first, window.last, params)["list"]
     return rows
 
 
 @every_endpoint
-def test_calls_give_every_row_the_emulator_holds(endpoint: Endpoint[Any]) -> None:
-    emulator = small()
-    line = Line(emulator)
-    held = emulator.rows(line.app.appid, endpoint, params_of(emulator, endpoint))
-    assert held
-    assert fetched(line, endpoint) == msgspec.to_builtins(held)
+def test_calls_return_all_rows_of_the_emulator(endpoint: Endpoint[Any]) -> None:
+    emulator = small_emulator()
+    caller = Caller(emulator)
+    expected = emulator.rows(caller.app.appid, endpoint, params_of(emulator, endpoint))
+    assert expected
+    assert fetched(caller, endpoint) == msgspec.to_builtins(expected)
 
 
 @every_endpoint
-def test_rows_fit_the_contract_and_keys_are_unique(endpoint: Endpoint[Any]) -> None:
-    emulator = small()
-    line = Line(emulator)
+def test_rows_match_the_contract_and_keys_are_unique(endpoint: Endpoint[Any]) -> None:
+    emulator = small_emulator()
+    caller = Caller(emulator)
     rows = [
-        msgspec.convert(row, endpoint.row)  # strict: no unknown types
-        for row in line.ask(
+        msgspec.convert(row, endpoint.row)  # strict: no conversion between types
+        for row in caller.fetch(
             endpoint.name,
             YESTERDAY - timedelta(days=endpoint.span_days - 1),
             YESTERDAY,
@@ -67,12 +67,12 @@ DAILY = [e for e in ENDPOINTS if e.grain in {Grain.DAY, Grain.HOUR}]
 
 
 @pytest.mark.parametrize("endpoint", DAILY, ids=str)
-def test_yesterday_appears_at_eight(endpoint: Endpoint[Any]) -> None:
-    emulator = small(now=at(date(2026, 3, 10), 7, 59))
-    line, params = Line(emulator), params_of(small(), endpoint)
-    assert line.ask(endpoint.name, YESTERDAY, params=params)["list"] == []
+def test_the_figures_of_yesterday_appear_at_eight(endpoint: Endpoint[Any]) -> None:
+    emulator = small_emulator(now=at(date(2026, 3, 10), 7, 59))
+    caller, params = Caller(emulator), params_of(small_emulator(), endpoint)
+    assert caller.fetch(endpoint.name, YESTERDAY, params=params)["list"] == []
     emulator.clock.advance(timedelta(minutes=1))
-    shown = line.ask(endpoint.name, YESTERDAY, params=params)["list"]
+    shown = caller.fetch(endpoint.name, YESTERDAY, params=params)["list"]
     assert [row["ref_date"] for row in shown][:1] == ["2026-03-09"]
 
 
@@ -85,28 +85,28 @@ def test_yesterday_appears_at_eight(endpoint: Endpoint[Any]) -> None:
         ("getupstreammsgdistmonth", date(2026, 2, 1), date(2026, 3, 1)),
     ],
 )
-def test_weeks_and_months_appear_once_they_are_over(name: str, label: date, ready: date) -> None:
+def test_weeks_and_months_appear_after_they_end(name: str, label: date, ready: date) -> None:
     clock = ManualClock(at(date(2026, 3, 10), 9))
-    emulator = small(clock=clock)
+    emulator = small_emulator(clock=clock)
     clock.set(at(ready, 7, 59))
-    line = Line(emulator)
-    assert line.ask(name, label)["list"] == []
+    caller = Caller(emulator)
+    assert caller.fetch(name, label)["list"] == []
     clock.set(at(ready, 8))
-    assert {row["ref_date"] for row in line.ask(name, label)["list"]} == {str(label)}
+    assert {row["ref_date"] for row in caller.fetch(name, label)["list"]} == {str(label)}
 
 
 @pytest.mark.parametrize(
     ("name", "part", "most"),
     [("getarticletotal", "details", 7), ("getarticletotaldetail", "detail_list", 30)],
 )
-def test_running_totals_end_at_the_newest_ready_day(name: str, part: str, most: int) -> None:
-    emulator = small()
-    line = Line(emulator)
-    sent = emulator.rows(line.app.appid, named(name))[0].ref_date
+def test_running_totals_end_at_the_newest_day(name: str, part: str, most: int) -> None:
+    emulator = small_emulator()
+    caller = Caller(emulator)
+    sent = emulator.rows(caller.app.appid, named(name))[0].ref_date
     for days in range(1, 35):
         emulator.clock.set(at(sent + timedelta(days=days), 7, 59))
-        line.token = line.new_token()
-        rows = line.ask(name, sent)["list"]
+        caller.token = caller.new_token()
+        rows = caller.fetch(name, sent)["list"]
         if days == 1:
             assert rows == []
             continue
@@ -115,9 +115,9 @@ def test_running_totals_end_at_the_newest_ready_day(name: str, part: str, most: 
 
 
 @every_endpoint
-def test_going_on_in_time_changes_no_figure_that_was_final(endpoint: Endpoint[Any]) -> None:
-    emulator = small(days=41)
-    appid, params = emulator.accounts[0].appid, params_of(small(), endpoint)
+def test_a_later_clock_changes_no_final_figure(endpoint: Endpoint[Any]) -> None:
+    emulator = small_emulator(days=41)
+    appid, params = emulator.accounts[0].appid, params_of(small_emulator(), endpoint)
     before = emulator.rows(appid, endpoint, params)
     emulator.clock.advance(timedelta(days=40))
     after = {row.ref_date: row for row in emulator.rows(appid, endpoint, params)}
@@ -133,8 +133,8 @@ def test_going_on_in_time_changes_no_figure_that_was_final(endpoint: Endpoint[An
             assert now == row
 
 
-def test_a_clock_moved_back_shows_what_was_known_then() -> None:
-    emulator = small()
+def test_a_clock_that_is_moved_back_has_the_rows_of_that_time() -> None:
+    emulator = small_emulator()
     appid, endpoint = emulator.accounts[0].appid, named("getusercumulate")
     assert emulator.rows(appid, endpoint)[-1].ref_date == YESTERDAY
     emulator.clock.set(at(date(2026, 2, 20), 9))
@@ -144,69 +144,69 @@ def test_a_clock_moved_back_shows_what_was_known_then() -> None:
 
 
 def test_the_same_seed_gives_the_same_accounts_and_rows() -> None:
-    one, two = small(seed=11), small(seed=11)
-    other = small(seed=12)
+    one, two = small_emulator(seed=11), small_emulator(seed=11)
+    other = small_emulator(seed=12)
     endpoint = named("getusersummary")
     assert one.accounts == two.accounts
     assert one.accounts != other.accounts
-    appid, strange = one.accounts[0].appid, other.accounts[0].appid
+    appid, other_appid = one.accounts[0].appid, other.accounts[0].appid
     assert one.rows(appid, endpoint) == two.rows(appid, endpoint)
-    assert one.rows(appid, endpoint) != other.rows(strange, endpoint)
+    assert one.rows(appid, endpoint) != other.rows(other_appid, endpoint)
 
 
-def test_emulators_share_rows_but_nothing_else() -> None:
-    one, two = small(), small()
-    line = Line(one)
+def test_emulators_share_only_rows() -> None:
+    one, two = small_emulator(), small_emulator()
+    caller = Caller(one)
     assert one.simulation is two.simulation
     assert len(one.journal) == 1
     assert len(two.journal) == 0
-    two_line = Line(two)
-    two_line.token = line.token
+    two_line = Caller(two)
+    two_line.token = caller.token
     assert two_line.code() == 40001
 
 
-def test_accounts_are_demo_ones_and_differ_in_rights() -> None:
+def test_accounts_have_demo_appids_and_different_permissions() -> None:
     emulator = Emulator(accounts=3, days=1)
     assert all(app.appid.startswith("wxdemo") and len(app.appid) == 18 for app in emulator.accounts)
     assert len({app.permission_sets for app in emulator.accounts}) > 1
     assert all(emulator.name(app.appid) for app in emulator.accounts)
 
 
-def test_what_an_account_may_not_ask_is_not_among_its_rows() -> None:
-    emulator = small()
-    line = Line(emulator)
-    emulator.grant(line.app.appid, frozenset({2}))
-    assert line.code("getupstreammsg") == 48001
-    assert emulator.rows(line.app.appid, named("getupstreammsg")) == []
-    assert line.code("getusersummary") == 0
+def test_an_endpoint_without_permission_has_no_rows() -> None:
+    emulator = small_emulator()
+    caller = Caller(emulator)
+    emulator.set_permissions(caller.app.appid, frozenset({2}))
+    assert caller.code("getupstreammsg") == 48001
+    assert emulator.rows(caller.app.appid, named("getupstreammsg")) == []
+    assert caller.code("getusersummary") == 0
 
 
 def test_the_current_era_has_no_rows_of_retired_endpoints() -> None:
-    emulator = small(era="current")
+    emulator = small_emulator(era="current")
     assert emulator.era is Era.CURRENT
     assert emulator.rows(emulator.accounts[0].appid, named("getuserread")) == []
-    assert Line(emulator).code("getuserread") == 47009
+    assert Caller(emulator).code("getuserread") == 47009
 
 
 @pytest.mark.parametrize("settings", [{"accounts": 0}, {"days": 0}, {"accounts": -1}])
-def test_impossible_sizes_are_told(settings: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="were asked for"):
+def test_invalid_sizes_are_reported(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="are too few"):
         Emulator(**settings)
 
 
-def test_nothing_connects_to_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_emulator_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise AssertionError("a connection was tried")
+        raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    emulator = small(seed=13, days=10)
-    line = Line(emulator)
+    emulator = small_emulator(seed=13, days=10)
+    caller = Caller(emulator)
     for endpoint in ENDPOINTS:
-        assert "list" in line.ask(endpoint.name, params=params_of(emulator, endpoint))
+        assert "list" in caller.fetch(endpoint.name, params=params_of(emulator, endpoint))
 
 
-def test_prepare_computes_what_the_first_call_would_wait_for() -> None:
+def test_prepare_computes_the_rows_of_the_first_call() -> None:
     emulator = Emulator(seed=14, accounts=1, days=5)
     emulator.prepare()
     assert emulator.simulation.compute(emulator.last_day) is emulator.simulation.compute(

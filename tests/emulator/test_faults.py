@@ -1,4 +1,4 @@
-"""Faults on demand: each effect, and when it meets a call."""
+"""Fault injection: each effect, and which calls it affects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.documented import APP
-from support.emulated import Line, content, small
+from support.emulated import Caller, content, small_emulator
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.emulator.emulator import NOW, Emulator
 from wxcube.emulator.faults import EFFECTS, Fault, Faults, parse_fault
@@ -17,98 +17,98 @@ from wxcube.errors import ReplyError, SettingsError
 from wxcube.server.messages import Reply
 
 
-def line(*faults: Fault, **settings: Any) -> Line:
-    emulator = small(**settings)
-    found = Line(emulator)
+def caller(*faults: Fault, **settings: Any) -> Caller:
+    emulator = small_emulator(**settings)
+    client = Caller(emulator)
     for fault in faults:
         emulator.faults.add(fault)
-    return found
+    return client
 
 
 @pytest.mark.parametrize("errcode", [61503, 61504, -1, 45009, 45011, 48001, 40001, 99999])
-def test_an_errcode_is_answered_as_wechat_would(errcode: int) -> None:
-    answer = line(Fault(errcode=errcode)).ask("getusersummary")
+def test_an_errcode_is_returned_as_by_wechat(errcode: int) -> None:
+    answer = caller(Fault(errcode=errcode)).fetch("getusersummary")
     assert answer["errcode"] == errcode
     assert " rid: " in answer["errmsg"]
 
 
-def test_an_errcode_after_some_calls_for_some_calls() -> None:
-    call = line(Fault(path="getusersummary", errcode=45009, after=2, times=3))
+def test_an_errcode_after_some_calls_and_for_some_calls() -> None:
+    call = caller(Fault(path="getusersummary", errcode=45009, after=2, times=3))
     assert [call.code() for _ in range(7)] == [0, 0, 45009, 45009, 45009, 0, 0]
-    assert call.emulator.faults.planted()[0].seen == 7
-    assert call.emulator.faults.planted()[0].struck == 3
+    assert call.emulator.faults.active()[0].seen == 7
+    assert call.emulator.faults.active()[0].hits == 3
 
 
 def test_a_refused_call_does_not_count_for_an_errcode_fault() -> None:
-    call = line(Fault(errcode=61503, times=1))
-    good, call.token = call.token, "wrong"
+    call = caller(Fault(errcode=61503, times=1))
+    valid, call.token = call.token, "wrong"
     assert call.code() == 40001
-    call.token = good
+    call.token = valid
     assert [call.code(), call.code()] == [61503, 0]
 
 
 def test_a_refused_token_call_issues_no_token() -> None:
-    call = line(Fault(path="/cgi-bin/token", errcode=-1))
+    call = caller(Fault(path="/cgi-bin/token", errcode=-1))
     assert call.new_token() == ""
     call.emulator.clock.advance(timedelta(minutes=6))
     assert call.code() == 0
 
 
-def test_empty_then_filled_by_calls() -> None:
-    call = line(Fault(path="getuser*", empty=True, times=2))
-    assert [bool(call.ask("getusersummary")["list"]) for _ in range(3)] == [False, False, True]
+def test_an_empty_list_for_some_calls() -> None:
+    call = caller(Fault(path="getuser*", empty=True, times=2))
+    assert [bool(call.fetch("getusersummary")["list"]) for _ in range(3)] == [False, False, True]
 
 
-def test_empty_then_filled_by_time() -> None:
-    call = line(Fault(empty=True, until=datetime(2026, 3, 10, 10, 0)))
-    assert call.ask("getusersummary")["list"] == []
+def test_an_empty_list_until_a_time() -> None:
+    call = caller(Fault(empty=True, until=datetime(2026, 3, 10, 10, 0)))
+    assert call.fetch("getusersummary")["list"] == []
     call.emulator.clock.set(datetime(2026, 3, 10, 10, 0, tzinfo=BEIJING))
-    assert call.ask("getusersummary")["list"]
+    assert call.fetch("getusersummary")["list"]
 
 
-def test_is_delay_concerns_content_endpoints_only() -> None:
-    call = line(Fault(is_delay=True, times=1))
-    assert "is_delay" not in call.ask("getusersummary")
-    first, second = call.ask("getbizsummary"), call.ask("getbizsummary")
+def test_is_delay_affects_only_content_endpoints() -> None:
+    call = caller(Fault(is_delay=True, times=1))
+    assert "is_delay" not in call.fetch("getusersummary")
+    first, second = call.fetch("getbizsummary"), call.fetch("getbizsummary")
     assert (first["is_delay"], second["is_delay"]) == (True, False)
     assert first["list"] == second["list"]
 
 
-def test_a_second_refresher_ends_the_token_in_use() -> None:
-    call = line(Fault(expire_tokens=True, after=1, times=1))
+def test_expire_tokens_invalidates_the_token_in_use() -> None:
+    call = caller(Fault(expire_tokens=True, after=1, times=1))
     assert [call.code(), call.code(), call.code()] == [0, 40001, 40001]
     call.token = call.new_token()
     assert call.code() == 0
 
 
-def test_a_gateway_error_is_no_json() -> None:
-    reply = line(Fault(status=502, times=1)).reply("getusersummary")
+def test_a_gateway_error_is_html() -> None:
+    reply = caller(Fault(status=502, times=1)).reply("getusersummary")
     assert (reply.status, reply.content_type) == (502, "text/html")
     assert reply.body.startswith(b"<html>")
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.5, 1.0])
-def test_a_cut_answer_lacks_its_end(cut: float) -> None:
-    reply = line(Fault(cut=cut)).reply("getusersummary")
+def test_a_cut_reply_is_incomplete(cut: float) -> None:
+    reply = caller(Fault(cut=cut)).reply("getusersummary")
     assert reply.sent_bytes is not None
     assert reply.sent_bytes == min(int(len(reply.body) * cut), len(reply.body) - 1)
 
 
-def test_a_slow_answer_is_held_back_but_right() -> None:
-    reply = line(Fault(slow_seconds=2.5)).reply("getusersummary")
+def test_a_slow_reply_is_delayed_and_complete() -> None:
+    reply = caller(Fault(slow_seconds=2.5)).reply("getusersummary")
     assert reply.delay_seconds == 2.5
     assert content(reply)["list"]
 
 
-def test_a_fault_of_one_account_leaves_the_other_alone() -> None:
+def test_a_fault_of_one_account_does_not_affect_another() -> None:
     emulator = Emulator(accounts=2, days=5)
-    one, other = (Line(emulator, app) for app in emulator.accounts)
+    one, other = (Caller(emulator, app) for app in emulator.accounts)
     emulator.faults.add(Fault(appid=one.app.appid, errcode=48001))
     assert (one.code(), other.code()) == (48001, 0)
 
 
-def test_faults_can_be_taken_away() -> None:
-    call = line()
+def test_faults_can_be_removed() -> None:
+    call = caller()
     number = call.emulator.faults.add(Fault(errcode=-1))
     assert call.code() == -1
     assert call.emulator.faults.remove(number)
@@ -119,31 +119,31 @@ def test_faults_can_be_taken_away() -> None:
     assert (len(call.emulator.faults), call.code()) == (0, 0)
 
 
-def test_the_first_of_two_faults_wins() -> None:
-    call = line(Fault(errcode=61503, times=1), Fault(errcode=-1))
+def test_the_first_of_two_faults_applies() -> None:
+    call = caller(Fault(errcode=61503, times=1), Fault(errcode=-1))
     assert [call.code(), call.code()] == [61503, -1]
 
 
-def strikes(seed: int, probability: float) -> list[bool]:
+def hidden_calls(seed: int, probability: float) -> list[bool]:
     faults = Faults(ManualClock(NOW), random.Random(seed))
     faults.add(Fault(empty=True, probability=probability))
-    return [faults.hides("/datacube/getuserread", APP.appid) for _ in range(200)]
+    return [faults.hides_rows("/datacube/getuserread", APP.appid) for _ in range(200)]
 
 
-def test_dice_with_a_seed_decide_the_same_again() -> None:
-    half = strikes(3, 0.5)
-    assert half == strikes(3, 0.5)
+def test_a_probability_gives_the_same_result_for_the_same_seed() -> None:
+    half = hidden_calls(3, 0.5)
+    assert half == hidden_calls(3, 0.5)
     assert 60 < sum(half) < 140
-    assert (sum(strikes(3, 0.0)), sum(strikes(3, 1.0))) == (0, 200)
+    assert (sum(hidden_calls(3, 0.0)), sum(hidden_calls(3, 1.0))) == (0, 200)
 
 
-def test_refuse_without_a_fault_lets_through() -> None:
+def test_without_faults_nothing_is_changed() -> None:
     faults = Faults(ManualClock(NOW), random.Random(1))
     faults.refuse("/datacube/getuserread", "")
     faults.add(Fault(errcode=-1))
     with pytest.raises(ReplyError):
         faults.refuse("/datacube/getuserread", "")
-    assert faults.spoil(Reply(b"{}"), "/datacube/getuserread", "") == Reply(b"{}")
+    assert faults.alter_reply(Reply(b"{}"), "/datacube/getuserread", "") == Reply(b"{}")
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,6 @@ def test_a_fault_can_be_written_as_text(text: str, fault: Fault) -> None:
         "* color=red empty",
     ],
 )
-def test_other_text_is_no_fault(text: str) -> None:
+def test_other_text_is_not_a_fault(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a fault"):
         parse_fault(text)

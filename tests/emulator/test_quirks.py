@@ -1,4 +1,4 @@
-"""Oddities of real answers, on request."""
+"""Quirks: deviations of real replies from the documents."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from support.emulated import YESTERDAY, Line, content, small
+from support.emulated import YESTERDAY, Caller, content, small_emulator
 from support.rows import recent_window, sample_rows
 from wxcube.contract import ENDPOINTS, named
 from wxcube.emulator.faults import Fault
-from wxcube.emulator.quirks import PLAIN, DelayForm, Quirks, encode_oddly, parse_quirks
+from wxcube.emulator.quirks import NO_QUIRKS, DelayForm, Quirks, encode_with_quirks, parse_quirks
 from wxcube.errors import SettingsError
-from wxcube.server.backend import Found
+from wxcube.server.backend import RowSet
 from wxcube.server.protocol import encode_rows
 
 
-def sent_day(line: Line, name: str = "getarticletotal") -> date:
-    found: date = line.emulator.rows(line.app.appid, named(name))[0].ref_date
-    return found
+def sent_day(caller: Caller, name: str = "getarticletotal") -> date:
+    day: date = caller.emulator.rows(caller.app.appid, named(name))[0].ref_date
+    return day
 
 
-def odd(**quirks: Any) -> Line:
-    return Line(small(quirks=Quirks(**quirks)))
+def quirky(**quirks: Any) -> Caller:
+    return Caller(small_emulator(quirks=Quirks(**quirks)))
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
-def test_no_quirks_change_nothing(endpoint: Any) -> None:
-    found = Found(sample_rows(endpoint, recent_window(endpoint)))
-    assert encode_oddly(PLAIN, endpoint, found) == encode_rows(endpoint, found)
+def test_without_quirks_replies_are_as_documented(endpoint: Any) -> None:
+    row_set = RowSet(sample_rows(endpoint, recent_window(endpoint)))
+    assert encode_with_quirks(NO_QUIRKS, endpoint, row_set) == encode_rows(endpoint, row_set)
 
 
 @pytest.mark.parametrize(
@@ -47,25 +47,25 @@ def test_no_quirks_change_nothing(endpoint: Any) -> None:
     ],
 )
 def test_undocumented_columns(name: str, column: str) -> None:
-    plain, told = Line(small()), odd(undocumented_columns=True)
-    rows = told.ask(name)["list"]
+    plain, changed = Caller(small_emulator()), quirky(undocumented_columns=True)
+    rows = changed.fetch(name)["list"]
     assert rows
     assert {row[column] for row in rows} == {0}
-    assert [{k: v for k, v in row.items() if k != column} for row in rows] == plain.ask(name)[
+    assert [{k: v for k, v in row.items() if k != column} for row in rows] == plain.fetch(name)[
         "list"
     ]
 
 
-def test_an_undocumented_link_in_article_totals() -> None:
-    line = odd(undocumented_columns=True)
-    row = line.ask("getarticletotal", sent_day(line))["list"][0]
+def test_an_undocumented_url_in_article_totals() -> None:
+    caller = quirky(undocumented_columns=True)
+    row = caller.fetch("getarticletotal", sent_day(caller))["list"][0]
     assert row["url"].startswith("https://mp.weixin.qq.com/")
     assert row["user_source"] == 0
 
 
-def test_a_column_nobody_knows() -> None:
+def test_an_unknown_column() -> None:
     assert {
-        row["new_figure"] for row in odd(unknown_column=True).ask("getusersummary")["list"]
+        row["new_figure"] for row in quirky(unknown_column=True).fetch("getusersummary")["list"]
     } == {1}
 
 
@@ -73,57 +73,61 @@ def test_a_column_nobody_knows() -> None:
     ("form", "no", "yes"), [("bool", False, True), ("string", "false", "true"), ("int", 0, 1)]
 )
 def test_forms_of_is_delay(form: str, no: object, yes: object) -> None:
-    line = odd(is_delay=DelayForm(form))
+    caller = quirky(is_delay=DelayForm(form))
     for expected in (no, yes):
-        found = line.ask("getbizsummary")["is_delay"]
-        assert (found, type(found)) == (expected, type(expected))
-        line.emulator.faults.add(Fault(is_delay=True))
+        is_delay = caller.fetch("getbizsummary")["is_delay"]
+        assert (is_delay, type(is_delay)) == (expected, type(expected))
+        caller.emulator.faults.add(Fault(is_delay=True))
 
 
-def test_extra_rows_of_another_date() -> None:
-    rows = odd(extra_rows=True).ask("getusersummary")["list"]
+def test_extra_rows_have_another_date() -> None:
+    rows = quirky(extra_rows=True).fetch("getusersummary")["list"]
     assert rows[-1]["ref_date"] == str(YESTERDAY - timedelta(days=730))
     assert {row["ref_date"] for row in rows[:-1]} == {str(YESTERDAY)}
 
 
 def test_a_repeated_row() -> None:
-    rows = odd(repeated_rows=True).ask("getusersummary")["list"]
+    rows = quirky(repeated_rows=True).fetch("getusersummary")["list"]
     assert rows[0] == rows[-1]
     assert len(rows) > 1
 
 
 def test_rows_out_of_order() -> None:
-    ordered = Line(small()).ask("getusersummary", YESTERDAY - timedelta(days=6), YESTERDAY)["list"]
-    found = odd(out_of_order=True).ask("getusersummary", YESTERDAY - timedelta(days=6), YESTERDAY)[
-        "list"
-    ]
-    assert found == ordered[::-1] != ordered
+    ordered = Caller(small_emulator()).fetch(
+        "getusersummary", YESTERDAY - timedelta(days=6), YESTERDAY
+    )["list"]
+    reversed_rows = quirky(out_of_order=True).fetch(
+        "getusersummary", YESTERDAY - timedelta(days=6), YESTERDAY
+    )["list"]
+    assert reversed_rows == ordered[::-1] != ordered
 
 
 def test_digit_strings_at_every_depth() -> None:
-    line = odd(digit_strings=True)
-    row = line.ask("getarticletotal", sent_day(line))["list"][0]
+    caller = quirky(digit_strings=True)
+    row = caller.fetch("getarticletotal", sent_day(caller))["list"][0]
     figures = {k: v for k, v in row["details"][0].items() if k != "stat_date"}
     assert all(isinstance(value, str) and value.isdecimal() for value in figures.values())
-    detail = line.ask("getarticletotaldetail", sent_day(line, "getarticletotaldetail"))["list"][0]
+    detail = caller.fetch("getarticletotaldetail", sent_day(caller, "getarticletotaldetail"))[
+        "list"
+    ][0]
     assert isinstance(detail["detail_list"][0]["read_delivery_rate"], float)
 
 
 @pytest.mark.parametrize("name", ["getarticletotal", "getarticletotaldetail", "getarticlesummary"])
-def test_odd_titles_are_no_clean_json(name: str) -> None:
-    line = odd(odd_titles=True)
-    body = line.reply(name, sent_day(line)).body
+def test_odd_titles_are_not_strict_json(name: str) -> None:
+    caller = quirky(odd_titles=True)
+    body = caller.reply(name, sent_day(caller)).body
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
     title = json.loads(body, strict=False)["list"][0]["title"]
     assert title.startswith("\x0b")
     assert title.endswith("\ud83d")
-    plain = Line(small()).ask(name, sent_day(line))["list"][0]["title"]
+    plain = Caller(small_emulator()).fetch(name, sent_day(caller))["list"][0]["title"]
     assert title[1:-1] == plain
 
 
-def test_quirks_leave_refusals_and_empty_lists_alone() -> None:
-    line = odd(
+def test_quirks_do_not_change_errors_and_empty_lists() -> None:
+    caller = quirky(
         undocumented_columns=True,
         unknown_column=True,
         extra_rows=True,
@@ -132,18 +136,18 @@ def test_quirks_leave_refusals_and_empty_lists_alone() -> None:
         out_of_order=True,
         odd_titles=True,
     )
-    assert line.ask("getusersummary", date(2015, 1, 1)) == {"list": []}
-    assert content(line.reply("getusersummary", date(2027, 1, 1)))["errcode"] == 61501
+    assert caller.fetch("getusersummary", date(2015, 1, 1)) == {"list": []}
+    assert content(caller.reply("getusersummary", date(2027, 1, 1)))["errcode"] == 61501
 
 
 def test_quirks_by_name() -> None:
-    assert parse_quirks([]) == PLAIN
+    assert parse_quirks([]) == NO_QUIRKS
     assert parse_quirks(["digit-strings", "is_delay=string"]) == Quirks(
         digit_strings=True, is_delay=DelayForm.STRING
     )
 
 
 @pytest.mark.parametrize("word", ["digits", "is_delay=maybe", "is_delay", "extra_rows=many", ""])
-def test_other_words_are_no_quirk(word: str) -> None:
+def test_unknown_names_are_not_quirks(word: str) -> None:
     with pytest.raises(SettingsError, match="no such quirk"):
         parse_quirks([word])

@@ -1,6 +1,6 @@
-"""An openid that comes in is nowhere afterwards: no file, table, log line, answer or export.
+"""An ingested openid is nowhere afterwards: in no file, table, log line, response or export.
 
-It is looked for as it is and as base64, hex and UTF-16; in packed files and values too.
+The search covers plain text, base64, hex and UTF-16, also in compressed files and values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -34,8 +33,9 @@ import structlog
 import zstandard
 
 from support.command_line import Site
-from support.event_files import FIRST, PLANTED, lines, message, opened
+from support.event_files import FIRST, PLANTED, WAIT_SECONDS, lines, message, open_store
 from support.events import moment
+from support.polling import eventually
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.window import Window
@@ -56,55 +56,55 @@ BEFORE = Window(FIRST - timedelta(days=35), FIRST)
 MOMENT = "2026-03-10T09:00"
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WXCUBE = str(Path(sys.executable).with_name("wxcube"))
-PIECE = "PLANTEDopenid"
-"""What is looked for: enough of the openid to know it by, so that a cut one is found too."""
-assert PIECE in PLANTED
+PART = "PLANTEDopenid"
+"""The searched part of the openid, so that a truncated one is found too."""
+assert PART in PLANTED
 
 
-# --- looking for it -------------------------------------------------------------------------------
+# --- the search -----------------------------------------------------------------------------------
 
 
 def in_base64(raw: bytes) -> Iterator[bytes]:
-    """What of a text every base64 that holds it must have, wherever it stands there."""
+    """The base64 characters that do not depend on the position of the bytes."""
     for before in range(3):
         encoded = b64encode(bytes(before) + raw)
-        known = encoded[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
-        yield known
-        yield known.translate(bytes.maketrans(b"+/", b"-_"))
+        fixed = encoded[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
+        yield fixed
+        yield fixed.translate(bytes.maketrans(b"+/", b"-_"))
 
 
 def forms(text: str) -> dict[str, bytes]:
-    """A text as it may stand in bytes; letters and hex digits as small ones."""
+    """The encodings of a text, with letters in lower case."""
     raw = text.encode()
-    found = {f"base64 {n}": form for n, form in enumerate(in_base64(raw))}
-    return found | {
+    base64 = {f"base64 {n}": form for n, form in enumerate(in_base64(raw))}
+    return base64 | {
         "plain": raw.lower(),
         "hex": raw.hex().encode(),
         "UTF-16": text.lower().encode("utf-16-le"),
         "UTF-16 BE": text.lower().encode("utf-16-be"),
         "hex of UTF-16": text.encode("utf-16-le").hex().encode(),
-        "backwards": raw[::-1].lower(),
+        "reversed": raw[::-1].lower(),
     }
 
 
-FORMS = forms(PIECE)
+FORMS = forms(PART)
 
 
 def seen_in(content: bytes) -> list[str]:
-    """The forms in which the openid is in some bytes."""
-    small = content.lower()
-    return [n for n, form in FORMS.items() if form in (content if "base64" in n else small)]
+    """The encodings of the openid that bytes contain."""
+    lower = content.lower()
+    return [n for n, form in FORMS.items() if form in (content if "base64" in n else lower)]
 
 
-def unpacked(raw: bytes) -> bytes:
-    """What is in packed bytes; other bytes are empty."""
+def decompressed(raw: bytes) -> bytes:
+    """The content of compressed bytes; nothing for other bytes."""
     if raw[:4] == b"\x28\xb5\x2f\xfd":
         return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
     return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else b""
 
 
 def table_values(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Every text and every blob of every table of an SQLite file, packed ones unpacked too."""
+    """Every text and every blob of every table of an SQLite file, also decompressed."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -112,18 +112,18 @@ def table_values(path: Path) -> Iterator[tuple[str, bytes]]:
             table = name.decode()
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 values = [value for value in row if isinstance(value, bytes)]
-                yield f"{path} {table}", b"\n".join([*values, *map(unpacked, values)])
+                yield f"{path} {table}", b"\n".join([*values, *map(decompressed, values)])
 
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file below a folder and its name, and what is in tables and packed files."""
+    """Every file below a folder with its name, and the content of tables and compressed files."""
     for path in folder.rglob("*"):
         yield "a name", str(path.relative_to(folder)).encode()
         if not path.is_file():
             continue
         raw = path.read_bytes()
         yield str(path), raw
-        yield str(path), unpacked(raw)
+        yield str(path), decompressed(raw)
         if raw[:4] == b"PAR1":
             with duckdb.connect() as connection:
                 rows = connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
@@ -136,38 +136,38 @@ def assert_nowhere(folder: Path, *outputs: str | bytes) -> None:
     texts = [*contents(folder)]
     assert len(texts) > 5
     texts += [("output", o if isinstance(o, bytes) else o.encode()) for o in outputs]
-    found = {(place, form) for place, text in texts for form in seen_in(text)}
-    assert not found
+    leaks = {(place, form) for place, text in texts for form in seen_in(text)}
+    assert not leaks
 
 
-def hidings() -> dict[str, bytes]:
-    """The openid among other bytes, as somebody may have written it."""
+def samples() -> dict[str, bytes]:
+    """Bytes that contain the openid in each encoding."""
     wide = f"a user {PLANTED} wrote"
     return {
         **{f"base64 after {n}": b64encode(b"x" * n + PLANTED.encode() + b"yz") for n in range(4)},
         "plain": wide.encode(),
-        "in capitals": wide.upper().encode(),
+        "in upper case": wide.upper().encode(),
         "hex": b"X'" + PLANTED.encode().hex().upper().encode() + b"'",
         "UTF-16": wide.encode("utf-16"),
         "UTF-16 BE": b"\0" + wide.encode("utf-16-be"),
         "gzip": gzip.compress(wide.encode()),
         "zstd": zstandard.compress(wide.encode()),
-        "cut": wide.encode()[:24],
+        "truncated": wide.encode()[:24],
     }
 
 
-@pytest.mark.parametrize("how", hidings())
-def test_the_search_finds_what_is_there(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("encoding", samples())
+def test_the_search_finds_the_openid(tmp_path: Path, encoding: str) -> None:
     for number in range(6):
         (tmp_path / str(number)).write_text("x")
     assert_nowhere(tmp_path)
-    (tmp_path / "found").write_bytes(hidings()[how])
+    (tmp_path / "found").write_bytes(samples()[encoding])
     with pytest.raises(AssertionError):
         assert_nowhere(tmp_path)
 
 
-@pytest.mark.parametrize("how", hidings())
-def test_the_search_looks_into_tables(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("encoding", samples())
+def test_the_search_covers_tables(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "wxcube.db"
     Warehouse.open(path).close()
     (tmp_path / "a").mkdir()
@@ -176,12 +176,12 @@ def test_the_search_looks_into_tables(tmp_path: Path, how: str) -> None:
         connection.executemany("INSERT INTO other VALUES (?, ?)", [(n, b"-") for n in range(500)])
         connection.commit()
         assert not [form for _, text in table_values(path) for form in seen_in(text)]
-        connection.execute("UPDATE other SET y = ? WHERE x = 250", [hidings()[how]])
+        connection.execute("UPDATE other SET y = ? WHERE x = 250", [samples()[encoding]])
         connection.commit()
     assert [form for _, text in table_values(path) for form in seen_in(text)]
 
 
-def test_the_search_looks_into_parquet(tmp_path: Path) -> None:
+def test_the_search_covers_parquet(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with duckdb.connect() as connection:
         connection.execute(
@@ -190,11 +190,11 @@ def test_the_search_looks_into_parquet(tmp_path: Path) -> None:
     assert [form for _, text in contents(tmp_path) for form in seen_in(text)]
 
 
-# --- what comes in --------------------------------------------------------------------------------
+# --- ingestion ------------------------------------------------------------------------------------
 
 
 def planted(mark: str = "") -> list[ev.AnyEvent]:
-    """Events of every kind with a person, whose ids hold the openid too."""
+    """Events of every kind with a user, whose ids contain the openid too."""
     head: dict[str, Any] = {"account": "wxdemo-a", "at": AT, "user": PLANTED}
     kinds: list[tuple[Any, dict[str, Any]]] = [
         (ev.Follow, {}),
@@ -213,7 +213,7 @@ def planted(mark: str = "") -> list[ev.AnyEvent]:
 BAD = (
     f'{{"event":"message","id":"{PLANTED}","account":"a","at":1,"user":"{PLANTED}"}}\n'
     f'{{"event":"{PLANTED}","FromUserName":"{PLANTED}","{PLANTED}":{{"a":["{PLANTED}"]}}}}\n'
-    # what WeChat advises for telling repeated pushes apart, beside a member that is refused
+    # the id that WeChat recommends for deduplication, together with a member that is refused
     f'{{"event":"message","id":"{PLANTED}1772326800","FromUserName":"{PLANTED}","account":"a"}}\n'
     f'{{"event":"message","id":"m-{PLANTED}","user":["{PLANTED}"],"account":"x_{PLANTED}"}}\n'
     f'{{"event":"publish","title":"{PLANTED}","content_url":"https://x/?a={PLANTED}_","fen":1}}\n'
@@ -222,7 +222,7 @@ BAD = (
 
 
 def write_sources(folder: Path) -> None:
-    """Files to take in, in every form there is, good and bad."""
+    """Files of events in every format, good and bad."""
     folder.mkdir()
     (folder / "good.jsonl").write_bytes(lines(planted()))
     (folder / "bad.jsonl").write_bytes(BAD + lines([message(1, user=PLANTED)]))
@@ -240,7 +240,7 @@ def test_from_files_by_the_command_line(tmp_path: Path) -> None:
     write_sources(source)
     work = tmp_path / "work"
     work.mkdir()
-    said = ""
+    output = ""
     for arguments in (
         ["ingest", "--on-error", "skip", "--no-compact", *map(str, sorted(source.iterdir()))],
         ["ingest", "--json", str(source / "bad.jsonl")],
@@ -253,15 +253,15 @@ def test_from_files_by_the_command_line(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-        said += run.stdout + run.stderr
-    assert "line 1" in said
-    assert_nowhere(work, said)
+        output += run.stdout + run.stderr
+    assert "line 1" in output
+    assert_nowhere(work, output)
     subprocess.run([WXCUBE, "events", "compact"], cwd=work, check=True)
     assert_nowhere(work)
-    with opened(work / "events") as store:
+    with open_store(work / "events") as store:
         assert status(store).events == 13
         key = load_keys(store.folder).users
-        place = store.all_days()[0]
+        place = store.partitions()[0]
         with duckdb.connect() as connection:
             path = str(store.files("message", *place)[0])
             users = connection.execute("SELECT user FROM read_parquet(?)", [path]).fetchall()
@@ -281,12 +281,12 @@ def test_over_http(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                     replies.append(str(answer.headers) + await answer.text())
 
     class Nothing:
-        def answer(self, _request: Any) -> Any:
-            raise AssertionError("only /events is asked here")
+        def handle(self, _request: Any) -> Any:
+            raise AssertionError("only /events is requested here")
 
-    kept = io.StringIO()
+    log = io.StringIO()
     try:
-        with contextlib.redirect_stderr(kept), opened(tmp_path / "events") as store:
+        with contextlib.redirect_stderr(log), open_store(tmp_path / "events") as store:
             api = EventsApi(store, Secret(TOKEN), 1 << 20)
             with RunningServer(with_events(asgi(Nothing()), api)) as server:
                 asyncio.run(send(server.url))
@@ -295,15 +295,15 @@ def test_over_http(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finally:
         structlog.reset_defaults()
     out, err = capsys.readouterr()
-    assert_nowhere(tmp_path, *replies, kept.getvalue(), out, err)
-    assert TOKEN not in kept.getvalue() + out + err
+    assert_nowhere(tmp_path, *replies, log.getvalue(), out, err)
+    assert TOKEN not in log.getvalue() + out + err
 
 
-# --- from the door to the export, every part as a process of its own --------------------------------
+# --- from ingestion to export, each part in a process of its own -----------------------------------
 
 
-class House:
-    """A folder in which everything happens: what is written is below it, what is said is kept."""
+class Workspace:
+    """A folder that holds everything that is written; all output is collected."""
 
     def __init__(self, folder: Path) -> None:
         for name in ("temporary", "logs", "out"):
@@ -316,28 +316,30 @@ class House:
         }
         self.folder = folder
         self.site = Site(folder, ManualClock(NOW), settings)
-        self.said: list[bytes] = []
+        self.outputs: list[bytes] = []
 
     def run(self, *arguments: str, code: int | None = 0) -> None:
-        """A command with all its log, as text and as JSON in turn."""
+        """Run a command with its whole log, alternately as text and as JSON."""
         as_json = "false" if self.site.environment.get("WXCUBE_LOG_JSON") == "true" else "true"
         self.site.environment |= {"WXCUBE_LOG_JSON": as_json, "COLUMNS": "400"}
         done = self.site.run("--log-level", "debug", *arguments)
-        self.said += [done.raw, done.err.encode()]
+        self.outputs += [done.raw, done.err.encode()]
         assert "Traceback" not in done.text, done.text
         assert code in {None, done.code}, (arguments, done.text)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """`wxcube serve` as a process until the end of the block; what it says goes to a file."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_", "LANG"))}
-        shown = {"TMPDIR": str(self.folder / "temporary")}
+        """`wxcube serve` as a process until the end of the block; its output goes to a file."""
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_", "LANG"))
+        }
+        own = {"TMPDIR": str(self.folder / "temporary")}
         log = self.folder / "logs" / f"serve-{len(self.logs)}.txt"
         with log.open("wb") as file:
             process = subprocess.Popen(
                 self.site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0"),
                 cwd=self.folder,
-                env=kept | shown | self.site.environment,
+                env=inherited | own | self.site.environment,
                 stdout=file,
                 stderr=file,
             )
@@ -345,37 +347,37 @@ class House:
                 yield _address(log, process)
             finally:
                 process.send_signal(signal.SIGINT)
-                process.wait(30)
+                process.wait(WAIT_SECONDS)
         assert b"Traceback" not in log.read_bytes()
 
     @property
     def logs(self) -> list[bytes]:
-        """What servers said."""
+        """The output of the servers."""
         return [path.read_bytes() for path in (self.folder / "logs").iterdir()]
 
-    def ask(
+    def send(
         self, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """The status and body of an answer; all of it is kept to be searched."""
+        """The status and body of a response; the whole response is collected."""
         request = Request(url, data=body, headers=dict(headers or {}))
         try:
-            with urlopen(request, timeout=30) as answer:
-                status, shown, raw = answer.status, answer.headers, answer.read()
+            with urlopen(request, timeout=WAIT_SECONDS) as response:
+                status, headers_sent, raw = response.status, response.headers, response.read()
         except HTTPError as error:
-            status, shown, raw = error.code, error.headers, error.read()
-        self.said += [str(shown).encode(), raw]
+            status, headers_sent, raw = error.code, error.headers, error.read()
+        self.outputs += [str(headers_sent).encode(), raw]
         return status, raw
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    """Where a server listens, once it says that it does."""
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends and process.poll() is None:
-        found = re.search(r"http://[0-9.:]+", log.read_text("utf-8"))
-        if found:
-            return found[0]
-        time.sleep(0.05)
-    raise AssertionError(log.read_text("utf-8"))
+    """The address of a server, once it prints that it listens."""
+
+    def address() -> re.Match[str] | None:
+        output = log.read_text("utf-8")
+        assert process.poll() is None, output
+        return re.search(r"http://[0-9.:]+", output)
+
+    return eventually(address)[0]
 
 
 NDJSON: dict[str, str] = {
@@ -385,9 +387,9 @@ NDJSON: dict[str, str] = {
 EVIL_HEADERS = {"X-WX-OPENID": PLANTED, "User-Agent": PLANTED, "Cookie": f"openid={PLANTED}"}
 
 
-def send_events(house: House, url: str) -> None:
-    """Good batches and all kinds of refused ones."""
-    asked = [
+def send_events(workspace: Workspace, url: str) -> None:
+    """Send good batches, and refused ones of every kind."""
+    requests = [
         (200, lines(planted("http")), "", NDJSON),
         (200, lines(planted("again")), "", NDJSON | EVIL_HEADERS),
         (422, BAD, "", NDJSON),
@@ -400,23 +402,25 @@ def send_events(house: House, url: str) -> None:
         (413, (BAD * 1_000)[:70_000], "", NDJSON),
         (404, BAD, f"/{PLANTED}", NDJSON),
     ]
-    for expected, body, more, headers in asked:
-        assert house.ask(f"{url}/events{more}", body, headers)[0] == expected, (expected, more)
+    for expected, body, more, headers in requests:
+        assert workspace.send(f"{url}/events{more}", body, headers)[0] == expected, (expected, more)
 
 
-def ask_everything(house: House, url: str, appid: str, secret: str) -> int:
-    """Every call of the API, and calls with an openid where none belongs; how many rows came."""
+def call_everything(workspace: Workspace, url: str, appid: str, secret: str) -> int:
+    """Call every endpoint, and call with an openid where none belongs; returns the number of rows."""
     query = f"grant_type=client_credential&appid={appid}&secret={secret}"
-    _, raw = house.ask(f"{url}/cgi-bin/token?{query}")
+    _, raw = workspace.send(f"{url}/cgi-bin/token?{query}")
     token = msgspec.json.decode(raw)["access_token"]
     rows = 0
     for endpoint in ENDPOINTS:
         for day in (FIRST, FIRST + timedelta(days=1)):
             label = day if not endpoint.has_labels else endpoint.labels_over(BEFORE)[-1]
             last = endpoint.period(label).last
-            ask = {"begin_date": str(label), "end_date": str(last), "card_id": "p1"}
-            body = msgspec.json.encode(ask)
-            _, raw = house.ask(f"{url}{endpoint.path}?access_token={token}", body, EVIL_HEADERS)
+            request = {"begin_date": str(label), "end_date": str(last), "card_id": "p1"}
+            body = msgspec.json.encode(request)
+            _, raw = workspace.send(
+                f"{url}{endpoint.path}?access_token={token}", body, EVIL_HEADERS
+            )
             rows += len(msgspec.json.decode(raw).get("list", []))
     others: list[tuple[str, bytes | None]] = [
         (f"/datacube/{PLANTED}?access_token={token}", b"{}"),
@@ -430,56 +434,55 @@ def ask_everything(house: House, url: str, appid: str, secret: str) -> int:
         (f"/{PLANTED}", None),
         ("/", None),
     ]
-    for path, asked in others:
-        house.ask(url + path, asked, EVIL_HEADERS)
+    for path, request_body in others:
+        workspace.send(url + path, request_body, EVIL_HEADERS)
     return rows
 
 
-def export_everything(house: House) -> int:
-    """Every endpoint in every form, and every table; how many bytes came."""
+def export_everything(workspace: Workspace) -> int:
+    """Export every endpoint in every format, and every table; returns the number of bytes."""
     for endpoint in ENDPOINTS:
-        for form in ("csv", "json", "jsonl"):
-            out = f"out/{endpoint.name}.{form}"
-            words = ("export", endpoint.name, "--account", "wxdemo-a", "--format", form)
-            house.run(*words, "--out", out)
-    with Warehouse.open(house.folder / "wxcube.db", read_only=True) as warehouse:
+        for file_format in ("csv", "json", "jsonl"):
+            out = f"out/{endpoint.name}.{file_format}"
+            export = ("export", endpoint.name, "--account", "wxdemo-a", "--format", file_format)
+            workspace.run(*export, "--out", out)
+    with Warehouse.open(workspace.folder / "wxcube.db", read_only=True) as warehouse:
         names = warehouse.query("SELECT name FROM sqlite_master WHERE type = 'table'").rows
     for (name,) in names:
-        house.run("sql", f'SELECT * FROM "{name}"', "--format", "jsonl")
-    return sum(path.stat().st_size for path in (house.folder / "out").iterdir())
+        workspace.run("sql", f'SELECT * FROM "{name}"', "--format", "jsonl")
+    return sum(path.stat().st_size for path in (workspace.folder / "out").iterdir())
 
 
-def take_in(house: House, source: Path) -> None:
-    """Files one by one, whole and stopped at a bad line; then batches over HTTP."""
+def ingest_all(workspace: Workspace, source: Path) -> None:
+    """Ingest each file, skipping and then stopping at bad lines; then batches over HTTP."""
     for path in sorted(source.iterdir()):
-        house.run("events", "ingest", "--on-error", "skip", "--no-compact", str(path), code=None)
-        house.run("--lang", "zh", "events", "ingest", "--json", str(path), code=None)
-    with house.serving() as url:
-        send_events(house, url)
-        ends = time.monotonic() + 30
-        while not _is_compacted(house) and time.monotonic() < ends:
-            time.sleep(0.1)
-    assert _is_compacted(house)
+        workspace.run(
+            "events", "ingest", "--on-error", "skip", "--no-compact", str(path), code=None
+        )
+        workspace.run("--lang", "zh", "events", "ingest", "--json", str(path), code=None)
+    with workspace.serving() as url:
+        send_events(workspace, url)
+        eventually(lambda: _is_compacted(workspace))
 
 
-def _is_compacted(house: House) -> bool:
-    return any(b"events.compacted" in log for log in house.logs)
+def _is_compacted(workspace: Workspace) -> bool:
+    return any(b"events.compacted" in log for log in workspace.logs)
 
 
-def provoke_errors(house: House, source: Path) -> None:
-    """Damaged files of events and of facts, and what is said of them."""
-    for file in (house.folder / "events").rglob("*.parquet"):
+def provoke_errors(workspace: Workspace, source: Path) -> None:
+    """Damage files of events and facts, and run commands that report it."""
+    for file in (workspace.folder / "events").rglob("*.parquet"):
         file.write_bytes(b"damaged")
     (source / "late.jsonl").write_bytes(lines(planted("late")))
-    house.run("events", "ingest", str(source / "late.jsonl"), code=None)
-    house.run("doctor", "--deep", "--json", code=1)
-    house.run("doctor", "--mend", code=1)
-    house.run("cube", "build", code=3)
+    workspace.run("events", "ingest", str(source / "late.jsonl"), code=None)
+    workspace.run("doctor", "--deep", "--json", code=1)
+    workspace.run("doctor", "--repair", code=1)
+    workspace.run("cube", "build", code=3)
 
 
-def test_from_the_door_to_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House(tmp_path / "house")
-    monkeypatch.setattr(tempfile, "tempdir", str(house.folder / "temporary"))
+def test_from_ingestion_to_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path / "workspace")
+    monkeypatch.setattr(tempfile, "tempdir", str(workspace.folder / "temporary"))
     source = tmp_path / "source"
     write_sources(source)
     (source / "good.jsonl.gz").write_bytes(gzip.compress(lines(planted("gz"))))
@@ -490,24 +493,26 @@ def test_from_the_door_to_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyP
             f"COPY (FROM read_json('{source / 'good.jsonl'}', format = 'nd')) TO '{name}'"
         ).fetchall()
 
-    take_in(house, source)
-    assert_nowhere(house.folder, *house.said)
+    ingest_all(workspace, source)
+    assert_nowhere(workspace.folder, *workspace.outputs)
 
-    house.run("cube", "build")
-    house.run("cube", "status")
-    house.run("events", "status", "--exact")
-    house.run("events", "status", "--json")
-    house.run("doctor", "--deep")
-    house.run("status", "--json", code=None)
-    assert list((house.folder / "events" / "facts").rglob("*.parquet"))
-    assert_nowhere(house.folder, *house.said)
+    workspace.run("cube", "build")
+    workspace.run("cube", "status")
+    workspace.run("events", "status", "--exact")
+    workspace.run("events", "status", "--json")
+    workspace.run("doctor", "--deep")
+    workspace.run("status", "--json", code=None)
+    assert list((workspace.folder / "events" / "facts").rglob("*.parquet"))
+    assert_nowhere(workspace.folder, *workspace.outputs)
 
-    assert export_everything(house) > 5_000
-    with house.serving() as url:
-        [app] = [a for a in read_apps(house.folder / "wxcube-apps.toml") if a.account == "wxdemo-a"]
-        assert ask_everything(house, url, app.appid, app.secret) > 10
-    assert_nowhere(house.folder, *house.said)
+    assert export_everything(workspace) > 5_000
+    with workspace.serving() as url:
+        [app] = [
+            a for a in read_apps(workspace.folder / "wxcube-apps.toml") if a.account == "wxdemo-a"
+        ]
+        assert call_everything(workspace, url, app.appid, app.secret) > 10
+    assert_nowhere(workspace.folder, *workspace.outputs)
 
-    provoke_errors(house, source)
-    assert_nowhere(house.folder, *house.said)
-    assert not [text for text in (*house.said, *house.logs) if TOKEN.encode() in text]
+    provoke_errors(workspace, source)
+    assert_nowhere(workspace.folder, *workspace.outputs)
+    assert not [text for text in (*workspace.outputs, *workspace.logs) if TOKEN.encode() in text]

@@ -1,4 +1,4 @@
-"""Nested rows as tables, and the files made of them."""
+"""Rows with nested lists as tables, and the files written from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from wxcube.contract.field import columns
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError
 from wxcube.export import text
-from wxcube.export.flat import flatten, parts
+from wxcube.export.flat import flatten, flatten_accounts, parts
+from wxcube.export.labels import LABELS
 
 MARCH = Window.parse("2026-03-01..2026-03-31")
 EVERY = pytest.mark.parametrize("endpoint", contract.ENDPOINTS, ids=str)
@@ -30,18 +31,57 @@ def test_every_part_has_one_value_per_column(endpoint: Endpoint[Any]) -> None:
         values = list(table.rows)
         assert len(set(table.names)) == len(table.names)
         assert all(len(v) == len(table.names) for v in values)
-        assert all(table.header(language) for language in ("wire", "zh", "en"))
 
 
 @EVERY
-def test_the_row_itself_keeps_each_row_once(endpoint: Endpoint[Any]) -> None:
+@pytest.mark.parametrize("language", ["wire", "zh", "en"])
+def test_titles_of_columns_are_unique_and_short(endpoint: Endpoint[Any], language: str) -> None:
+    for part in parts(endpoint):
+        table = flatten_accounts(endpoint, {}, part)
+        header = table.header(language)
+        assert len(set(header)) == len(header) == len(table.names)
+        assert max(map(len, header)) < 60
+        assert not any("未公开" in title for title in header)
+
+
+def test_titles_that_are_equal_have_the_wire_name_in_brackets() -> None:
+    table = flatten(contract.named("getbizsummary"), (), "detail.read_user_source")
+    header = table.header("zh")
+    assert {"阅读人数 (人) [read_user]", "阅读人数 (人) [user_count]"} <= set(header)
+
+
+def test_every_column_has_an_english_label() -> None:
+    names = {
+        column.name
+        for endpoint in contract.ENDPOINTS
+        for part in parts(endpoint)
+        for column in flatten(endpoint, (), part).columns
+    }
+    assert names | {"appid"} == LABELS.keys()
+
+
+def test_rows_of_several_accounts_begin_with_the_appid() -> None:
+    endpoint = contract.named("getusersummary")
+    rows = {"wx1": sample_rows(endpoint, MARCH, 1), "wx2": sample_rows(endpoint, MARCH, 2)}
+    table = flatten_accounts(endpoint, rows)
+    values = list(table.rows)
+    assert table.names[:2] == ("appid", "ref_date")
+    assert table.header("zh")[0] == "公众号 AppID"
+    assert [appid for appid, *_ in values] == [a for a, of in rows.items() for _ in of]
+    assert [row[1:] for row in values[: len(rows["wx1"])]] == list(
+        flatten(endpoint, rows["wx1"]).rows
+    )
+
+
+@EVERY
+def test_the_row_itself_has_each_row_once(endpoint: Endpoint[Any]) -> None:
     rows = sample_rows(endpoint, MARCH, 3)
     table = flatten(endpoint, rows)
     assert len(list(table.rows)) == len(rows)
     assert set(table.names) >= {c.name for c in columns(endpoint.row)}
 
 
-def test_running_totals_are_spread_out_with_the_articles_columns() -> None:
+def test_running_totals_are_expanded_with_the_articles_columns() -> None:
     endpoint = contract.named("getarticletotal")
     rows = sample_rows(endpoint, MARCH, 3)
     table = flatten(endpoint, rows, "details")
@@ -60,7 +100,7 @@ def test_an_unknown_part_is_an_error_that_names_the_parts() -> None:
 def test_a_csv_file_reads_back_as_the_same_text(endpoint: Endpoint[Any]) -> None:
     rows = sample_rows(endpoint, MARCH, 3)
     file = io.StringIO()
-    count = text.write_csv(file, endpoint, rows)
+    count = text.write_csv(file, flatten(endpoint, rows))
     read = list(csv.reader(io.StringIO(file.getvalue())))
     assert len(read) == count + 1 == len(rows) + 1
     assert read[0] == list(flatten(endpoint, []).names)
@@ -70,13 +110,13 @@ def test_a_title_cannot_become_a_formula() -> None:
     endpoint = contract.named("getarticlesummary")
     row = msgspec.structs.replace(sample_rows(endpoint, MARCH, 3)[0], title="=1+1")
     file = io.StringIO()
-    text.write_csv(file, endpoint, [row], bom=True)
+    text.write_csv(file, flatten(endpoint, [row]), bom=True)
     assert "'=1+1" in file.getvalue()
     assert file.getvalue().startswith("\ufeff")
 
 
 @EVERY
-def test_json_is_what_wechat_would_answer(endpoint: Endpoint[Any]) -> None:
+def test_json_is_like_an_answer_of_wechat(endpoint: Endpoint[Any]) -> None:
     rows = sample_rows(endpoint, MARCH, 3)
     whole, lines = io.BytesIO(), io.BytesIO()
     assert text.write_json(whole, rows) == text.write_jsonl(lines, rows) == len(rows)

@@ -1,4 +1,4 @@
-"""Fractions of whole columns are rounded as Python rounds a single one."""
+"""Fractions of columns are rounded as Python rounds a single one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from wxcube.jobs.cube_sink import rate
 
 Pair = tuple[int, int]
 LARGEST = 2**53
-"""Beyond this a float does not hold every count."""
+"""Above this, a float cannot represent every integer."""
 STEP = 10**RATE_DIGITS
 MOST = 1_440
-"""The largest fraction there is: minutes of a day that a reader stayed."""
+"""The largest fraction: the minutes of a day."""
 
 
 def single(part: int, whole: int) -> float:
@@ -31,10 +31,10 @@ def assert_rounded(pairs: list[Pair]) -> None:
     assert rate(parts, wholes).tolist() == [single(*pair) for pair in pairs]
 
 
-def near_middles(seed: int, number: int) -> list[Pair]:
-    """Fractions at or beside the middle between two of seven digits."""
+def near_halves(seed: int, number: int) -> list[Pair]:
+    """Fractions at or near the middle between two numbers of seven digits."""
     dice = Random(seed)
-    found: list[Pair] = []
+    actual: list[Pair] = []
     for _ in range(number):
         whole = dice.choice(
             [
@@ -47,8 +47,8 @@ def near_middles(seed: int, number: int) -> list[Pair]:
         )
         steps = dice.randrange(STEP * dice.choice([1, 1, MOST]))
         middle = Fraction(2 * steps + 1, 2 * STEP) * whole
-        found.append((max(0, int(middle) + dice.randint(-1, 2)), whole))
-    return found
+        actual.append((max(0, int(middle) + dice.randint(-1, 2)), whole))
+    return actual
 
 
 @given(
@@ -64,23 +64,23 @@ def test_any_counts_are_rounded_as_python_does(pairs: list[Pair]) -> None:
 
 @given(st.integers(0, 2**32))
 @settings(deadline=None, max_examples=40)
-def test_fractions_near_the_middle_too(seed: int) -> None:
-    assert_rounded(near_middles(seed, 500))
+def test_fractions_near_a_half_are_rounded_as_python_does(seed: int) -> None:
+    assert_rounded(near_halves(seed, 500))
 
 
-def test_numpy_alone_would_not_do() -> None:
-    """The fractions of these tests are such that the quick way alone is wrong for some."""
-    pairs = near_middles(1, 20_000)
+def test_rounding_with_numpy_alone_is_wrong_for_some() -> None:
+    """So the fractions of these tests need the exact rounding."""
+    pairs = near_halves(1, 20_000)
     quick = [float(np.rint(part / whole * STEP) / STEP) for part, whole in pairs]
-    wrong = [pair for pair, found in zip(pairs, quick, strict=True) if found != single(*pair)]
+    wrong = [pair for pair, actual in zip(pairs, quick, strict=True) if actual != single(*pair)]
     assert wrong
     assert_rounded(wrong)
 
 
 @pytest.mark.parametrize("part", [0, 7])
-def test_of_nothing_it_is_nothing(part: int) -> None:
+def test_a_fraction_of_zero_is_zero(part: int) -> None:
     assert rate(np.asarray([part]), np.asarray([0])).tolist() == [0.0]
 
 
-def test_of_no_rows_there_are_none() -> None:
+def test_no_rows_have_no_fractions() -> None:
     assert rate(np.zeros(0, "i8"), np.zeros(0, "i8")).tolist() == []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
-CHINESE = ".zh-CN.md"
+from support.guide import BLOCK, CHINESE, ROOT, blocks_of, commands_of
+
+DOCS = ROOT / "docs"
 GUIDES = sorted(p.stem for p in (DOCS / "how-to").glob("*.md") if not p.name.endswith(CHINESE))
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r" +# .*$", re.MULTILINE)
 of_each = pytest.mark.parametrize("name", GUIDES)
 
@@ -22,20 +22,38 @@ def both(name: str) -> tuple[str, str]:
     return english.read_text(encoding="utf-8"), chinese.read_text(encoding="utf-8")
 
 
-def shown(text: str) -> list[tuple[str, str]]:
-    """Every block with its language, without comments, which are translated."""
-    return [(language, COMMENT.sub("", content)) for language, content in BLOCK.findall(text)]
+def shown(page: Path) -> list[tuple[str, str]]:
+    """Every block with its language, without comments and output, which are translated."""
+    return [
+        (block.language, COMMENT.sub("", line))
+        for block in blocks_of(page)
+        if block.language != "{toctree}"
+        for line in (
+            [command.text for command in commands_of(block.content)]
+            if block.language == "console"
+            else [block.content]
+        )
+    ]
 
 
 def named(text: str) -> set[str]:
     """What stands as code in sentences and tables, except where its words are translated."""
-    found = re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
-    return {code for code in found if code.isascii() and " " not in code and "<" not in code}
+    quoted = re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
+    return {code for code in quoted if code.isascii() and " " not in code and "<" not in code}
 
 
 @of_each
 def test_both_languages_show_the_same_commands(name: str) -> None:
-    english, chinese = map(shown, both(name))
+    guide = DOCS / "how-to" / name
+    assert shown(guide.with_suffix(CHINESE)) == shown(guide.with_suffix(".md"))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README", DOCS / "tutorial"], ids=lambda page: page.name)
+def test_readme_and_tutorial_show_the_same_commands(page: Path) -> None:
+    english, chinese = (
+        [line for language, line in shown(page.with_suffix(suffix)) if language == "console"]
+        for suffix in (".md", CHINESE)
+    )
     assert chinese == english
 
 

@@ -1,4 +1,4 @@
-"""The wheel holds what a user needs, and nothing else."""
+"""The wheel contains the package, and no tests or tools."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def in_tree() -> set[str]:
     return {path.relative_to(SOURCE).as_posix() for path in files if path.name not in NOT_SHIPPED}
 
 
-def test_the_package_is_in_it_and_nothing_else(wheel: ZipFile) -> None:
+def test_the_wheel_contains_only_the_package(wheel: ZipFile) -> None:
     assert shipped(wheel) == in_tree()
 
 

@@ -25,7 +25,7 @@ def engine() -> Iterator[DuckDbEngine]:
         yield engine
 
 
-def test_the_oracle_knows_every_endpoint_of_the_cube() -> None:
+def test_the_oracle_computes_every_endpoint_of_the_cube() -> None:
     assert RULES.keys() == {endpoint.name for endpoint in CUBE_ENDPOINTS}
     assert len(RULES) == 21
 

@@ -1,4 +1,4 @@
-"""The file of local apps: made once, extended for new accounts, otherwise left as it is."""
+"""The apps file: created once, extended for new accounts, otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 from support.command_line import Site
 from support.full_disk import files_no_larger_than
 from wxcube.errors import SettingsError
-from wxcube.server.apps import Written, ensure, read
+from wxcube.i18n import verbatim
+from wxcube.server.apps import FileChange, ensure, read
 
 BY_HAND = """\
-# my own words
+# a comment
 [[apps]]
-appid = "reports"   # the reports' program
+appid = "reports"   # the reporting app
 secret = "0123456789abcdef"
 account = "wxdemo-a"
 daily_limit = 7
@@ -37,27 +38,27 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "apps.toml"
 
 
-def test_the_first_start_makes_an_app_for_each_account_once(file: Path) -> None:
-    apps, written = ensure(file, ["wxdemo-a", "wxdemo-b", "wxdemo-a"])
+def test_the_first_start_creates_one_app_for_each_account(file: Path) -> None:
+    apps, change = ensure(file, ["wxdemo-a", "wxdemo-b", "wxdemo-a"])
     assert [app.account for app in apps] == ["wxdemo-a", "wxdemo-b"]
     assert len({app.secret for app in apps}) == 2
-    assert (written, read(file)) == (Written(is_new=True), apps)
+    assert (change, read(file)) == (FileChange(is_new=True), apps)
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_later_start_without_new_accounts_touches_nothing(file: Path) -> None:
+def test_a_later_start_without_new_accounts_changes_nothing(file: Path) -> None:
     apps, _ = ensure(file, ["wxdemo-a"])
     before = (file.read_bytes(), file.stat().st_ino, file.stat().st_mtime_ns)
-    assert ensure(file, ["wxdemo-a"]) == (apps, Written())
-    assert ensure(file, []) == (apps, Written())
+    assert ensure(file, ["wxdemo-a"]) == (apps, FileChange())
+    assert ensure(file, []) == (apps, FileChange())
     assert (file.read_bytes(), file.stat().st_ino, file.stat().st_mtime_ns) == before
 
 
-def test_new_accounts_are_added_behind_what_is_there(file: Path) -> None:
+def test_new_accounts_are_appended(file: Path) -> None:
     file.write_text(BY_HAND, encoding="utf-8")
     file.chmod(0o640)
-    apps, written = ensure(file, ["wxdemo-a", "wxdemo-b", "wxdemo-c"])
-    assert written == Written(added=("wxdemo-b", "wxdemo-c"))
+    apps, change = ensure(file, ["wxdemo-a", "wxdemo-b", "wxdemo-c"])
+    assert change == FileChange(added=("wxdemo-b", "wxdemo-c"))
     assert file.read_text(encoding="utf-8").startswith(BY_HAND)
     assert [(app.appid, app.account) for app in apps] == [
         ("reports", "wxdemo-a"),
@@ -70,17 +71,17 @@ def test_new_accounts_are_added_behind_what_is_there(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_an_account_that_is_kept_out_stays_out(file: Path) -> None:
+def test_an_excluded_account_stays_excluded(file: Path) -> None:
     ensure(file, ["wxdemo-a"])
     text = file.read_text(encoding="utf-8")
     file.write_text(re.sub(r"permission_sets = .*", "permission_sets = []", text), encoding="utf-8")
     text = file.read_text(encoding="utf-8")
-    apps, written = ensure(file, ["wxdemo-a"])
-    assert (apps[0].permission_sets, written) == ((), Written())
+    apps, change = ensure(file, ["wxdemo-a"])
+    assert (apps[0].permission_sets, change) == ((), FileChange())
     assert file.read_text(encoding="utf-8") == text
 
 
-def test_an_appid_in_use_is_not_given_twice(file: Path) -> None:
+def test_an_appid_in_use_is_not_used_twice(file: Path) -> None:
     file.write_text(BY_HAND.replace('"reports"', '"wxdemo-b"'), encoding="utf-8")
     apps, _ = ensure(file, ["wxdemo-b"])
     assert [(app.appid, app.account) for app in apps] == [
@@ -92,7 +93,7 @@ def test_an_appid_in_use_is_not_given_twice(file: Path) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=90)))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_accounts_of_own_events_may_have_any_name(file: Path, names: list[str]) -> None:
+def test_accounts_of_events_may_have_any_name(file: Path, names: list[str]) -> None:
     file.unlink(missing_ok=True)
     half = len(names) // 2
     ensure(file, names[:half])
@@ -101,30 +102,30 @@ def test_accounts_of_own_events_may_have_any_name(file: Path, names: list[str]) 
     assert read(file) == apps
 
 
-def test_a_file_no_section_can_follow_stays_and_its_apps_are_served(file: Path) -> None:
+def test_a_file_that_cannot_be_extended_is_unchanged_and_its_apps_are_served(file: Path) -> None:
     one = '{appid = "reports", secret = "0123456789abcdef", account = "wxdemo-a"}'
     file.write_text(f"apps = [{one}]\n", encoding="utf-8")
     before = file.read_bytes()
-    apps, written = ensure(file, ["wxdemo-a", "wxdemo-b"])
+    apps, change = ensure(file, ["wxdemo-a", "wxdemo-b"])
     assert [app.appid for app in apps] == ["reports"]
-    assert (written.added, written.without) == ((), ("wxdemo-b",))
-    assert "section" in written.trouble
+    assert (change.added, change.not_added) == ((), ("wxdemo-b",))
+    assert "section" in change.reason
     assert file.read_bytes() == before
 
 
-def test_a_full_disk_leaves_the_file_whole_and_its_apps_are_served(file: Path) -> None:
+def test_a_full_disk_leaves_the_file_unchanged_and_its_apps_are_served(file: Path) -> None:
     apps, _ = ensure(file, ["wxdemo-a"])
     before = file.read_bytes()
     with files_no_larger_than(len(before) + 20):
-        found, written = ensure(file, ["wxdemo-a", "wxdemo-b"])
-    assert found == apps
-    assert written == Written(without=("wxdemo-b",), trouble="File too large")
+        extended, change = ensure(file, ["wxdemo-a", "wxdemo-b"])
+    assert extended == apps
+    assert change == FileChange(not_added=("wxdemo-b",), reason=verbatim("File too large"))
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
-    assert ensure(file, ["wxdemo-b"])[1] == Written(added=("wxdemo-b",))
+    assert ensure(file, ["wxdemo-b"])[1] == FileChange(added=("wxdemo-b",))
 
 
-def test_a_full_disk_at_the_first_start_is_told_and_leaves_nothing(file: Path) -> None:
+def test_a_full_disk_at_the_first_start_is_reported_and_leaves_no_file(file: Path) -> None:
     with (
         files_no_larger_than(20),
         pytest.raises(SettingsError, match="cannot be written") as caught,
@@ -135,18 +136,18 @@ def test_a_full_disk_at_the_first_start_is_told_and_leaves_nothing(file: Path) -
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir()
+    (tmp_path / "elsewhere").mkdir()
     file = tmp_path / "apps.toml"
-    file.symlink_to(tmp_path / "kept" / "apps.toml")
+    file.symlink_to(tmp_path / "elsewhere" / "apps.toml")
     ensure(file, ["wxdemo-a"])
     apps, _ = ensure(file, ["wxdemo-a", "wxdemo-b"])
     assert file.is_symlink()
-    assert read(tmp_path / "kept" / "apps.toml") == apps
+    assert read(tmp_path / "elsewhere" / "apps.toml") == apps
 
 
-def test_a_wrong_file_is_told_and_stays(file: Path) -> None:
+def test_an_invalid_file_is_reported_and_unchanged(file: Path) -> None:
     file.write_text("[[apps]]\nappid = 3\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match="mend that line"):
+    with pytest.raises(SettingsError, match="correct that line"):
         ensure(file, ["wxdemo-b"])
     assert file.read_text(encoding="utf-8") == "[[apps]]\nappid = 3\n"
 
@@ -156,7 +157,7 @@ def test_a_wrong_file_is_told_and_stays(file: Path) -> None:
 
 @contextmanager
 def serving(site: Site, *words: str) -> Iterator[str]:
-    """What `wxcube serve` says until it listens; then it runs until the end of the block."""
+    """The output of `wxcube serve` until it listens; it then runs until the end of the block."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_"))}
     process = subprocess.Popen(
         site.launch("2026-03-10T09:00", *words, "serve", "--port", "0"),
@@ -166,55 +167,55 @@ def serving(site: Site, *words: str) -> Iterator[str]:
         text=True,
     )
     assert process.stderr
-    said = ""
+    output = ""
     try:
         for line in process.stderr:
-            said += line
+            output += line
             if "Ctrl-C" in line:
                 break
-        yield said
+        yield output
     finally:
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=30)
-    assert (process.returncode, "Traceback" in rest) == (0, False), said + rest
+        _, rest = process.communicate(timeout=120)
+    assert (process.returncode, "Traceback" in rest) == (0, False), output + rest
 
 
 def account(number: int) -> str:
     return f'[[accounts]]\nappid = "wxdemo-{number}"\n'
 
 
-def test_a_new_account_of_the_settings_can_be_asked_after_the_next_start(tmp_path: Path) -> None:
+def test_a_new_account_of_the_settings_is_served_after_the_next_start(tmp_path: Path) -> None:
     site = Site(tmp_path)
     file = tmp_path / "wxcube-apps.toml"
     site.settings.write_text(account(1), encoding="utf-8")
-    with serving(site) as said:
-        assert "written just now" in said
+    with serving(site) as output:
+        assert "readable only by you" in output
     [first] = read(file)
     site.settings.write_text(account(1) + account(2) + account(3), encoding="utf-8")
-    with serving(site) as said:
-        assert "wxcube-apps.toml has new accounts: wxdemo-2, wxdemo-3\n" in said
-        assert "written just now" not in said
+    with serving(site) as output:
+        assert "new accounts were added to wxcube-apps.toml: wxdemo-2, wxdemo-3\n" in output
+        assert "readable only by you" not in output
         apps = read(file)
         assert apps[0] == first
-        assert not [app for app in apps if app.secret in said]
-        url = re.search(r"http://[0-9.:]+", said)
+        assert not [app for app in apps if app.secret in output]
+        url = re.search(r"http://[0-9.:]+", output)
         assert url
         for app in tomllib.loads(file.read_text(encoding="utf-8"))["apps"]:
             query = f"grant_type=client_credential&appid={app['appid']}&secret={app['secret']}"
-            with urlopen(f"{url[0]}/cgi-bin/token?{query}", timeout=10) as answer:
+            with urlopen(f"{url[0]}/cgi-bin/token?{query}", timeout=120) as answer:
                 assert msgspec.json.decode(answer.read())["access_token"]
-    with serving(site, "--lang", "zh") as said:
-        assert "新增" not in said
+    with serving(site, "--lang", "zh") as output:
+        assert "新增" not in output
 
 
-def test_a_file_that_cannot_be_changed_stops_no_server(tmp_path: Path) -> None:
+def test_the_server_runs_with_a_file_that_cannot_be_changed(tmp_path: Path) -> None:
     site = Site(tmp_path)
     file = tmp_path / "wxcube-apps.toml"
     one = '{appid = "reports", secret = "0123456789abcdef", account = "wxdemo-1"}'
     file.write_text(f"apps = [{one}]\n", encoding="utf-8")
     site.settings.write_text(account(1) + account(2), encoding="utf-8")
-    with serving(site) as said:
-        assert "add an [[apps]] section by hand for each of these accounts: wxdemo-2" in said
-    with serving(site, "--lang", "zh") as said:
-        assert "wxdemo-2" in said
-        assert "请手工添加" in said
+    with serving(site) as output:
+        assert "add an [[apps]] section by hand for each of these accounts: wxdemo-2" in output
+    with serving(site, "--lang", "zh") as output:
+        assert "wxdemo-2" in output
+        assert "请手工添加" in output

@@ -1,4 +1,4 @@
-"""Whatever comes in, an answer in WeChat's form goes out."""
+"""Every request gets a reply in WeChat's format."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.documented import APP, Desk
-from support.emulated import small
+from support.documented import APP, DocumentedServer
+from support.emulated import small_emulator
 from wxcube.contract import ENDPOINTS
 from wxcube.server.messages import Reply, Request
 
-DESK = Desk()
-TOKEN = DESK.token()
-EMULATOR = small()
+SERVER = DocumentedServer()
+TOKEN = SERVER.token()
+EMULATOR = small_emulator()
 PATHS = [
     *(e.path for e in ENDPOINTS),
     "/cgi-bin/token",
@@ -65,39 +65,45 @@ methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "HEAD", "OPTION
 
 
 def check(reply: Reply) -> dict[str, Any] | None:
-    """The object of a reply in WeChat's form, None for an empty one."""
+    """The JSON object of a reply in WeChat's format, None for an empty one."""
     assert reply.status in {200, 404}
     if reply.status == 404:
         assert reply.body == b""
         return None
-    found = msgspec.json.decode(reply.body)
-    assert isinstance(found, dict)
-    assert found.get("errcode") != -1
-    assert found.get("errcode", 0) == reply.errcode
-    return found
+    content = msgspec.json.decode(reply.body)
+    assert isinstance(content, dict)
+    assert content.get("errcode") != -1
+    assert content.get("errcode", 0) == reply.errcode
+    return content
 
 
 @given(methods, paths, queries, bodies)
-def test_every_request_is_answered_in_wechats_form(
+def test_every_request_gets_a_reply_in_wechats_format(
     method: str, path: str, query: str, body: bytes
 ) -> None:
-    check(DESK.api.answer(Request(method, path, query, body)))
+    check(SERVER.api.handle(Request(method, path, query, body)))
 
 
 @given(st.sampled_from(ENDPOINTS), bodies)
-def test_every_body_of_a_caller_with_a_token(endpoint: Any, body: bytes) -> None:
-    DESK.api.allowance.clear(APP.appid)
-    token = DESK.token()
-    DESK.api.allowance.clear(APP.appid)
-    found = check(DESK.api.answer(Request("POST", endpoint.path, f"access_token={token}", body)))
-    assert found is not None
-    assert found.get("errcode", 0) in {0, 44002, 47001, 61500, 61501}
-    assert ("list" in found) == ("errcode" not in found)
+def test_every_body_of_an_authenticated_call_gets_rows_or_an_errcode(
+    endpoint: Any, body: bytes
+) -> None:
+    SERVER.api.call_quota.clear(APP.appid)
+    token = SERVER.token()
+    SERVER.api.call_quota.clear(APP.appid)
+    content = check(
+        SERVER.api.handle(Request("POST", endpoint.path, f"access_token={token}", body))
+    )
+    assert content is not None
+    assert content.get("errcode", 0) in {0, 44002, 47001, 61500, 61501}
+    assert ("list" in content) == ("errcode" not in content)
 
 
 @given(methods, paths.map(lambda path: path.replace("/datacube/", "/_wxcube/")), queries, bodies)
-def test_the_emulator_answers_everything(method: str, path: str, query: str, body: bytes) -> None:
-    reply = EMULATOR.answer(Request(method, path, query, body))
+def test_the_emulator_replies_to_every_request(
+    method: str, path: str, query: str, body: bytes
+) -> None:
+    reply = EMULATOR.handle(Request(method, path, query, body))
     assert reply.status in {200, 400, 404, 405}
     if reply.body:
         assert isinstance(msgspec.json.decode(reply.body), dict)
@@ -125,12 +131,12 @@ admin_bodies = st.fixed_dictionaries(
     admin_paths,
     admin_bodies.map(msgspec.json.encode),
 )
-def test_the_admin_calls_answer_everything(method: str, path: str, body: bytes) -> None:
-    reply = EMULATOR.answer(Request(method, f"/_wxcube/{path}", "", body))
+def test_the_admin_api_replies_to_every_request(method: str, path: str, body: bytes) -> None:
+    reply = EMULATOR.handle(Request(method, f"/_wxcube/{path}", "", body))
     assert reply.status in {200, 400, 404, 405}
     assert isinstance(msgspec.json.decode(reply.body), dict)
 
 
 @pytest.mark.parametrize("path", ["/\ud800", "/datacube/\x00", "/datacube/../x", "/_wxcube/\udfff"])
-def test_strange_paths(path: str) -> None:
-    assert EMULATOR.answer(Request("POST", path)).status in {200, 404}
+def test_invalid_paths(path: str) -> None:
+    assert EMULATOR.handle(Request("POST", path)).status in {200, 404}

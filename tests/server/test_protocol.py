@@ -1,4 +1,4 @@
-"""WeChat's protocol over documented answers: shapes, refusals, dates, rights, limits."""
+"""WeChat's protocol over documented replies: formats, errors, dates, permissions, limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.documented import APP, NOW, POOR, Desk, content, documented
+from support.documented import APP, NOW, POOR, DocumentedServer, content, documented
 from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, Group
@@ -23,41 +23,39 @@ CARD = {"cond_source": 1, "card_id": "pDEMO"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 
 
-def ask_documented(desk: Desk, endpoint: Endpoint[Any]) -> bytes:
-    """The answer for the day of an endpoint's documented answer."""
+def fetch_documented(server: DocumentedServer, endpoint: Endpoint[Any]) -> bytes:
+    """The response body for the day of an endpoint's documented reply."""
     day = documented(endpoint)["list"][0]["ref_date"]
     body = {"begin_date": day, "end_date": day, **CARD}
-    return desk.post(endpoint.path, body, f"access_token={desk.token()}").body
+    return server.post(endpoint.path, body, f"access_token={server.token()}").body
 
 
 @every_endpoint
-def test_every_endpoint_gives_its_documented_answer(endpoint: Endpoint[Any]) -> None:
+def test_every_endpoint_returns_its_documented_reply(endpoint: Endpoint[Any]) -> None:
     expected = documented(endpoint)
     first = expected["list"][0]["ref_date"]
     rows = [row for row in expected["list"] if row["ref_date"] == first]
-    if endpoint.name == "getupstreammsgmonth":
-        # the document's example, November 2014, lies before the first day the documents name
-        assert first == "2014-11-01"
-        rows = []
-    assert msgspec.json.decode(ask_documented(Desk(), endpoint)) == expected | {"list": rows}
+    assert msgspec.json.decode(fetch_documented(DocumentedServer(), endpoint)) == expected | {
+        "list": rows
+    }
 
 
 @every_endpoint
-def test_a_good_answer_has_no_errcode_and_only_content_has_the_delay_flag(
+def test_a_successful_reply_has_no_errcode_and_only_content_has_is_delay(
     endpoint: Endpoint[Any],
 ) -> None:
     members = {"list", "is_delay"} if endpoint.group is Group.CONTENT else {"list"}
-    assert msgspec.json.decode(ask_documented(Desk(), endpoint)).keys() == members
+    assert msgspec.json.decode(fetch_documented(DocumentedServer(), endpoint)).keys() == members
 
 
-def test_answers_are_http_200_with_wechats_content_type() -> None:
-    desk = Desk()
-    good = desk.post("/datacube/getusersummary", {}, "access_token=nobody")
+def test_replies_are_http_200_with_wechats_content_type() -> None:
+    server = DocumentedServer()
+    good = server.post("/datacube/getusersummary", {}, "access_token=nobody")
     assert (good.status, good.content_type) == (200, "application/json; encoding=utf-8")
 
 
-def test_a_refusal_ends_with_a_rid_that_tells_the_time() -> None:
-    answer = Desk().ask("getusersummary", "2026-03-09", "2026-03-09", token="")
+def test_an_errmsg_ends_with_a_rid_that_begins_with_the_time() -> None:
+    answer = DocumentedServer().fetch("getusersummary", "2026-03-09", "2026-03-09", token="")
     matched = RID.fullmatch(answer["errmsg"])
     assert matched
     assert matched[1] == "access_token missing"
@@ -112,8 +110,8 @@ BAD_BODIES: list[tuple[object, int, str]] = [
 
 @pytest.mark.parametrize(("body", "errcode", "errmsg"), BAD_BODIES, ids=lambda v: repr(v)[:40])
 def test_bad_bodies(body: object, errcode: int, errmsg: str) -> None:
-    desk = Desk()
-    reply = desk.post("/datacube/getusersummary", body, f"access_token={desk.token()}")
+    server = DocumentedServer()
+    reply = server.post("/datacube/getusersummary", body, f"access_token={server.token()}")
     answer = content(reply)
     assert (reply.status, answer["errcode"], reply.errcode) == (200, errcode, errcode)
     matched = RID.fullmatch(answer["errmsg"])
@@ -141,7 +139,7 @@ def test_bad_bodies(body: object, errcode: int, errmsg: str) -> None:
     ],
 )
 def test_bad_requests(method: str, path: str, query: str, errcode: int) -> None:
-    reply = Desk().api.answer(Request(method, path, query, b"{}"))
+    reply = DocumentedServer().api.handle(Request(method, path, query, b"{}"))
     assert (reply.status, content(reply)["errcode"]) == (200, errcode)
 
 
@@ -149,54 +147,56 @@ def test_bad_requests(method: str, path: str, query: str, errcode: int) -> None:
     "path", ["/", "", "/cgi-bin/datacube/getusersummary", "/datacube", "/cgi-bin/x", "//datacube/x"]
 )
 def test_other_paths_are_http_404_without_a_body(path: str) -> None:
-    reply = Desk().post(path, {})
+    reply = DocumentedServer().post(path, {})
     assert (reply.status, reply.body) == (404, b"")
 
 
-def test_dates_without_zero_padding_are_read() -> None:
-    answer = Desk().ask("getusersummary", "2014-12-7", "2014-12-7")
+def test_dates_without_zero_padding_are_accepted() -> None:
+    answer = DocumentedServer().fetch("getusersummary", "2014-12-7", "2014-12-7")
     assert [row["ref_date"] for row in answer["list"]] == ["2014-12-07"]
 
 
-def test_only_card_endpoints_read_a_date_with_a_time() -> None:
-    desk = Desk()
+def test_only_card_endpoints_accept_a_date_with_a_time() -> None:
+    server = DocumentedServer()
     stamp = "2026-03-09 00:00:00"
-    assert desk.ask("getcardbizuininfo", stamp, stamp, params={"cond_source": 1}) == {"list": []}
+    assert server.fetch("getcardbizuininfo", stamp, stamp, params={"cond_source": 1}) == {
+        "list": []
+    }
     assert (
-        desk.ask("getcardbizuininfo", "2026-03-09 0:0", "2026-03-09", params={"cond_source": 1})[
-            "errcode"
-        ]
+        server.fetch(
+            "getcardbizuininfo", "2026-03-09 0:0", "2026-03-09", params={"cond_source": 1}
+        )["errcode"]
         == 61500
     )
 
 
 @every_endpoint
 def test_the_span_is_inclusive(endpoint: Endpoint[Any]) -> None:
-    desk, last = Desk(), date(2026, 3, 9)
+    server, last = DocumentedServer(), date(2026, 3, 9)
     widest = last - timedelta(days=endpoint.span_days - 1)
-    token = desk.token()
-    fits = desk.ask(endpoint.name, str(widest), str(last), token, params=CARD)
-    over = desk.ask(endpoint.name, str(widest - timedelta(days=1)), str(last), token, CARD)
+    token = server.token()
+    fits = server.fetch(endpoint.name, str(widest), str(last), token, params=CARD)
+    over = server.fetch(endpoint.name, str(widest - timedelta(days=1)), str(last), token, CARD)
     assert "list" in fits
     assert over["errcode"] == 61501
 
 
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.span_days > 1], ids=str)
-def test_a_window_without_figures_is_empty_not_an_error(endpoint: Endpoint[Any]) -> None:
-    desk, eve = Desk(), endpoint.first_date - timedelta(days=1)
+def test_a_window_before_the_first_day_is_empty_and_not_an_error(endpoint: Endpoint[Any]) -> None:
+    server, eve = DocumentedServer(), endpoint.first_date - timedelta(days=1)
     expected: dict[str, Any] = {"list": []}
     if endpoint.has_delay_flag:
         expected["is_delay"] = False
-    assert desk.ask(endpoint.name, str(eve), str(eve), params=CARD) == expected
-    over_the_edge = desk.ask(endpoint.name, str(eve), str(endpoint.first_date), params=CARD)
+    assert server.fetch(endpoint.name, str(eve), str(eve), params=CARD) == expected
+    over_the_edge = server.fetch(endpoint.name, str(eve), str(endpoint.first_date), params=CARD)
     assert all(row["ref_date"] >= str(endpoint.first_date) for row in over_the_edge["list"])
 
 
-def test_yesterday_is_beijings_yesterday() -> None:
-    desk = Desk(now=datetime(2026, 3, 10, 0, 0, tzinfo=BEIJING))
-    assert desk.ask("getusersummary", "2026-03-09", "2026-03-09") == {"list": []}
-    desk.clock.advance(timedelta(seconds=-1))
-    assert desk.ask("getusersummary", "2026-03-09", "2026-03-09")["errcode"] == 61501
+def test_yesterday_is_in_beijing_time() -> None:
+    server = DocumentedServer(now=datetime(2026, 3, 10, 0, 0, tzinfo=BEIJING))
+    assert server.fetch("getusersummary", "2026-03-09", "2026-03-09") == {"list": []}
+    server.clock.advance(timedelta(seconds=-1))
+    assert server.fetch("getusersummary", "2026-03-09", "2026-03-09")["errcode"] == 61501
 
 
 @pytest.mark.parametrize(
@@ -213,20 +213,22 @@ def test_yesterday_is_beijings_yesterday() -> None:
     ],
 )
 def test_other_members_of_card_calls(name: str, params: dict[str, object], errcode: int) -> None:
-    answer = Desk().ask(name, "2026-03-09", "2026-03-09", params=params)
+    answer = DocumentedServer().fetch(name, "2026-03-09", "2026-03-09", params=params)
     assert answer.get("errcode", 0) == errcode
 
 
 @every_endpoint
 def test_a_missing_permission_set_is_48001(endpoint: Endpoint[Any]) -> None:
-    desk = Desk(replace(APP, permission_sets=APP.permission_sets - {endpoint.permission_set}))
-    assert desk.ask(endpoint.name, "2026-03-09", "2026-03-09", params=CARD)["errcode"] == 48001
+    server = DocumentedServer(
+        replace(APP, permission_sets=APP.permission_sets - {endpoint.permission_set})
+    )
+    assert server.fetch(endpoint.name, "2026-03-09", "2026-03-09", params=CARD)["errcode"] == 48001
 
 
 @every_endpoint
-def test_the_current_era_has_retired_six_calls(endpoint: Endpoint[Any]) -> None:
-    desk = Desk(era=Era.CURRENT)
-    answer = desk.ask(endpoint.name, "2026-03-09", "2026-03-09", params=CARD)
+def test_the_current_era_has_six_retired_endpoints(endpoint: Endpoint[Any]) -> None:
+    server = DocumentedServer(era=Era.CURRENT)
+    answer = server.fetch(endpoint.name, "2026-03-09", "2026-03-09", params=CARD)
     retired = endpoint.group is Group.ARTICLE
     assert answer.get("errcode", 0) == (47009 if retired else 0)
     if retired:
@@ -234,27 +236,29 @@ def test_the_current_era_has_retired_six_calls(endpoint: Endpoint[Any]) -> None:
 
 
 def test_the_daily_limit_is_per_endpoint_app_and_beijing_day() -> None:
-    desk = Desk(replace(APP, daily_limit=2), POOR, now=datetime(2026, 3, 10, 23, tzinfo=BEIJING))
-    token = desk.token()
+    server = DocumentedServer(
+        replace(APP, daily_limit=2), POOR, now=datetime(2026, 3, 10, 23, tzinfo=BEIJING)
+    )
+    token = server.token()
 
     def code(name: str) -> int:
-        return int(desk.ask(name, "2026-03-09", "2026-03-09", token).get("errcode", 0))
+        return int(server.fetch(name, "2026-03-09", "2026-03-09", token).get("errcode", 0))
 
     assert [code("getusersummary") for _ in range(4)] == [0, 0, 45009, 45009]
     assert code("getusercumulate") == 0
-    assert "list" in desk.ask("getusersummary", "2026-03-09", "2026-03-09", desk.token(POOR))
-    desk.clock.advance(timedelta(hours=1))
+    assert "list" in server.fetch("getusersummary", "2026-03-09", "2026-03-09", server.token(POOR))
+    server.clock.advance(timedelta(hours=1))
     assert [code("getusersummary") for _ in range(3)] == [0, 0, 45009]
 
 
-def test_a_fault_inside_is_a_system_error_without_a_traceback(
+def test_an_internal_error_is_a_system_error_without_a_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    desk = Desk()
-    token = desk.token()
-    desk.backend.fault = ZeroDivisionError("inside")
+    server = DocumentedServer()
+    token = server.token()
+    server.backend.error = ZeroDivisionError("inside")
     with caplog.at_level(logging.ERROR):
-        answer = desk.ask("getusersummary", "2014-12-07", "2014-12-07", token)
+        answer = server.fetch("getusersummary", "2014-12-07", "2014-12-07", token)
     assert answer["errcode"] == -1
     assert answer["errmsg"].startswith("system error rid: ")
     assert "inside" not in msgspec.json.encode(answer).decode()

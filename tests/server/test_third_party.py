@@ -1,4 +1,4 @@
-"""An unmodified public SDK, wechatpy, talks to the emulator: only its base URLs are changed."""
+"""An unmodified public SDK, wechatpy, works with the emulator when its base URLs are changed."""
 
 from __future__ import annotations
 
@@ -56,18 +56,20 @@ def sdk(running: RunningEmulator) -> Iterator[Any]:
 def day_of(name: str, running: RunningEmulator) -> date:
     """The newest day or label for which the account has rows."""
     endpoint = named(name)
-    found: date = running.emulator.rows(running.account().appid, endpoint)[-1].ref_date
-    return found
+    newest: date = running.emulator.rows(running.account().appid, endpoint)[-1].ref_date
+    return newest
 
 
 @pytest.mark.parametrize(("method", "name"), CALLS.items())
-def test_its_seventeen_calls_are_answered(
+def test_its_seventeen_calls_return_rows(
     running: RunningEmulator, sdk: Any, method: str, name: str
 ) -> None:
     day = day_of(name, running)
     rows = getattr(sdk.datacube, method)(day, day)
-    held = running.emulator.rows(running.account().appid, named(name))
-    assert [row["ref_date"] for row in rows] == [str(r.ref_date) for r in held if r.ref_date == day]
+    expected = running.emulator.rows(running.account().appid, named(name))
+    assert [row["ref_date"] for row in rows] == [
+        str(r.ref_date) for r in expected if r.ref_date == day
+    ]
     assert rows[0].keys() >= {*named(name).key}
     assert running.emulator.journal.calls("token", errcode=0)
 
@@ -76,13 +78,13 @@ def test_it_has_no_other_datacube_calls(sdk: Any) -> None:
     assert {name for name in dir(sdk.datacube) if name.startswith("get_")} == CALLS.keys()
 
 
-def test_it_takes_datetimes_and_text(sdk: Any) -> None:
-    by_text = sdk.datacube.get_user_summary("2026-03-08", "2026-03-09")
-    moments = datetime(2026, 3, 8, tzinfo=BEIJING), datetime(2026, 3, 9, tzinfo=BEIJING)
-    assert sdk.datacube.get_user_summary(*moments) == by_text
+def test_it_accepts_datetimes_and_strings(sdk: Any) -> None:
+    by_string = sdk.datacube.get_user_summary("2026-03-08", "2026-03-09")
+    datetimes = datetime(2026, 3, 8, tzinfo=BEIJING), datetime(2026, 3, 9, tzinfo=BEIJING)
+    assert sdk.datacube.get_user_summary(*datetimes) == by_string
 
 
-def test_it_fetches_a_new_token_when_the_old_one_is_replaced(
+def test_it_fetches_a_new_token_after_the_old_one_is_replaced(
     running: RunningEmulator, sdk: Any
 ) -> None:
     sdk.datacube.get_user_summary(DAY, DAY)
@@ -93,7 +95,7 @@ def test_it_fetches_a_new_token_when_the_old_one_is_replaced(
     assert len(journal.calls("token")) == 2
 
 
-def test_it_reads_errcodes(running: RunningEmulator, sdk: Any) -> None:
+def test_it_raises_errors_for_errcodes(running: RunningEmulator, sdk: Any) -> None:
     with pytest.raises(WeChatClientException) as refused:
         sdk.datacube.get_user_summary(DAY - timedelta(days=7), DAY)
     assert refused.value.errcode == 61501
@@ -103,6 +105,6 @@ def test_it_reads_errcodes(running: RunningEmulator, sdk: Any) -> None:
         sdk.datacube.get_user_summary(DAY, DAY)
 
 
-def test_it_reads_other_calls_too(running: RunningEmulator, sdk: Any) -> None:
+def test_its_other_calls_work_too(running: RunningEmulator, sdk: Any) -> None:
     answer = sdk.post("openapi/quota/get", data={"cgi_path": "/datacube/getusersummary"})
     assert answer["quota"]["used"] == len(running.emulator.journal.calls("getusersummary"))

@@ -1,4 +1,4 @@
-"""Who the simulated accounts are."""
+"""Identity and behaviour of simulated accounts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def test_secrets_are_not_shown() -> None:
     assert MANY[0].secret not in repr(MANY[0])
 
 
-def test_accounts_are_the_same_whatever_the_count() -> None:
+def test_accounts_do_not_depend_on_the_count() -> None:
     assert simulated_accounts(7, 3, FIRST_DAY) == list(MANY[:3])
 
 
-def test_the_second_account_has_no_right_to_cards_and_so_no_cards() -> None:
+def test_the_second_account_lacks_the_card_permission_and_has_no_cards() -> None:
     assert MANY[0].permission_sets == {1, 2, 3, 7, 8}
     assert MANY[1].permission_sets == {1, 2, 3, 7}
     assert len(MANY[0].cards) == 4
     assert MANY[1].cards == ()
 
 
-def test_later_accounts_differ_in_rights_and_size() -> None:
+def test_later_accounts_differ_in_permissions_and_size() -> None:
     assert len({account.permission_sets for account in MANY}) >= 4
     sizes = [account.character.followers for account in MANY]
     assert min(sizes) < 2_500
@@ -39,7 +39,7 @@ def test_later_accounts_differ_in_rights_and_size() -> None:
     assert 8_000 <= sizes[1] <= 16_000
 
 
-def test_two_coupons_are_made_through_the_api_and_one_on_the_console() -> None:
+def test_two_coupons_are_created_through_the_api_and_one_on_the_console() -> None:
     coupons = [card for card in MANY[0].cards if not card.is_membership]
     assert sorted(card.cond_source for card in coupons) == [0, 1, 1]
     assert len({card.card_id for account in MANY for card in account.cards}) == sum(

@@ -1,4 +1,4 @@
-"""A batch and its events say the same."""
+"""A batch and its events have the same content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORT = simulate(accounts(count=4)[2:], FIRST_DAY + timedelta(days=34))
 EVENTS = list(to_events(SHORT))
 
 
-def test_events_keep_to_the_structs() -> None:
+def test_events_match_the_structs() -> None:
     # Encoded and decoded, since only decoding checks the limits of each member.
     lines = msgspec.json.Encoder().encode_lines(EVENTS)
     assert msgspec.json.Decoder(ev.AnyEvent).decode_lines(lines) == EVENTS
@@ -29,14 +29,14 @@ def test_every_kind_of_event_occurs() -> None:
     assert len(EVENTS) == len(SHORT)
 
 
-def test_ids_are_unique_and_stay_when_days_are_added() -> None:
+def test_ids_are_unique_and_do_not_change_when_days_are_added() -> None:
     assert len({(event.account, event.id) for event in EVENTS}) == len(EVENTS)
     longer = simulate(accounts(count=4)[2:], FIRST_DAY + timedelta(days=40))
     by_identity = {(event.account, event.id): event for event in to_events(longer)}
     assert all(by_identity[event.account, event.id] == event for event in EVENTS)
 
 
-def test_events_make_the_batch_again_but_for_the_numbers_of_people() -> None:
+def test_events_restore_the_batch_except_for_user_ids() -> None:
     again = to_batch(EVENTS)
     assert again.accounts == SHORT.accounts
     for name, columns in SHORT.families():
@@ -46,7 +46,7 @@ def test_events_make_the_batch_again_but_for_the_numbers_of_people() -> None:
 
 
 def people(batch: Batch) -> list[int]:
-    """For each row with a person, the first row with the same person."""
+    """For each row with a user, the first row with the same user."""
     users = np.concatenate([batch.follow["user"], batch.message["user"], batch.activity["user"]])
     first: dict[int, int] = {}
     return [first.setdefault(user, place) for place, user in enumerate(users.tolist())]

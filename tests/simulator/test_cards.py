@@ -34,7 +34,7 @@ def rows(endpoint: Endpoint[Any], window: Window = WHOLE, **params: object) -> l
 
 
 @pytest.mark.parametrize("endpoint", CARDS, ids=str)
-def test_any_window_holds_the_same_rows_in_order(endpoint: Endpoint[Any]) -> None:
+def test_any_window_has_the_same_rows_in_order(endpoint: Endpoint[Any]) -> None:
     whole = rows(endpoint)
     keys = [tuple(getattr(row, name) for name in endpoint.key) for row in whole]
     assert keys == sorted(set(keys))
@@ -52,7 +52,7 @@ def test_no_row_before_the_first_day(endpoint: Endpoint[Any]) -> None:
 
 
 @pytest.mark.parametrize("endpoint", CARDS, ids=str)
-def test_people_never_exceed_times_and_nobody_uses_what_was_not_seen(
+def test_users_never_exceed_counts_and_uses_never_exceed_views(
     endpoint: Endpoint[Any],
 ) -> None:
     for row in rows(endpoint):
@@ -65,7 +65,7 @@ def test_people_never_exceed_times_and_nobody_uses_what_was_not_seen(
 
 
 @pytest.mark.parametrize("endpoint", [getcardbizuininfo, getcardcardinfo], ids=str)
-def test_coupons_are_used_less_than_taken(endpoint: Endpoint[Any]) -> None:
+def test_fewer_coupons_are_used_than_received(endpoint: Endpoint[Any]) -> None:
     for row in rows(endpoint):
         assert row.receive_cnt >= row.verify_cnt + row.given_cnt
         assert row.receive_user >= row.verify_user
@@ -73,11 +73,11 @@ def test_coupons_are_used_less_than_taken(endpoint: Endpoint[Any]) -> None:
         assert row.expire_user <= row.expire_cnt
 
 
-def test_coupons_expire_thirty_days_after_they_were_taken() -> None:
+def test_coupons_expire_thirty_days_after_they_were_received() -> None:
     for card in ACCOUNT.cards[:2]:
-        found = {r.ref_date: r for r in rows(getcardcardinfo, card_id=card.card_id)}
-        for day, row in found.items():
-            taken = found.get(day - timedelta(days=30))
+        actual = {r.ref_date: r for r in rows(getcardcardinfo, card_id=card.card_id)}
+        for day, row in actual.items():
+            taken = actual.get(day - timedelta(days=30))
             left = taken.receive_cnt - taken.verify_cnt - taken.given_cnt if taken else 0
             assert row.expire_cnt == left
 
@@ -96,7 +96,7 @@ def test_the_overview_is_the_sum_of_the_coupons_of_its_source(cond_source: int) 
                 assert max(parts) <= getattr(row, column) <= sum(parts)
 
 
-def test_cards_are_chosen_by_source_and_id() -> None:
+def test_cards_are_selected_by_source_and_id() -> None:
     ids = {
         source: {
             c.card_id for c in ACCOUNT.cards if not c.is_membership and c.cond_source == source
@@ -113,7 +113,7 @@ def test_cards_are_chosen_by_source_and_id() -> None:
     assert rows(getcardmembercardinfo, cond_source=0) == []
 
 
-def test_members_only_grow() -> None:
+def test_the_number_of_members_only_grows() -> None:
     details, overview = rows(getcardmembercarddetail), rows(getcardmembercardinfo)
     assert [r.total_user for r in details] == [r.total_user for r in overview]
     for before, row in pairwise(details):

@@ -1,4 +1,4 @@
-"""Rows of simulated accounts hang together, for every account and day."""
+"""Rows of simulated accounts are consistent, for every account and day."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def rows(place: int, endpoint: Endpoint[Any]) -> list[Row]:
     return cube().rows(accounts(COUNT)[place].appid, endpoint)
 
 
-def by(found: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
+def by(counts: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
     groups = defaultdict(list)
-    for row in found:
+    for row in counts:
         groups[tuple(getattr(row, name) for name in names)].append(row)
     return groups
 
 
-def total(found: Iterable[Row], name: str) -> int:
-    return sum(getattr(row, name) or 0 for row in found)
+def total(counts: Iterable[Row], name: str) -> int:
+    return sum(getattr(row, name) or 0 for row in counts)
 
 
 def assert_hours_add_up(
@@ -83,7 +83,7 @@ def assert_hours_add_up(
 def assert_people_of_a_day(
     hours: list[Row], days: list[Row], key: tuple[str, ...], name: str
 ) -> None:
-    """People of the day are at most those of its hours together, and at least those of any."""
+    """Users of a day are at most the sum of its hours, and at least the maximum of its hours."""
     grouped = by(hours, *key)
     for label, (day,) in by(days, *key).items():
         people = [getattr(row, name) for row in grouped[label]]
@@ -107,7 +107,7 @@ def test_followers_are_those_of_the_day_before_and_new_less_cancelled(place: int
 
 
 @each_account
-def test_source_0_is_there_every_day(place: int) -> None:
+def test_source_0_has_a_row_every_day(place: int) -> None:
     daily = by(rows(place, getusersummary), "user_source")
     assert [row.ref_date for row in daily[0,]] == DAYS
 
@@ -125,13 +125,13 @@ def test_hours_of_replies_add_up_to_days(place: int) -> None:
     sums = ["callback_count", "fail_count", "total_time_cost"]
     assert_hours_add_up(hours, days, ("ref_date",), sums)
     slowest = {
-        day: max(r.max_time_cost for r in found) for day, found in by(hours, "ref_date").items()
+        day: max(r.max_time_cost for r in counts) for day, counts in by(hours, "ref_date").items()
     }
     assert all(slowest[day.ref_date,] == day.max_time_cost for day in days)
 
 
 @each_account
-def test_replies_fit_together(place: int) -> None:
+def test_columns_of_replies_are_consistent(place: int) -> None:
     for row in rows(place, getinterfacesummary) + rows(place, getinterfacesummaryhour):
         assert 0 <= row.fail_count <= row.callback_count
         assert row.max_time_cost <= row.total_time_cost <= row.max_time_cost * row.callback_count
@@ -154,7 +154,7 @@ def test_hours_of_sharing_add_up_to_days(place: int) -> None:
 
 
 def pairs(endpoint: Endpoint[Any]) -> Iterator[tuple[Callable[[Row], list[Row]], str, str]]:
-    """Where people and times of one thing stand: how to reach the rows, and both columns."""
+    """Pairs of columns for users and counts, each with a function that returns the rows."""
     parts: list[tuple[Any, Callable[[Row], list[Row]]]] = [(endpoint.row, lambda row: [row])]
     if endpoint.running:
         name = endpoint.running.name
@@ -169,7 +169,7 @@ def pairs(endpoint: Endpoint[Any]) -> Iterator[tuple[Callable[[Row], list[Row]],
 PAIRED = [endpoint for endpoint in CUBE_ENDPOINTS if list(pairs(endpoint))]
 
 
-def test_most_endpoints_have_people_and_times() -> None:
+def test_most_endpoints_have_users_and_counts() -> None:
     assert {len(list(pairs(e))) for e in (getarticletotal, getuserread, getupstreammsg)} == {
         14,
         4,
@@ -179,7 +179,7 @@ def test_most_endpoints_have_people_and_times() -> None:
 
 
 @pytest.mark.parametrize("endpoint", PAIRED, ids=str)
-def test_people_never_exceed_times(endpoint: Endpoint[Any]) -> None:
+def test_users_never_exceed_counts(endpoint: Endpoint[Any]) -> None:
     for reach, user, times in pairs(endpoint):
         for place in range(COUNT):
             for row in rows(place, endpoint):
@@ -191,14 +191,14 @@ def test_people_never_exceed_times(endpoint: Endpoint[Any]) -> None:
 
 @each_account
 @pytest.mark.parametrize("endpoint", [getuserread, getuserreadhour], ids=str)
-def test_all_channels_are_at_most_the_channels_together(
+def test_all_channels_are_at_most_the_sum_of_the_channels(
     endpoint: Endpoint[Any], place: int
 ) -> None:
     key = [name for name in endpoint.key if name != "user_source"]
     exceeds = 0
-    for label, found in by(rows(place, endpoint), *key).items():
-        (whole,) = (row for row in found if row.user_source == ALL_CHANNELS)
-        channels = [row for row in found if row.user_source != ALL_CHANNELS]
+    for label, counts in by(rows(place, endpoint), *key).items():
+        (whole,) = (row for row in counts if row.user_source == ALL_CHANNELS)
+        channels = [row for row in counts if row.user_source != ALL_CHANNELS]
         for name in ("int_page_read_count", "share_count"):
             assert getattr(whole, name) == total(channels, name), (label, name)
         people = [row.int_page_read_user for row in channels]
@@ -208,7 +208,7 @@ def test_all_channels_are_at_most_the_channels_together(
 
 
 @each_account
-def test_original_page_and_favourites_stand_in_the_row_of_all_channels_only(place: int) -> None:
+def test_only_the_row_of_all_channels_has_original_page_and_favourites(place: int) -> None:
     daily = rows(place, getuserread)
     names = ("ori_page_read_user", "ori_page_read_count", "add_to_fav_user", "add_to_fav_count")
     for row in [r for r in daily if r.user_source != ALL_CHANNELS] + rows(place, getuserreadhour):
@@ -229,7 +229,7 @@ def test_running_totals_never_fall(endpoint: Endpoint[Any], place: int) -> None:
 
 
 @each_account
-def test_every_day_of_an_articles_totals_is_there(place: int) -> None:
+def test_running_totals_have_every_day(place: int) -> None:
     for endpoint, most in ((getarticletotal, 7), (getarticletotaldetail, 30)):
         for row in rows(place, endpoint):
             assert endpoint.running
@@ -276,11 +276,11 @@ def contents(place: int) -> Iterator[Row]:
 
 
 @each_account
-def test_readers_of_all_scenes_are_at_most_those_of_the_scenes_together(place: int) -> None:
+def test_readers_of_all_scenes_are_at_most_the_sum_of_the_scenes(place: int) -> None:
     for part in contents(place):
-        found = scenes(part)
-        assert found.pop(ALL_SCENES, 0) == part.read_user
-        people = list(found.values()) or [0]
+        counts = scenes(part)
+        assert counts.pop(ALL_SCENES, 0) == part.read_user
+        people = list(counts.values()) or [0]
         assert max(people) <= part.read_user <= sum(people)
 
 
@@ -312,7 +312,7 @@ def test_old_and_new_endpoints_agree_about_a_day(place: int) -> None:
 
 
 @each_account
-def test_rates_are_rates(place: int) -> None:
+def test_rates_are_from_0_to_1(place: int) -> None:
     for row in rows(place, getarticletotaldetail):
         for stat in row.detail_list:
             assert 0 <= stat.read_finish_rate <= 1
@@ -343,9 +343,9 @@ def test_senders_of_a_period_are_at_most_those_of_its_days(
     daily: dict[date, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows(place, getupstreammsgdist):
         daily[endpoint.label(row.ref_date)][row.ref_date] += row.msg_user
-    for (period,), found in by(rows(place, endpoint), "ref_date").items():
+    for (period,), counts in by(rows(place, endpoint), "ref_date").items():
         days = daily[period].values()
-        assert max(days) <= total(found, "msg_user") <= sum(days)
+        assert max(days) <= total(counts, "msg_user") <= sum(days)
 
 
 @each_account
@@ -356,6 +356,6 @@ def test_all_classes_of_senders_occur(place: int) -> None:
 @each_account
 def test_senders_by_number_are_at_most_senders_by_type(place: int) -> None:
     by_type = by(rows(place, getupstreammsg), "ref_date")
-    for (day,), found in by(rows(place, getupstreammsgdist), "ref_date").items():
+    for (day,), counts in by(rows(place, getupstreammsgdist), "ref_date").items():
         people = [row.msg_user for row in by_type[day,]]
-        assert max(people) <= total(found, "msg_user") <= sum(people)
+        assert max(people) <= total(counts, "msg_user") <= sum(people)

@@ -1,4 +1,4 @@
-"""The same seed gives the same events, on every machine and however many days follow."""
+"""The same seed gives the same events, on every machine and for any number of days."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, of_account, until
-from wxcube.beijing import ready_moment
+from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, events_before, of_account
+from wxcube.beijing import ready_at
 from wxcube.events.columns import FAMILIES, Batch, Columns
 from wxcube.simulator import simulator
 from wxcube.simulator.simulator import simulate, simulated_accounts
@@ -27,7 +27,7 @@ GOLDEN = {
     "publish": "5df9f1f47148435d",
     "activity": "3e77323eff5f6812",
 }
-"""Fingerprints of seed 7, two accounts, 120 days. They change only when the simulation does."""
+"""Fingerprints of seed 7 with two accounts and 120 days; they change only with the simulation."""
 
 
 def bytes_of(columns: Columns) -> Iterator[bytes]:
@@ -53,7 +53,7 @@ def assert_equal(one: Batch, other: Batch) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_seed_7_gives_the_events_it_always_gave(family: str) -> None:
+def test_seed_7_gives_the_same_events_as_before(family: str) -> None:
     assert fingerprint(getattr(batch(), family)) == GOLDEN[family]
 
 
@@ -65,11 +65,11 @@ def test_columns_have_the_types_of_their_family() -> None:
 
 
 def cut_at(events: Batch, day: date) -> Batch:
-    return until(events, int(ready_moment(day + timedelta(days=1), 0).timestamp()) - 8 * 3600)
+    return events_before(events, int(ready_at(day + timedelta(days=1), 0).timestamp()) - 8 * 3600)
 
 
 @pytest.mark.parametrize("days", [1, 2, 7, 36, 100, 119])
-def test_more_days_change_nothing_that_went_before(days: int) -> None:
+def test_more_days_do_not_change_earlier_events(days: int) -> None:
     day = FIRST_DAY + timedelta(days=days - 1)
     assert_equal(simulate(accounts(), day), cut_at(batch(), day))
 
@@ -113,7 +113,7 @@ UNSTEADY = {"random", "mean", "sqrt", "log", "exp", "sin", "cos", "power", "floa
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_only_whole_numbers_are_used(module: str) -> None:
+def test_only_integers_are_used(module: str) -> None:
     # Floating point and mathematics libraries differ in the last bit between machines.
     for node in ast.walk(ast.parse((SOURCES / module).read_text(encoding="utf-8"))):
         assert not isinstance(node, ast.Div), module

@@ -1,4 +1,4 @@
-"""Simulated events hang together, and look like those of real accounts."""
+"""Simulated events are consistent and plausible."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from support.simulated import FIRST_DAY, LAST_DAY, accounts, batch, of_account
-from wxcube.beijing import BEIJING, day_number, ready_moment
+from wxcube.beijing import BEIJING, day_number, ready_at
 from wxcube.events.columns import Action, Columns, article_msgid
 
-OPENED = int(ready_moment(FIRST_DAY, 0).timestamp()) - 8 * 3600
-CLOSED = int(ready_moment(LAST_DAY, 1).timestamp()) - 8 * 3600
+OPENED = int(ready_at(FIRST_DAY, 0).timestamp()) - 8 * 3600
+CLOSED = int(ready_at(LAST_DAY, 1).timestamp()) - 8 * 3600
 PLACES = (0, 1)
 Numbers = NDArray[Any]
 
@@ -27,7 +27,7 @@ def hour(at: Numbers) -> Numbers:
 
 
 def published_at(columns: Columns, events: dict[str, Columns]) -> Numbers:
-    """When the article of each row was published."""
+    """Publication time of the article of each row."""
     posts = events["publish"]
     order = np.argsort(posts["article"])
     place = np.searchsorted(posts["article"][order], columns["article"])
@@ -37,7 +37,7 @@ def published_at(columns: Columns, events: dict[str, Columns]) -> Numbers:
 
 
 def test_nothing_happens_before_the_first_day_or_after_the_last() -> None:
-    assert ready_moment(FIRST_DAY, 0).tzinfo is BEIJING
+    assert ready_at(FIRST_DAY, 0).tzinfo is BEIJING
     for name, columns in batch().families():
         assert columns["at"].min() >= OPENED, name
         assert columns["at"].max() < CLOSED, name
@@ -50,7 +50,7 @@ def test_each_account_opens_once_at_the_start_of_its_first_day() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_nobody_reads_acts_or_follows_before_the_article_is_published(place: int) -> None:
+def test_nothing_happens_to_an_article_before_its_publication(place: int) -> None:
     events = of_account(batch(), place)
     acts, follows = events["activity"], events["follow"]
     assert (acts["at"] >= published_at(acts, events)).all()
@@ -60,7 +60,7 @@ def test_nobody_reads_acts_or_follows_before_the_article_is_published(place: int
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_who_follows_after_an_article_has_read_it_just_before(place: int) -> None:
+def test_users_who_follow_after_an_article_read_it_just_before(place: int) -> None:
     events = of_account(batch(), place)
     acts, follows = events["activity"], events["follow"]
     read = acts["action"] == Action.READ
@@ -71,7 +71,7 @@ def test_who_follows_after_an_article_has_read_it_just_before(place: int) -> Non
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_people_follow_once_and_leave_once_and_later(place: int) -> None:
+def test_users_follow_once_and_unfollow_later_at_most_once(place: int) -> None:
     follows = of_account(batch(), place)["follow"]
     came, left = follows["change"] == 1, follows["change"] == -1
     joined = dict(zip(follows["user"][came].tolist(), follows["at"][came].tolist(), strict=True))
@@ -83,7 +83,7 @@ def test_people_follow_once_and_leave_once_and_later(place: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_leavers_leave_through_the_channel_they_came_through(place: int) -> None:
+def test_unfollows_have_the_channel_of_the_follow(place: int) -> None:
     follows = of_account(batch(), place)["follow"]
     rows = list(
         zip(*(follows[name].tolist() for name in ("user", "change", "source")), strict=True)
@@ -93,7 +93,7 @@ def test_leavers_leave_through_the_channel_they_came_through(place: int) -> None
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_followers_grow_slowly_and_leave_after_mass_sends(place: int) -> None:
+def test_followers_grow_slowly_and_unfollow_after_mass_sends(place: int) -> None:
     events = of_account(batch(), place)
     follows, posts = events["follow"], events["publish"]
     opening = int(events["open"]["followers"][0])
@@ -105,7 +105,7 @@ def test_followers_grow_slowly_and_leave_after_mass_sends(place: int) -> None:
     assert per_day[sent].mean() > 2 * per_day[~sent].mean()
 
 
-def test_every_source_of_followers_occurs_and_campaigns_stand_out() -> None:
+def test_every_source_of_followers_occurs_and_campaigns_are_visible() -> None:
     follows = batch().follow
     assert set(follows["source"].tolist()) == {0, 1, 17, 30, 57, 100, 149, 161, 200, 201}
     came = follows["change"] == 1
@@ -114,7 +114,7 @@ def test_every_source_of_followers_occurs_and_campaigns_stand_out() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_posts_have_believable_ids_titles_and_links(place: int) -> None:
+def test_posts_have_plausible_ids_titles_and_links(place: int) -> None:
     posts = of_account(batch(), place)["publish"]
     msgids = [article_msgid(number) for number in posts["article"].tolist()]
     assert len(set(msgids)) == len(msgids) == len(set(posts["title"].tolist()))
@@ -144,7 +144,7 @@ def test_mass_sends_reach_most_followers_and_others_nobody(place: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_lead_article_is_far_stronger(place: int) -> None:
+def test_the_first_article_of_a_post_has_most_readers(place: int) -> None:
     events = of_account(batch(), place)
     acts = events["activity"]
     numbers, reads = np.unique(acts["article"][acts["action"] == Action.READ], return_counts=True)
@@ -153,7 +153,7 @@ def test_the_lead_article_is_far_stronger(place: int) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_reading_is_strongest_on_the_first_day_and_has_a_long_tail(place: int) -> None:
+def test_most_reading_is_on_the_first_day_with_a_long_tail(place: int) -> None:
     events = of_account(batch(), place)
     reads = {
         n: v[events["activity"]["action"] == Action.READ] for n, v in events["activity"].items()
@@ -201,7 +201,7 @@ def test_channels_all_occur_and_shift_with_age() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_some_people_read_again(place: int) -> None:
+def test_some_users_read_repeatedly(place: int) -> None:
     acts = of_account(batch(), place)["activity"]
     read = acts["action"] == Action.READ
     daily = np.stack([day(acts["at"][read]), acts["user"][read], acts["article"][read]])
@@ -236,7 +236,7 @@ def test_reads_have_plausible_lengths() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_original_pages_and_praise_belong_to_some_articles_only(place: int) -> None:
+def test_only_some_articles_have_original_pages_and_praise(place: int) -> None:
     events = of_account(batch(), place)
     acts, count = events["activity"], len(events["publish"]["at"])
     for action in (Action.READ_ORIGINAL, Action.PRAISE):
@@ -265,11 +265,11 @@ def test_weekends_and_the_spring_festival_are_quieter() -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_messages_have_all_types_and_a_few_heavy_senders(place: int) -> None:
-    said = of_account(batch(), place)["message"]
-    types = np.bincount(said["msg_type"])
+    result = of_account(batch(), place)["message"]
+    types = np.bincount(result["msg_type"])
     assert set(np.flatnonzero(types)) == {1, 2, 3, 4, 6}
     assert types[1] > types.sum() / 2
-    _, counts = np.unique(np.stack([day(said["at"]), said["user"]]), axis=1, return_counts=True)
+    _, counts = np.unique(np.stack([day(result["at"]), result["user"]]), axis=1, return_counts=True)
     few, some, many = (
         (counts <= 5).sum(),
         ((counts > 5) & (counts <= 10)).sum(),
@@ -289,7 +289,7 @@ def test_each_message_and_each_new_follower_is_answered_once(place: int) -> None
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_answers_are_fast_with_a_tail_and_fail_above_the_limit(place: int) -> None:
+def test_replies_are_fast_with_a_tail_and_fail_above_the_limit(place: int) -> None:
     reply = of_account(batch(), place)["reply"]
     assert np.array_equal(reply["ok"], reply["ms"] < 5_000)
     assert reply["ms"].max() < 5_060
@@ -298,7 +298,7 @@ def test_answers_are_fast_with_a_tail_and_fail_above_the_limit(place: int) -> No
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_one_hour_stands_out_by_its_failures(place: int) -> None:
+def test_one_hour_has_most_failures(place: int) -> None:
     reply = of_account(batch(), place)["reply"]
     hours = (reply["at"] - OPENED) // 3600
     failures = np.bincount(hours[~reply["ok"]], minlength=120 * 24)
@@ -308,7 +308,7 @@ def test_one_hour_stands_out_by_its_failures(place: int) -> None:
     assert (~reply["ok"][hours == worst]).mean() > 0.4
 
 
-def test_people_of_two_accounts_are_different_people() -> None:
+def test_two_accounts_have_different_users() -> None:
     first, second = (
         set(of_account(batch(), place)["activity"]["user"].tolist()) for place in PLACES
     )

@@ -20,8 +20,8 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
     with RunningEmulator(days=DAYS) as running:
         folder = tmp_path_factory.mktemp("synced")
         site = site_of(folder, running, sync="include_retired = true")
-        said = site.run("--log-level", "debug", "sync")
-        yield Synced(site, running, said, running.emulator.journal.calls("/datacube/*"))
+        result = site.run("--log-level", "debug", "sync")
+        yield Synced(site, running, result, running.emulator.journal.calls("/datacube/*"))
 
 
 @pytest.fixture
@@ -35,20 +35,20 @@ def copied(synced: Synced, tmp_path: Path) -> Site:
 @pytest.fixture
 def running() -> Iterator[RunningEmulator]:
     """An emulator of the test's own."""
-    with RunningEmulator(days=DAYS) as found:
-        yield found
+    with RunningEmulator(days=DAYS) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def new_site(tmp_path: Path) -> MakeSite:
-    """Makes sites for an emulator, each in a folder of its own."""
+    """Create a site for an emulator, in a new folder."""
     count = 0
 
-    def made(running: RunningEmulator, **more: object) -> Site:
+    def new_site(running: RunningEmulator, **more: object) -> Site:
         nonlocal count
         count += 1
         folder = tmp_path / f"site{count}"
         folder.mkdir()
         return site_of(folder, running, **more)  # type: ignore[arg-type] # passed on as they are
 
-    return made
+    return new_site

@@ -1,4 +1,4 @@
-"""The guide on backups, followed: everything of one moment, only the database, only the events."""
+"""The commands of the guide on backups: of everything, of the database, of the events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "backup.md"
 
 @pytest.fixture(scope="module")
 def happened() -> tuple[list[Any], list[Any], date]:
-    """Events before a backup and after it, late ones among these, and the day of today."""
+    """Events before and after a backup, late ones included, and the current day."""
     events, through = crowded(11, 240)
     known = sorted(distinct(events), key=lambda event: event.at)
     late = known[::9]
@@ -46,27 +46,27 @@ def site(tmp_path: Path, happened: tuple[list[Any], list[Any], date]) -> Site:
     site = Site(
         folder, ManualClock(datetime(today.year, today.month, today.day, 9, tzinfo=BEIJING))
     )
-    take_in(site, "before.jsonl")
+    ingest(site, "before.jsonl")
     return site
 
 
-def take_in(site: Site, name: str) -> None:
+def ingest(site: Site, name: str) -> None:
     assert site.run("events", "ingest", str(site.folder.parent / name)).code == 0
-    said = site.run("cube", "build", "--quiet")
-    assert said.code == 0, said.text
+    result = site.run("cube", "build", "--quiet")
+    assert result.code == 0, result.text
 
 
 def commands(word: str) -> list[str]:
-    """The guide's commands with a word."""
-    return re.findall(rf"^\$ ({word} .*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    """The guide's commands with a program."""
+    return re.findall(rf"^\$ (.*\b{word} .*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def run_in(folder: Path, command: str) -> None:
     subprocess.run(["bash", "-c", command], cwd=folder, check=True)
 
 
-def assert_whole(site: Site, happened: tuple[list[Any], list[Any], date]) -> None:
-    """The warehouse has what one computation of all events gives, and nothing is found wrong."""
+def assert_complete(site: Site, happened: tuple[list[Any], list[Any], date]) -> None:
+    """The rows equal those of one computation of all events, and `doctor` finds no problem."""
     before, after, today = happened
     with DuckDbEngine(threads=1) as engine:
         yesterday = today - timedelta(days=1)
@@ -74,16 +74,15 @@ def assert_whole(site: Site, happened: tuple[list[Any], list[Any], date]) -> Non
     assert site.run("doctor", "--deep").code == 0
 
 
-def test_everything_of_one_moment(site: Site, happened: tuple[list[Any], list[Any], date]) -> None:
+def test_a_backup_of_everything(site: Site, happened: tuple[list[Any], list[Any], date]) -> None:
     pack, unpack = commands("tar")
     run_in(site.folder, pack)
-    restored = Site(site.folder.parent / "restored", site.clock)
-    restored.folder.mkdir()
-    shutil.copy(site.folder / "wxcube-backup.tar.gz", restored.folder)
-    run_in(restored.folder, unpack)
+    run_in(site.folder, unpack)
+    folder = (site.folder / "restored").rename(site.folder.parent / "restored")
+    restored = Site(folder, site.clock)
     assert restored.run("doctor", "--deep").code == 0
-    take_in(restored, "after.jsonl")
-    assert_whole(restored, happened)
+    ingest(restored, "after.jsonl")
+    assert_complete(restored, happened)
 
 
 def test_a_database_older_than_the_events(
@@ -92,20 +91,20 @@ def test_a_database_older_than_the_events(
     backup = site.folder / "wxcube-backup.db"
     with closing(sqlite3.connect(site.database)) as here, closing(sqlite3.connect(backup)) as there:
         here.backup(there)
-    take_in(site, "after.jsonl")
+    ingest(site, "after.jsonl")
     for path in site.folder.glob("wxcube.db*"):
         path.unlink()
     backup.rename(site.database)
     assert site.run("cube", "build", "--quiet").code == 0
-    assert_whole(site, happened)
+    assert_complete(site, happened)
 
 
 def test_events_older_than_the_database(
     site: Site, happened: tuple[list[Any], list[Any], date]
 ) -> None:
     shutil.copytree(site.folder / "events", site.folder / "older")
-    take_in(site, "after.jsonl")
+    ingest(site, "after.jsonl")
     shutil.rmtree(site.folder / "events")
     (site.folder / "older").rename(site.folder / "events")
-    take_in(site, "after.jsonl")
-    assert_whole(site, happened)
+    ingest(site, "after.jsonl")
+    assert_complete(site, happened)

@@ -1,4 +1,4 @@
-"""A sync that is killed again and again ends with the database of one that never was."""
+"""A sync that is killed again and again ends with the database of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -20,57 +20,64 @@ from wxcube.warehouse.coverage import SETTLED, State
 from wxcube.warehouse.store import Warehouse
 
 KILLS = 20
-Told = tuple[str, tuple[Any, ...], dict[str, Any]]
+Stored = tuple[str, tuple[Any, ...], dict[str, Any]]
+"""Report of a stored answer: endpoint name, days and params."""
 
 
 def test_a_sync_killed_at_twenty_moments_and_resumed_equals_an_undisturbed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disturbed, undisturbed = tmp_path / "disturbed.db", tmp_path / "undisturbed.db"
-    # the server that forks must find what it loads beforehand
+    # the fork server must find the modules that it preloads
     monkeypatch.setenv("PYTHONPATH", str(Path(killable.__file__).parents[1]))
     starts = multiprocessing.get_context("forkserver")
     starts.set_forkserver_preload(["support.killable"])
     chance = Random(20)
     Warehouse.open(disturbed).close()
     for _ in range(KILLS):
-        told = _killed(starts, disturbed, chance.randrange(16), chance.random() * 0.01)
-        _nothing_told_is_lost(disturbed, told)
-    killable.run(str(disturbed), delay_seconds=0)
-    killable.run(str(undisturbed), delay_seconds=0)
+        stored = _killed(starts, disturbed, chance.randrange(16), chance.random() * 0.01)
+        _assert_stored(disturbed, stored)
+    killable.run(str(disturbed))
+    killable.run(str(undisturbed))
     assert everything(disturbed, but=("calls",)) == everything(undisturbed, but=("calls",))
     _calls_are_counted(everything(disturbed)["calls"], everything(undisturbed)["calls"])
 
 
-def _killed(starts: Any, path: Path, answers: int, moment: float) -> list[Told]:
-    """Run a sync, kill it some time after some answers; what it said it had stored."""
-    listen, tell = starts.Pipe(duplex=False)
-    process = starts.Process(target=killable.run, args=(str(path), tell))
+def _killed(starts: Any, path: Path, answers: int, delay: float) -> list[Stored]:
+    """Run a sync, kill it a short time after some answers, and return what it has stored.
+
+    A few more calls than these are answered, so that it cannot end by itself.
+    """
+    receiver, sender = starts.Pipe(duplex=False)
+    limit = answers + killable.CONCURRENCY
+    process = starts.Process(
+        target=killable.run, args=(str(path), sender), kwargs={"answers": limit}
+    )
     process.start()
-    tell.close()
-    told = [listen.recv() for _ in range(answers)]
-    time.sleep(moment)
+    sender.close()
+    stored = [receiver.recv() for _ in range(answers)]
+    time.sleep(delay)
     process.kill()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL, "the sync was over before it was killed"
-    return told + _rest(listen)
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL, "the sync ended before it was killed"
+    return stored + _rest(receiver)
 
 
-def _rest(listen: Connection) -> list[Told]:
-    told = []
+def _rest(receiver: Connection) -> list[Stored]:
+    stored = []
     try:
-        while listen.poll(0):
-            told.append(listen.recv())
+        while receiver.poll(0):
+            stored.append(receiver.recv())
     except EOFError:
         pass
-    return told
+    return stored
 
 
-def _nothing_told_is_lost(path: Path, told: list[Told]) -> None:
+def _assert_stored(path: Path, stored: list[Stored]) -> None:
     with Warehouse.open(path) as warehouse:
-        for name, labels, params in told:
-            lines = warehouse.coverage("wx1", named(name), params=params)
-            assert {lines[day].state for day in labels} <= {*SETTLED, State.MOVING, State.WAITING}
+        for name, labels, params in stored:
+            entries = warehouse.coverage("wx1", named(name), params=params)
+            assert {entries[day].state for day in labels} <= {*SETTLED, State.MOVING, State.WAITING}
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -78,6 +85,6 @@ def _nothing_told_is_lost(path: Path, told: list[Told]) -> None:
 
 
 def _calls_are_counted(disturbed: list[Any], undisturbed: list[Any]) -> None:
-    """Calls are counted before they are made, so a kill counts at most those under way."""
-    made, needed = (sum(row[3] for row in rows) for rows in (disturbed, undisturbed))
-    assert needed <= made <= needed + KILLS * killable.CONCURRENCY
+    """Calls are counted before they are made, so each kill adds at most those in progress."""
+    call_count, needed = (sum(row[3] for row in rows) for rows in (disturbed, undisturbed))
+    assert needed <= call_count <= needed + KILLS * killable.CONCURRENCY

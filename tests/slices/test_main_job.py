@@ -1,4 +1,4 @@
-"""From an empty folder to every row: plan, sync, status over HTTP, and what each sync asks."""
+"""From an empty folder to every row: plan, sync and status over HTTP, and the calls of each sync."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from support.command_line import MakeSite, Site, Synced
-from support.promised import DAY, EMPTY_DAYS, Promised
+from support.expected_calls import DAY, EMPTY_DAYS, ExpectedCalls
 from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.endpoint import Endpoint
@@ -43,16 +43,16 @@ def cards_of(emulator: Emulator, appid: str) -> list[str]:
 
 
 def truths(emulator: Emulator, appid: str, endpoint: Endpoint[Any]) -> list[Any]:
-    """All rows an account can be asked for, whatever members the calls have."""
+    """All rows of an account, over all parameters of calls."""
     if endpoint.name != "getcardmembercarddetail":
         return emulator.rows(appid, endpoint)
     cards = cards_of(emulator, appid)
-    found = [emulator.rows(appid, endpoint, {"card_id": card}) for card in cards]
-    return [row for rows in found for row in rows]
+    rows_by_card = [emulator.rows(appid, endpoint, {"card_id": card}) for card in cards]
+    return [row for rows in rows_by_card for row in rows]
 
 
 def assert_equal_to_the_truth(site: Site, emulator: Emulator) -> int:
-    """Compare every row of all endpoints and accounts; gives how many there are."""
+    """Compare every row of all endpoints and accounts, and return their number."""
     count = 0
     with Warehouse.open(site.database, read_only=True) as warehouse:
         for app in emulator.accounts:
@@ -73,10 +73,10 @@ def test_from_init_to_rows(running: RunningEmulator, new_site: MakeSite) -> None
     wrote = site.run("init", "--appid", app.appid, "--since", "2026-03-01")
     assert (wrote.code, "WXCUBE_SECRET_MAIN" in wrote.out) == (0, True)
 
-    # what the template asks for: an address (here the emulator's) and the secret
+    # what the template requires: a base URL (here the emulator's) and the secret
     text = site.settings.read_text(encoding="utf-8")
-    told = text.replace('token = "stable"', f'token = "stable"\nbase_url = "{running.url}"')
-    site.settings.write_text(told, encoding="utf-8")
+    edited = text.replace('token = "stable"', f'token = "stable"\nbase_url = "{running.url}"')
+    site.settings.write_text(edited, encoding="utf-8")
     site.environment["WXCUBE_SECRET_MAIN"] = app.secret
 
     assert f"main  {app.appid}" in site.run("account").out.replace("  ", "  ")
@@ -105,16 +105,16 @@ def test_from_init_to_rows(running: RunningEmulator, new_site: MakeSite) -> None
 def test_a_first_sync_makes_the_fewest_calls(synced: Synced) -> None:
     emulator = synced.running.emulator
     first, last = emulator.simulation.first_day, emulator.last_day
-    made: defaultdict[tuple[str, str], int] = defaultdict(int)
+    call_counts: defaultdict[tuple[str, str], int] = defaultdict(int)
     for call in synced.calls:
-        made[call.appid, call.endpoint] += 1
+        call_counts[call.appid, call.endpoint] += 1
     for app in emulator.accounts:
         for endpoint in ENDPOINTS:
-            fewest = Promised(endpoint.name).fewest_in_a_row(first, last)
+            fewest = ExpectedCalls(endpoint.name).fewest_calls_of_window(first, last)
             if endpoint.name == "getcardmembercarddetail":
                 fewest *= len(cards_of(emulator, app.appid))
             granted = endpoint.permission_set in app.permission_sets
-            assert made[app.appid, endpoint.name] == (fewest if granted else min(fewest, 1))
+            assert call_counts[app.appid, endpoint.name] == (fewest if granted else min(fewest, 1))
     assert len(synced.calls) > 300
 
 
@@ -124,9 +124,9 @@ def test_every_row_equals_the_emulators(synced: Synced) -> None:
     assert filled == {e.name for e in ENDPOINTS}
 
 
-def test_a_missing_right_is_refused_and_told(synced: Synced) -> None:
-    assert synced.said.code == 3
-    assert "48001" in synced.said.err
+def test_a_missing_permission_is_reported(synced: Synced) -> None:
+    assert synced.result.code == 3
+    assert "48001" in synced.result.err
     refused = [line for line in status(synced.site) if line["refused"]]
     without = synced.running.emulator.accounts[1].appid
     assert {(line["appid"], line["endpoint"]) for line in refused} == {
@@ -135,7 +135,7 @@ def test_a_missing_right_is_refused_and_told(synced: Synced) -> None:
     assert all("48001" in str(line["why"]) for line in refused)
 
 
-def test_status_says_how_far_every_endpoint_is(synced: Synced) -> None:
+def test_status_shows_the_coverage_of_every_endpoint(synced: Synced) -> None:
     lines = {(line["appid"], line["endpoint"]): line for line in status(synced.site)}
     assert len(lines) == 2 * 25
     summary = lines[_first(synced), "getusersummary"]
@@ -150,17 +150,17 @@ def test_status_says_how_far_every_endpoint_is(synced: Synced) -> None:
     assert "shop0" in shown
 
 
-def test_what_is_final_says_so_by_the_evidence(synced: Synced) -> None:
+def test_days_become_final_as_in_the_fact_sheet(synced: Synced) -> None:
     now = synced.running.emulator.clock.now()
     with Warehouse.open(synced.site.database, read_only=True) as warehouse:
         for endpoint in ENDPOINTS:
-            promised = Promised(endpoint.name)
+            expected = ExpectedCalls(endpoint.name)
             for label, line in warehouse.coverage(_first(synced), endpoint).items():
                 if line.fetched_at:
-                    is_final = now >= promised.final(label)
+                    is_final = now >= expected.final_at(label)
                     assert (line.state == "final") == is_final, (endpoint.name, label)
                 else:
-                    is_late = now.date() - promised.end(label) >= EMPTY_DAYS * DAY
+                    is_late = now.date() - expected.period_end(label) >= EMPTY_DAYS * DAY
                     assert (line.state == "empty") == is_late, (endpoint.name, label)
 
 
@@ -173,9 +173,9 @@ def test_a_plan_changes_nothing(copied: Site, synced: Synced) -> None:
 
 
 def status(site: Site) -> list[dict[str, object]]:
-    said = site.run("status", "--json", "--retired")
-    assert said.code == 0, said.text
-    return said.lines
+    result = site.run("status", "--json")
+    assert result.code == 0, result.text
+    return result.lines
 
 
 def _first(synced: Synced) -> str:
@@ -187,7 +187,7 @@ def _first(synced: Synced) -> str:
 
 @dataclass
 class Known:
-    """What was asked so far, and by the evidence still has to be asked."""
+    """The days requested so far; by the fact sheet, the days that are due."""
 
     emulator: Emulator
     asked: dict[tuple[str, str], dict[date, tuple[datetime, bool]]] = field(
@@ -195,19 +195,19 @@ class Known:
     )
 
     def due(self, appid: str, name: str) -> list[date]:
-        """The ref_dates a sync now has to ask, and no others."""
+        """The ref_dates that a sync has to request now."""
         now = self.emulator.clock.now()
-        labels = Promised(name).labels(self.emulator.simulation.first_day, now.date() - DAY)
+        labels = ExpectedCalls(name).labels(self.emulator.simulation.first_day, now.date() - DAY)
         return [label for label in labels if self._is_due(appid, name, label, now)]
 
     def _is_due(self, appid: str, name: str, label: date, now: datetime) -> bool:
-        promised = Promised(name)
+        expected = ExpectedCalls(name)
         if label not in self.asked[appid, name]:
-            return promised.ready(label) <= now
+            return expected.ready_at(label) <= now
         at, had_rows = self.asked[appid, name][label]
         if had_rows:
-            return at < promised.final(label) and newest_ready(now) > newest_ready(at)
-        return at.date() - promised.end(label) < EMPTY_DAYS * DAY
+            return at < expected.final_at(label) and newest_ready(now) > newest_ready(at)
+        return at.date() - expected.period_end(label) < EMPTY_DAYS * DAY
 
     def note(self, appid: str, name: str, labels: Iterable[date]) -> None:
         now = self.emulator.clock.now()
@@ -222,14 +222,14 @@ def newest_ready(moment: datetime) -> date:
 MOMENTS = (
     "02-28 09:00",  # the first sync
     "02-28 09:05",  # right after it
-    "03-01 09:00",  # a day and a month on
-    "03-02 07:00",  # before the figures are ready
-    "03-02 09:00",  # a day and a week on
+    "03-01 09:00",  # a new day and a new month
+    "03-02 07:00",  # before data is available
+    "03-02 09:00",  # a new day and a new week
     "03-06 09:00",
 )
 
 
-def test_each_sync_asks_what_is_new_or_moves_and_nothing_else(new_site: MakeSite) -> None:
+def test_each_sync_requests_new_and_moving_days_only(new_site: MakeSite) -> None:
     with RunningEmulator(days=12, now=moment(MOMENTS[0]), accounts=1) as running:
         site = new_site(running, sync="include_retired = true")
         known, emulator = Known(running.emulator), running.emulator
@@ -238,13 +238,13 @@ def test_each_sync_asks_what_is_new_or_moves_and_nothing_else(new_site: MakeSite
             emulator.clock.set(moment(text))
             emulator.journal.clear()
             due = {e.name: known.due(app.appid, e.name) for e in ENDPOINTS}
-            said = site.run("sync", "--quiet")
-            assert said.code == 0, said.text
+            result = site.run("sync", "--quiet")
+            assert result.code == 0, result.text
             for name, labels in due.items():
                 assert_asked(name, labels, emulator.journal.calls(name, errcode=0))
                 known.note(app.appid, name, labels)
             assert_equal_to_the_truth(site, emulator)
-        # the story has what it is about: a month, a week, a moving article, a late one
+        # the times include the end of a month
         months = known.asked[app.appid, "getupstreammsgmonth"]
         assert [str(label) for label in months] == ["2026-02-01"]
 
@@ -254,31 +254,33 @@ def moment(text: str) -> datetime:
 
 
 def assert_asked(name: str, due: list[date], calls: list[Entry]) -> None:
-    """Calls ask all of the days that are due, as few as can be, and begin and end with such a day."""
+    """The calls request all due days, are the fewest possible, and begin and end with such a day."""
     windows = [Window(c.begin_date, c.end_date) for c in calls if c.begin_date and c.end_date]
-    assert len(windows) == Promised(name).fewest(due), (name, due, windows)
+    assert len(windows) == ExpectedCalls(name).fewest_calls(due), (name, due, windows)
     assert all(any(day in window for window in windows) for day in due)
     assert {day for window in windows for day in (window.first, window.last)} <= set(due)
 
 
-def test_a_sync_right_after_asks_only_days_without_figures(synced: Synced, copied: Site) -> None:
+def test_a_second_sync_requests_only_days_without_data(synced: Synced, copied: Site) -> None:
     emulator = synced.running.emulator
     emulator.journal.clear()
-    said = copied.run("sync", "--quiet", "--json")
-    assert said.code == 0, said.text
+    result = copied.run("sync", "--quiet", "--json")
+    assert result.code == 0, result.text
     for app in emulator.accounts:
         for endpoint in ENDPOINTS:
             filled = {row.ref_date for row in truths(emulator, app.appid, endpoint)}
-            promised = Promised(endpoint.name)
-            labels = promised.labels(emulator.simulation.first_day, emulator.last_day)
+            expected = ExpectedCalls(endpoint.name)
+            labels = expected.labels(emulator.simulation.first_day, emulator.last_day)
             granted = endpoint.permission_set in app.permission_sets
             early = [
-                d for d in labels if emulator.last_day - promised.end(d) < (EMPTY_DAYS - 1) * DAY
+                d
+                for d in labels
+                if emulator.last_day - expected.period_end(d) < (EMPTY_DAYS - 1) * DAY
             ]
             due = [
                 d
                 for d in early
-                if granted and d not in filled and promised.end(d) <= emulator.last_day
+                if granted and d not in filled and expected.period_end(d) <= emulator.last_day
             ]
             assert_asked(endpoint.name, due, emulator.journal.calls(endpoint.name, app.appid))
 
@@ -286,7 +288,7 @@ def test_a_sync_right_after_asks_only_days_without_figures(synced: Synced, copie
 # --- eras -----------------------------------------------------------------------------------------
 
 
-def test_in_the_current_era_retired_calls_are_refused_and_the_others_go_on(
+def test_in_the_current_era_only_retired_calls_are_refused(
     new_site: MakeSite,
 ) -> None:
     with RunningEmulator(days=15, era="current", accounts=1) as running:
@@ -295,8 +297,8 @@ def test_in_the_current_era_retired_calls_are_refused_and_the_others_go_on(
         assert quiet.code == 0
         assert not {c.endpoint for c in datacube_calls(running)} & RETIRED
 
-        said = site.run("sync")
-        assert said.code == 0
+        result = site.run("sync")
+        assert result.code == 0
         asked = site.run("sync", "--retired")
         assert asked.code == 3
         assert "47009" in asked.err
@@ -306,7 +308,7 @@ def test_in_the_current_era_retired_calls_are_refused_and_the_others_go_on(
         assert_refused(site, RETIRED)
         assert_equal_to_the_truth(site, running.emulator)
 
-        # a refusal of this kind stands: the next sync does not ask again
+        # the refusal of a retired endpoint is permanent: the next sync does not request it
         assert site.run("sync", "--retired").code == 0
         assert {c.endpoint for c in datacube_calls(running)[calls:]} & RETIRED == set()
 
@@ -321,20 +323,20 @@ NOT_WORDS = re.compile(r"\b(get|wxdemo|shop|pDEMO|cards?)\w*")
 
 
 @pytest.mark.parametrize("command", ["plan", "status", "account", "sync"])
-def test_what_is_told_is_told_in_one_language(copied: Site, command: str) -> None:
+def test_output_is_in_one_language(copied: Site, command: str) -> None:
     _forget_some_days(copied)
-    told = {}
+    output = {}
     for lang in ("zh", "en"):
-        said = copied.run("--lang", lang, command, *(["--quiet"] if command == "sync" else []))
-        assert said.code == 0, said.text
-        told[lang] = NOT_WORDS.sub("", said.text)
-    assert re.search(r"[\u4e00-\u9fff]{2}", told["zh"])
-    assert not re.findall(r"[A-Za-z]{4,}", told["zh"].replace("stable", "").replace("appid", ""))
-    assert not re.findall(r"[\u4e00-\u9fff]", told["en"])
+        result = copied.run("--lang", lang, command)
+        assert result.code == 0, result.text
+        output[lang] = NOT_WORDS.sub("", result.text)
+    assert re.search(r"[\u4e00-\u9fff]{2}", output["zh"])
+    assert not re.findall(r"[A-Za-z]{4,}", output["zh"].replace("stable", "").replace("appid", ""))
+    assert not re.findall(r"[\u4e00-\u9fff]", output["en"])
 
 
 def _forget_some_days(site: Site) -> None:
-    """So that there is something to plan."""
+    """Delete entries, so that a plan has calls."""
     with closing(sqlite3.connect(site.database)) as connection:
         connection.execute("delete from coverage where ref_date = '2026-03-05'")
         connection.commit()

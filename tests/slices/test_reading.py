@@ -1,4 +1,4 @@
-"""What was stored or asked comes out as it is: fetch, export, sql, endpoints."""
+"""Output of stored and fetched rows: fetch, export, sql, endpoints."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def table_of(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
-def test_json_exports_are_wechats_answer(synced: Synced, endpoint: Endpoint[Any]) -> None:
+def test_json_exports_are_like_answers_of_wechat(synced: Synced, endpoint: Endpoint[Any]) -> None:
     words = ("export", endpoint.name, "--account", "shop0", "--format")
     rows = truth(synced, endpoint)
     whole, lines = synced.site.run(*words, "json"), synced.site.run(*words, "jsonl")
@@ -52,44 +52,48 @@ def test_json_exports_are_wechats_answer(synced: Synced, endpoint: Endpoint[Any]
     assert lines.lines == msgspec.to_builtins(rows)
 
 
-def test_a_csv_export_has_a_line_for_each_row(synced: Synced) -> None:
-    said = synced.site.run("export", "getusersummary", "--account", appid(synced))
+def test_a_csv_export_has_one_record_per_row(synced: Synced) -> None:
+    result = synced.site.run("export", "getusersummary", "--account", appid(synced))
     rows = truth(synced, SUMMARY)
-    assert table_of(said.out) == [
+    assert table_of(result.out) == [
         {name: str(value) for name, value in msgspec.to_builtins(row).items()} for row in rows
     ]
 
 
-def test_a_part_is_spread_out(synced: Synced) -> None:
+def test_a_part_is_expanded_into_rows(synced: Synced) -> None:
     words = ("export", "getarticletotal", "--account", "shop0")
     details, rows = synced.site.run(*words), synced.site.run(*words, "--part", "")
-    found = truth(synced, TOTAL)
-    assert len(table_of(rows.out)) == len(found)
-    assert len(table_of(details.out)) == sum(len(row.details) for row in found)
+    actual = truth(synced, TOTAL)
+    assert len(table_of(rows.out)) == len(actual)
+    assert len(table_of(details.out)) == sum(len(row.details) for row in actual)
     assert {"msgid", "stat_date", "target_user"} <= table_of(details.out)[0].keys()
 
 
-def test_a_window_is_cut_out(synced: Synced) -> None:
-    said = synced.site.run("export", "getusersummary", "2026-03-01..2026-03-02", "--account=shop0")
-    assert {row["ref_date"] for row in table_of(said.out)} == {"2026-03-01", "2026-03-02"}
+def test_an_export_can_be_limited_to_a_window(synced: Synced) -> None:
+    result = synced.site.run(
+        "export", "getusersummary", "2026-03-01..2026-03-02", "--account=shop0"
+    )
+    assert {row["ref_date"] for row in table_of(result.out)} == {"2026-03-01", "2026-03-02"}
 
 
-def test_a_file_for_excel_has_chinese_heads_and_a_mark(synced: Synced, tmp_path: Path) -> None:
+def test_a_file_for_excel_has_a_chinese_header_and_a_byte_order_mark(
+    synced: Synced, tmp_path: Path
+) -> None:
     target = tmp_path / "用户.csv"
     words = ("--header", "zh", "--excel", "--out", str(target), "--account", "shop0")
-    said = synced.site.run("--lang", "zh", "export", "getusersummary", *words)
+    result = synced.site.run("--lang", "zh", "export", "getusersummary", *words)
     raw = target.read_bytes()
-    assert (said.code, said.out) == (0, "")
+    assert (result.code, result.out) == (0, "")
     assert raw.startswith(b"\xef\xbb\xbf")
     heads, *rows = raw.decode("utf-8-sig").splitlines()
     assert "数据" in heads or "日期" in heads
     assert "人" in heads
     assert len(rows) == len(truth(synced, SUMMARY))
-    assert f"{len(rows)} 行" in said.err
+    assert f"{len(rows)} 行" in result.err
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_an_export_without_rows_is_empty(synced: Synced) -> None:
+def test_an_export_without_rows_has_only_a_header(synced: Synced) -> None:
     words = ("export", "getusersummary", "2026-01-01", "--account", "shop0")
     assert synced.site.run(*words).out.count("\n") == 1
     assert synced.site.run(*words, "--format", "jsonl").out == ""
@@ -99,7 +103,7 @@ def test_an_export_without_rows_is_empty(synced: Synced) -> None:
 # --- fetch ----------------------------------------------------------------------------------------
 
 
-def test_fetch_prints_what_wechat_answers(synced: Synced) -> None:
+def test_fetch_prints_the_rows_of_the_answer(synced: Synced) -> None:
     words = ("fetch", "getusersummary", "2026-02-23..2026-03-09", "--account", "shop0")
     rows = truth(synced, SUMMARY)
     assert synced.site.run(*words, "--json").lines == msgspec.to_builtins(rows)
@@ -111,23 +115,23 @@ def test_fetch_prints_what_wechat_answers(synced: Synced) -> None:
     assert "2026-03-09" in shown.out
 
 
-def test_fetch_keeps_nothing_unless_told(running: RunningEmulator, new_site: MakeSite) -> None:
+def test_fetch_stores_answers_only_with_save(running: RunningEmulator, new_site: MakeSite) -> None:
     site = new_site(running)
     words = ("fetch", "getarticletotaldetail", "2026-03-01..2026-03-02", "--account", "shop0")
     assert site.run(*words).code == 0
     assert not site.database.exists()
-    said = site.run(*words, "--save", "--json")
-    assert said.code == 0
-    assert said.lines
+    result = site.run(*words, "--save", "--json")
+    assert result.code == 0
+    assert result.lines
     account = running.account().appid
     with Warehouse.open(site.database, read_only=True) as warehouse:
         endpoint = named("getarticletotaldetail")
         extent = warehouse.extent(account, endpoint)
         assert extent
-        assert msgspec.to_builtins(warehouse.read(account, endpoint, extent)) == said.lines
+        assert msgspec.to_builtins(warehouse.read(account, endpoint, extent)) == result.lines
 
 
-def test_what_is_fetched_with_members_is_kept_under_them(
+def test_fetched_rows_are_stored_under_their_parameters(
     running: RunningEmulator, new_site: MakeSite
 ) -> None:
     site, account = new_site(running), running.account()
@@ -139,15 +143,15 @@ def test_what_is_fetched_with_members_is_kept_under_them(
         endpoint = named(name)
         params = [f"--param={key}={value}" for key, value in given.items()]
         days = "2026-03-01..2026-03-02"
-        said = site.run("fetch", name, days, "--account=shop0", "--save", "--json", *params)
-        assert said.code == 0, said.text
+        result = site.run("fetch", name, days, "--account=shop0", "--save", "--json", *params)
+        assert result.code == 0, result.text
         with Warehouse.open(site.database, read_only=True) as warehouse:
             known = warehouse.coverage(account.appid, endpoint, params=given)
             assert sorted(map(str, known)) == ["2026-03-01", "2026-03-02"]
 
 
-def test_titles_are_shown_as_they_are(synced: Synced) -> None:
-    """Brackets and colons of a title are no markup and no emoji."""
+def test_titles_are_shown_unchanged(synced: Synced) -> None:
+    """Brackets and colons of a title are not interpreted as markup or emoji."""
     query = "select '[bold]x[/nope] :smile:' || char(27) || '[31m' as title"
     assert "[bold]x[/nope] :smile:[31m" in synced.site.run("sql", query).out
 
@@ -187,9 +191,9 @@ def test_sql_reads(synced: Synced) -> None:
 )
 def test_sql_only_reads(copied: Site, query: str) -> None:
     before = copied.database.read_bytes()
-    said = copied.run("sql", query)
-    assert said.code == 1
-    assert "give one SELECT" in said.err
+    result = copied.run("sql", query)
+    assert result.code == 1
+    assert "give one SELECT" in result.err
     assert copied.database.read_bytes() == before
     assert list(copied.folder.glob("other.db")) == []
 

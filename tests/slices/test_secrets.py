@@ -1,4 +1,4 @@
-"""No secret, token or openid is where it does not belong: logs, output, errors, files."""
+"""No secret, token or openid is in logs, output, errors or files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from support.command_line import MakeSite, Said, Site
-from support.scripted import Got, Scripted
-from support.scripted import Said as Answer
+from support.command_line import CommandResult, MakeSite, Site
+from support.scripted import ReceivedRequest, Scripted
+from support.scripted import ReplyContent as Answer
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.emulator.faults import Fault
@@ -24,7 +24,7 @@ TOKEN = "68_TokenThatMustNotShow0123456789abcdefghijklmnop"
 OPENID = "oLVPpjqs9BhvzwPj5A-vTYAX3GLc"
 SECRET = "5ecre7ofthe5h0p0123456789abcdef0"
 WIDE = "5000"
-"""Columns of a terminal on which nothing is broken over lines."""
+"""Columns of a terminal on which no line is wrapped."""
 WORDS = (
     ("account", "check"),
     ("plan",),
@@ -41,36 +41,36 @@ WORDS = (
 )
 
 
-def everything(site: Site, said: list[Said]) -> dict[str, bytes]:
-    """All that was printed, and every file of the site with kept answers unpacked."""
-    found = {f"output of command {n}": one.text.encode() for n, one in enumerate(said)}
+def everything(site: Site, result: list[CommandResult]) -> dict[str, bytes]:
+    """All output, every file of the site, and the stored replies, decompressed."""
+    texts = {f"output of command {n}": one.text.encode() for n, one in enumerate(result)}
     files = [path for path in site.folder.rglob("*") if path.is_file()]
-    found |= {path.name: path.read_bytes() for path in files}
+    texts |= {path.name: path.read_bytes() for path in files}
     rows = site.run("sql", "select hex(body) as body from replies", "--json")
     for number, line in enumerate(rows.lines if rows.code == 0 else []):
         raw = bytes.fromhex(str(line["body"]))
-        found[f"reply {number}"] = zstandard.ZstdDecompressor().decompress(raw)
-    return found
+        texts[f"reply {number}"] = zstandard.ZstdDecompressor().decompress(raw)
+    return texts
 
 
-def assert_hidden(words: list[str], found: dict[str, bytes]) -> None:
+def assert_hidden(words: list[str], texts: dict[str, bytes]) -> None:
     for word in words:
-        shown = [name for name, raw in found.items() if word.encode() in raw]
+        shown = [name for name, raw in texts.items() if word.encode() in raw]
         assert not shown, f"{word[:6]}… is in {shown}"
 
 
-def run_all(site: Site) -> list[Said]:
+def run_all(site: Site) -> list[CommandResult]:
     return [site.run("--log-level", "debug", *words) for words in WORDS]
 
 
-def test_nothing_shows_with_a_server_that_works_and_one_that_fails(
+def test_no_secret_is_shown_with_faults_and_without(
     running: RunningEmulator, new_site: MakeSite
 ) -> None:
     emulator = running.emulator
     site = new_site(running, since=date(2026, 3, 7))
     site.environment |= {"WXCUBE_LOG_JSON": "true", "COLUMNS": WIDE}
-    said = run_all(site)
-    assert sum("window.fetched" in one.err for one in said) > 3
+    result = run_all(site)
+    assert sum("window.fetched" in one.err for one in result) > 3
     for fault in (
         Fault(errcode=-1, path="getuserread", times=5),
         Fault(expire_tokens=True, times=3),
@@ -78,30 +78,30 @@ def test_nothing_shows_with_a_server_that_works_and_one_that_fails(
         Fault(status=502, times=9),
     ):
         emulator.faults.add(fault)
-    said += run_all(site)
+    result += run_all(site)
     tokens = list(emulator.api.tokens._grants)
     assert len(tokens) > 2
-    assert_hidden([*tokens, *(app.secret for app in emulator.accounts)], everything(site, said))
+    assert_hidden([*tokens, *(app.secret for app in emulator.accounts)], everything(site, result))
 
 
-# --- a server that says back what it was sent ------------------------------------------------------
+# --- a server that echoes tokens and openids ------------------------------------------------------
 
 
-def _echo(got: Got) -> Answer:
-    """Token calls succeed; every other answer repeats token, secret and an openid somewhere."""
+def _echo(got: ReceivedRequest) -> Answer:
+    """Token calls succeed; every other answer contains the token and an openid."""
     if got.path.startswith("/cgi-bin/"):
         return {"access_token": TOKEN, "expires_in": 7200}
-    told = f"access_token={TOKEN}, {TOKEN} openid {OPENID} hint: [x/{TOKEN}]"
+    leaked_text = f"access_token={TOKEN}, {TOKEN} openid {OPENID} hint: [x/{TOKEN}]"
     answers: dict[str, Answer] = {
-        "getusersummary": {"errcode": 40001, "errmsg": f"invalid credential {told}"},
-        "getusercumulate": {"errcode": 61500, "errmsg": told},
-        "getupstreammsg": f"<html>{told}</html>".encode(),
-        "getinterfacesummary": {"list": [{"ref_date": told}]},
-        "getarticleread": {"list": [], "note": told},
+        "getusersummary": {"errcode": 40001, "errmsg": f"invalid credential {leaked_text}"},
+        "getusercumulate": {"errcode": 61500, "errmsg": leaked_text},
+        "getupstreammsg": f"<html>{leaked_text}</html>".encode(),
+        "getinterfacesummary": {"list": [{"ref_date": leaked_text}]},
+        "getarticleread": {"list": [], "note": leaked_text},
         "getupstreammsgdist": 500,
-        "getbizsummary": {"errcode": 48001, "errmsg": told},
+        "getbizsummary": {"errcode": 48001, "errmsg": leaked_text},
     }
-    return answers.get(got.path.rpartition("/")[2], {"errcode": -1, "errmsg": told})
+    return answers.get(got.path.rpartition("/")[2], {"errcode": -1, "errmsg": leaked_text})
 
 
 @pytest.fixture
@@ -121,19 +121,19 @@ def echoing(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def test_nothing_shows_with_a_server_that_repeats_it(echoing: Site) -> None:
-    said = run_all(echoing)
+def test_no_secret_is_shown_with_a_server_that_repeats_it(echoing: Site) -> None:
+    result = run_all(echoing)
     for endpoint in ENDPOINTS:
         takes_card = any(p.name == "card_id" for p in endpoint.params)
         given = ("--param", "card_id=p1") if takes_card else ()
         words = ("fetch", endpoint.name, "2026-03-08", *given)
-        said.append(echoing.run("--log-level", "debug", *words))
-    assert {one.code for one in said} >= {1, 3}
-    found = everything(echoing, said)
-    assert_hidden([TOKEN, SECRET], found)
-    # what WeChat answered is kept as it came, in one table; it is nowhere else
+        result.append(echoing.run("--log-level", "debug", *words))
+    assert {one.code for one in result} >= {1, 3}
+    texts = everything(echoing, result)
+    assert_hidden([TOKEN, SECRET], texts)
+    # replies are stored as they came, in one table and nowhere else
     shown = {
-        name: raw for name, raw in found.items() if not name.startswith(("reply", "wxcube.db"))
+        name: raw for name, raw in texts.items() if not name.startswith(("reply", "wxcube.db"))
     }
     with closing(sqlite3.connect(echoing.database)) as connection:
         connection.execute("update replies set body = x''")

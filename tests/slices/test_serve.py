@@ -1,4 +1,4 @@
-"""`wxcube serve` as a process: what was synced comes out again over WeChat's protocol."""
+"""`wxcube serve` as a process: it answers WeChat's protocol from synced data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOMENT = "2026-03-10T09:00"
 
 @dataclass(frozen=True)
 class Served:
-    """A server that runs, and who may ask it."""
+    """A running server, and its apps."""
 
     url: str
     apps: dict[str, str]
@@ -37,7 +37,7 @@ class Served:
 
 @contextmanager
 def serving(site: Site, log: Path) -> Iterator[str]:
-    """Run `wxcube serve` until the end of the block; gives its address."""
+    """Run `wxcube serve` until the end of the block, at the address given."""
     with log.open("wb") as file:
         words = site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0")
         process = subprocess.Popen(
@@ -50,12 +50,12 @@ def serving(site: Site, log: Path) -> Iterator[str]:
                 lines.append(line)
                 if "Ctrl-C" in line:
                     break
-            found = re.search(r"http://[0-9.:]+", "".join(lines))
-            assert found, lines
-            yield found[0]
+            url = re.search(r"http://[0-9.:]+", "".join(lines))
+            assert url, lines
+            yield url[0]
         finally:
             process.send_signal(signal.SIGINT)
-            _, rest = process.communicate(timeout=30)
+            _, rest = process.communicate(timeout=120)
             log.write_bytes(log.read_bytes() + "".join([*lines, rest]).encode())
         assert process.returncode == 0
 
@@ -68,15 +68,15 @@ def served(synced: Synced, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         apps = tomllib.loads(file.read_text(encoding="utf-8"))["apps"]
         assert file.stat().st_mode & 0o077 == 0
         yield Served(url, {app["appid"]: app["secret"] for app in apps})
-    said = log.read_text(encoding="utf-8")
-    assert "Traceback" not in said
-    assert not [app["secret"] for app in apps if app["secret"] in said]
+    result = log.read_text(encoding="utf-8")
+    assert "Traceback" not in result
+    assert not [app["secret"] for app in apps if app["secret"] in result]
 
 
 def truth(
     emulator: Emulator, appid: str, endpoint: Endpoint[Any]
 ) -> list[tuple[dict[str, Any], list[Any]]]:
-    """Members of the calls, and the rows they are answered."""
+    """Parameters of the calls, and the rows of their answers."""
     if endpoint.name != "getcardmembercarddetail":
         return [({}, emulator.rows(appid, endpoint))]
     cards = [c.card_id for c in emulator.simulation.accounts[appid].cards if c.is_membership]
@@ -93,14 +93,16 @@ async def test_every_endpoint_answers_as_the_emulator(synced: Synced, served: Se
         ) as client:
             for endpoint in ENDPOINTS:
                 for given, expected in truth(emulator, app.appid, endpoint):
-                    found = await client.fetch(endpoint, window.first, window.last, **given)
-                    assert found == expected, (app.appid, endpoint.name)
-                    rows += len(found)
+                    actual = await client.fetch(endpoint, window.first, window.last, **given)
+                    assert actual == expected, (app.appid, endpoint.name)
+                    rows += len(actual)
     assert rows > 9_000
 
 
-async def test_days_wechat_may_still_fill_are_marked_late(synced: Synced, served: Served) -> None:
-    """A day that is in the warehouse as not there yet is no day without readers."""
+async def test_days_without_data_yet_are_answered_as_delayed(
+    synced: Synced, served: Served
+) -> None:
+    """A day that is waiting is not answered like a day without readers."""
     endpoint, emulator = named("getarticletotaldetail"), synced.running.emulator
     for app in emulator.accounts:
         filled = {row.ref_date for row in emulator.rows(app.appid, endpoint)}
@@ -113,14 +115,14 @@ async def test_days_wechat_may_still_fill_are_marked_late(synced: Synced, served
                 assert answer.is_delay == late, (app.appid, day)
 
 
-async def test_wechats_own_secret_opens_nothing_here(synced: Synced, served: Served) -> None:
+async def test_the_secret_of_wechat_is_not_accepted(synced: Synced, served: Served) -> None:
     app, clock = synced.running.account(), synced.running.emulator.clock
     async with AsyncClient(app.appid, app.secret, base_url=served.url, clock=clock) as client:
         with pytest.raises((CredentialError, TokenError)):
             await client.fetch(named("getusersummary"), "2026-03-01", "2026-03-01")
 
 
-def test_an_unmodified_sdk_is_answered_retired_calls_too(synced: Synced, served: Served) -> None:
+def test_an_unmodified_sdk_works_for_retired_endpoints_too(synced: Synced, served: Served) -> None:
     app, emulator = synced.running.account(), synced.running.emulator
     with third_party(served.url, app.appid, served.apps[app.appid]) as sdk:
         for method, name in (

@@ -79,7 +79,10 @@ COMMANDS = (
     Command("--only of nothing known", "sync --only getuserx", 1, ("did you mean getuserread",)),
     Command("--param without a value", f"{FETCH} 2026-03-01 --param x", 1, ("NAME=VALUE",)),
     Command(
-        "--param nobody takes", f"{FETCH} 2026-03-01 --param x=1", 1, ("takes no 'x'", "dates only")
+        "--param nobody takes",
+        f"{FETCH} 2026-03-01 --param x=1",
+        1,
+        ("no parameter 'x'", "dates only"),
     ),
     Command(
         "--param that is no number",
@@ -122,7 +125,10 @@ COMMANDS = (
     Command("unknown origin", "export getusersummary --origin x", 2, ("'wechat', 'import'",)),
     # accounts
     Command(
-        "unknown account", f"{FETCH} 2026-03-01 --account nobody", 1, ("there: shop", "--account")
+        "unknown account",
+        f"{FETCH} 2026-03-01 --account nobody",
+        1,
+        ("accounts: shop", "--account"),
     ),
     Command(
         "unknown account to check", "account check nobody", 1, ("no account 'nobody'", "--account")
@@ -131,21 +137,21 @@ COMMANDS = (
         "account that is not stored",
         "export getusersummary --account x",
         1,
-        ("0 accounts", "--acc"),
+        ("no data of account 'x'", "accounts with stored data"),
     ),
     Command(
         "init with a bad appid", "init --force --appid 'w\"x'", 1, ("not an AppID", "copy it from")
     ),
-    Command("init over a file", "init", 1, ("is there already", "--force")),
+    Command("init over a file", "init", 1, ("already exists", "--force")),
     # files
-    Command("settings that are not there", "--config nope.toml plan", 1, ("is not there", "init")),
+    Command("settings that do not exist", "--config nope.toml plan", 1, ("does not exist", "init")),
     Command(
         "settings that are a folder", "--config . plan", 1, ("cannot be read", "UTF-8 text file")
     ),
-    Command("database that is not there", "--database nope.db status", 1, ("no warehouse", "sync")),
+    Command("database that is not there", "--database nope.db status", 1, ("no database", "sync")),
     Command("database that is a folder", "--database . sync", 1, ("is a directory", "name a file")),
     Command(
-        "database in no folder", "--database no/such/x.db sync", 1, ("no directory", "make it")
+        "database in no folder", "--database no/such/x.db sync", 1, ("no directory", "create it")
     ),
     Command(
         "empty database name", "--database '' status", 1, ("is not an SQLite file", "give a path")
@@ -161,7 +167,7 @@ COMMANDS = (
         "export into no folder",
         "export getusersummary --out no/x.csv",
         1,
-        ("no directory no", "--out"),
+        ("the directory no for x.csv does not exist", "--out"),
     ),
     Command("export into a folder", "export getusersummary --out .", 2, ("is a directory",)),
     Command(
@@ -169,7 +175,7 @@ COMMANDS = (
     ),
     # queries
     Command("no query", "sql", 2, ("Missing argument 'QUERY'",)),
-    Command("empty query", "sql ' '", 2, ("the query is empty", "Give one SELECT")),
+    Command("empty query", "sql ' '", 2, ("the query is empty", "give one SELECT")),
     Command("query that is no SQL", "sql 'selec 1'", 1, ("syntax error", "give one SELECT")),
     Command("unknown table", "sql 'select 1 from t9'", 1, ("no such table: t9", "sqlite_master")),
     Command("two queries", "sql 'select 1;select 2'", 1, ("one statement", "give one SELECT")),
@@ -188,17 +194,21 @@ COMMANDS = (
     Command("unknown language", "--lang fr status", 2, ("'zh', 'en'",)),
     Command("unknown log level", "--log-level loud status", 2, ("'debug', 'info'",)),
     # the emulator
+    Command("moment in words", "emulate --now tomorrow", 1, ("is not a time", "2026-03-10T09:00")),
     Command(
-        "moment in words", "emulate --now tomorrow", 1, ("is not a moment", "2026-03-10T09:00")
+        "moment before everything",
+        "emulate --now 0001-01-01",
+        1,
+        ("out of range", "from 2015 to 2099"),
     ),
     Command(
-        "moment before everything", "emulate --now 0001-01-01", 1, ("too far", "from 2015 to 2099")
+        "moment after everything",
+        "emulate --now 9999-12-31T23:59",
+        1,
+        ("out of range", "from 2015"),
     ),
     Command(
-        "moment after everything", "emulate --now 9999-12-31T23:59", 1, ("too far", "from 2015")
-    ),
-    Command(
-        "moment beyond the calendar", "emulate --now 0001-01-01T00:00+14:00", 1, ("not a moment",)
+        "moment beyond the calendar", "emulate --now 0001-01-01T00:00+14:00", 1, ("not a time",)
     ),
     Command("no days", "emulate --days 0", 2, ("1<=x<=1500",)),
     Command("no accounts", "emulate --accounts 0", 2, ("1<=x<=50",)),

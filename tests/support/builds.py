@@ -1,4 +1,4 @@
-"""Builds in a test's folder, and whether the warehouse then has what one computation gives."""
+"""Builds in a test's folder, and a comparison of the database with one computation of all events."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from wxcube.warehouse.store import Warehouse
 
 NOW = datetime(2030, 1, 1, 9, tzinfo=BEIJING)
 KEY = b"key"
+EVER = Window(date(2010, 1, 1), date(2040, 1, 1))
 
 
 def build(
@@ -28,11 +29,11 @@ def build(
     folder: Path,
     engine: DuckDbEngine,
     last: date,
-    budget: int = 20_000,
+    chunk_bytes: int = 20_000,
     *,
-    by_sorting: bool = True,
+    use_numpy: bool = True,
 ) -> None:
-    """A build into the folder's warehouse."""
+    """Build into the folder's database."""
     with Warehouse.open(folder / "wxcube.db") as warehouse:
         sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
         with Build(
@@ -40,36 +41,34 @@ def build(
             folder / "facts",
             sink,
             engine=engine,
-            budget_bytes=budget,
-            by_sorting=by_sorting,
+            chunk_bytes=chunk_bytes,
+            use_numpy=use_numpy,
         ) as one:
             one.run(None, day_number(last))
 
 
 def assert_equal(
-    folder: Path, happened: list[Any], through: date, engine: DuckDbEngine, word: str = ""
+    folder: Path, events: list[Any], through: date, engine: DuckDbEngine, word: str = ""
 ) -> None:
-    """The warehouse has the rows of one computation of everything, and no others."""
-    batch = to_batch(happened, KEY)
+    """The database has exactly the rows of one computation of all events."""
+    batch = to_batch(events, KEY)
     expected = compute(batch, through, engine=engine)
     first_days: dict[str, date] = {}
-    for event in happened:
+    for event in events:
         day = beijing.day_of(datetime.fromtimestamp(event.at, BEIJING))
         first_days[event.account] = min(day, first_days.get(event.account, day))
     with Warehouse.open(folder / "wxcube.db", read_only=True) as warehouse:
         for account in batch.accounts:
             for endpoint in CUBE_ENDPOINTS:
-                found = warehouse.read(
-                    account, endpoint, Window(date(2010, 1, 1), date(2040, 1, 1)), Origin.CUBE
-                )
-                assert found == expected.rows(account, endpoint), (word, account, endpoint.name)
+                rows = warehouse.read(account, endpoint, EVER, Origin.CUBE)
+                assert rows == expected.rows(account, endpoint), (word, account, endpoint.name)
                 known = warehouse.coverage(account, endpoint, Origin.CUBE)
-                lacking = labels(endpoint, first_days[account], through) - known.keys()
-                assert not lacking, (word, account, endpoint.name)
+                missing = labels(endpoint, first_days[account], through) - known.keys()
+                assert not missing, (word, account, endpoint.name)
 
 
 def labels(endpoint: Endpoint[Any], first: date, through: date) -> set[date]:
-    """The days, weeks and months that are over and of which something must be known."""
+    """The days, or complete weeks or months, that must have an entry in the ledger."""
     days = [first + timedelta(days=n) for n in range((through - first).days + 1)]
     ends = {
         beijing.monday(day) + timedelta(days=6): beijing.monday(day)
@@ -85,4 +84,5 @@ def labels(endpoint: Endpoint[Any], first: date, through: date) -> set[date]:
 
 
 def distinct(events: list[Any]) -> list[Any]:
+    """The first of all events with the same account and id."""
     return list({(e.account, e.id): e for e in reversed(events)}.values())

@@ -24,8 +24,8 @@ AT_MOMENT = Path(__file__).with_name("at_moment.py")
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -59,21 +59,21 @@ class Site:
     def settings(self) -> Path:
         return self.folder / "wxcube.toml"
 
-    def run(self, *arguments: str) -> Said:
+    def run(self, *arguments: str) -> CommandResult:
         with _user(self.folder, self.environment), _captured() as (out, err):
             code = run(list(arguments), clock=self.clock)
             for stream in (out, err):
                 stream.flush()
-        raw, complaints = out.buffer.getvalue(), err.buffer.getvalue()
-        return Said(code, raw.decode(), complaints.decode(), raw)
+        stdout, stderr = out.buffer.getvalue(), err.buffer.getvalue()
+        return CommandResult(code, stdout.decode(), stderr.decode(), stdout)
 
-    def launch(self, moment: str, *arguments: str) -> list[str]:
-        """The words of a process that runs a command at a moment."""
-        return [sys.executable, str(AT_MOMENT), moment, *arguments]
+    def launch(self, now: str, *arguments: str) -> list[str]:
+        """The command line of a process that runs a command with its clock set to `now`."""
+        return [sys.executable, str(AT_MOMENT), now, *arguments]
 
 
 MakeSite = Callable[..., Site]
-"""Makes sites for an emulator, each in a folder of its own."""
+"""Creates a site for an emulator, in a new folder."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Synced:
 
     site: Site
     running: RunningEmulator
-    said: Said
+    result: CommandResult
     calls: list[Entry]
-    """What the emulator noted during the sync."""
+    """The emulator's journal of the sync."""
 
 
 def site_of(
     folder: Path, running: RunningEmulator, *, sync: str = "", since: date | None = None
 ) -> Site:
-    """A site for the accounts of an emulator, which knows their membership cards."""
+    """A site for the accounts of an emulator, with their membership cards in its settings."""
     emulator = running.emulator
     site = Site(folder, emulator.clock)
     first = since or emulator.simulation.first_day
@@ -98,23 +98,23 @@ def site_of(
     for place, app in enumerate(emulator.accounts):
         variable = f"SECRET_OF_{place}"
         site.environment[variable] = app.secret
-        known = [
+        card_ids = [
             c.card_id for c in emulator.simulation.accounts[app.appid].cards if c.is_membership
         ]
         text += (
             f'[[accounts]]\nappid = "{app.appid}"\nname = "shop{place}"\n'
             f'secret_env = "{variable}"\nbase_url = "{running.url}"\n'
         )
-        text += f"cards = {msgspec.json.encode(known).decode()}\n"
+        text += f"cards = {msgspec.json.encode(card_ids).decode()}\n"
     site.settings.write_text(text, encoding="utf-8")
     return site
 
 
 @contextmanager
 def _user(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_", "LANG"))}
-    shown = {"COLUMNS": "80", "NO_COLOR": "1", "LANG": "en_US.UTF-8"}
-    with chdir(folder), patch.dict(os.environ, {**kept, **shown, **environment}, clear=True):
+    host = {k: v for k, v in os.environ.items() if not k.startswith(("WXCUBE_", "LC_", "LANG"))}
+    terminal = {"COLUMNS": "80", "NO_COLOR": "1", "LANG": "en_US.UTF-8"}
+    with chdir(folder), patch.dict(os.environ, {**host, **terminal, **environment}, clear=True):
         yield
 
 

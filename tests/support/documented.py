@@ -1,4 +1,4 @@
-"""A backend that holds WeChat's documented answers and nothing else."""
+"""A protocol server whose only rows are those of WeChat's documented replies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
-from wxcube.server.backend import App, Found
+from wxcube.server.backend import App, RowSet
 from wxcube.server.messages import Reply, Request
 from wxcube.server.protocol import Api, Era
 
@@ -25,33 +25,33 @@ POOR = App("wxdemo000000000002", "secret-of-the-second", "account", frozenset({2
 
 
 def documented(endpoint: Endpoint[Any]) -> dict[str, Any]:
-    """The documented answer of an endpoint, as plain JSON."""
-    found: dict[str, Any] = msgspec.json.decode((EXAMPLES / f"{endpoint.name}.json").read_bytes())
-    return found
+    """The documented reply of an endpoint, as plain JSON."""
+    reply: dict[str, Any] = msgspec.json.decode((EXAMPLES / f"{endpoint.name}.json").read_bytes())
+    return reply
 
 
 class DocumentedBackend:
-    """Two apps; every account has the rows of the documents."""
+    """Two apps; every account has the documented rows."""
 
     def __init__(self, *apps: App) -> None:
         self.apps = {app.appid: app for app in apps or (APP, POOR)}
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
 
     def app(self, appid: str) -> App | None:
         return self.apps.get(appid)
 
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
-    ) -> Found[RowT]:
-        if self.fault:
-            raise self.fault
+    ) -> RowSet[RowT]:
+        if self.error:
+            raise self.error
         kind: Any = endpoint.row
         rows = [msgspec.convert(row, kind) for row in documented(endpoint)["list"]]
-        return Found([row for row in rows if row.ref_date in window])
+        return RowSet([row for row in rows if row.ref_date in window])
 
 
-class Desk:
-    """An Api over documented answers with a clock to move, and short ways to call it."""
+class DocumentedServer:
+    """An Api over documented replies, with a clock that can be moved and shortcuts for calls."""
 
     def __init__(self, *apps: App, era: Era = Era.DOCUMENTED, now: datetime = NOW) -> None:
         self.clock = ManualClock(now)
@@ -60,10 +60,10 @@ class Desk:
 
     def post(self, path: str, body: object = None, query: str = "") -> Reply:
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return self.api.answer(Request("POST", path, query, raw))
+        return self.api.handle(Request("POST", path, query, raw))
 
     def get(self, path: str, query: str = "") -> Reply:
-        return self.api.answer(Request("GET", path, query))
+        return self.api.handle(Request("GET", path, query))
 
     def token(self, app: App = APP) -> str:
         query = f"grant_type=client_credential&appid={app.appid}&secret={app.secret}"
@@ -73,7 +73,7 @@ class Desk:
         body = {"grant_type": "client_credential", "appid": app.appid, "secret": app.secret, **more}
         return content(self.post("/cgi-bin/stable_token", body))
 
-    def ask(
+    def fetch(
         self,
         name: str,
         first: str,
@@ -88,5 +88,5 @@ class Desk:
 
 def content(reply: Reply) -> dict[str, Any]:
     """The JSON object of a reply."""
-    found: dict[str, Any] = msgspec.json.decode(reply.body)
-    return found
+    decoded: dict[str, Any] = msgspec.json.decode(reply.body)
+    return decoded

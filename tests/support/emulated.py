@@ -1,4 +1,4 @@
-"""A small emulator and short ways to call it, without HTTP."""
+"""A small emulator, and a caller without HTTP."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from wxcube.server.messages import Reply, Request
 
 NO_PARAMS: Mapping[str, object] = {}
 YESTERDAY = date(2026, 3, 9)
-"""The newest day of an emulator that was not told otherwise."""
+"""The newest day of an emulator with the default clock."""
 
 
-def small(**settings: Any) -> Emulator:
+def small_emulator(**settings: Any) -> Emulator:
     """One account and 40 days, computed once per process."""
     return Emulator(**({"accounts": 1, "days": 40} | settings))
 
 
 def content(reply: Reply) -> dict[str, Any]:
     """The JSON object of a reply."""
-    found: dict[str, Any] = msgspec.json.decode(reply.body)
-    return found
+    decoded: dict[str, Any] = msgspec.json.decode(reply.body)
+    return decoded
 
 
-class Line:
-    """One account's calls to an emulator."""
+class Caller:
+    """A caller of an emulator with the credentials of one account."""
 
     def __init__(self, emulator: Emulator, app: App | None = None) -> None:
         self.emulator = emulator
@@ -42,7 +42,7 @@ class Line:
         return str(content(self.get("/cgi-bin/token", query)).get("access_token", ""))
 
     def get(self, path: str, query: str = "") -> Reply:
-        return self.emulator.answer(Request("GET", path, query))
+        return self.emulator.handle(Request("GET", path, query))
 
     def reply(
         self,
@@ -58,9 +58,9 @@ class Line:
             f"access_token={self.token}",
             msgspec.json.encode(body),
         )
-        return self.emulator.answer(request)
+        return self.emulator.handle(request)
 
-    def ask(
+    def fetch(
         self,
         name: str,
         first: date = YESTERDAY,
@@ -70,20 +70,20 @@ class Line:
         return content(self.reply(name, first, last, params))
 
     def code(self, name: str = "getusersummary") -> int:
-        """The errcode of a call for yesterday, 0 for a good answer."""
-        return int(self.ask(name).get("errcode", 0))
+        """The errcode of a call for yesterday, 0 if it is successful."""
+        return int(self.fetch(name).get("errcode", 0))
 
     def admin(self, method: str, path: str, body: object = None, **more: str) -> Reply:
         raw = (
             b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         )
         path, _, query = path.partition("?")
-        return self.emulator.answer(Request(method, f"/_wxcube/{path}", query, raw, **more))
+        return self.emulator.handle(Request(method, f"/_wxcube/{path}", query, raw, **more))
 
 
 def params_of(emulator: Emulator, endpoint: Endpoint[Any]) -> dict[str, object]:
-    """Members a call of the endpoint needs beside the dates, with values the account has."""
+    """The required members of a request besides the dates, with values of the account."""
     cards = next(iter(emulator.simulation.accounts.values())).cards
     membership = next(card for card in cards if card.is_membership)
-    known = {"cond_source": 1, "card_id": membership.card_id}
-    return {param.name: known[param.name] for param in endpoint.params if param.required}
+    values = {"cond_source": 1, "card_id": membership.card_id}
+    return {param.name: values[param.name] for param in endpoint.params if param.required}

@@ -1,4 +1,4 @@
-"""Events for the store's tests: many, of every kind, as lines."""
+"""Events for tests of the store: of every kind, as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import msgspec
 from support.events import KINDS, moment
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.events import kinds as ev
-from wxcube.events.store import EventStore
+from wxcube.events.store.store import EventStore
 
 FIRST = date(2026, 3, 1)
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 GROUPS = 2
+WAIT_SECONDS = 120
+"""A generous limit for what takes milliseconds on an idle machine."""
 PLANTED = "oPLANTEDopenid-0123456789_AB"
-"""An openid as WeChat makes them, to be searched for."""
+"""An openid in WeChat's form, for tests that search for it."""
 
 
 def lines(events: Iterable[ev.AnyEvent]) -> bytes:
@@ -30,12 +32,12 @@ def lines(events: Iterable[ev.AnyEvent]) -> bytes:
 
 def message(number: int, **members: Any) -> ev.Message:
     """A message with an id of its own."""
-    given: dict[str, Any] = {"id": f"m{number}", "msg_type": 1, "account": "wxdemo-a"}
-    given |= {"at": moment(FIRST, number % 86_400), "user": f"o{number % 50}"}
-    return ev.Message(**(given | members))
+    defaults: dict[str, Any] = {"id": f"m{number}", "msg_type": 1, "account": "wxdemo-a"}
+    defaults |= {"at": moment(FIRST, number % 86_400), "user": f"o{number % 50}"}
+    return ev.Message(**(defaults | members))
 
 
-def some(number: int, seed: int = 1, accounts: int = 20) -> list[ev.AnyEvent]:
+def sample_events(number: int, seed: int = 1, accounts: int = 20) -> list[ev.AnyEvent]:
     """Events of every kind over four days, each with an id of its own."""
     dice = Random(seed)
     return [_one(dice, f"{seed}-{place}", accounts) for place in range(number)]
@@ -68,23 +70,23 @@ def _one(dice: Random, identity: str, accounts: int) -> ev.AnyEvent:
     return event
 
 
-def opened(folder: Path, **options: Any) -> EventStore:
+def open_store(folder: Path, **options: Any) -> EventStore:
     """A store at NOW."""
-    given: dict[str, Any] = {"clock": ManualClock(NOW), "groups": GROUPS}
-    return EventStore.open(folder, **(given | options))
+    defaults: dict[str, Any] = {"clock": ManualClock(NOW), "groups": GROUPS}
+    return EventStore.open(folder, **(defaults | options))
 
 
-def put(store: EventStore, events: Sequence[ev.AnyEvent]) -> None:
+def store_events(store: EventStore, events: Sequence[ev.AnyEvent]) -> None:
     """Store events and wait for the disk."""
     admitted = store.admit(lines(events))
     assert not admitted.refused
-    store.append(admitted).result(10)
+    store.append(admitted).result(WAIT_SECONDS)
 
 
 def stored(store: EventStore, family: str) -> list[dict[str, Any]]:
     """Every stored row of a family."""
     files: list[str] = []
-    for day, group in store.all_days():
+    for day, group in store.partitions():
         files += [str(path) for path in store.files(family, day, group)]
     if not files:
         return []
@@ -94,6 +96,6 @@ def stored(store: EventStore, family: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def total(store: EventStore) -> int:
-    """How many events count."""
-    return sum(cell.events for _, _, cell in store.manifest().cells())
+def count_events(store: EventStore) -> int:
+    """The number of stored events."""
+    return sum(cell.events for _, _, cell in store.manifest().partitions())

@@ -1,4 +1,4 @@
-"""Random events for the cube's tests, close together in people, articles and days."""
+"""Random events for the cube's tests, with few distinct users, articles and days."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ KINDS: tuple[type[ev.Event], ...] = (*MEMBERS, ev.Read, ev.Read, ev.Share, ev.Me
 
 @st.composite
 def events(draw: st.DrawFn, first: date) -> Any:
-    """An event of any kind; an id may come again, with other members."""
+    """An event of any kind; an id may occur again, with other members."""
     kind = draw(st.sampled_from(KINDS))
     members: dict[str, st.SearchStrategy[Any]] = {
         "id": st.integers(0, 300).map(lambda n: f"{kind.__name__}{n}"),

@@ -1,4 +1,4 @@
-"""The outside evidence under tests/evidence, read once."""
+"""The evidence in tests/evidence, read once."""
 
 from __future__ import annotations
 

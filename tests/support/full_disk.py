@@ -1,4 +1,4 @@
-"""A disk that takes no more."""
+"""A simulated full disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """No file of this process grows beyond a size: what a full disk does, to a superuser too."""
+    """Limit the size of files this process writes, which fails like a full disk, even for root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

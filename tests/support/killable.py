@@ -1,4 +1,4 @@
-"""A sync in a process of its own that may be killed, and that tells what it has stored."""
+"""A sync in a process of its own that may be killed, and that reports what it has stored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.window import Window
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, Wanted, plan
-from wxcube.warehouse.sync.progress import Answered, Progress
+from wxcube.warehouse.sync.plan import Plan, WantedDays, plan
+from wxcube.warehouse.sync.progress import CallAnswered, SyncEvent
 from wxcube.warehouse.sync.run import sync
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
@@ -23,21 +23,24 @@ CONCURRENCY = 4
 
 
 def planned(warehouse: Warehouse) -> Plan:
-    """The calls that are left."""
-    wanted = [Wanted("wx1", WINDOW, ENDPOINTS, CARD)]
+    """The remaining calls."""
+    wanted = [WantedDays("wx1", WINDOW, ENDPOINTS, CARD)]
     return plan(wanted, warehouse.coverage, NOW, include_retired=True)
 
 
-def run(path: str, told: Connection | None = None, delay_seconds: float = 0.001) -> None:
-    """Sync into a file; every stored answer is told as endpoint name and days."""
+def run(path: str, reports: Connection | None = None, answers: int | None = None) -> None:
+    """Sync into a file; every stored answer is reported as endpoint name, days and params.
 
-    def tell(event: Progress) -> None:
-        if told and isinstance(event, Answered):
-            told.send((event.call.endpoint.name, event.call.labels, dict(event.call.params)))
+    After a number of answers, further calls wait forever.
+    """
+
+    def report(event: SyncEvent) -> None:
+        if reports and isinstance(event, CallAnswered):
+            reports.send((event.call.endpoint.name, event.call.labels, dict(event.call.params)))
 
     clock = ManualClock(NOW)
     with Warehouse.open(Path(path)) as warehouse:
-        source = WrittenSource(clock, delay_seconds=delay_seconds)
+        source = WrittenSource(clock, answers=answers)
         asyncio.run(
             sync(
                 planned(warehouse),
@@ -45,6 +48,6 @@ def run(path: str, told: Connection | None = None, delay_seconds: float = 0.001)
                 warehouse,
                 clock=clock,
                 concurrency=CONCURRENCY,
-                on_progress=tell,
+                on_progress=report,
             )
         )

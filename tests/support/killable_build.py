@@ -1,8 +1,9 @@
-"""A cube build in a process of its own that may be killed."""
+"""A cube build in a separate process that may be killed, and that reports every batch it writes."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ from support.events import crowded
 from wxcube.beijing import BEIJING, day_number
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.build import Build
+from wxcube.cube.incremental.rows import RowBatch
 from wxcube.events.columns import to_batch
 from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
@@ -21,38 +23,48 @@ KEY = b"key"
 
 
 def history(seed: int) -> tuple[list[Any], date]:
-    """Events, each once, in an order of their own, and the day to build through."""
+    """Distinct events in random order, and the last day to build."""
     events, through = crowded(seed, 500)
-    happened = list({(e.account, e.id): e for e in reversed(events)}.values())
-    Random(seed).shuffle(happened)
-    return happened, through
+    unique = list({(e.account, e.id): e for e in reversed(events)}.values())
+    Random(seed).shuffle(unique)
+    return unique, through
 
 
-def events_in(folder: Path, happened: list[Any], parts: int) -> EventFolder:
-    """The events written as so many batches, the same files every time."""
+def events_in(folder: Path, events: list[Any], batches: int) -> EventFolder:
+    """The events written in a number of batches; the same files every time."""
     stored = EventFolder(folder / "events", group_count=2)
-    size = len(happened) // parts + 1
-    for begin in range(0, len(happened), size):
-        stored.add(to_batch(happened[begin : begin + size], KEY))
+    size = len(events) // batches + 1
+    for begin in range(0, len(events), size):
+        stored.add(to_batch(events[begin : begin + size], KEY))
     return stored
 
 
-def build(stored: EventFolder, folder: Path, last: date) -> None:
-    """Build into the folder's warehouse."""
+class ReportingSink(WarehouseSink):
+    """A sink that reports every batch it has written."""
+
+    reports: Connection | None = None
+
+    def replace(self, batch: RowBatch) -> None:
+        super().replace(batch)
+        if self.reports:
+            self.reports.send("batch")
+
+
+def build(stored: EventFolder, folder: Path, last: date, reports: Connection | None = None) -> None:
+    """Build into the folder's database."""
     with (
         DuckDbEngine(threads=1, memory_limit="512MB") as engine,
         Warehouse.open(folder / "wxcube.db") as warehouse,
     ):
-        sink = WarehouseSink(warehouse, stored.accounts(), lambda: NOW)
+        sink = ReportingSink(warehouse, stored.accounts(), lambda: NOW)
+        sink.reports = reports
         facts = folder / "facts"
-        with Build(stored, facts, sink, engine=engine, budget_bytes=20_000) as one:
+        with Build(stored, facts, sink, engine=engine, chunk_bytes=20_000) as one:
             one.run(None, day_number(last))
 
 
-def run(folder: str, seed: int, told: Any = None) -> None:
-    """Build everything; says when it begins."""
-    happened, through = history(seed)
-    stored = events_in(Path(folder), happened, 2)
-    if told:
-        told.send("begun")
-    build(stored, Path(folder), through)
+def run(folder: str, seed: int, reports: Connection) -> None:
+    """Build everything, and report every batch and the end."""
+    events, through = history(seed)
+    build(events_in(Path(folder), events, 2), Path(folder), through, reports)
+    reports.send("end")

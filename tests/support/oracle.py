@@ -1,7 +1,7 @@
-"""What the cube should say, computed the slow and plain way: sets and loops over events.
+"""A reference implementation of the cube, slow and simple: sets and loops over events.
 
-Nothing here is shared with the cube's SQL: it reads the event structs, one account at a time, and
-follows the words of the rules.
+It shares nothing with the cube's SQL: it reads the event structs, one account at a time, and
+follows the text of the rules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Seen:
+class TimedEvent:
     """An event with its Beijing day and hour."""
 
     day: date
@@ -45,34 +45,34 @@ class Oracle:
 
     def __init__(self, events: Iterable[ev.AnyEvent], account: str, through: date) -> None:
         self.through = through
-        self.seen = [s for s in _seen(events, account) if s.day <= through]
-        self.published = _published(self.seen)
+        self.events = [s for s in _timed(events, account) if s.day <= through]
+        self.published = _published(self.events)
 
     def rows(self, name: str) -> list[Row]:
         """The rows of an endpoint, ordered by its key."""
         return list(RULES[name](self))
 
-    def of(self, *kinds: type[ev.Event]) -> list[Seen]:
-        return [s for s in self.seen if isinstance(s.event, kinds)]
+    def of(self, *kinds: type[ev.Event]) -> list[TimedEvent]:
+        return [s for s in self.events if isinstance(s.event, kinds)]
 
     def days(self) -> list[date]:
         """Every day from the account's first event on."""
-        first = min((s.day for s in self.seen), default=self.through + ONE_DAY)
+        first = min((s.day for s in self.events), default=self.through + ONE_DAY)
         return [first + ONE_DAY * n for n in range((self.through - first).days + 1)]
 
 
-def _seen(events: Iterable[ev.AnyEvent], account: str) -> Iterator[Seen]:
+def _timed(events: Iterable[ev.AnyEvent], account: str) -> Iterator[TimedEvent]:
     known: set[str] = set()
     for event in events:
         if event.account == account and event.id not in known:
             known.add(event.id)
             moment = datetime.fromtimestamp(event.at, BEIJING)
-            yield Seen(moment.date(), moment.hour, event)
+            yield TimedEvent(moment.date(), moment.hour, event)
 
 
-def _published(seen: Iterable[Seen]) -> dict[str, Seen]:
-    found: dict[str, Seen] = {}
-    for s in seen:
+def _published(events: Iterable[TimedEvent]) -> dict[str, TimedEvent]:
+    found: dict[str, TimedEvent] = {}
+    for s in events:
         if isinstance(s.event, ev.Publish):
             before = found.get(s.event.msgid)
             if before is None or _precedes(s.event, before.event):
@@ -81,18 +81,21 @@ def _published(seen: Iterable[Seen]) -> dict[str, Seen]:
 
 
 def _precedes(one: ev.Publish, other: ev.Publish) -> bool:
-    """The earlier of two counts; of one second, the first by what they say."""
+    """Whether an event is earlier than another; ties of a second go by content."""
     names = ("at", "publish_type", "target_user", "title", "content_url")
     return [getattr(one, n) for n in names] < [getattr(other, n) for n in names]
 
 
-def people(events: Iterable[Any]) -> int:
+def users(events: Iterable[Any]) -> int:
+    """The number of distinct users."""
     return len({e.user for e in events})
 
 
-def grouped(seen: Iterable[Seen], key: Callable[[Seen], Any]) -> list[tuple[Any, list[Any]]]:
+def grouped(
+    events: Iterable[TimedEvent], key: Callable[[TimedEvent], Any]
+) -> list[tuple[Any, list[Any]]]:
     groups: dict[Any, list[Any]] = defaultdict(list)
-    for s in seen:
+    for s in events:
         groups[key(s)].append(s.event)
     return sorted(groups.items())
 
@@ -119,7 +122,7 @@ def user_summary(o: Oracle) -> Iterator[Row]:
 
 def user_cumulate(o: Oracle) -> Iterator[Row]:
     for day in o.days():
-        past = [s.event for s in o.seen if s.day <= day]
+        past = [s.event for s in o.events if s.day <= day]
         opened = sum(e.followers for e in only(past, ev.Open))
         moves = len(only(past, ev.Follow)) - len(only(past, ev.Unfollow))
         yield user.UserCumulate(ref_date=day, cumulate_user=opened + moves)
@@ -142,13 +145,13 @@ def month_over(o: Oracle, day: date) -> bool:
     return month_end(day) <= o.through
 
 
-def messages(o: Oracle, grain: str) -> list[tuple[date, Seen]]:
-    found = [(s.day, s) for s in o.of(ev.Message)]
+def messages(o: Oracle, grain: str) -> list[tuple[date, TimedEvent]]:
+    dated = [(s.day, s) for s in o.of(ev.Message)]
     if grain == "week":
-        return [(monday_of(d), s) for d, s in found if week_over(o, d)]
+        return [(monday_of(d), s) for d, s in dated if week_over(o, d)]
     if grain == "month":
-        return [(date(d.year, d.month, 1), s) for d, s in found if month_over(o, d)]
-    return found
+        return [(date(d.year, d.month, 1), s) for d, s in dated if month_over(o, d)]
+    return dated
 
 
 def by_type(row: type[Row], grain: str) -> Callable[[Oracle], Iterator[Row]]:
@@ -157,7 +160,7 @@ def by_type(row: type[Row], grain: str) -> Callable[[Oracle], Iterator[Row]]:
         for day, s in messages(o, grain):
             groups[day, s.event.msg_type].append(s.event)
         for (day, kind), sent in sorted(groups.items()):
-            yield row(ref_date=day, msg_type=kind, msg_user=people(sent), msg_count=len(sent))
+            yield row(ref_date=day, msg_type=kind, msg_user=users(sent), msg_count=len(sent))
 
     return rule
 
@@ -170,7 +173,7 @@ def by_hour_and_type(o: Oracle) -> Iterator[Row]:
             ref_date=day,
             ref_hour=hour * 100,
             msg_type=kind,
-            msg_user=people(sent),
+            msg_user=users(sent),
             msg_count=len(sent),
         )
 
@@ -221,13 +224,13 @@ def figures(
     reads: list[Any], originals: list[Any], shares: list[Any], favourites: list[Any]
 ) -> Any:
     return {
-        "int_page_read_user": people(reads),
+        "int_page_read_user": users(reads),
         "int_page_read_count": len(reads),
-        "ori_page_read_user": people(originals),
+        "ori_page_read_user": users(originals),
         "ori_page_read_count": len(originals),
-        "share_user": people(shares),
+        "share_user": users(shares),
         "share_count": len(shares),
-        "add_to_fav_user": people(favourites),
+        "add_to_fav_user": users(favourites),
         "add_to_fav_count": len(favourites),
     }
 
@@ -261,20 +264,20 @@ def channels_after_split(events: list[Any], *, hourly: bool) -> Iterator[tuple[i
 def user_read(o: Oracle) -> Iterator[Row]:
     for day, events in grouped(o.of(*READING), lambda s: s.day):
         split = day >= SPLIT_DAY
-        found = (
+        channels = (
             channels_after_split(events, hourly=False) if split else channels_before_split(events)
         )
-        for channel, values in found:
+        for channel, values in channels:
             yield article.UserRead(ref_date=day, user_source=channel, **values)
 
 
 def user_read_hour(o: Oracle) -> Iterator[Row]:
     for (day, hour), events in grouped(o.of(*READING), lambda s: (s.day, s.hour)):
         split = day >= SPLIT_DAY
-        found = (
+        channels = (
             channels_after_split(events, hourly=True) if split else channels_before_split(events)
         )
-        for channel, values in found:
+        for channel, values in channels:
             yield article.UserReadHour(
                 ref_date=day, ref_hour=hour * 100, user_source=channel, **values
             )
@@ -283,7 +286,7 @@ def user_read_hour(o: Oracle) -> Iterator[Row]:
 def user_share(o: Oracle) -> Iterator[Row]:
     for (day, scene), shares in grouped(o.of(ev.Share), lambda s: (s.day, s.event.scene)):
         yield article.UserShare(
-            ref_date=day, share_scene=scene, share_count=len(shares), share_user=people(shares)
+            ref_date=day, share_scene=scene, share_count=len(shares), share_user=users(shares)
         )
 
 
@@ -296,7 +299,7 @@ def user_share_hour(o: Oracle) -> Iterator[Row]:
             ref_hour=hour * 100,
             share_scene=scene,
             share_count=len(shares),
-            share_user=people(shares),
+            share_user=users(shares),
         )
 
 
@@ -324,7 +327,7 @@ def total_stat(day: date, target: int, events: list[Any]) -> article.ArticleTota
     channels: dict[str, int] = {}
     for place, codes in TOTAL_CHANNELS.items():
         came = [r for r in only(events, ev.Read) if r.source in codes]
-        channels[f"int_page_from_{place}_read_user"] = people(came)
+        channels[f"int_page_from_{place}_read_user"] = users(came)
         channels[f"int_page_from_{place}_read_count"] = len(came)
     to_feed = [s for s in only(events, ev.Share) if s.scene == 2]
     for place, test in (
@@ -333,25 +336,25 @@ def total_stat(day: date, target: int, events: list[Any]) -> article.ArticleTota
         ("other", lambda s: s.source not in {0, 2}),
     ):
         gave = [s for s in to_feed if test(s)]
-        channels[f"feed_share_from_{place}_user"] = people(gave)
+        channels[f"feed_share_from_{place}_user"] = users(gave)
         channels[f"feed_share_from_{place}_cnt"] = len(gave)
     return article.ArticleTotalStat(
         stat_date=day, target_user=target, **figures_of(events), **channels
     )
 
 
-def sent_days(o: Oracle, sent: Seen, days: int) -> list[tuple[date, list[Any]]]:
-    """Each day of an article's count, with all events of the article from sending until then."""
+def sent_days(o: Oracle, sent: TimedEvent, days: int) -> list[tuple[date, list[Any]]]:
+    """Each day on which an article counts, with its events from publication up to that day."""
     mine = [
         s
-        for s in o.seen
+        for s in o.events
         if getattr(s.event, "msgid", None) == sent.event.msgid and s.day >= sent.day
     ]
     ends = [sent.day + ONE_DAY * n for n in range(days)]
     return [(end, [s.event for s in mine if s.day <= end]) for end in ends if end <= o.through]
 
 
-def by_send_day(o: Oracle) -> list[tuple[str, Seen]]:
+def by_send_day(o: Oracle) -> list[tuple[str, TimedEvent]]:
     return sorted(o.published.items(), key=lambda item: (item[1].day, item[0]))
 
 
@@ -369,19 +372,19 @@ def article_total(o: Oracle) -> Iterator[Row]:
 
 
 def sources(reads: list[ev.Read]) -> list[content.ReadUserSource]:
-    found = [content.ReadUserSource(scene_desc="全部", user_count=people(reads))]
+    entries = [content.ReadUserSource(scene_desc="全部", user_count=users(reads))]
     for label, codes in LABELS.items():
-        count = people(r for r in reads if r.source in codes)
+        count = users(r for r in reads if r.source in codes)
         if count:
-            found.append(content.ReadUserSource(scene_desc=label, user_count=count))
-    return found
+            entries.append(content.ReadUserSource(scene_desc=label, user_count=count))
+    return entries
 
 
 def article_read(o: Oracle) -> Iterator[Row]:
     for (day, msgid), reads in grouped(o.of(ev.Read), lambda s: (s.day, s.event.msgid)):
         if day >= FIRST_CONTENT_DAY:
             detail = content.ArticleReadDetail(
-                read_user=people(reads), read_user_source=sources(reads)
+                read_user=users(reads), read_user_source=sources(reads)
             )
             yield content.ArticleRead(ref_date=day, msgid=msgid, detail=detail)
 
@@ -389,7 +392,7 @@ def article_read(o: Oracle) -> Iterator[Row]:
 def article_share(o: Oracle) -> Iterator[Row]:
     for (day, msgid), shares in grouped(o.of(ev.Share), lambda s: (s.day, s.event.msgid)):
         if day >= FIRST_CONTENT_DAY:
-            detail = content.ArticleShareDetail(share_user=people(shares))
+            detail = content.ArticleShareDetail(share_user=users(shares))
             yield content.ArticleShare(ref_date=day, msgid=msgid, detail=detail)
 
 
@@ -404,14 +407,14 @@ def biz_summary(o: Oracle) -> Iterator[Row]:
         yield content.BizSummary(
             ref_date=day,
             detail=content.BizSummaryDetail(
-                read_user=people(reads),
+                read_user=users(reads),
                 read_user_source=sources(reads),
-                share_user=people(only(events, ev.Share)),
-                zaikan_user=people(only(events, ev.Zaikan)),
-                like_user=people(only(events, ev.Like)),
+                share_user=users(only(events, ev.Share)),
+                zaikan_user=users(only(events, ev.Zaikan)),
+                like_user=users(only(events, ev.Like)),
                 comment_count=len(only(events, ev.Comment)),
-                collection_user=people(only(events, ev.Favourite)),
-                redirect_ori_page_user=people(only(events, ev.ReadOriginal)),
+                collection_user=users(only(events, ev.Favourite)),
+                redirect_ori_page_user=users(only(events, ev.ReadOriginal)),
                 send_page_count=sum(1 for s in o.published.values() if s.day == day),
             ),
         )
@@ -433,17 +436,17 @@ def detail_stat(day: date, target: int, events: list[Any]) -> content.ArticleTot
     reads: list[ev.Read] = only(events, ev.Read)
     return content.ArticleTotalDetailStat(
         stat_date=day,
-        read_user=people(reads),
+        read_user=users(reads),
         read_user_source=sources(reads),
-        share_user=people(only(events, ev.Share)),
-        zaikan_user=people(only(events, ev.Zaikan)),
-        like_user=people(only(events, ev.Like)),
+        share_user=users(only(events, ev.Share)),
+        zaikan_user=users(only(events, ev.Zaikan)),
+        like_user=users(only(events, ev.Like)),
         comment_count=len(only(events, ev.Comment)),
-        collection_user=people(only(events, ev.Favourite)),
+        collection_user=users(only(events, ev.Favourite)),
         praise_money=sum(p.fen for p in only(events, ev.Praise)),
-        read_subscribe_user=people(only(events, ev.Follow)),
-        read_delivery_rate=part(people(r for r in reads if r.source == 0), target),
-        read_finish_rate=part(people(r for r in reads if r.finished), people(reads)),
+        read_subscribe_user=users(only(events, ev.Follow)),
+        read_delivery_rate=part(users(r for r in reads if r.source == 0), target),
+        read_finish_rate=part(users(r for r in reads if r.finished), users(reads)),
         read_avg_activetime=part(sum(r.seconds for r in reads), 60 * len(reads)),
         read_jump_position=jumps(reads),
     )

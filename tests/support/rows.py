@@ -1,7 +1,7 @@
-"""Rows of any endpoint, made from the contract alone: random for Hypothesis, or fixed by a seed.
+"""Rows of any endpoint, generated from the contract: random for Hypothesis, or fixed by a seed.
 
-They keep the promises every reader relies on: natural keys are unique, rows stand in natural
-order, nested lists hold each of their days, codes or labels once and in order.
+They have the properties that readers rely on: natural keys are unique, rows are in natural order,
+nested lists have each of their days, codes or labels once and in order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOURS = tuple(range(0, 2400, 100))
 
 
 def recent_window(endpoint: Endpoint[Any], labels: int = 2) -> Window:
-    """A window in early 2026 that fits one call and holds up to `labels` rows' dates."""
+    """A window in early 2026 that one call allows, with up to `labels` ref_dates."""
     first = endpoint.labels(Window(date(2026, 1, 1), date(2026, 1, 7)))[0]
     days = 1 if endpoint.has_labels else min(labels, endpoint.span_days)
     return Window(first, first + timedelta(days=days - 1))
@@ -42,9 +42,9 @@ def natural_order(endpoint: Endpoint[RowT], rows: Iterable[RowT]) -> list[RowT]:
 
 
 def _identity(entry: type[Row]) -> str:
-    """The column that tells entries of a nested list apart: its day, code or label."""
-    found = (m for m in members(entry) if isinstance(m, Column))
-    return next(c.name for c in found if isinstance(c.kind, Day | Code | Label))
+    """The column that identifies entries of a nested list: its day, code or label."""
+    columns = (m for m in members(entry) if isinstance(m, Column))
+    return next(c.name for c in columns if isinstance(c.kind, Day | Code | Label))
 
 
 # --- random rows -------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def _identity(entry: type[Row]) -> str:
 def rows_strategy(
     endpoint: Endpoint[RowT], window: Window | None = None, *, max_size: int = 6
 ) -> st.SearchStrategy[list[RowT]]:
-    """Lists of an endpoint's rows with dates the window selects, in natural order."""
+    """Lists of an endpoint's rows of a window, in natural order."""
     labels = endpoint.labels(window or recent_window(endpoint))
     row = st.builds(endpoint.row, **_arguments(endpoint.row, st.sampled_from(labels)))
     return st.lists(row, max_size=max_size).map(lambda rows: natural_order(endpoint, rows))
@@ -64,12 +64,12 @@ def _arguments(row: type[Row], days: st.SearchStrategy[date]) -> dict[str, Any]:
 
 
 def _member_strategy(member: Column | Nested, days: st.SearchStrategy[date]) -> Any:
-    found = (
+    strategy = (
         _column_strategy(member, days)
         if isinstance(member, Column)
         else _nested_strategy(member, days)
     )
-    return st.none() | found if member.optional else found
+    return st.none() | strategy if member.optional else strategy
 
 
 def _nested_strategy(part: Nested, days: st.SearchStrategy[date]) -> Any:

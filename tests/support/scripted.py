@@ -1,4 +1,4 @@
-"""A server in a few lines, as an ASGI application: a function answers, and every request is kept."""
+"""A small server, as an ASGI application: a function answers, and every request is recorded."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Message = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Got:
-    """A request as the server got it."""
+class ReceivedRequest:
+    """A request as the server received it."""
 
     method: str
     path: str
@@ -22,31 +22,31 @@ class Got:
     body: bytes
 
     @property
-    def asked(self) -> Any:
+    def content(self) -> Any:
         return json.loads(self.body)
 
     @property
     def first(self) -> str:
-        return str(self.asked["begin_date"])
+        return str(self.content["begin_date"])
 
     @property
     def last(self) -> str:
-        return str(self.asked["end_date"])
+        return str(self.content["end_date"])
 
 
-Said = Mapping[str, Any] | bytes | int
-"""An answer: JSON, a body as it is, or an HTTP status with an empty body."""
+ReplyContent = Mapping[str, Any] | bytes | int
+"""A reply: JSON, a body, or an HTTP status with an empty body."""
 
 
 @dataclass
 class Scripted:
-    """Answers each request with what `say` gives for it; `journal` holds the requests."""
+    """Answers each request with the result of `reply`; `journal` has the requests."""
 
-    say: Callable[[Got], Said]
+    reply: Callable[[ReceivedRequest], ReplyContent]
     delay_seconds: float = 0.0
-    journal: list[Got] = field(default_factory=list)
+    journal: list[ReceivedRequest] = field(default_factory=list)
     open_now: int = 0
-    open_most: int = 0
+    max_open: int = 0
 
     async def __call__(
         self,
@@ -56,13 +56,15 @@ class Scripted:
     ) -> None:
         if scope["type"] != "http":
             return
-        got = Got(scope["method"], scope["path"], _query(scope), await _body(receive))
-        self.journal.append(got)
+        request = ReceivedRequest(
+            scope["method"], scope["path"], _query(scope), await _body(receive)
+        )
+        self.journal.append(request)
         self.open_now += 1
-        self.open_most = max(self.open_most, self.open_now)
+        self.max_open = max(self.max_open, self.open_now)
         await asyncio.sleep(self.delay_seconds)
         self.open_now -= 1
-        status, body = _rendered(self.say(got))
+        status, body = _rendered(self.reply(request))
         headers = [
             (b"content-type", b"text/plain; charset=gbk"),
             (b"content-length", b"%d" % len(body)),
@@ -72,13 +74,13 @@ class Scripted:
 
     @property
     def paths(self) -> list[str]:
-        return [got.path for got in self.journal]
+        return [request.path for request in self.journal]
 
 
-def one_after_another(*said: Said) -> Callable[[Got], Said]:
-    """Give these answers in turn; a request too many is an error of the test."""
-    left: Iterator[Said] = iter(said)
-    return lambda _: next(left)
+def in_turn(*replies: ReplyContent) -> Callable[[ReceivedRequest], ReplyContent]:
+    """These answers, one per request; one more request is an error of the test."""
+    remaining: Iterator[ReplyContent] = iter(replies)
+    return lambda _: next(remaining)
 
 
 def _query(scope: Message) -> dict[str, str]:
@@ -94,7 +96,7 @@ async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes:
     return body
 
 
-def _rendered(said: Said) -> tuple[int, bytes]:
-    if isinstance(said, int):
-        return said, b""
-    return 200, said if isinstance(said, bytes) else json.dumps(said).encode()
+def _rendered(reply: ReplyContent) -> tuple[int, bytes]:
+    if isinstance(reply, int):
+        return reply, b""
+    return 200, reply if isinstance(reply, bytes) else json.dumps(reply).encode()

@@ -1,4 +1,4 @@
-"""Simulated accounts for tests, made once for each process."""
+"""Simulated accounts and their events for tests, created once per process."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ LAST_DAY = date(2026, 3, 10)
 
 @cache
 def accounts(count: int = 2, seed: int = 7) -> tuple[SimulatedAccount, ...]:
-    """Accounts that begin on the first day."""
+    """Accounts that start on the first day."""
     return tuple(simulated_accounts(seed, count, FIRST_DAY))
 
 
 @cache
 def batch(count: int = 2, seed: int = 7, through: date = LAST_DAY) -> Batch:
-    """Their events; not to be changed."""
+    """The events of the accounts; callers must not change them."""
     return simulate(accounts(count, seed), through)
 
 
-def until(events: Batch, end: int) -> Batch:
-    """The events before a moment."""
-    cut = {n: _rows(columns, columns["at"] < end) for n, columns in events.families()}
-    return Batch(accounts=events.accounts, **cut)
+def events_before(events: Batch, end: int) -> Batch:
+    """The events before a timestamp."""
+    columns_before = {n: _rows(columns, columns["at"] < end) for n, columns in events.families()}
+    return Batch(accounts=events.accounts, **columns_before)
 
 
-def of_account(events: Batch, place: int) -> dict[str, Columns]:
-    """One account's events by family."""
-    return {n: _rows(columns, columns["account"] == place) for n, columns in events.families()}
+def of_account(events: Batch, index: int) -> dict[str, Columns]:
+    """The events of one account by family."""
+    return {n: _rows(columns, columns["account"] == index) for n, columns in events.families()}
 
 
-def _rows(columns: Columns, chosen: NDArray[np.bool_]) -> Columns:
-    return {name: values[chosen] for name, values in columns.items()}
+def _rows(columns: Columns, selected: NDArray[np.bool_]) -> Columns:
+    return {name: values[selected] for name, values in columns.items()}

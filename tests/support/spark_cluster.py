@@ -1,4 +1,4 @@
-"""A Spark cluster of one master and two workers, each a process of its own, on loopback only."""
+"""A Spark cluster of one master and two workers, each in its own process, on loopback only."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from wxcube.cube.engines.choice import OpenEngine, engine
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
 ON_SPARK = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("spark")]
-"""Marks of every test on the cluster: they run in one process, one after the other."""
+"""The markers of every test on the cluster: they run in one process, sequentially."""
 WORKERS = 2
 LOOPBACK = "127.0.0.1"
 _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Java's quick compiler only: a run of a minute never gets back what the other one costs."""
+"""Only Java's fast compiler: in a run of a minute, the optimizing one costs more than it saves."""
 SETTINGS = {
     "spark.driver.host": LOOPBACK,
     "spark.driver.bindAddress": LOOPBACK,
@@ -36,11 +36,11 @@ SETTINGS = {
     "spark.executor.extraJavaOptions": _QUICK,
     "spark.cores.max": str(WORKERS),
     "spark.scheduler.minRegisteredResourcesRatio": "1",
-    "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
+    "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
 }
-"""What a driver on this machine sets, so that it gets one core of each worker."""
+"""The settings of a driver on this machine that give it one core of each worker."""
 
-_START_SECONDS = 60
+_START_SECONDS = 300
 _ENVIRONMENT = {
     "SPARK_LOCAL_IP": LOOPBACK,
     "SPARK_DAEMON_MEMORY": "256m",
@@ -50,7 +50,7 @@ _ENVIRONMENT = {
 
 
 def missing() -> str:
-    """Why there can be no cluster here and what to do about it; "" if there can."""
+    """The reason why a cluster cannot run here, with a hint; empty if it can."""
     if find_spec("pyspark") is None:
         return "Spark is not installed: pip install --group engines"
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
@@ -59,14 +59,14 @@ def missing() -> str:
 
 
 def on_spark(test: _Test) -> _Test:
-    """Mark a test as one on the cluster."""
+    """Add the markers of tests on the cluster."""
     for mark in ON_SPARK:
         test = mark(test)
     return test
 
 
 class SparkCluster:
-    """Master and workers; `url` is what a driver connects to. Ends its own processes only."""
+    """A master and workers; a driver connects to `url`. Only its own processes are ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -90,7 +90,7 @@ class SparkCluster:
         self._stack.close()
 
     def busy_workers(self) -> list[str]:
-        """Workers that have run an executor."""
+        """The workers that have run an executor."""
         return [path.name for path in self._folder.glob("worker-*") if any(path.glob("app-*/*"))]
 
     def _start(self) -> None:
@@ -106,10 +106,10 @@ class SparkCluster:
         return [*limits, "--work-dir", str(self._folder / name), self.url]
 
     def _daemon(self, name: str, kind: str, *arguments: str) -> Path:
-        found = find_spec("pyspark")
-        assert found is not None
-        assert found.origin is not None
-        home = Path(found.origin).parent
+        spec = find_spec("pyspark")
+        assert spec is not None
+        assert spec.origin is not None
+        home = Path(spec.origin).parent
         command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}"]
         place = ["--host", LOOPBACK, "--port", "0", "--webui-port", "0"]
         log = self._folder / f"{name}.log"
@@ -127,15 +127,15 @@ class SparkCluster:
     def _wait(self, log: Path, pattern: str) -> str:
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
-            found = re.search(pattern, log.read_text("utf-8", "replace"))
-            if found:
-                return found[1]
+            match = re.search(pattern, log.read_text("utf-8", "replace"))
+            if match:
+                return match[1]
             time.sleep(0.1)
         raise TimeoutError(f"Spark did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
 
 
 class SparkApplications:
-    """The application that tests share on a cluster; closed while a test needs the cores itself."""
+    """The application that tests share; it is closed when a test needs the cluster's cores."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._folder = folder
@@ -143,15 +143,15 @@ class SparkApplications:
         self._shared: OpenEngine | None = None
 
     def shared(self) -> OpenEngine:
-        """The shared engine, started where it does not run."""
+        """The shared engine, which is started if it is not running."""
         if self._shared is None:
-            # Java keeps the current folder in which it is started, as long as this process lives
+            # Java keeps the current folder in which it was started until this process ends
             with chdir(self._folder):
                 self._shared = engine("spark", **self._options, settings=SETTINGS)
         return self._shared
 
     def close(self) -> None:
-        """End it."""
+        """End the shared application."""
         if self._shared is not None:
             self._shared.close()
             self._shared = None

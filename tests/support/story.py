@@ -1,4 +1,4 @@
-"""A short way to write down what happened to an account, one line per event."""
+"""A short notation for the events of an account in tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARTICLE = "2247483650_1"
 
 
 class Story:
-    """Events of one account, and the rows that follow from them."""
+    """Events of one account, and the rows computed from them."""
 
     account = "wxdemo-story"
 
@@ -26,8 +26,8 @@ class Story:
         self._ids = count()
         self.events: list[Any] = []
 
-    def tell(self, when: str, kind: type[ev.Event], users: str = "", /, **members: Any) -> Story:
-        """An event at "2026-03-02 09:30" Beijing time; one for each user named."""
+    def add(self, when: str, kind: type[ev.Event], users: str = "", /, **members: Any) -> Story:
+        """Add an event at "2026-03-02 09:30" Beijing time; one for each of the users."""
         at = int(datetime.fromisoformat(when).replace(tzinfo=BEIJING).timestamp())
         if "msgid" in kind.__struct_fields__ and kind is not ev.Follow:
             members.setdefault("msgid", ARTICLE)
@@ -40,11 +40,11 @@ class Story:
     def rows(self, endpoint: Endpoint[RowT], through: str) -> list[RowT]:
         """The endpoint's rows of every day up to `through`."""
         last = date.fromisoformat(through)
-        found = compute(to_batch(self.events), last, engine=self._engine, endpoints=[endpoint])
-        return found.rows(self.account, endpoint)
+        computed = compute(to_batch(self.events), last, engine=self._engine, endpoints=[endpoint])
+        return computed.rows(self.account, endpoint)
 
     def table(self, endpoint: Endpoint[Any], through: str, columns: str) -> list[tuple[Any, ...]]:
-        """Some columns of these rows, dates as text."""
+        """Some columns of these rows, with dates as text."""
         names = columns.split()
         return [tuple(_plain(row, name) for name in names) for row in self.rows(endpoint, through)]
 

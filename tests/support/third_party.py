@@ -1,8 +1,8 @@
 """An unmodified public SDK, wechatpy, with its base URLs changed and nothing else.
 
-Its datacube calls and its API calls have a base URL to set. The address of its token call is
-written into a function; for that one, requests is told to send what goes to WeChat's host to the
-other server, as an entry in the hosts file would.
+The base URLs of its datacube calls and its API calls can be set. The URL of its token call is
+hard-coded; for that one, requests to WeChat's host are redirected to the other server, as an entry
+in the hosts file would do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WECHAT = "https://api.weixin.qq.com"
 
 
 class Rehost(HTTPAdapter):
-    """Sends requests for WeChat's host to another base URL."""
+    """Redirects requests for WeChat's host to another base URL."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class Rehost(HTTPAdapter):
 
 @contextmanager
 def third_party(url: str, appid: str, secret: str) -> Iterator[Any]:
-    """The SDK's client of an account, talking to another server."""
+    """The SDK's client for an account of another server."""
     client = WeChatClient(appid, secret)
     client.API_BASE_URL = f"{url}/cgi-bin/"
     client.datacube.API_BASE_URL = f"{url}/datacube/"
-    client._http.trust_env = False  # a proxy of the environment is not for loopback
+    client._http.trust_env = False  # ignore a proxy of the environment: the server is on loopback
     client._http.mount(WECHAT, Rehost(url))
     try:
         yield client

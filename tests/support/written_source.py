@@ -1,4 +1,4 @@
-"""A source whose figures are fixed by a seed, and a look at everything a warehouse holds."""
+"""A source with rows fixed by a seed, and all rows of a warehouse's tables."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 
-Asked = tuple[str, Window]
+Request = tuple[str, Window]
 
 
 @dataclass
 class WrittenSource:
-    """Answers any window out of seeded rows; `trouble` may raise or wait before it does."""
+    """Answers any window with seeded rows; `trouble` may raise an error instead."""
 
     clock: Clock
     seed: int = 0
-    delay_seconds: float = 0.0
+    barrier: asyncio.Barrier | None = None
+    """Every call waits here until as many calls as the barrier wants are in progress."""
+    answers: int | None = None
+    """Number of calls that are answered; later ones wait forever."""
     trouble: Callable[[Endpoint[Any], Window], None] = lambda _endpoint, _window: None
     origin: Origin = Origin.WECHAT
-    asked: list[Asked] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
+    asked: list[Request] = field(default_factory=list)
+    in_progress: int = 0
+    most_in_parallel: int = 0
 
     async def ask(
         self,
@@ -40,18 +43,22 @@ class WrittenSource:
         window: Window,
         params: Mapping[str, object] | None = None,
     ) -> Answer[RowT]:
+        if self.answers is not None and len(self.asked) >= self.answers:
+            await asyncio.Event().wait()
         self.asked.append((endpoint.name, window))
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.in_progress += 1
+        self.most_in_parallel = max(self.most_in_parallel, self.in_progress)
         try:
-            await asyncio.sleep(self.delay_seconds)
+            if self.barrier:
+                await self.barrier.wait()
+            await asyncio.sleep(0)
             self.trouble(endpoint, window)
             return self.answer(endpoint, window)
         finally:
-            self.at_once -= 1
+            self.in_progress -= 1
 
     def answer(self, endpoint: Endpoint[RowT], window: Window) -> Answer[RowT]:
-        """The rows of every day of a window, each day's independent of the window."""
+        """The rows of a window; those of a day do not depend on the window."""
         rows = [row for day in endpoint.labels(window) for row in written(endpoint, day, self.seed)]
         body = msgspec.json.encode({"list": rows})
         return Answer(endpoint, window, rows, body, self.clock.now())
@@ -59,20 +66,20 @@ class WrittenSource:
 
 def written(endpoint: Endpoint[RowT], day: date, seed: int = 0) -> list[RowT]:
     """The rows of one day; some days have none."""
-    silent = day.day % 11 == seed % 11
-    return [] if silent else sample_rows(endpoint, Window.day(day), seed + day.toordinal())
+    is_empty = day.day % 11 == seed % 11
+    return [] if is_empty else sample_rows(endpoint, Window.day(day), seed + day.toordinal())
 
 
 def everything(path: Path, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of a file, in order."""
+    """Every row of every table of a file, sorted, except some tables."""
     with sqlite3.connect(path) as connection:
         names = [
             name
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
             if name not in but
         ]
-        found = {
+        rows = {
             name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names
         }
     connection.close()
-    return found
+    return rows

@@ -1,4 +1,4 @@
-"""Types a caller sees; read by mypy and pyright, never run."""
+"""Types of the public API, checked by mypy and pyright; this code is not run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wxcube.contract.source import Answer, Source
 from wxcube.contract.user import UserSummary, getusersummary
 
 
-def a_plain_program(client: Client) -> None:
+def use_client(client: Client) -> None:
     rows = client.fetch(getuserread, "2026-03-01", date(2026, 3, 7))
     assert_type(rows, list[UserRead])
     assert_type(rows[0].ref_date, date)
@@ -21,7 +21,7 @@ def a_plain_program(client: Client) -> None:
     assert_type(client.ask(getuserread, Window.parse("2026-03-01")), Answer[UserRead])
 
 
-async def an_async_program(client: AsyncClient) -> None:
+async def use_async_client(client: AsyncClient) -> None:
     details = await client.fetch(getarticletotaldetail, "2026-03-01", "2026-03-01")
     assert_type(details, list[ArticleTotalDetail])
     assert_type(details[0].detail_list[0].read_finish_rate, float)
@@ -34,9 +34,9 @@ def a_client_is_a_source(client: AsyncClient) -> Source:
     return client
 
 
-def mistakes_are_found(client: Client) -> None:
-    client.fetch("getuserread", "2026-03-01", "2026-03-01")  # type: ignore[arg-type] # a name is no endpoint
-    client.fetch(getuserread, 20260301, "2026-03-01")  # type: ignore[arg-type] # a number is no day
+def errors_are_found(client: Client) -> None:
+    client.fetch("getuserread", "2026-03-01", "2026-03-01")  # type: ignore[arg-type] # a name is not an endpoint
+    client.fetch(getuserread, 20260301, "2026-03-01")  # type: ignore[arg-type] # a number is not a date
     rows = client.fetch(getuserread, "2026-03-01", "2026-03-01")
     rows[0].int_page_read_users  # type: ignore[attr-defined] # noqa: B018 - no such column
     Client("wx", "secret", concurency=3)  # type: ignore[call-arg] # misspelt

@@ -1,4 +1,4 @@
-"""Empty warehouses, made once and copied."""
+"""Empty warehouses: created once, and copied for each test."""
 
 from __future__ import annotations
 

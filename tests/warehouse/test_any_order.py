@@ -1,4 +1,4 @@
-"""Whatever happens on the way, the warehouse ends up with what was true in the end."""
+"""After any sequence of answers, errors and crashes the warehouse has the final figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wxcube.contract.window import Window
 from wxcube.warehouse import replies
 from wxcube.warehouse.coverage import EMPTY_AFTER_DAYS, SETTLED, State
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import PlannedCall, Wanted, plan
+from wxcube.warehouse.sync.plan import PlannedCall, WantedDays, plan
 
 ENDPOINTS = [
     named(name)
@@ -40,7 +40,7 @@ class KilledError(Exception):
 
 
 def true_rows(endpoint: Endpoint[Any], label: date, asked: datetime) -> list[Any]:
-    """What WeChat says of a day at a time: running totals grow until they are final."""
+    """WeChat's rows of a day at a time: running totals grow until they are final."""
     if label.day % 5 == 0:
         return []
     grown = min(latest_ready_day(asked) - label, timedelta(days=endpoint.moves_days - 1))
@@ -48,7 +48,7 @@ def true_rows(endpoint: Endpoint[Any], label: date, asked: datetime) -> list[Any
     return sample_rows(endpoint, Window.day(label), seed)
 
 
-def said(
+def result(
     endpoint: Endpoint[Any],
     window: Window,
     asked: datetime,
@@ -60,7 +60,7 @@ def said(
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Calls of a plan meet answers, delays, gaps, errors, crashes and answers out of time."""
+    """Calls of a plan with answers, delays, gaps, errors, crashes and answers in the wrong order."""
 
     copy: Callable[[Path], Path]
 
@@ -73,16 +73,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.settled: dict[tuple[str, date], list[Any]] = {}
 
     def planned(self) -> list[PlannedCall]:
-        wanted = [Wanted("wx1", DAYS, ENDPOINTS)]
-        found = plan(
+        wanted = [WantedDays("wx1", DAYS, ENDPOINTS)]
+        sync_plan = plan(
             wanted, self.warehouse.coverage, self.now, include_retired=True, retry_refused=True
         )
-        return list(found.calls)
+        return list(sync_plan.calls)
 
     def truth(self, call: PlannedCall) -> Answer[Any]:
         labels = call.endpoint.labels(call.window)
         rows = [row for day in labels for row in true_rows(call.endpoint, day, self.now)]
-        return said(call.endpoint, call.window, self.now, rows)
+        return result(call.endpoint, call.window, self.now, rows)
 
     def put(self, answer: Answer[Any]) -> None:
         self.past.append(answer)
@@ -98,14 +98,14 @@ class AnyOrder(RuleBasedStateMachine):
         for call in self.planned()[number : number + 1]:
             answer = self.truth(call)
             self.past.append(answer)
-            with patch.object(replies, "keep", side_effect=KilledError), pytest.raises(KilledError):
+            with patch.object(replies, "save", side_effect=KilledError), pytest.raises(KilledError):
                 self.warehouse.replace("wx1", Origin.WECHAT, answer)
 
-    @rule(number=st.integers(0, 50), kept=st.integers(0, 3))
-    def is_answered_with_a_delay(self, number: int, kept: int) -> None:
+    @rule(number=st.integers(0, 50), count=st.integers(0, 3))
+    def is_answered_with_a_delay(self, number: int, count: int) -> None:
         for call in self.planned()[number : number + 1]:
-            some = self.truth(call).rows[:kept]
-            self.put(said(call.endpoint, call.window, self.now, some, is_delay=True))
+            some = self.truth(call).rows[:count]
+            self.put(result(call.endpoint, call.window, self.now, some, is_delay=True))
 
     @rule(number=st.integers(0, 50))
     def is_answered_before_the_figures_are_there(self, number: int) -> None:
@@ -113,7 +113,7 @@ class AnyOrder(RuleBasedStateMachine):
         for call in self.planned()[number : number + 1]:
             oldest = call.endpoint.period(call.window.first).last
             if day_of(self.now) < oldest + late:
-                self.put(said(call.endpoint, call.window, self.now, []))
+                self.put(result(call.endpoint, call.window, self.now, []))
 
     @rule(
         number=st.integers(0, 50),
@@ -122,7 +122,7 @@ class AnyOrder(RuleBasedStateMachine):
     def gives_an_error(self, number: int, state: State) -> None:
         code = {State.FAILED: -1, State.REFUSED: 48001, State.WAITING: 61503}[state]
         for call in self.planned()[number : number + 1]:
-            self.warehouse.record(
+            self.warehouse.record_error(
                 "wx1", Origin.WECHAT, call.endpoint, call.labels, state, self.now, code
             )
 

@@ -1,4 +1,4 @@
-"""Rows computed in bulk replace exactly what they say they replace: all of it, or nothing."""
+"""Rows computed in bulk replace exactly the given accounts and days, completely or not at all."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
 from wxcube.warehouse.computed import Computed, TableRows
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.rows import spread
+from wxcube.warehouse.rows import to_records
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.tables import PARTS
+from wxcube.warehouse.tables import ROW_TABLES
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 FIRST = date(2026, 1, 5)
@@ -38,7 +38,7 @@ ACCOUNTS = ("wxdemo-a", "wxdemo-b", "我的店")
 SUMMARY, WEEK = named("getusersummary"), named("getupstreammsgweek")
 PLAIN = [SUMMARY, WEEK, named("getbizsummary"), named("getarticleread"), named("getuserread")]
 RUNNING = {named("getarticletotal"): "details", named("getarticletotaldetail"): "detail_list"}
-"""Endpoints with running totals, and the list their lines stand in."""
+"""Endpoints with running totals, and the list that has them."""
 FEW = settings(
     deadline=None,
     max_examples=8,
@@ -49,20 +49,21 @@ FEW = settings(
 def tables(
     endpoint: Endpoint[Any], rows: Mapping[str, Iterable[Any]], origin: Origin
 ) -> dict[str, TableRows]:
-    """Rows by account as the lines of tables, days as text."""
-    part = PARTS[endpoint.name]
-    found: dict[str, list[tuple[Any, ...]]] = {p.table.name: [] for p in part.walk()}
-    columns = {p.table.name: [c.name for c in p.table.columns] for p in part.walk()}
-    for account, mine in rows.items():
+    """Rows by account as tuples of tables, days as text."""
+    table = ROW_TABLES[endpoint.name]
+    tuples: dict[str, list[tuple[Any, ...]]] = {t.table.name: [] for t in table.walk()}
+    columns = {t.table.name: [c.name for c in t.table.columns] for t in table.walk()}
+    for account, of_account in rows.items():
         scope = {"appid": account, "origin": origin.value}
-        for below, records in zip(part.walk(), spread(part, scope, mine), strict=True):
-            name = below.table.name
+        records_by_table = to_records(table, scope, of_account)
+        for one, records in zip(table.walk(), records_by_table, strict=True):
+            name = one.table.name
             for record in records:
                 if "stat_date" in record:
-                    # as the cube numbers them, so that lines written apart stand in order
+                    # as the cube numbers them, so that rows written separately are in order
                     record["place"] = record["stat_date"].toordinal()
-                found[name].append(tuple(_text(record.get(column)) for column in columns[name]))
-    return {name: TableRows(tuple(columns[name]), lines) for name, lines in found.items()}
+                tuples[name].append(tuple(_text(record.get(column)) for column in columns[name]))
+    return {name: TableRows(tuple(columns[name]), of) for name, of in tuples.items()}
 
 
 def _text(value: object) -> object:
@@ -77,10 +78,10 @@ def computed(
     since: Mapping[str, date] | None = None,
     **more: Any,
 ) -> Computed:
-    rows = {account: list(mine) for account, mine in rows.items()}
+    rows = {account: list(of_account) for account, of_account in rows.items()}
     given: dict[str, Any] = {
         "tables": tables(endpoint, rows, origin),
-        "present": {account: {row.ref_date for row in mine} for account, mine in rows.items()},
+        "days_with_rows": {account: {row.ref_date for row in of} for account, of in rows.items()},
         "since": since or dict.fromkeys(rows, date(2026, 1, 1)),
     }
     return Computed(endpoint=endpoint, origin=origin, windows=windows, **(given | more))
@@ -139,8 +140,10 @@ def test_exactly_the_windows_and_accounts_are_replaced(
             for account in chosen:
                 before = known[account, origin]
                 gone = inside(before, *windows)
-                kept = [row for row in before if row not in gone]
-                known[account, origin] = sorted([*kept, *rows[account]], key=lambda r: r.ref_date)
+                unchanged = [row for row in before if row not in gone]
+                known[account, origin] = sorted(
+                    [*unchanged, *rows[account]], key=lambda r: r.ref_date
+                )
             assert rows_of(warehouse, endpoint) == known, turn
 
 
@@ -163,10 +166,10 @@ def test_twice_is_once(warehouse: Warehouse, path: Path, endpoint: Endpoint[Any]
     once = everything(path)
     assert warehouse.replace_computed(computed(endpoint, rows, DAYS), NOW) == first
     assert everything(path) == once
-    assert first == sum(len(list(t.lines)) for t in tables(endpoint, rows, Origin.CUBE).values())
+    assert first == sum(len(list(t.tuples)) for t in tables(endpoint, rows, Origin.CUBE).values())
 
 
-def test_what_is_new_is_put_beside_what_is_there(warehouse: Warehouse) -> None:
+def test_new_rows_are_added_to_existing_ones(warehouse: Warehouse) -> None:
     halves = Window(FIRST, FIRST + timedelta(days=9)), Window(FIRST + timedelta(days=10), DAYS.last)
     rows = sample_rows(SUMMARY, DAYS, 3)
     for half in halves:
@@ -178,14 +181,14 @@ def test_what_is_new_is_put_beside_what_is_there(warehouse: Warehouse) -> None:
 # --- running totals -------------------------------------------------------------------------------
 
 
-def lines_of(row: Any, member: str, stats: Window) -> Any:
-    """A row with only its lines of some stat_dates."""
-    lines = [line for line in getattr(row, member) if line.stat_date in stats]
-    return msgspec.structs.replace(row, **{member: lines})
+def limited_to(row: Any, member: str, stats: Window) -> Any:
+    """A row with only the running totals of some stat_dates."""
+    totals = [total for total in getattr(row, member) if total.stat_date in stats]
+    return msgspec.structs.replace(row, **{member: totals})
 
 
 class Totals:
-    """What a warehouse should have of running totals: articles, each with its lines by day."""
+    """The running totals that a warehouse should have: articles, each with its totals by day."""
 
     def __init__(self, member: str) -> None:
         self._member = member
@@ -196,18 +199,18 @@ class Totals:
     ) -> None:
         for key, row in list(self._articles.items()):
             if key[0] in rows and any(key[1] in window for window in windows):
-                lines = [e for e in getattr(row, self._member) if e.stat_date not in stats]
-                self._articles[key] = self._with(row, lines)
-        for account, mine in rows.items():
-            for row in mine:
+                totals = [e for e in getattr(row, self._member) if e.stat_date not in stats]
+                self._articles[key] = self._with(row, totals)
+        for account, of_account in rows.items():
+            for row in of_account:
                 key = (account, row.ref_date, row.msgid)
                 before = getattr(self._articles.get(key), self._member, [])
                 self._articles[key] = self._with(row, [*before, *getattr(row, self._member)])
         self._articles = {k: r for k, r in self._articles.items() if getattr(r, self._member)}
 
-    def _with(self, row: Any, lines: list[Any]) -> Any:
+    def _with(self, row: Any, totals: list[Any]) -> Any:
         return msgspec.structs.replace(
-            row, **{self._member: sorted(lines, key=lambda line: line.stat_date)}
+            row, **{self._member: sorted(totals, key=lambda total: total.stat_date)}
         )
 
     def of(self, account: str) -> dict[tuple[date, str], Any]:
@@ -217,7 +220,7 @@ class Totals:
 @pytest.mark.parametrize("endpoint", RUNNING, ids=str)
 @given(seed=st.integers(0, 2**32))
 @FEW
-def test_of_running_totals_only_the_lines_of_some_days_are_replaced(
+def test_running_totals_are_replaced_only_for_the_given_stat_dates(
     copy_to: Callable[[Path], Path],
     tmp_path_factory: pytest.TempPathFactory,
     endpoint: Endpoint[Any],
@@ -238,25 +241,25 @@ def test_of_running_totals_only_the_lines_of_some_days_are_replaced(
                 account: [
                     row
                     for row in (
-                        lines_of(row, member, stats)
+                        limited_to(row, member, stats)
                         for row in inside(sample_rows(endpoint, DAYS, dice.randint(0, 3)), *windows)
                     )
                     if getattr(row, member) and dice.random() < 0.8
                 ]
                 for account in chosen
             }
-            warehouse.replace_computed(computed(endpoint, rows, *windows, stats=stats), NOW)
+            warehouse.replace_computed(computed(endpoint, rows, *windows, stat_dates=stats), NOW)
             known.replace(rows, windows, stats)
             for account in ACCOUNTS:
-                found = warehouse.read(account, endpoint, EVER, Origin.CUBE)
-                assert {(r.ref_date, r.msgid): r for r in found} == known.of(account), turn
+                actual = warehouse.read(account, endpoint, EVER, Origin.CUBE)
+                assert {(r.ref_date, r.msgid): r for r in actual} == known.of(account), turn
         assert warehouse.read(ACCOUNTS[0], endpoint, EVER, Origin.DERIVED) == other[ACCOUNTS[0]]
 
 
 # --- the ledger -----------------------------------------------------------------------------------
 
 
-def test_the_ledger_says_of_each_day_whether_it_has_rows(warehouse: Warehouse) -> None:
+def test_the_ledger_records_for_each_day_whether_it_has_rows(warehouse: Warehouse) -> None:
     middle = FIRST + timedelta(days=10)
     rows = [row for row in sample_rows(SUMMARY, DAYS, 1) if row.ref_date.day % 2]
     since = {ACCOUNTS[0]: DAYS.first, ACCOUNTS[1]: middle}
@@ -265,34 +268,34 @@ def test_the_ledger_says_of_each_day_whether_it_has_rows(warehouse: Warehouse) -
     for account, first in since.items():
         days = warehouse.coverage(account, SUMMARY, Origin.CUBE)
         assert list(days) == list(Window(first, DAYS.last))
-        for day, line in days.items():
-            assert line.state is (State.FINAL if day.day % 2 else State.EMPTY)
-            assert line.fetched_at == (NOW if day.day % 2 else None)
+        for day, entry in days.items():
+            assert entry.state is (State.FINAL if day.day % 2 else State.EMPTY)
+            assert entry.fetched_at == (NOW if day.day % 2 else None)
     assert warehouse.coverage(ACCOUNTS[0], SUMMARY) == {}
     assert warehouse.accounts() == dict.fromkeys(since, NOW)
 
 
-def test_weeks_stand_in_the_ledger_by_their_monday(warehouse: Warehouse) -> None:
-    """Also the week in which an account was first seen, on a day in its middle."""
+def test_weeks_are_in_the_ledger_by_their_monday(warehouse: Warehouse) -> None:
+    """Including the week in the middle of which an account was first seen."""
     since = {ACCOUNTS[0]: FIRST + timedelta(days=9)}
     warehouse.replace_computed(computed(WEEK, {ACCOUNTS[0]: []}, DAYS, since=since), NOW)
-    found = warehouse.coverage(ACCOUNTS[0], WEEK, Origin.CUBE)
-    assert list(found) == [FIRST + timedelta(days=7), FIRST + timedelta(days=14)]
+    actual = warehouse.coverage(ACCOUNTS[0], WEEK, Origin.CUBE)
+    assert list(actual) == [FIRST + timedelta(days=7), FIRST + timedelta(days=14)]
 
 
 # --- all or nothing -------------------------------------------------------------------------------
 
 
-class BrokenOffError(Exception):
-    """The lines end too early."""
+class StopWriteError(Exception):
+    """The iteration of rows fails."""
 
 
-def breaking(lines: Iterable[tuple[Any, ...]], after: int, end: Callable[[], None]) -> Any:
-    """Lines up to one of them; then something happens."""
-    for place, line in enumerate(lines):
+def with_call(tuples: Iterable[tuple[Any, ...]], after: int, call: Callable[[], None]) -> Any:
+    """The tuples, with a call of a function after some of them."""
+    for place, values in enumerate(tuples):
         if place == after:
-            end()
-        yield line
+            call()
+        yield values
 
 
 def some_rows(endpoint: Endpoint[Any], seed: int) -> dict[str, list[Any]]:
@@ -300,46 +303,46 @@ def some_rows(endpoint: Endpoint[Any], seed: int) -> dict[str, list[Any]]:
 
 
 def interrupted(endpoint: Endpoint[Any], table: str, end: Callable[[], None]) -> Computed:
-    """Rows of which a table's lines break off after three."""
-    made = computed(endpoint, some_rows(endpoint, 50), DAYS)
-    rows = made.tables[table]
-    broken = TableRows(rows.columns, breaking(rows.lines, 3, end))
+    """Rows, with a call of a function after three rows of a table."""
+    computed_rows = computed(endpoint, some_rows(endpoint, 50), DAYS)
+    rows = computed_rows.tables[table]
+    broken = TableRows(rows.columns, with_call(rows.tuples, 3, end))
     return computed(
         endpoint,
         some_rows(endpoint, 50),
         DAYS,
-        tables={**made.tables, table: broken},
+        tables={**computed_rows.tables, table: broken},
     )
 
 
 def every_table() -> Iterator[tuple[Endpoint[Any], str]]:
     for endpoint in (SUMMARY, *RUNNING):
-        for part in PARTS[endpoint.name].walk():
+        for part in ROW_TABLES[endpoint.name].walk():
             yield endpoint, part.table.name
 
 
 @pytest.mark.parametrize(("endpoint", "table"), list(every_table()), ids=str)
-def test_what_breaks_off_changes_nothing(
+def test_an_interrupted_write_changes_nothing(
     warehouse: Warehouse, path: Path, endpoint: Endpoint[Any], table: str
 ) -> None:
     def end() -> None:
-        raise BrokenOffError
+        raise StopWriteError
 
     warehouse.replace_computed(computed(endpoint, some_rows(endpoint, 0), DAYS), NOW)
     before = everything(path)
-    with pytest.raises(BrokenOffError):
+    with pytest.raises(StopWriteError):
         warehouse.replace_computed(interrupted(endpoint, table, end), NOW)
     assert everything(path) == before
     warehouse.replace_computed(computed(endpoint, some_rows(endpoint, 50), DAYS), NOW)
     assert everything(path) != before
 
 
-def test_a_row_twice_is_an_error_that_changes_nothing(warehouse: Warehouse, path: Path) -> None:
+def test_a_duplicate_row_is_an_error_that_changes_nothing(warehouse: Warehouse, path: Path) -> None:
     rows = {ACCOUNTS[0]: sample_rows(SUMMARY, DAYS, 1)}
     warehouse.replace_computed(computed(SUMMARY, rows, DAYS), NOW)
     before = everything(path)
-    made = tables(SUMMARY, {ACCOUNTS[0]: sample_rows(SUMMARY, DAYS, 2)}, Origin.CUBE)
-    twice = {n: TableRows(t.columns, [*t.lines, *t.lines]) for n, t in made.items()}
+    computed_rows = tables(SUMMARY, {ACCOUNTS[0]: sample_rows(SUMMARY, DAYS, 2)}, Origin.CUBE)
+    twice = {n: TableRows(t.columns, [*t.tuples, *t.tuples]) for n, t in computed_rows.items()}
     with pytest.raises(WarehouseError):
         warehouse.replace_computed(computed(SUMMARY, rows, DAYS, tables=twice), NOW)
     with pytest.raises(WarehouseError):
@@ -347,7 +350,7 @@ def test_a_row_twice_is_an_error_that_changes_nothing(warehouse: Warehouse, path
     assert everything(path) == before
 
 
-def test_readers_see_the_old_rows_until_all_new_ones_are_there(
+def test_readers_see_the_old_rows_until_the_transaction_commits(
     warehouse: Warehouse, path: Path
 ) -> None:
     old = some_rows(SUMMARY, 0)
@@ -363,7 +366,7 @@ def test_readers_see_the_old_rows_until_all_new_ones_are_there(
     assert seen == [old[ACCOUNTS[0]], some_rows(SUMMARY, 50)[ACCOUNTS[0]]]
 
 
-def test_a_killed_writer_leaves_what_was_there(warehouse: Warehouse, path: Path) -> None:
+def test_a_killed_writer_changes_nothing(warehouse: Warehouse, path: Path) -> None:
     detail = named("getarticletotaldetail")
     warehouse.replace_computed(computed(detail, some_rows(detail, 0), DAYS), NOW)
     before = everything(path)
@@ -383,7 +386,7 @@ def test_a_killed_writer_leaves_what_was_there(warehouse: Warehouse, path: Path)
 
 
 def write_and_die(path: str) -> None:
-    """What a process does that is gone in the middle of its lines."""
+    """Write in a process that ends in the middle of its rows."""
     detail = named("getarticletotaldetail")
     table = "article_total_detail__detail_list"
     with Warehouse.open(path) as warehouse:

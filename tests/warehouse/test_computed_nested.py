@@ -1,4 +1,4 @@
-"""Nested rows written in bulk: side by side or one by one, never without the row above them."""
+"""Nested rows written in bulk: pivoted or one by one, never without their parent row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wxcube.contract import named
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
-from wxcube.warehouse.computed import Computed, Fan, TableRows
+from wxcube.warehouse.computed import Computed, PivotedRows, TableRows
 from wxcube.warehouse.store import Warehouse
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
@@ -35,130 +35,135 @@ KEY = ("appid", "origin", "ref_date", "msgid")
 
 
 def columns(warehouse: Warehouse) -> tuple[str, ...]:
-    """Columns of articles that must have a value, those of the key first."""
+    """Columns of articles that need a value, those of the key first."""
     with sqlite3.connect(warehouse.path) as connection:
-        found = connection.execute(f"PRAGMA table_info({TABLE})").fetchall()
+        actual = connection.execute(f"PRAGMA table_info({TABLE})").fetchall()
     connection.close()
-    needed = [name for _, name, _, is_needed, *_ in found if is_needed]
+    needed = [name for _, name, _, is_needed, *_ in actual if is_needed]
     return (*KEY, *(name for name in needed if name not in KEY))
 
 
-def articles(warehouse: Warehouse, msgids: Iterable[str], fan: Fan) -> Computed:
-    """Articles without anything but their readers."""
+def articles(warehouse: Warehouse, msgids: Iterable[str], pivoted: PivotedRows) -> Computed:
+    """Articles with no data but their readers."""
     names = columns(warehouse)
     rest = [0] * (len(names) - len(KEY))
-    lines = [(ACCOUNT, "cube", DAY.isoformat(), msgid, *rest) for msgid in msgids]
+    tuples = [(ACCOUNT, "cube", DAY.isoformat(), msgid, *rest) for msgid in msgids]
     return Computed(
         endpoint=READ,
         origin=Origin.CUBE,
         windows=(Window(DAY, DAY),),
         since={ACCOUNT: DAY},
-        tables={TABLE: TableRows(names, lines, {BELOW: fan})},
+        tables={TABLE: TableRows(names, tuples, {BELOW: pivoted})},
     )
 
 
-def readers(*lines: tuple[int, ...]) -> Fan:
-    return Fan("scene_desc", SCENES, "user_count", lines)
+def readers(*tuples: tuple[int, ...]) -> PivotedRows:
+    return PivotedRows("scene_desc", SCENES, "user_count", tuples)
 
 
 def stored(path: Path) -> list[tuple[Any, ...]]:
     with sqlite3.connect(path) as connection:
         query = f"SELECT msgid, scene_desc, user_count FROM {BELOW} ORDER BY msgid, place"
-        found = connection.execute(query).fetchall()
+        actual = connection.execute(query).fetchall()
     connection.close()
-    return found
+    return actual
 
 
-# --- fans -----------------------------------------------------------------------------------------
+# --- pivoted rows ---------------------------------------------------------------------------------
 
 
-def test_a_line_of_a_fan_is_the_rows_that_it_has(warehouse: Warehouse) -> None:
-    fan = readers((5, -1, 2), (0, 7, -1), (-1, -1, -1))
-    assert warehouse.replace_computed(articles(warehouse, ["1_1", "1_2", "1_3"], fan), NOW) == 7
+def test_a_tuple_has_a_row_for_each_value_that_is_not_negative(warehouse: Warehouse) -> None:
+    pivoted = readers((5, -1, 2), (0, 7, -1), (-1, -1, -1))
+    assert warehouse.replace_computed(articles(warehouse, ["1_1", "1_2", "1_3"], pivoted), NOW) == 7
     assert stored(warehouse.path) == [
         ("1_1", "全部", 5),
         ("1_1", "朋友圈", 2),
         ("1_2", "全部", 0),
         ("1_2", "it's", 7),
     ]
-    fan = readers((-1, 3, -1))
-    assert warehouse.replace_computed(articles(warehouse, ["1_2"], fan), NOW) == 2
+    pivoted = readers((-1, 3, -1))
+    assert warehouse.replace_computed(articles(warehouse, ["1_2"], pivoted), NOW) == 2
     assert stored(warehouse.path) == [("1_2", "it's", 3)]
 
 
-@pytest.mark.parametrize("lines", [[], [(1, 1, 1)], [(1, 1, 1)] * 3], ids=len)
-def test_a_fan_has_as_many_lines_as_there_are_rows_above(
-    warehouse: Warehouse, path: Path, lines: list[tuple[int, ...]]
+@pytest.mark.parametrize("tuples", [[], [(1, 1, 1)], [(1, 1, 1)] * 3], ids=len)
+def test_there_must_be_one_tuple_per_parent_row(
+    warehouse: Warehouse, path: Path, tuples: list[tuple[int, ...]]
 ) -> None:
     before = everything(path)
-    with pytest.raises(ValueError, match=r"zip\(\)|more lines"):
-        warehouse.replace_computed(articles(warehouse, ["1_1", "1_2"], readers(*lines)), NOW)
+    with pytest.raises(ValueError, match=r"zip\(\)|more pivoted rows"):
+        warehouse.replace_computed(articles(warehouse, ["1_1", "1_2"], readers(*tuples)), NOW)
     assert everything(path) == before
 
 
-def test_a_fan_needs_the_key_of_the_row_above(warehouse: Warehouse, path: Path) -> None:
-    made = articles(warehouse, ["1_1"], readers((1, 1, 1)))
-    rows = made.tables[TABLE]
-    turned = replace(rows, columns=rows.columns[::-1], lines=[line[::-1] for line in rows.lines])
+def test_pivoted_rows_need_the_key_columns_first(warehouse: Warehouse, path: Path) -> None:
+    computed_rows = articles(warehouse, ["1_1"], readers((1, 1, 1)))
+    rows = computed_rows.tables[TABLE]
+    turned = replace(
+        rows, columns=rows.columns[::-1], tuples=[values[::-1] for values in rows.tuples]
+    )
     before = everything(path)
     with pytest.raises(ValueError, match="do not begin with"):
-        warehouse.replace_computed(replace(made, tables={TABLE: turned}), NOW)
+        warehouse.replace_computed(replace(computed_rows, tables={TABLE: turned}), NOW)
     assert everything(path) == before
 
 
-def test_many_lines_keep_to_their_rows(
+def test_batches_of_pivoted_rows_have_the_right_parents(
     warehouse: Warehouse, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where they are written some at a time."""
-    monkeypatch.setattr("wxcube.warehouse.computed.AT_ONCE", 3)
+    monkeypatch.setattr("wxcube.warehouse.computed.BATCH", 3)
     msgids = [f"1_{n}" for n in range(1, 9)]
-    fan = readers(*[(n, -1, -1) for n in range(1, 9)])
-    assert warehouse.replace_computed(articles(warehouse, msgids, fan), NOW) == 16
+    pivoted = readers(*[(n, -1, -1) for n in range(1, 9)])
+    assert warehouse.replace_computed(articles(warehouse, msgids, pivoted), NOW) == 16
     assert stored(path) == [(f"1_{n}", "全部", n) for n in range(1, 9)]
 
 
-# --- rows above -----------------------------------------------------------------------------------
+# --- parent rows ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("is_new", [False, True])
-def test_nested_rows_without_their_row_are_refused(
+def test_nested_rows_without_their_parent_are_refused(
     warehouse: Warehouse, path: Path, is_new: bool
 ) -> None:
-    made = articles(warehouse, ["1_1"], readers((1, 1, 1)))
+    computed_rows = articles(warehouse, ["1_1"], readers((1, 1, 1)))
     names = (*KEY, "scene_desc", "user_count", "place")
-    lines = [(ACCOUNT, "cube", DAY.isoformat(), msgid, "全部", 1, 0) for msgid in ("1_1", "1_2")]
-    upper = replace(made.tables[TABLE], fans={})
-    lone = {TABLE: upper, BELOW: TableRows(names, lines)}
+    tuples = [(ACCOUNT, "cube", DAY.isoformat(), msgid, "全部", 1, 0) for msgid in ("1_1", "1_2")]
+    parents = replace(computed_rows.tables[TABLE], pivoted={})
+    orphaned = {TABLE: parents, BELOW: TableRows(names, tuples)}
     before = everything(path)
-    with pytest.raises(WarehouseError, match="have no row above them"):
-        warehouse.replace_computed(replace(made, tables=lone, is_new=is_new), NOW)
+    with pytest.raises(WarehouseError, match="have no parent row"):
+        warehouse.replace_computed(replace(computed_rows, tables=orphaned, is_new=is_new), NOW)
     assert everything(path) == before
-    paired = {TABLE: upper, BELOW: TableRows(names, lines[:1])}
-    assert warehouse.replace_computed(replace(made, tables=paired, is_new=is_new), NOW) == 2
+    paired = {TABLE: parents, BELOW: TableRows(names, tuples[:1])}
+    assert (
+        warehouse.replace_computed(replace(computed_rows, tables=paired, is_new=is_new), NOW) == 2
+    )
 
 
-def break_off() -> Iterator[tuple[Any, ...]]:
+def interrupted() -> Iterator[tuple[Any, ...]]:
     yield from ()
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("lines", [[], break_off()], ids=["written", "broken off"])
-def test_other_writers_are_checked_after_a_bulk_write(warehouse: Warehouse, lines: Any) -> None:
-    made = articles(warehouse, [], readers())
-    rows = replace(made.tables[TABLE], lines=lines)
+@pytest.mark.parametrize("tuples", [[], interrupted()], ids=["written", "interrupted"])
+def test_foreign_keys_are_checked_again_after_a_bulk_write(
+    warehouse: Warehouse, tuples: Any
+) -> None:
+    computed_rows = articles(warehouse, [], readers())
+    rows = replace(computed_rows.tables[TABLE], tuples=tuples)
     with suppress(KeyboardInterrupt):
-        warehouse.replace_computed(replace(made, tables={TABLE: rows}), NOW)
-    lone = f"INSERT INTO {BELOW} VALUES ('a', 'cube', '2026-03-01', '1_1', 1, '全部', 0)"
+        warehouse.replace_computed(replace(computed_rows, tables={TABLE: rows}), NOW)
+    orphan = f"INSERT INTO {BELOW} VALUES ('a', 'cube', '2026-03-01', '1_1', 1, '全部', 0)"
     with warehouse._writing() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
-        connection.exec_driver_sql(lone)
+        connection.exec_driver_sql(orphan)
 
 
-# --- running totals written again -----------------------------------------------------------------
+# --- running totals -------------------------------------------------------------------------------
 
 
-def test_rows_that_stay_as_they_are_count_and_others_change(warehouse: Warehouse) -> None:
+def test_unchanged_rows_are_counted_and_changed_ones_updated(warehouse: Warehouse) -> None:
     def totals(*titles: str) -> Computed:
-        lines = [
+        tuples = [
             (ACCOUNT, "cube", DAY.isoformat(), f"1_{n}", title, n)
             for n, title in enumerate(titles, 1)
         ]
@@ -167,18 +172,18 @@ def test_rows_that_stay_as_they_are_count_and_others_change(warehouse: Warehouse
             origin=Origin.CUBE,
             windows=(Window(DAY, DAY),),
             since={ACCOUNT: DAY},
-            stats=Window(DAY, DAY),
+            stat_dates=Window(DAY, DAY),
             is_new=True,
             tables={
-                "article_total": TableRows((*KEY, "title", "place"), lines),
+                "article_total": TableRows((*KEY, "title", "place"), tuples),
                 "article_total__details": TableRows((*KEY, "stat_date", "place"), []),
             },
         )
 
     assert warehouse.replace_computed(totals("a", "b"), NOW) == 2
     assert warehouse.replace_computed(totals("a", "c"), NOW) == 2
-    found = warehouse.query("SELECT title FROM article_total ORDER BY place")
-    assert found.rows == [("a",), ("c",)]
+    actual = warehouse.query("SELECT title FROM article_total ORDER BY place")
+    assert actual.rows == [("a",), ("c",)]
 
 
 # --- readers --------------------------------------------------------------------------------------
@@ -187,27 +192,29 @@ def test_rows_that_stay_as_they_are_count_and_others_change(warehouse: Warehouse
 def test_readers_see_all_old_or_all_new_rows_while_many_are_replaced(
     warehouse: Warehouse, path: Path
 ) -> None:
-    """More rows than fit into SQLite's cache, so that they reach the file before the end."""
+    """More rows than fit into SQLite's cache, so that they are written before the commit."""
     msgids = [f"1_{n:05}" for n in range(20_000)]
 
     def turn(value: int) -> None:
-        fan = readers(*[(value, value, value)] * len(msgids))
-        warehouse.replace_computed(articles(warehouse, msgids, fan), NOW)
+        pivoted = readers(*[(value, value, value)] * len(msgids))
+        warehouse.replace_computed(articles(warehouse, msgids, pivoted), NOW)
 
     turn(1)
-    done, seen = threading.Event(), []
+    done, read, seen = threading.Event(), threading.Semaphore(0), []
 
     def look() -> None:
         query = f"SELECT min(user_count), max(user_count), count(*) FROM {BELOW}"
         with Warehouse.open(path, read_only=True) as reader:
             while not done.is_set():
                 seen.append(tuple(reader.query(query).rows[0]))
+                read.release()
             seen.append(tuple(reader.query(query).rows[0]))
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
         for value in (2, 3):
+            assert read.acquire(timeout=60)
             turn(value)
     finally:
         done.set()

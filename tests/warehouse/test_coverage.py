@@ -1,4 +1,4 @@
-"""The rules of the ledger, case by case."""
+"""The rules of coverage, case by case."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import pytest
 
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
+from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import (
-    Asking,
     DayState,
+    RefetchPolicy,
     State,
-    answered,
-    erred,
+    after_answer,
+    after_error,
+    concerns_endpoint,
+    day_groups,
+    initial_state,
     is_due,
-    judge,
-    refusal,
-    shuts_endpoint,
-    stretches,
+    standing_refusal,
 )
 
 DAY = named("getuserread")
@@ -40,7 +41,7 @@ EMPTY_DELAY = {"has_rows": False, "is_delay": True}
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "label", "gave", "asked", "state"),
+    ("endpoint", "label", "answer", "asked", "state"),
     [
         (DAY, MONDAY, ROWS, at(3, 3, 7, 59), State.MOVING),
         (DAY, MONDAY, ROWS, at(3, 3, 8), State.FINAL),
@@ -65,93 +66,96 @@ EMPTY_DELAY = {"has_rows": False, "is_delay": True}
         (THIRTY, MONDAY, NONE, at(3, 5), State.EMPTY),
     ],
 )
-def test_the_state_of_a_day_nothing_was_known_of(
-    endpoint: object, label: date, gave: dict[str, bool], asked: datetime, state: State
+def test_the_state_after_the_first_answer(
+    endpoint: object, label: date, answer: dict[str, bool], asked: datetime, state: State
 ) -> None:
-    assert judge(endpoint, label, asked_at=asked, **gave) is state  # type: ignore[arg-type] # parametrized
+    assert initial_state(endpoint, label, asked_at=asked, **answer) is state  # type: ignore[arg-type] # parametrized
 
 
-def line(
+BUSY = verbatim("busy")
+
+
+def entry(
     state: State, asked: datetime, fetched: datetime | None = None, code: int | None = None
 ) -> DayState:
     return DayState(state, asked, fetched, code)
 
 
 EARLY, LATER, LATE = at(3, 3), at(3, 6), at(3, 20)
-MOVING = line(State.MOVING, EARLY, EARLY)
-FINAL = line(State.FINAL, LATE, LATE)
-DELAYED = line(State.WAITING, EARLY, EARLY)
-FAILED_LOADED = line(State.FAILED, LATER, EARLY)
+MOVING = entry(State.MOVING, EARLY, EARLY)
+FINAL = entry(State.FINAL, LATE, LATE)
+DELAYED = entry(State.WAITING, EARLY, EARLY)
+FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
 
 
 @pytest.mark.parametrize(
-    ("before", "gave", "asked", "state", "fetched", "replaces"),
+    ("before", "answer", "asked", "state", "fetched", "replaces"),
     [
-        # rows take the place of what was there
+        # rows replace earlier ones
         (None, ROWS, EARLY, State.MOVING, EARLY, True),
         (MOVING, ROWS, LATE, State.FINAL, LATE, True),
-        (line(State.WAITING, EARLY), ROWS, LATER, State.MOVING, LATER, True),
-        (line(State.EMPTY, LATER), ROWS, LATE, State.FINAL, LATE, True),
-        (line(State.REFUSED, EARLY, None, 48001), ROWS, LATER, State.MOVING, LATER, True),
+        (entry(State.WAITING, EARLY), ROWS, LATER, State.MOVING, LATER, True),
+        (entry(State.EMPTY, LATER), ROWS, LATE, State.FINAL, LATE, True),
+        (entry(State.REFUSED, EARLY, None, 48001), ROWS, LATER, State.MOVING, LATER, True),
         (FAILED_LOADED, ROWS, LATE, State.FINAL, LATE, True),
         (FINAL, ROWS, at(3, 25), State.FINAL, at(3, 25), True),
-        # an empty answer never wipes a loaded day
+        # an answer without rows never deletes rows
         (MOVING, NONE, LATER, State.MOVING, EARLY, False),
         (MOVING, NONE, LATE, State.FINAL, EARLY, False),
         (FINAL, NONE, at(3, 25), State.FINAL, LATE, False),
         (DELAYED, NONE, LATER, State.WAITING, EARLY, False),
         (DELAYED, NONE, LATE, State.FINAL, EARLY, False),
         (FAILED_LOADED, NONE, at(3, 7), State.MOVING, EARLY, False),
-        # a delayed answer is stored and its day waits, but a final day stays
+        # a delayed answer is stored and its day is waiting, but a final day does not change
         (None, DELAY, EARLY, State.WAITING, EARLY, True),
         (MOVING, DELAY, LATE, State.WAITING, LATE, True),
         (FINAL, DELAY, at(3, 25), State.FINAL, LATE, False),
         (MOVING, EMPTY_DELAY, LATE, State.WAITING, EARLY, False),
-        # answers that come late do not win over newer ones
+        # late answers do not replace newer ones
         (FINAL, ROWS, EARLY, State.FINAL, LATE, False),
-        (line(State.EMPTY, LATE), NONE, EARLY, State.EMPTY, None, False),
-        (line(State.WAITING, LATER), ROWS, EARLY, State.MOVING, EARLY, True),
+        (entry(State.EMPTY, LATE), NONE, EARLY, State.EMPTY, None, False),
+        (entry(State.WAITING, LATER), ROWS, EARLY, State.MOVING, EARLY, True),
     ],
 )
-def test_what_an_answer_does_to_a_day(
+def test_the_effect_of_an_answer(
     before: DayState | None,
-    gave: dict[str, bool],
+    answer: dict[str, bool],
     asked: datetime,
     state: State,
     fetched: datetime | None,
     replaces: bool,
 ) -> None:
-    change = answered(SEVEN, MONDAY, before, asked_at=asked, **gave)
-    assert (change.line.state, change.line.fetched_at, change.replaces) == (
+    change = after_answer(SEVEN, MONDAY, before, asked_at=asked, **answer)
+    assert (change.entry.state, change.entry.fetched_at, change.replaces_rows) == (
         state,
         fetched,
         replaces,
     )
 
 
-def test_a_kept_day_says_from_when_its_rows_are() -> None:
-    change = answered(SEVEN, MONDAY, MOVING, asked_at=LATE, **NONE)
+def test_the_message_of_retained_rows_names_their_date() -> None:
+    change = after_answer(SEVEN, MONDAY, MOVING, asked_at=LATE, **NONE)
     assert (
-        change.line.message
-        == "nothing was answered on 2026-03-20; the rows of 2026-03-03 were kept"
+        change.entry.message
+        == "the answer of 2026-03-20 had no rows; the rows of 2026-03-03 are retained"
     )
-    assert change.line.asked_at == LATE
+    assert change.entry.asked_at == LATE
 
 
-@pytest.mark.parametrize("before", [FINAL, line(State.EMPTY, LATE)])
-def test_errors_do_not_touch_settled_days(before: DayState) -> None:
-    assert erred(before, State.FAILED, at(3, 25), -1, "busy") is before
+@pytest.mark.parametrize("before", [FINAL, entry(State.EMPTY, LATE)])
+def test_errors_do_not_change_settled_days(before: DayState) -> None:
+    assert after_error(before, State.FAILED, at(3, 25), -1, BUSY) is before
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REFUSED, State.WAITING])
-def test_errors_keep_what_is_loaded(state: State) -> None:
-    assert erred(MOVING, state, LATER, -1, "busy") == DayState(state, LATER, EARLY, -1, "busy")
-    assert erred(None, state, LATER, -1, "busy") == DayState(state, LATER, None, -1, "busy")
+def test_errors_retain_rows(state: State) -> None:
+    assert after_error(MOVING, state, LATER, -1, BUSY) == DayState(state, LATER, EARLY, -1, BUSY)
+    assert after_error(None, state, LATER, -1, BUSY) == DayState(state, LATER, None, -1, BUSY)
 
 
-def test_an_error_older_than_what_is_known_changes_nothing() -> None:
-    newer = line(State.WAITING, LATER)
-    assert erred(newer, State.FAILED, EARLY, -1, "busy") is newer
+def test_an_error_older_than_the_entry_changes_nothing() -> None:
+    newer = entry(State.WAITING, LATER)
+    assert after_error(newer, State.FAILED, EARLY, -1, BUSY) is newer
 
 
 @pytest.mark.parametrize(
@@ -159,70 +163,70 @@ def test_an_error_older_than_what_is_known_changes_nothing() -> None:
     [
         (None, at(3, 3, 7, 59), False),
         (None, at(3, 3, 8), True),
-        (line(State.MOVING, at(3, 3), at(3, 3)), at(3, 3, 20), False),
-        (line(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 7, 59), False),
-        (line(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 8), True),
-        (line(State.MOVING, at(3, 3, 7), at(3, 3, 7)), at(3, 3, 8), True),
-        (line(State.FINAL, at(3, 9)), at(4, 9), False),
-        (line(State.EMPTY, at(3, 9)), at(4, 9), False),
-        (line(State.WAITING, at(3, 9)), at(3, 9, 9, 1), True),
-        (line(State.FAILED, at(3, 9)), at(3, 9, 9, 1), True),
-        (line(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 8), False),
-        (line(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 9), True),
-        (line(State.REFUSED, at(3, 9), None, 47009), at(6, 16, 9), False),
-        (line(State.NEVER, at(3, 9)), at(3, 9), True),
+        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 3, 20), False),
+        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 7, 59), False),
+        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 8), True),
+        (entry(State.MOVING, at(3, 3, 7), at(3, 3, 7)), at(3, 3, 8), True),
+        (entry(State.FINAL, at(3, 9)), at(4, 9), False),
+        (entry(State.EMPTY, at(3, 9)), at(4, 9), False),
+        (entry(State.WAITING, at(3, 9)), at(3, 9, 9, 1), True),
+        (entry(State.FAILED, at(3, 9)), at(3, 9, 9, 1), True),
+        (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 8), False),
+        (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 9), True),
+        (entry(State.REFUSED, at(3, 9), None, 47009), at(6, 16, 9), False),
+        (entry(State.NEVER, at(3, 9)), at(3, 9), True),
     ],
 )
-def test_which_days_are_asked_again(known: DayState | None, now: datetime, due: bool) -> None:
-    assert is_due(SEVEN, MONDAY, known, Asking(now=now)) is due
+def test_which_days_are_due(known: DayState | None, now: datetime, due: bool) -> None:
+    assert is_due(SEVEN, MONDAY, known, RefetchPolicy(now=now)) is due
 
 
-def test_moving_and_refused_days_are_asked_again_when_told() -> None:
+def test_moving_and_refused_days_are_due_on_request() -> None:
     now = at(3, 3, 9, 30)
-    moving = line(State.MOVING, at(3, 3), at(3, 3))
-    refused = line(State.REFUSED, at(3, 3), None, 47009)
-    assert is_due(SEVEN, MONDAY, moving, Asking(now=now, refresh=True))
-    assert is_due(SEVEN, MONDAY, refused, Asking(now=now, retry_refused=True))
+    moving = entry(State.MOVING, at(3, 3), at(3, 3))
+    refused = entry(State.REFUSED, at(3, 3), None, 47009)
+    assert is_due(SEVEN, MONDAY, moving, RefetchPolicy(now=now, refresh=True))
+    assert is_due(SEVEN, MONDAY, refused, RefetchPolicy(now=now, retry_refused=True))
 
 
 @pytest.mark.parametrize(
-    ("lines", "now", "stands"),
+    ("entries", "now", "is_valid"),
     [
         ([], at(3, 10), False),
-        ([line(State.REFUSED, at(3, 9), None, 48001)], at(3, 10), True),
-        ([line(State.REFUSED, at(3, 9), None, 48001)], at(3, 16, 9), False),
-        ([line(State.REFUSED, at(3, 9), None, 47009)], at(9, 1), True),
-        # dates or a body WeChat did not like say nothing of the endpoint
-        ([line(State.REFUSED, at(3, 9), None, 61501)], at(3, 10), False),
+        ([entry(State.REFUSED, at(3, 9), None, 48001)], at(3, 10), True),
+        ([entry(State.REFUSED, at(3, 9), None, 48001)], at(3, 16, 9), False),
+        ([entry(State.REFUSED, at(3, 9), None, 47009)], at(9, 1), True),
+        # refused dates or bodies do not concern the endpoint
+        ([entry(State.REFUSED, at(3, 9), None, 61501)], at(3, 10), False),
         (
-            [line(State.REFUSED, at(3, 9), None, 48001), line(State.FINAL, at(3, 8))],
+            [entry(State.REFUSED, at(3, 9), None, 48001), entry(State.FINAL, at(3, 8))],
             at(3, 10),
             True,
         ),
         (
-            [line(State.REFUSED, at(3, 9), None, 48001), line(State.FINAL, at(3, 9, 12))],
+            [entry(State.REFUSED, at(3, 9), None, 48001), entry(State.FINAL, at(3, 9, 12))],
             at(3, 10),
             False,
         ),
         (
             [
-                line(State.REFUSED, at(3, 9), None, 48001),
-                line(State.FAILED, at(3, 9, 12), None, -1),
+                entry(State.REFUSED, at(3, 9), None, 48001),
+                entry(State.FAILED, at(3, 9, 12), None, -1),
             ],
             at(3, 10),
             True,
         ),
     ],
 )
-def test_when_a_refusal_shuts_an_endpoint(
-    lines: list[DayState], now: datetime, stands: bool
+def test_how_long_a_refusal_of_an_endpoint_is_valid(
+    entries: list[DayState], now: datetime, is_valid: bool
 ) -> None:
-    assert (refusal(lines, Asking(now=now)) is not None) is stands
-    assert refusal(lines, Asking(now=now, retry_refused=True)) is None
+    assert (standing_refusal(entries, RefetchPolicy(now=now)) is not None) is is_valid
+    assert standing_refusal(entries, RefetchPolicy(now=now, retry_refused=True)) is None
 
 
 @pytest.mark.parametrize(
-    ("errcode", "shuts"),
+    ("errcode", "expected"),
     [
         (48001, True),
         (47009, True),
@@ -234,25 +238,25 @@ def test_when_a_refusal_shuts_an_endpoint(
         (12345, False),
     ],
 )
-def test_which_errcodes_speak_of_the_whole_endpoint(errcode: int | None, shuts: bool) -> None:
-    assert shuts_endpoint(errcode) is shuts
+def test_which_errcodes_concern_the_whole_endpoint(errcode: int | None, expected: bool) -> None:
+    assert concerns_endpoint(errcode) is expected
 
 
-def test_stretches_group_days_by_state_and_reason() -> None:
+def test_days_are_grouped_by_state_and_errcode() -> None:
     days = [MONDAY + timedelta(days=n) for n in range(8)]
-    lines = {
-        days[0]: line(State.FINAL, LATE),
-        days[1]: line(State.FINAL, LATE),
-        days[2]: DayState(State.FAILED, LATE, None, -1, "first"),
-        days[3]: DayState(State.FAILED, LATE, None, -1, "second"),
-        days[4]: DayState(State.FAILED, LATE, None, None, "no answer"),
+    entries = {
+        days[0]: entry(State.FINAL, LATE),
+        days[1]: entry(State.FINAL, LATE),
+        days[2]: DayState(State.FAILED, LATE, None, -1, verbatim("first")),
+        days[3]: DayState(State.FAILED, LATE, None, -1, verbatim("second")),
+        days[4]: DayState(State.FAILED, LATE, None, None, verbatim("no answer")),
     }
-    found = stretches(DAY, days, lines, now=at(3, 8, 9))
-    assert [(s.state, len(s), s.errcode, s.message, s.is_ready) for s in found] == [
+    actual = day_groups(DAY, days, entries, now=at(3, 8, 9))
+    assert [(s.state, len(s), s.errcode, s.message, s.is_ready) for s in actual] == [
         (State.NEVER, 1, None, "", True),
         (State.NEVER, 2, None, "", False),
         (State.FINAL, 2, None, "", True),
-        (State.FAILED, 2, -1, "second", True),
-        (State.FAILED, 1, None, "no answer", True),
+        (State.FAILED, 2, -1, verbatim("second"), True),
+        (State.FAILED, 1, None, verbatim("no answer"), True),
     ]
-    assert str(found[1].window) == "2026-03-08..2026-03-09"
+    assert str(actual[1].window) == "2026-03-08..2026-03-09"

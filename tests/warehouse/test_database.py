@@ -1,4 +1,4 @@
-"""A file that cannot be used says why and what to do, and loses nothing."""
+"""Unusable database files: the error has the reason and a hint; no data is lost."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from wxcube.contract import named
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
+from wxcube.i18n import verbatim
 from wxcube.warehouse import database
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
@@ -40,11 +41,11 @@ def answer(
 # --- files -------------------------------------------------------------------------------------------
 
 
-def test_a_new_file_is_made_with_its_tables(tmp_path: Path) -> None:
+def test_a_new_file_is_created_with_its_tables(tmp_path: Path) -> None:
     path = tmp_path / "new 100%.db"
-    with Warehouse.open(f"sqlite:///{path}") as made:
-        made.replace("wx1", Origin.WECHAT, answer())
-        assert made.path == path
+    with Warehouse.open(f"sqlite:///{path}") as created:
+        created.replace("wx1", Origin.WECHAT, answer())
+        assert created.path == path
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
@@ -55,16 +56,16 @@ def test_a_new_file_is_made_with_its_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "read_only", "says", "hint"),
     [
-        ("missing.db", True, "there is no warehouse at", "wxcube sync"),
-        ("no/such/place.db", False, "there is no directory", "make it"),
+        ("missing.db", True, "there is no database", "wxcube sync"),
+        ("no/such/place.db", False, "there is no directory", "create it"),
         ("", False, "is a directory", "name a file"),
         ("text.db", False, "it is not an SQLite database", "restore a backup"),
         ("text.db", True, "it is not an SQLite database", "restore a backup"),
-        ("other.db", False, "is a database of something else", "name another file"),
-        ("other.db", True, "is a database of something else", "name another file"),
-        ("newer.db", False, "written by a newer wxcube (tables 9999", "update wxcube"),
-        ("newer.db", True, "written by a newer wxcube (tables 9999", "update wxcube"),
-        ("older.db", True, "the tables of an older wxcube (0000", "open it once for writing"),
+        ("other.db", False, "is the database of another program", "name another file"),
+        ("other.db", True, "is the database of another program", "name another file"),
+        ("newer.db", False, "written by a newer wxcube (revision 9999", "update wxcube"),
+        ("newer.db", True, "written by a newer wxcube (revision 9999", "update wxcube"),
+        ("older.db", True, "the tables of an older wxcube (revision 0000", "migrate it"),
         ("empty.db", True, "is empty", "wxcube sync"),
         ("cut.db", True, "the file is damaged", "restore a backup"),
     ],
@@ -106,7 +107,7 @@ def _run(path: Path, sql: str) -> None:
     "url",
     ["postgresql://joe:secret@host/db", "mysql://host/db", ":memory:", "", "sqlite:///"],
 )
-def test_other_databases_are_refused_without_showing_passwords(url: str) -> None:
+def test_other_database_urls_are_rejected_without_showing_passwords(url: str) -> None:
     with pytest.raises(WarehouseError, match="is not an SQLite file") as caught:
         Warehouse.open(url)
     assert "secret" not in str(caught.value)
@@ -116,17 +117,17 @@ def test_a_warehouse_opened_for_reading_writes_nothing(warehouse: Warehouse, pat
     warehouse.replace("wx1", Origin.WECHAT, answer())
     with Warehouse.open(path, read_only=True) as reader:
         assert reader.read("wx1", SUMMARY, WEEK) == answer().rows
-        with pytest.raises(WarehouseError, match="opened for reading"):
+        with pytest.raises(WarehouseError, match="open for reading only"):
             reader.replace("wx1", Origin.WECHAT, answer(seed=1))
         with (
-            pytest.raises(WarehouseError, match="may only be read"),
-            database.in_words(path),
+            pytest.raises(WarehouseError, match="is read-only"),
+            database.database_errors(path),
             database.writing(reader._engine) as connection,
         ):
             connection.exec_driver_sql("DELETE FROM user_summary")
 
 
-def test_two_processes_may_make_the_same_file_at_once(tmp_path: Path) -> None:
+def test_two_processes_may_create_the_same_file_concurrently(tmp_path: Path) -> None:
     path = tmp_path / "wxcube.db"
     starts = multiprocessing.get_context("spawn")
     makers = [starts.Process(target=_open_and_close, args=(str(path),)) for _ in range(2)]
@@ -147,7 +148,7 @@ def _open_and_close(path: str) -> None:
 
 @pytest.fixture
 def nearly_full(warehouse: Warehouse) -> Iterator[Warehouse]:
-    """A warehouse with a week in it, on a disk with room for a few pages more."""
+    """A warehouse with a week of rows, on a disk with space for a few more pages."""
     warehouse.replace("wx1", Origin.WECHAT, answer())
 
     def limit(connection: sqlite3.Connection, _record: object) -> None:
@@ -160,15 +161,13 @@ def nearly_full(warehouse: Warehouse) -> Iterator[Warehouse]:
     event.remove(warehouse._engine, "connect", limit)
 
 
-def test_a_full_disk_stops_with_what_to_do_and_nothing_lost(
-    nearly_full: Warehouse, path: Path
-) -> None:
+def test_a_full_disk_is_an_error_that_loses_no_data(nearly_full: Warehouse, path: Path) -> None:
     large = answer(TOTAL, Window.day(WEEK.first), body=os.urandom(200_000))
     before = everything(path)
     with pytest.raises(WarehouseError) as caught:
         nearly_full.replace("wx1", Origin.WECHAT, large)
-    assert "there is no room left" in str(caught.value)
-    assert "nothing stored is lost" in str(caught.value)
+    assert "the disk is full" in str(caught.value)
+    assert "stored data is not affected" in str(caught.value)
     assert everything(path) == before
     assert nearly_full.read("wx1", TOTAL, WEEK) == []
     assert nearly_full.coverage("wx1", TOTAL) == {}
@@ -177,15 +176,24 @@ def test_a_full_disk_stops_with_what_to_do_and_nothing_lost(
         assert later.read("wx1", TOTAL, WEEK) == large.rows
 
 
-def test_a_full_disk_while_an_error_is_written_down(nearly_full: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="no room left"):
-        nearly_full.record(
-            "wx1", Origin.WECHAT, TOTAL, WEEK, State.FAILED, NOW, None, "x", os.urandom(200_000)
+def test_a_full_disk_while_an_error_is_recorded(nearly_full: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="the disk is full"):
+        nearly_full.record_error(
+            "wx1",
+            Origin.WECHAT,
+            TOTAL,
+            WEEK,
+            State.FAILED,
+            NOW,
+            message=verbatim("no list"),
+            body=os.urandom(200_000),
         )
     assert nearly_full.coverage("wx1", TOTAL) == {}
 
 
-def test_a_file_locked_for_too_long_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_locked_for_too_long_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "_SETTINGS", ("PRAGMA busy_timeout=20",))
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
@@ -200,17 +208,17 @@ def test_a_file_locked_for_too_long_says_so(path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("SQLITE_FULL", "no room left"),
+        ("SQLITE_FULL", "the disk is full"),
         ("SQLITE_IOERR_WRITE", "the disk cannot be read or written"),
-        ("SQLITE_READONLY_DBMOVED", "may only be read"),
+        ("SQLITE_READONLY_DBMOVED", "it is read-only"),
         ("SQLITE_CANTOPEN_ISDIR", "cannot be opened"),
         ("SQLITE_SCHEMA", "database schema has changed"),
     ],
 )
-def test_what_the_database_reports_is_put_in_words(name: str, says: str) -> None:
+def test_errors_of_the_database_are_explained(name: str, says: str) -> None:
     error = sqlite3.OperationalError("database schema has changed")
     error.sqlite_errorname = name
-    with pytest.raises(WarehouseError, match=says), database.in_words(Path("wxcube.db")):
+    with pytest.raises(WarehouseError, match=says), database.database_errors(Path("wxcube.db")):
         raise error
 
 
@@ -219,9 +227,9 @@ def test_what_the_database_reports_is_put_in_words(name: str, says: str) -> None
 
 def test_a_query_gives_columns_and_rows(warehouse: Warehouse) -> None:
     warehouse.replace("wx1", Origin.WECHAT, answer())
-    found = warehouse.query("SELECT ref_date, sum(new_user) AS won FROM user_summary GROUP BY 1")
-    assert found.columns == ("ref_date", "won")
-    assert [day for day, _ in found.rows] == [str(day) for day in WEEK]
+    actual = warehouse.query("SELECT ref_date, sum(new_user) AS won FROM user_summary GROUP BY 1")
+    assert actual.columns == ("ref_date", "won")
+    assert [day for day, _ in actual.rows] == [str(day) for day in WEEK]
     counted = warehouse.query(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n"
     )
@@ -263,10 +271,12 @@ def test_queries_that_do_more_than_read_are_refused(
     assert sorted(tmp_path.iterdir()) == files
 
 
-# --- several at once ---------------------------------------------------------------------------------
+# --- concurrency -------------------------------------------------------------------------------------
 
 
-def test_readers_see_whole_answers_while_a_writer_writes(warehouse: Warehouse, path: Path) -> None:
+def test_readers_see_complete_answers_while_a_writer_writes(
+    warehouse: Warehouse, path: Path
+) -> None:
     whole = [answer(TOTAL, Window.day(WEEK.first), seed) for seed in range(2)]
     warehouse.replace("wx1", Origin.WECHAT, whole[0])
     stop, wrong, reads = threading.Event(), list[object](), [0, 0]
@@ -274,16 +284,18 @@ def test_readers_see_whole_answers_while_a_writer_writes(warehouse: Warehouse, p
     def read(number: int) -> None:
         with Warehouse.open(path, read_only=True) as reader:
             while not stop.is_set():
-                found = reader.read("wx1", TOTAL, WEEK)
+                actual = reader.read("wx1", TOTAL, WEEK)
                 reads[number] += 1
-                if found not in (whole[0].rows, whole[1].rows):
-                    wrong.append(found)
+                if actual not in (whole[0].rows, whole[1].rows):
+                    wrong.append(actual)
 
     readers = [threading.Thread(target=read, args=(n,)) for n in range(2)]
     for reader in readers:
         reader.start()
-    for turn in range(150):
+    turn = 0
+    while turn < 150 or (min(reads) <= 3 and all(reader.is_alive() for reader in readers)):
         warehouse.replace("wx1", Origin.WECHAT, whole[turn % 2])
+        turn += 1
     stop.set()
     for reader in readers:
         reader.join()

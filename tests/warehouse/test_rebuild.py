@@ -19,8 +19,9 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError
+from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.rebuilding import Rebuilt
+from wxcube.warehouse.rebuilding import RebuildResult
 from wxcube.warehouse.store import Warehouse
 from wxcube.wechat.wire import encode, read
 
@@ -48,8 +49,8 @@ def fill(warehouse: Warehouse) -> None:
     """Every endpoint once, and one day with a story."""
     for endpoint in ENDPOINTS:
         for window in endpoint.calls(endpoint.labels_over(DAYS)):
-            found = answer(endpoint, window)
-            warehouse.replace("wx1", Origin.WECHAT, found, PARAMS.get(endpoint.name))
+            actual = answer(endpoint, window)
+            warehouse.replace("wx1", Origin.WECHAT, actual, PARAMS.get(endpoint.name))
     day = Window.day(DAYS.first)
     for story in (
         answer(TOTAL, day, seed=1, hours=24),
@@ -59,8 +60,11 @@ def fill(warehouse: Warehouse) -> None:
     ):
         warehouse.replace("wx1", Origin.WECHAT, story)
     later = NOW + timedelta(hours=120)
-    warehouse.record("wx1", Origin.WECHAT, TOTAL, day, State.FAILED, later, -1, "busy")
-    warehouse.record("wx1", Origin.WECHAT, SUMMARY, [date(2026, 3, 9)], State.WAITING, later, 61503)
+    warehouse.record_error(
+        "wx1", Origin.WECHAT, TOTAL, day, State.FAILED, later, -1, verbatim("busy")
+    )
+    newest = [date(2026, 3, 9)]
+    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, newest, State.WAITING, later, 61503)
 
 
 def spoil(path: Path) -> None:
@@ -85,10 +89,12 @@ def test_a_rebuilt_warehouse_is_the_same(warehouse: Warehouse, path: Path) -> No
     assert everything(path) == before
 
 
-def test_replies_that_could_not_be_read_can_be_later(warehouse: Warehouse) -> None:
+def test_unreadable_replies_are_stored_for_a_later_version(warehouse: Warehouse) -> None:
     day = Window.day(DAYS.first)
     body = encode(SUMMARY, sample_rows(SUMMARY, day))
-    warehouse.record("wx1", Origin.WECHAT, SUMMARY, day, State.FAILED, NOW, None, "no list", body)
+    warehouse.record_error(
+        "wx1", Origin.WECHAT, SUMMARY, day, State.FAILED, NOW, None, verbatim("no list"), body
+    )
     assert warehouse.read("wx1", SUMMARY, day) == []
     assert warehouse.rebuild(read).replies == 1
     assert warehouse.read("wx1", SUMMARY, day) == sample_rows(SUMMARY, day)
@@ -96,22 +102,24 @@ def test_replies_that_could_not_be_read_can_be_later(warehouse: Warehouse) -> No
 
 
 def refuse(*_: object) -> Answer[Any]:
-    raise ShapeError("no list")
+    raise ShapeError(verbatim("no list"))
 
 
-def test_rows_whose_replies_cannot_be_read_any_more_stay(warehouse: Warehouse, path: Path) -> None:
+def test_rows_remain_if_their_replies_cannot_be_read_any_more(
+    warehouse: Warehouse, path: Path
+) -> None:
     fill(warehouse)
     before = everything(path)
     rebuilt = warehouse.rebuild(refuse)
-    assert rebuilt == Rebuilt(unreadable=len(before["answers"]))
+    assert rebuilt == RebuildResult(unreadable=len(before["answers"]))
     assert everything(path) == before
 
 
-def test_rows_without_replies_stay(warehouse: Warehouse, path: Path) -> None:
+def test_rows_without_replies_remain(warehouse: Warehouse, path: Path) -> None:
     rows = sample_rows(SUMMARY, DAYS)
     warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, DAYS, rows, b"", NOW))
     before = everything(path)
-    assert warehouse.rebuild(read) == Rebuilt()
+    assert warehouse.rebuild(read) == RebuildResult()
     assert everything(path) == before
 
 
@@ -132,16 +140,16 @@ def test_a_rebuild_that_fails_changes_nothing(
     assert everything(path) == before
 
 
-def test_an_unknown_column_is_there_once_the_contract_knows_it(
+def test_an_unknown_column_is_filled_once_the_contract_has_it(
     warehouse: Warehouse, copy_to: Callable[[Path], Path]
 ) -> None:
     cumulate, day = named("getusercumulate"), Window.day(DAYS.first)
     body = msgspec.json.encode(
         {"list": [{"ref_date": str(day.first), "cumulate_user": 5, "user_source": 0}]}
     )
-    found = read(cumulate, day, body, NOW)
-    without = msgspec.structs.replace(found.rows[0], user_source=None)
+    actual = read(cumulate, day, body, NOW)
+    without = msgspec.structs.replace(actual.rows[0], user_source=None)
     warehouse.replace("wx1", Origin.WECHAT, Answer(cumulate, day, [without], body, NOW))
     assert warehouse.read("wx1", cumulate, day) == [without]
     warehouse.rebuild(read)
-    assert warehouse.read("wx1", cumulate, day) == found.rows
+    assert warehouse.read("wx1", cumulate, day) == actual.rows

@@ -84,7 +84,7 @@ def test_documented_rows_round_trip(endpoint: Endpoint[Any], warehouse: Warehous
     assert warehouse.read("wx1", endpoint, window) == sorted(rows, key=lambda r: r.ref_date)
 
 
-def test_the_first_of_two_elements_with_one_key_is_kept(warehouse: Warehouse) -> None:
+def test_of_two_elements_with_the_same_key_the_first_is_stored(warehouse: Warehouse) -> None:
     endpoint = named("getbizsummary")
     window = recent_window(endpoint, 1)
     row = sample_rows(endpoint, window)[0]

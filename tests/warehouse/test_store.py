@@ -1,4 +1,4 @@
-"""Writing replaces windows, loses nothing, and changes nothing when done twice."""
+"""Answers replace windows, lose no data, and change nothing when stored twice."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from wxcube.contract import named
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
+from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.replies import series_with_replies, stored
+from wxcube.warehouse.replies import of_series, series_with_replies
 from wxcube.warehouse.store import Warehouse
 
 SUMMARY = named("getusersummary")
@@ -35,9 +36,9 @@ def answer(
     asked: datetime = NOW,
     is_delay: bool = False,
 ) -> Answer[Any]:
-    found = sample_rows(endpoint, window, seed) if rows is None else rows
-    body = msgspec.json.encode({"list": found, "is_delay": is_delay})
-    return Answer(endpoint, window, found, body, asked, is_delay)
+    actual = sample_rows(endpoint, window, seed) if rows is None else rows
+    body = msgspec.json.encode({"list": actual, "is_delay": is_delay})
+    return Answer(endpoint, window, actual, body, asked, is_delay)
 
 
 def put(warehouse: Warehouse, *answers: Answer[Any], **more: Any) -> None:
@@ -46,17 +47,17 @@ def put(warehouse: Warehouse, *answers: Answer[Any], **more: Any) -> None:
 
 
 def states(warehouse: Warehouse, endpoint: Endpoint[Any]) -> dict[date, State]:
-    return {day: line.state for day, line in warehouse.coverage("wx1", endpoint).items()}
+    return {day: entry.state for day, entry in warehouse.coverage("wx1", endpoint).items()}
 
 
-def test_a_window_takes_the_place_of_the_one_before(warehouse: Warehouse) -> None:
+def test_an_answer_replaces_an_earlier_one_of_the_same_window(warehouse: Warehouse) -> None:
     old, new = answer(SUMMARY, WEEK), answer(SUMMARY, WEEK, seed=1, asked=NOW + timedelta(hours=1))
     put(warehouse, old, new)
     assert warehouse.read("wx1", SUMMARY, WEEK) == new.rows != old.rows
     assert set(states(warehouse, SUMMARY).values()) == {State.FINAL}
 
 
-def test_nested_rows_are_replaced_with_their_rows(warehouse: Warehouse, path: Path) -> None:
+def test_nested_rows_are_replaced_with_their_parents(warehouse: Warehouse, path: Path) -> None:
     day = Window.day(WEEK.first)
     put(warehouse, answer(TOTAL, day), answer(TOTAL, day, seed=1))
     once = {name: len(rows) for name, rows in everything(path).items()}
@@ -65,7 +66,7 @@ def test_nested_rows_are_replaced_with_their_rows(warehouse: Warehouse, path: Pa
     assert once["article_total_detail__detail_list"] == len(stats)
 
 
-def test_days_beside_the_window_and_other_accounts_stay(warehouse: Warehouse) -> None:
+def test_days_outside_the_window_and_other_accounts_do_not_change(warehouse: Warehouse) -> None:
     put(warehouse, answer(SUMMARY, WEEK))
     before = warehouse.read("wx1", SUMMARY, WEEK)
     put(warehouse, answer(SUMMARY, Window.day(WEEK.first), seed=1))
@@ -88,7 +89,7 @@ def test_writing_twice_changes_nothing(warehouse: Warehouse, path: Path) -> None
     assert everything(path) == once
 
 
-def test_an_empty_answer_never_wipes_a_loaded_day(warehouse: Warehouse) -> None:
+def test_an_answer_without_rows_never_deletes_rows(warehouse: Warehouse) -> None:
     loaded = answer(SUMMARY, WEEK)
     put(warehouse, loaded, answer(SUMMARY, WEEK, [], asked=NOW + timedelta(days=9)))
     assert warehouse.read("wx1", SUMMARY, WEEK) == loaded.rows
@@ -96,7 +97,7 @@ def test_an_empty_answer_never_wipes_a_loaded_day(warehouse: Warehouse) -> None:
     assert (line.state, line.fetched_at) == (State.FINAL, NOW)
 
 
-def test_an_empty_answer_to_a_moving_day_is_written_down(warehouse: Warehouse) -> None:
+def test_an_answer_without_rows_for_a_moving_day_is_recorded(warehouse: Warehouse) -> None:
     day = Window.day(WEEK.first)
     loaded, later = answer(TOTAL, day), NOW + timedelta(days=1)
     put(warehouse, loaded, answer(TOTAL, day, [], asked=later))
@@ -106,11 +107,11 @@ def test_an_empty_answer_to_a_moving_day_is_written_down(warehouse: Warehouse) -
     assert warehouse.read("wx1", TOTAL, day) == loaded.rows
 
 
-def test_days_without_rows_of_their_own_are_empty_or_wait(warehouse: Warehouse) -> None:
+def test_days_without_rows_are_empty_or_waiting(warehouse: Warehouse) -> None:
     rows = [row for row in sample_rows(SUMMARY, WEEK) if row.ref_date == date(2026, 3, 6)]
     put(warehouse, answer(SUMMARY, WEEK, rows))
-    found = states(warehouse, SUMMARY)
-    assert [found[day] for day in WEEK] == [
+    actual = states(warehouse, SUMMARY)
+    assert [actual[day] for day in WEEK] == [
         *[State.EMPTY] * 3,
         State.FINAL,
         State.EMPTY,
@@ -118,7 +119,7 @@ def test_days_without_rows_of_their_own_are_empty_or_wait(warehouse: Warehouse) 
     ]
 
 
-def test_weeks_and_months_are_lines_by_their_label(warehouse: Warehouse) -> None:
+def test_weeks_and_months_have_entries_by_their_label(warehouse: Warehouse) -> None:
     week, month = named("getupstreammsgweek"), named("getupstreammsgmonth")
     put(warehouse, answer(week, Window(date(2026, 2, 16), date(2026, 3, 8))))
     put(warehouse, answer(month, Window(date(2026, 1, 1), date(2026, 2, 28))))
@@ -130,7 +131,7 @@ def test_weeks_and_months_are_lines_by_their_label(warehouse: Warehouse) -> None
     )
 
 
-def test_a_delayed_answer_is_stored_and_its_days_wait(warehouse: Warehouse) -> None:
+def test_a_delayed_answer_is_stored_and_its_days_are_waiting(warehouse: Warehouse) -> None:
     day = Window.day(WEEK.first)
     delayed = answer(TOTAL, day, is_delay=True)
     put(warehouse, delayed)
@@ -138,7 +139,7 @@ def test_a_delayed_answer_is_stored_and_its_days_wait(warehouse: Warehouse) -> N
     assert states(warehouse, TOTAL) == {day.first: State.WAITING}
 
 
-def test_a_delayed_answer_leaves_final_days_alone(warehouse: Warehouse) -> None:
+def test_a_delayed_answer_does_not_change_final_days(warehouse: Warehouse) -> None:
     final = answer(SUMMARY, WEEK)
     put(
         warehouse,
@@ -160,8 +161,10 @@ def test_rows_outside_the_window_do_not_replace_other_days(warehouse: Warehouse)
 
 
 @pytest.mark.parametrize("state", [State.REFUSED, State.FAILED])
-def test_errors_are_written_down_with_their_words(warehouse: Warehouse, state: State) -> None:
-    warehouse.record("wx1", Origin.WECHAT, SUMMARY, WEEK, state, NOW, 48001, "api unauthorized")
+def test_errors_are_recorded_with_their_message(warehouse: Warehouse, state: State) -> None:
+    warehouse.record_error(
+        "wx1", Origin.WECHAT, SUMMARY, WEEK, state, NOW, 48001, verbatim("api unauthorized")
+    )
     lines = warehouse.coverage("wx1", SUMMARY)
     assert list(lines) == list(WEEK)
     assert {(d.state, d.errcode, d.message, d.asked_at) for d in lines.values()} == {
@@ -170,12 +173,19 @@ def test_errors_are_written_down_with_their_words(warehouse: Warehouse, state: S
     assert warehouse.accounts() == {"wx1": NOW}
 
 
-def test_errors_keep_rows(warehouse: Warehouse) -> None:
+def test_rows_remain_after_an_error(warehouse: Warehouse) -> None:
     day = Window.day(WEEK.first)
     loaded = answer(TOTAL, day)
     put(warehouse, loaded)
-    warehouse.record(
-        "wx1", Origin.WECHAT, TOTAL, day, State.FAILED, NOW + timedelta(days=1), -1, "busy"
+    warehouse.record_error(
+        "wx1",
+        Origin.WECHAT,
+        TOTAL,
+        day,
+        State.FAILED,
+        NOW + timedelta(days=1),
+        -1,
+        verbatim("busy"),
     )
     assert warehouse.read("wx1", TOTAL, day) == loaded.rows
     line = warehouse.coverage("wx1", TOTAL)[day.first]
@@ -183,7 +193,7 @@ def test_errors_keep_rows(warehouse: Warehouse) -> None:
 
 
 def test_recording_nothing_writes_nothing(warehouse: Warehouse) -> None:
-    warehouse.record("wx1", Origin.WECHAT, SUMMARY, [], State.FAILED, NOW)
+    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, [], State.FAILED, NOW)
     assert warehouse.accounts() == {}
 
 
@@ -198,7 +208,7 @@ def test_readers_get_the_best_origin_of_each_day(warehouse: Warehouse) -> None:
     for origin, chosen in days.items():
         rows = [row for row in by_origin[origin] if row.ref_date in chosen]
         warehouse.replace("wx1", origin, answer(SUMMARY, WEEK, rows))
-    found = warehouse.read("wx1", SUMMARY, WEEK)
+    actual = warehouse.read("wx1", SUMMARY, WEEK)
     best = [*[Origin.WECHAT], *[Origin.IMPORT] * 2, *[Origin.CUBE] * 2, *[Origin.DERIVED] * 2]
     expected = [
         row
@@ -206,7 +216,7 @@ def test_readers_get_the_best_origin_of_each_day(warehouse: Warehouse) -> None:
         for row in by_origin[origin]
         if row.ref_date == day
     ]
-    assert found == expected
+    assert actual == expected
     cube = [row for row in by_origin[Origin.CUBE] if row.ref_date in days[Origin.CUBE]]
     assert warehouse.read("wx1", SUMMARY, WEEK, Origin.CUBE) == cube
 
@@ -220,7 +230,7 @@ def test_nested_rows_come_from_the_chosen_origin(warehouse: Warehouse) -> None:
     assert warehouse.read("wx1", TOTAL, day, Origin.CUBE) == other.rows
 
 
-def test_each_set_of_params_has_rows_and_days_of_its_own(warehouse: Warehouse) -> None:
+def test_each_set_of_params_has_its_own_rows_and_days(warehouse: Warehouse) -> None:
     cards, coupons = named("getcardmembercarddetail"), named("getcardbizuininfo")
     first, second = (answer(cards, WEEK, seed=n) for n in (1, 2))
     put(warehouse, first, params={"card_id": "p1"})
@@ -237,27 +247,29 @@ def test_each_set_of_params_has_rows_and_days_of_its_own(warehouse: Warehouse) -
     assert warehouse.read("wx1", coupons, WEEK, params={"cond_source": 0}) == console.rows
 
 
-def test_replies_are_kept_as_they_came_and_once(warehouse: Warehouse, path: Path) -> None:
+def test_replies_are_stored_as_they_came_and_once(warehouse: Warehouse, path: Path) -> None:
     body = b'{"list": [ ],\r\n "is_delay": "false" }\xff'
     for day in list(WEEK)[:3]:
         put(warehouse, Answer(SUMMARY, Window.day(day), [], body, NOW))
         put(warehouse, Answer(SUMMARY, Window.day(day), [], body, NOW + timedelta(hours=1)))
     with warehouse._reading() as connection:
         [series] = series_with_replies(connection)
-        kept = stored(connection, series)
-    assert [(r.window.first, r.body, r.asked_at) for r in kept] == [
+        replies_of_series = of_series(connection, series)
+    assert [(r.window.first, r.body, r.asked_at) for r in replies_of_series] == [
         (day, body, NOW + timedelta(hours=1)) for day in list(WEEK)[:3]
     ]
     assert len(everything(path)["replies"]) == 1
 
 
-def test_bodies_that_could_not_be_read_are_kept(warehouse: Warehouse) -> None:
+def test_unreadable_bodies_are_stored(warehouse: Warehouse) -> None:
     body = b'{"list": "not a list"}'
-    warehouse.record("wx1", Origin.WECHAT, SUMMARY, WEEK, State.FAILED, NOW, None, "no list", body)
+    warehouse.record_error(
+        "wx1", Origin.WECHAT, SUMMARY, WEEK, State.FAILED, NOW, None, verbatim("no list"), body
+    )
     with warehouse._reading() as connection:
         [series] = series_with_replies(connection)
-        [kept] = stored(connection, series)
-    assert (kept.window, kept.body) == (WEEK, body)
+        [reply] = of_series(connection, series)
+    assert (reply.window, reply.body) == (WEEK, body)
 
 
 def test_calls_are_counted_per_day_up_to_the_limit(warehouse: Warehouse, path: Path) -> None:
@@ -290,7 +302,7 @@ def test_extent_and_accounts(warehouse: Warehouse) -> None:
     assert warehouse.accounts() == {"wx0": NOW + timedelta(days=1), "wx1": NOW}
 
 
-def test_moments_are_kept_in_beijing_to_the_second(warehouse: Warehouse, path: Path) -> None:
+def test_times_are_stored_in_beijing_time_to_the_second(warehouse: Warehouse, path: Path) -> None:
     asked = datetime.fromisoformat("2026-03-10T01:00:00.9+00:00")
     put(warehouse, answer(SUMMARY, Window.day(WEEK.first), asked=asked))
     assert everything(path)["accounts"] == [("wx1", "2026-03-10T09:00:00+08:00")]

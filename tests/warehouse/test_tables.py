@@ -1,4 +1,4 @@
-"""Tables follow the contract, and the migrations make exactly these tables."""
+"""Tables are derived from the contract, and the migrations create exactly these tables."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Column, Nested, Row, members
 from wxcube.warehouse.database import connect
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.tables import METADATA, PARTS, REVISION, Part
+from wxcube.warehouse.tables import METADATA, REVISION, ROW_TABLES, RowTable
 
 each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 
 
 def _wire_columns(row: type[Row]) -> list[str]:
-    found = []
+    names = []
     for member in members(row):
         if isinstance(member, Column):
-            found.append(member.name)
+            names.append(member.name)
         elif not member.many:
-            found += _wire_columns(member.row)
-    return found
+            names += _wire_columns(member.row)
+    return names
 
 
 def _nested(row: type[Row]) -> list[Nested]:
-    found = [m for m in members(row) if isinstance(m, Nested)]
-    return found + [deep for m in found for deep in _nested(m.row)]
+    nested = [m for m in members(row) if isinstance(m, Nested)]
+    return nested + [deep for m in nested for deep in _nested(m.row)]
 
 
 @each_endpoint
 def test_a_table_has_every_column_of_its_row_by_its_wire_name(endpoint: Endpoint[Any]) -> None:
-    for part in PARTS[endpoint.name].walk():
+    for part in ROW_TABLES[endpoint.name].walk():
         names = [column.name for column in part.table.columns]
         wire = _wire_columns(part.row)
         assert len(set(wire)) == len(wire)
@@ -48,15 +48,15 @@ def test_a_table_has_every_column_of_its_row_by_its_wire_name(endpoint: Endpoint
 
 @each_endpoint
 def test_the_primary_key_is_the_scope_and_the_natural_key(endpoint: Endpoint[Any]) -> None:
-    part = PARTS[endpoint.name]
+    part = ROW_TABLES[endpoint.name]
     scope = ("appid", "origin", "params") if endpoint.params else ("appid", "origin")
     assert part.key == (*scope, *endpoint.key)
     assert [column.name for column in part.table.primary_key] == list(part.key)
 
 
 @each_endpoint
-def test_there_is_a_table_for_every_nested_list(endpoint: Endpoint[Any]) -> None:
-    parts = list(PARTS[endpoint.name].walk())
+def test_every_nested_list_has_a_table(endpoint: Endpoint[Any]) -> None:
+    parts = list(ROW_TABLES[endpoint.name].walk())
     lists = [nested for nested in _nested(endpoint.row) if nested.many]
     assert sorted(n.row.__name__ for n in lists) == sorted(p.row.__name__ for p in parts[1:])
     assert all(not nested.optional for nested in _nested(endpoint.row)), (
@@ -66,8 +66,8 @@ def test_there_is_a_table_for_every_nested_list(endpoint: Endpoint[Any]) -> None
 
 @each_endpoint
 def test_optional_columns_and_only_they_may_be_null(endpoint: Endpoint[Any]) -> None:
-    for part in PARTS[endpoint.name].walk():
-        for cell in part.cells:
+    for part in ROW_TABLES[endpoint.name].walk():
+        for cell in part.columns:
             assert part.table.c[cell.name].nullable == cell.column.optional
             assert part.table.c[cell.name].comment
 
@@ -112,7 +112,7 @@ def test_optional_columns_and_only_they_may_be_null(endpoint: Endpoint[Any]) -> 
     ],
 )
 def test_names_and_keys_of_nested_tables(endpoint: str, tables: dict[str, list[str]]) -> None:
-    parts: list[Part] = list(PARTS[named(endpoint).name].walk())
+    parts: list[RowTable] = list(ROW_TABLES[named(endpoint).name].walk())
     assert {
         p.table.name: [k for k in p.key if k not in {"appid", "origin"}] for p in parts
     } == tables
@@ -127,7 +127,7 @@ def test_keys_are_short_enough_for_every_database() -> None:
         assert all(not isinstance(c.type, sa.Text) for c in table.primary_key)
 
 
-def test_migrations_make_the_tables_of_the_contract(empty_file: Path) -> None:
+def test_migrations_create_the_tables_of_the_contract(empty_file: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -141,15 +141,15 @@ def test_migrations_make_the_tables_of_the_contract(empty_file: Path) -> None:
 
 
 def _primary_keys(connection: sa.Connection) -> dict[str, list[str]]:
-    found = sa.inspect(connection)
-    return {t: found.get_pk_constraint(t)["constrained_columns"] for t in METADATA.tables}
+    inspector = sa.inspect(connection)
+    return {t: inspector.get_pk_constraint(t)["constrained_columns"] for t in METADATA.tables}
 
 
 def _declared_primary_keys() -> dict[str, list[str]]:
     return {name: [c.name for c in t.primary_key] for name, t in METADATA.tables.items()}
 
 
-def test_migrations_keep_what_the_columns_mean() -> None:
+def test_migrations_have_the_comments_of_columns() -> None:
     folder = Path(sys.modules["wxcube.warehouse.tables"].__file__ or "").with_name("migrations")
     written = "\n".join(p.read_text("utf-8") for p in sorted(folder.glob("versions/*.py")))
     for table in METADATA.tables.values():
@@ -157,7 +157,7 @@ def test_migrations_keep_what_the_columns_mean() -> None:
         assert all(c.comment is None or c.comment.partition(" / ")[0] in written for c in table.c)
 
 
-def test_migrations_can_be_taken_back(path: Path) -> None:
+def test_migrations_can_be_reverted(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""Fetching: what is asked, what comes back, what is asked again and what is not."""
+"""Clients: the calls of a fetch, its rows, retries, tokens and limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from support.rows import sample_rows
-from support.scripted import Got, Said, Scripted, one_after_another
+from support.scripted import ReceivedRequest, ReplyContent, Scripted, in_turn
 from wxcube import AsyncClient, Client
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS, Window, named
@@ -41,20 +41,20 @@ from wxcube.errors import (
     WxcubeError,
 )
 from wxcube.wechat import wire
-from wxcube.wechat.client import Called
+from wxcube.wechat.client import CallEvent
 from wxcube.wechat.retry import Retries
 from wxcube.wechat.transport import AsgiTransport
 
 TOKEN = "72_secret-access-token_of_the_account"
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 DAY = Window.parse("2026-03-01")
-EMPTY: Said = {"list": []}
-BUSY: Said = {"errcode": -1, "errmsg": "system error rid: 6004f3da-1529ba72-5c345f67"}
-BAD_TOKEN: Said = {"errcode": 40001, "errmsg": "invalid credential"}
+EMPTY: ReplyContent = {"list": []}
+BUSY: ReplyContent = {"errcode": -1, "errmsg": "system error rid: 6004f3da-1529ba72-5c345f67"}
+BAD_TOKEN: ReplyContent = {"errcode": 40001, "errmsg": "invalid credential"}
 
 
-class Naps:
-    """Remembers how long was slept, without sleeping."""
+class Sleeps:
+    """Records the seconds of each sleep, without sleeping."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -65,30 +65,32 @@ class Naps:
 
 
 def connect(
-    server: Scripted, naps: Naps | None = None, attempts: int = 4, **settings: Any
+    server: Scripted, sleeps: Sleeps | None = None, attempts: int = 4, **settings: Any
 ) -> AsyncClient:
-    retries = Retries(attempts, sleep=naps or Naps(), random=lambda: 1.0)
+    retries = Retries(attempts, sleep=sleeps or Sleeps(), random=lambda: 1.0)
     defaults: dict[str, Any] = {"token": TOKEN, "clock": ManualClock(NOW), "retries": retries}
     return AsyncClient(transport=AsgiTransport(server), **(defaults | settings))
 
 
-def truth(endpoint: Endpoint[Any]) -> Callable[[Got], Said]:
-    """A server that has sample rows for every day."""
+def sample_server(endpoint: Endpoint[Any]) -> Callable[[ReceivedRequest], ReplyContent]:
+    """Replies with sample rows for every day."""
 
-    def say(got: Got) -> Said:
-        window = Window.parse(f"{got.first}..{got.last}")
+    def reply_to(request: ReceivedRequest) -> ReplyContent:
+        window = Window.parse(f"{request.first}..{request.last}")
         rows = [row for day in window for row in sample_rows(endpoint, Window.day(day))]
         return wire.encode(endpoint, rows)
 
-    return say
+    return reply_to
 
 
 # --- fetching ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
-async def test_a_window_comes_whole_in_the_fewest_calls(endpoint: Endpoint[Any]) -> None:
-    server = Scripted(truth(endpoint))
+async def test_a_fetch_returns_all_days_in_as_few_calls_as_possible(
+    endpoint: Endpoint[Any],
+) -> None:
+    server = Scripted(sample_server(endpoint))
     first, last = date(2026, 1, 1), date(2026, 2, 28)
     params = {p.name: "x" for p in endpoint.params if p.required and p.default is None}
     rows = await connect(server).fetch(endpoint, first, last, **params)
@@ -99,22 +101,24 @@ async def test_a_window_comes_whole_in_the_fewest_calls(endpoint: Endpoint[Any])
     assert set(server.paths) == {endpoint.path}
 
 
-async def test_days_are_given_as_dates_text_or_moments() -> None:
+async def test_days_are_dates_strings_or_datetimes() -> None:
     server = Scripted(lambda _: EMPTY)
     client = connect(server)
     await client.fetch(getarticleread, "2026-03-01", "2026-03-01")
     await client.fetch(getarticleread, date(2026, 3, 1), date(2026, 3, 1))
     evening_before = datetime.fromisoformat("2026-02-28T20:00:00+00:00")
     await client.fetch(getarticleread, evening_before, evening_before)
-    assert [(got.first, got.last) for got in server.journal] == [("2026-03-01",) * 2] * 3
+    assert [(request.first, request.last) for request in server.journal] == [
+        ("2026-03-01",) * 2
+    ] * 3
 
 
-async def test_weeks_and_months_are_asked_label_by_label_once_over() -> None:
+async def test_weeks_and_months_are_requested_one_by_one_when_they_are_over() -> None:
     server = Scripted(lambda _: EMPTY)
     client = connect(server)
     await client.fetch(getupstreammsgweek, "2026-02-17", "2026-03-09")
     await client.fetch(getupstreammsgmonth, "2026-01-01", "2026-03-09")
-    assert sorted((got.path, got.first, got.last) for got in server.journal) == [
+    assert sorted((request.path, request.first, request.last) for request in server.journal) == [
         (getupstreammsgmonth.path, "2026-01-01", "2026-01-01"),
         (getupstreammsgmonth.path, "2026-02-01", "2026-02-01"),
         (getupstreammsgweek.path, "2026-02-23", "2026-02-23"),
@@ -122,23 +126,23 @@ async def test_weeks_and_months_are_asked_label_by_label_once_over() -> None:
     ]
 
 
-async def test_a_window_without_a_label_asks_nothing() -> None:
+async def test_a_window_without_a_monday_needs_no_call() -> None:
     server = Scripted(lambda _: EMPTY)
     assert await connect(server).fetch(getupstreammsgweek, "2026-02-24", "2026-02-25") == []
     assert server.journal == []
 
 
-async def test_only_so_many_calls_run_at_once() -> None:
+async def test_concurrency_is_limited() -> None:
     server = Scripted(lambda _: EMPTY, delay_seconds=0.002)
     await connect(server, concurrency=3).fetch(getarticleread, "2026-01-01", "2026-01-20")
     assert len(server.journal) == 20
-    assert server.open_most == 3
+    assert server.max_open == 3
 
 
 async def test_params_are_completed_and_sent() -> None:
     server = Scripted(lambda _: EMPTY)
     await connect(server).fetch(getcardcardinfo, "2026-03-01", "2026-03-02", card_id="p1")
-    assert server.journal[0].asked == {
+    assert server.journal[0].content == {
         "begin_date": "2026-03-01",
         "end_date": "2026-03-02",
         "cond_source": 1,
@@ -154,11 +158,11 @@ async def test_a_client_is_a_source() -> None:
     assert answer.body == b'{"list": []}'
 
 
-# --- what is refused before anything is sent ---------------------------------------------------
+# --- invalid requests ---------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "first", "last", "told"),
+    ("endpoint", "first", "last", "expected"),
     [
         (getusersummary, "2026-03-09", "2026-03-10", "yesterday"),
         (getusersummary, "2014-11-30", "2014-12-02", "2014-12-01"),
@@ -168,16 +172,16 @@ async def test_a_client_is_a_source() -> None:
         (getusersummary, "2026-02-30", "2026-03-03", "YYYY-MM-DD"),
     ],
 )
-async def test_dates_against_the_rules_are_not_sent(
-    endpoint: Endpoint[Any], first: str, last: str, told: str
+async def test_invalid_dates_are_not_sent(
+    endpoint: Endpoint[Any], first: str, last: str, expected: str
 ) -> None:
     server = Scripted(lambda _: EMPTY)
-    with pytest.raises(WindowError, match=told):
+    with pytest.raises(WindowError, match=expected):
         await connect(server).fetch(endpoint, first, last)
     assert server.journal == []
 
 
-async def test_a_window_above_the_span_is_not_sent() -> None:
+async def test_a_window_longer_than_the_span_is_not_sent() -> None:
     server = Scripted(lambda _: EMPTY)
     with pytest.raises(WindowError, match=r"8 days.*allows 7"):
         await connect(server).ask(getusersummary, Window.parse("2026-03-01..2026-03-08"))
@@ -192,7 +196,7 @@ async def test_a_window_above_the_span_is_not_sent() -> None:
         (getcardcardinfo, {"cond_source": "one"}),
     ],
 )
-async def test_wrong_params_are_not_sent(
+async def test_invalid_params_are_not_sent(
     endpoint: Endpoint[Any], params: dict[str, object]
 ) -> None:
     server = Scripted(lambda _: EMPTY)
@@ -201,32 +205,32 @@ async def test_wrong_params_are_not_sent(
     assert server.journal == []
 
 
-async def test_a_retired_endpoint_is_asked_and_the_server_decides() -> None:
+async def test_a_retired_endpoint_is_called_and_the_server_decides() -> None:
     server = Scripted(lambda _: {"errcode": 47009, "errmsg": "this api is offline"})
     with pytest.raises(RetiredError):
         await connect(server).fetch(named("getuserread"), "2026-03-01", "2026-03-01")
     assert len(server.journal) == 1
 
 
-# --- what is asked again -----------------------------------------------------------------------
+# --- retries -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", [BUSY, {"errcode": 61504, "errmsg": "busy"}, 502, b'{"list":['])
-async def test_a_passing_fault_is_asked_again_after_growing_pauses(fault: Said) -> None:
-    server, naps = Scripted(one_after_another(fault, fault, fault, EMPTY)), Naps()
-    assert (await connect(server, naps).ask(getusersummary, DAY)).rows == []
-    assert naps.seconds == [1.0, 2.0, 4.0]
+async def test_temporary_errors_are_retried_after_growing_pauses(fault: ReplyContent) -> None:
+    server, sleeps = Scripted(in_turn(fault, fault, fault, EMPTY)), Sleeps()
+    assert (await connect(server, sleeps).ask(getusersummary, DAY)).rows == []
+    assert sleeps.seconds == [1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
-async def test_attempts_have_an_end(attempts: int) -> None:
+async def test_attempts_are_limited(attempts: int) -> None:
     server = Scripted(lambda _: BUSY)
     with pytest.raises(BusyError):
         await connect(server, attempts=attempts).ask(getusersummary, DAY)
     assert len(server.journal) == attempts
 
 
-def test_pauses_vary_by_chance_and_have_an_end() -> None:
+def test_pauses_are_random_and_limited() -> None:
     assert Retries(random=lambda: 0.0).pause(1) == 0.5
     assert Retries(random=lambda: 1.0).pause(1) == 1.0
     assert Retries(random=lambda: 1.0).pause(99) == 30.0
@@ -234,7 +238,7 @@ def test_pauses_vary_by_chance_and_have_an_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("reply", "kind"),
     [
         ({"errcode": 48001, "errmsg": "api unauthorized"}, AccessError),
         ({"errcode": 45011, "errmsg": "slower"}, WxcubeError),
@@ -244,18 +248,18 @@ def test_pauses_vary_by_chance_and_have_an_end() -> None:
         (404, ShapeError),
     ],
 )
-async def test_any_other_fault_is_raised_at_once(said: Said, kind: type[WxcubeError]) -> None:
-    server = Scripted(lambda _: said)
+async def test_other_errors_are_not_retried(reply: ReplyContent, kind: type[WxcubeError]) -> None:
+    server = Scripted(lambda _: reply)
     with pytest.raises(kind):
         await connect(server).ask(getusersummary, DAY)
     assert len(server.journal) == 1
 
 
-async def test_the_first_error_of_a_fetch_ends_it() -> None:
-    def say(got: Got) -> Said:
-        return {"errcode": 48001, "errmsg": "no right"} if got.first == "2026-01-02" else EMPTY
+async def test_the_first_error_ends_a_fetch() -> None:
+    def reply_to(request: ReceivedRequest) -> ReplyContent:
+        return {"errcode": 48001, "errmsg": "no right"} if request.first == "2026-01-02" else EMPTY
 
-    server = Scripted(say, delay_seconds=0.001)
+    server = Scripted(reply_to, delay_seconds=0.001)
     with pytest.raises(AccessError) as caught:
         await connect(server, concurrency=2).fetch(getarticleread, "2026-01-01", "2026-01-31")
     assert caught.value.window == Window.parse("2026-01-02")
@@ -266,7 +270,7 @@ async def test_the_first_error_of_a_fetch_ends_it() -> None:
 
 
 class Tokens:
-    """Hands out the given tokens, the next one at each renewal."""
+    """The given tokens, the next one after each renewal."""
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = list(tokens)
@@ -275,23 +279,23 @@ class Tokens:
     async def token(self) -> str:
         return self.tokens[0]
 
-    async def renew(self, bad: str) -> str:
-        self.renewed.append(bad)
-        if len(self.tokens) > 1 and self.tokens[0] == bad:
+    async def renew(self, refused: str) -> str:
+        self.renewed.append(refused)
+        if len(self.tokens) > 1 and self.tokens[0] == refused:
             self.tokens.pop(0)
         return self.tokens[0]
 
 
-def only(token: str, errcode: int) -> Callable[[Got], Said]:
-    refusal: Said = {"errcode": errcode, "errmsg": "no"}
-    return lambda got: EMPTY if got.query["access_token"] == token else refusal
+def accepting(token: str, errcode: int) -> Callable[[ReceivedRequest], ReplyContent]:
+    refusal: ReplyContent = {"errcode": errcode, "errmsg": "no"}
+    return lambda request: EMPTY if request.query["access_token"] == token else refusal
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001])
 async def test_a_refused_token_is_renewed_once(errcode: int) -> None:
-    server, tokens = Scripted(only("new", errcode)), Tokens("old", "new")
+    server, tokens = Scripted(accepting("new", errcode)), Tokens("old", "new")
     await connect(server, token=tokens).ask(getusersummary, DAY)
-    assert [got.query["access_token"] for got in server.journal] == ["old", "new"]
+    assert [request.query["access_token"] for request in server.journal] == ["old", "new"]
     assert tokens.renewed == ["old"]
 
 
@@ -299,18 +303,18 @@ async def test_a_token_refused_twice_is_an_error() -> None:
     server, tokens = Scripted(lambda _: BAD_TOKEN), Tokens("a", "b", "c")
     with pytest.raises(TokenError):
         await connect(server, token=tokens).ask(getusersummary, DAY)
-    assert [got.query["access_token"] for got in server.journal] == ["a", "b"]
+    assert [request.query["access_token"] for request in server.journal] == ["a", "b"]
 
 
 async def test_a_token_is_renewed_once_over_all_attempts() -> None:
-    server = Scripted(one_after_another(BAD_TOKEN, BUSY, BAD_TOKEN))
+    server = Scripted(in_turn(BAD_TOKEN, BUSY, BAD_TOKEN))
     tokens = Tokens("a", "b", "c")
     with pytest.raises(TokenError):
         await connect(server, token=tokens).ask(getusersummary, DAY)
     assert tokens.renewed == ["a"]
 
 
-async def test_a_token_that_cannot_be_renewed_is_not_tried_again() -> None:
+async def test_a_token_that_cannot_be_renewed_is_not_retried() -> None:
     server = Scripted(lambda _: BAD_TOKEN)
     with pytest.raises(TokenError):
         await connect(server).ask(getusersummary, DAY)
@@ -318,19 +322,19 @@ async def test_a_token_that_cannot_be_renewed_is_not_tried_again() -> None:
 
 
 async def test_a_missing_right_does_not_renew_the_token() -> None:
-    server, tokens = Scripted(only("new", 48001)), Tokens("old", "new")
+    server, tokens = Scripted(accepting("new", 48001)), Tokens("old", "new")
     with pytest.raises(AccessError):
         await connect(server, token=tokens).ask(getusersummary, DAY)
     assert tokens.renewed == []
 
 
-async def test_appid_and_secret_use_stable_token_over_the_same_way() -> None:
-    def say(got: Got) -> Said:
-        if got.path == "/cgi-bin/stable_token":
-            return {"access_token": f"for-{got.asked['appid']}", "expires_in": 7200}
-        return only("for-wx1", 40001)(got)
+async def test_appid_and_secret_use_stable_token_over_the_same_transport() -> None:
+    def reply_to(request: ReceivedRequest) -> ReplyContent:
+        if request.path == "/cgi-bin/stable_token":
+            return {"access_token": f"for-{request.content['appid']}", "expires_in": 7200}
+        return accepting("for-wx1", 40001)(request)
 
-    server = Scripted(say, delay_seconds=0.001)
+    server = Scripted(reply_to, delay_seconds=0.001)
     transport = AsgiTransport(server)
     async with AsyncClient("wx1", "s", transport=transport, clock=ManualClock(NOW)) as client:
         await client.fetch(getarticleread, "2026-03-01", "2026-03-09")
@@ -338,7 +342,7 @@ async def test_appid_and_secret_use_stable_token_over_the_same_way() -> None:
     assert len(server.journal) == 10
 
 
-async def test_a_wrong_secret_is_not_tried_again() -> None:
+async def test_a_wrong_secret_is_not_retried() -> None:
     server = Scripted(lambda _: BAD_TOKEN)
     client = AsyncClient("wx1", "s", transport=AsgiTransport(server), clock=ManualClock(NOW))
     with pytest.raises(CredentialError, match="AppSecret"):
@@ -346,25 +350,36 @@ async def test_a_wrong_secret_is_not_tried_again() -> None:
     assert server.paths == ["/cgi-bin/stable_token"]
 
 
-def test_a_client_without_credentials_says_what_is_missing() -> None:
-    with pytest.raises(SettingsError, match="AppID and the AppSecret"):
+def test_missing_credentials_are_named() -> None:
+    with pytest.raises(SettingsError, match="AppID and AppSecret are missing"):
         AsyncClient()
     with pytest.raises(SettingsError, match="AppSecret is missing"):
         Client("wx1")
 
 
 @pytest.mark.parametrize("host", ["https://api.weixin.qq.com", "https://sh.api.weixin.qq.com/"])
-def test_a_simulated_account_is_never_asked_of_wechat(host: str) -> None:
+def test_a_simulated_account_is_never_sent_to_wechat(host: str) -> None:
     with pytest.raises(SettingsError, match="wxdemo01 is a simulated account"):
         AsyncClient("wxdemo01", "s", base_url=host)
     AsyncClient("wxdemo01", "s", base_url="http://127.0.0.1:8400")
     AsyncClient("wx01", "s", base_url=host)
 
 
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_client_refuses_http_to_other_machines_unless_allowed(
+    client: type[Client | AsyncClient],
+) -> None:
+    every: tuple[dict[str, Any], ...] = ({"secret": "s"}, {"token": "T"})
+    for credentials in every:
+        with pytest.raises(SettingsError, match=r"unencrypted.*allow_http"):
+            client("wx01", base_url="http://wx.example", **credentials)
+        client("wx01", base_url="http://wx.example", allow_http=True, **credentials)
+
+
 # --- limits ------------------------------------------------------------------------------------
 
 
-async def test_a_used_up_endpoint_rests_until_the_next_beijing_day() -> None:
+async def test_an_endpoint_without_quota_is_not_called_until_the_next_beijing_day() -> None:
     server = Scripted(lambda _: {"errcode": 45009, "errmsg": "reach max api daily quota limit"})
     clock = ManualClock(NOW)
     client = connect(server, clock=clock)
@@ -381,36 +396,36 @@ async def test_a_used_up_endpoint_rests_until_the_next_beijing_day() -> None:
     assert len(server.journal) == 3
 
 
-async def test_calls_keep_their_distance() -> None:
-    server, naps = Scripted(lambda _: EMPTY), Naps()
-    client = connect(server, naps, calls_per_second=10)
+async def test_calls_per_second_are_limited() -> None:
+    server, sleeps = Scripted(lambda _: EMPTY), Sleeps()
+    client = connect(server, sleeps, calls_per_second=10)
     await client.fetch(getarticleread, "2026-03-01", "2026-03-03")
-    assert [round(s, 1) for s in sorted(naps.seconds)] == [0.1, 0.2]
+    assert [round(s, 1) for s in sorted(sleeps.seconds)] == [0.1, 0.2]
 
 
-# --- what is told ------------------------------------------------------------------------------
+# --- call events --------------------------------------------------------------------------------
 
 
-async def test_calls_are_told_without_token() -> None:
-    told: list[Called] = []
+async def test_call_events_do_not_contain_the_token() -> None:
+    events: list[CallEvent] = []
     row = {"ref_date": "2026-03-01", "user_source": 0, "new_user": 1, "cancel_user": 0, "odd": 1}
     stray = row | {"ref_date": "2020-01-01"}
-    server = Scripted(one_after_another(BUSY, 502, {"list": [row, stray]}))
-    await connect(server, on_event=told.append).ask(getusersummary, DAY)
-    assert [(c.attempt, c.errcode, c.error) for c in told] == [
+    server = Scripted(in_turn(BUSY, 502, {"list": [row, stray]}))
+    await connect(server, on_event=events.append).ask(getusersummary, DAY)
+    assert [(c.attempt, c.errcode, c.error) for c in events] == [
         (1, -1, "BusyError"),
         (2, None, "TransportError"),
         (3, 0, ""),
     ]
-    last = told[-1]
+    last = events[-1]
     assert (last.path, last.endpoint, last.window) == (getusersummary.path, "getusersummary", DAY)
     assert (last.rows, last.dropped_rows, last.unknown_columns) == (1, 1, frozenset({"odd"}))
     assert 0 <= last.elapsed_ms < 10_000
-    assert TOKEN not in repr(told)
+    assert TOKEN not in repr(events)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         {"errcode": 40001, "errmsg": f"invalid credential {TOKEN}"},
         f"<html>{TOKEN}</html>".encode(),
@@ -419,8 +434,8 @@ async def test_calls_are_told_without_token() -> None:
         404,
     ],
 )
-async def test_an_error_never_holds_the_token(said: Said) -> None:
-    client = connect(Scripted(lambda _: said), attempts=1)
+async def test_an_error_does_not_contain_the_token(reply: ReplyContent) -> None:
+    client = connect(Scripted(lambda _: reply), attempts=1)
     with pytest.raises(WxcubeError) as caught:
         await client.ask(getusersummary, DAY)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
@@ -439,8 +454,8 @@ def client_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "wxcube-client"]
 
 
-def test_a_plain_program_fetches() -> None:
-    with sync_client(Scripted(truth(getusersummary))) as client:
+def test_a_fetch_without_an_event_loop() -> None:
+    with sync_client(Scripted(sample_server(getusersummary))) as client:
         rows = client.fetch(getusersummary, "2026-02-01", "2026-02-28")
         answer = client.ask(getusersummary, DAY)
     assert all(isinstance(row, UserSummary) for row in rows)
@@ -448,30 +463,32 @@ def test_a_plain_program_fetches() -> None:
     assert answer.rows == sample_rows(getusersummary, DAY)
 
 
-async def test_a_plain_client_works_inside_a_running_loop() -> None:
+async def test_a_fetch_inside_a_running_event_loop() -> None:
     with sync_client(Scripted(lambda _: EMPTY)) as client:
         assert client.fetch(getusersummary, "2026-03-01", "2026-03-01") == []
 
 
-def test_errors_come_through_from_the_thread() -> None:
+def test_errors_are_raised_from_the_thread() -> None:
     with sync_client(Scripted(lambda _: 404)) as client, pytest.raises(ShapeError) as caught:
         client.fetch(getusersummary, "2026-03-01", "2026-03-01")
     assert caught.value.remedy is Remedy.SKIP
 
 
-def test_threads_of_a_client_can_share_it() -> None:
-    server = Scripted(truth(getusersummary), delay_seconds=0.001)
-    found: list[int] = []
+def test_threads_can_share_a_client() -> None:
+    server = Scripted(sample_server(getusersummary), delay_seconds=0.001)
+    counts: list[int] = []
     with sync_client(server) as client:
-        asking = [
-            threading.Thread(target=lambda: found.append(len(client.ask(getusersummary, DAY).rows)))
+        threads = [
+            threading.Thread(
+                target=lambda: counts.append(len(client.ask(getusersummary, DAY).rows))
+            )
             for _ in range(8)
         ]
-        for thread in asking:
+        for thread in threads:
             thread.start()
-        for thread in asking:
+        for thread in threads:
             thread.join()
-    assert found == [len(sample_rows(getusersummary, DAY))] * 8
+    assert counts == [len(sample_rows(getusersummary, DAY))] * 8
 
 
 def test_a_closed_client_leaves_no_thread_and_can_be_used_again() -> None:
@@ -485,7 +502,7 @@ def test_a_closed_client_leaves_no_thread_and_can_be_used_again() -> None:
         assert client_threads() == []
 
 
-def test_a_forgotten_client_ends_its_thread() -> None:
+def test_the_thread_of_a_garbage_collected_client_ends() -> None:
     client = sync_client(Scripted(lambda _: EMPTY))
     client.fetch(getusersummary, "2026-03-01", "2026-03-01")
     del client
@@ -493,7 +510,7 @@ def test_a_forgotten_client_ends_its_thread() -> None:
     assert client_threads() == []
 
 
-def test_a_program_may_end_with_a_client_open() -> None:
+def test_a_program_can_exit_with_an_open_client() -> None:
     program = """
 from wxcube import Client, named
 from wxcube.wechat.retry import Retries
@@ -505,5 +522,5 @@ except Exception as error:
 """
     command = [sys.executable, "-W", "always", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.startswith("/datacube/getusersummary: ClientConnectorError")
+    assert done.stdout.startswith("/datacube/getusersummary: no connection to the server")
     assert done.stderr == ""

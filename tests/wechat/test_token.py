@@ -1,4 +1,4 @@
-"""Where tokens come from, how long they are kept, and that they do not show."""
+"""Token sources: requests, caching, errors, and that no secret is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.scripted import Got, Said, Scripted, one_after_another
+from support.scripted import ReceivedRequest, ReplyContent, Scripted, in_turn
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.errors import (
     BusyError,
@@ -38,7 +38,7 @@ APPID = "wx0123456789abcdef"
 TOKEN_URL = f"https://tokens.example/{SECRET}/now?key={SECRET}"
 
 
-def numbered() -> Callable[[Got], Said]:
+def numbered() -> Callable[[ReceivedRequest], ReplyContent]:
     """token-1, token-2, … good for two hours."""
     numbers = iter(range(1, 1000))
     return lambda _: {"access_token": f"token-{next(numbers)}", "expires_in": 7200}
@@ -53,12 +53,16 @@ def stable(server: Scripted, clock: ManualClock, **options: Any) -> StableToken:
     return StableToken(APPID, SECRET, AsgiTransport(server), clock=clock, **options)
 
 
-async def test_stable_token_is_asked_in_normal_mode(clock: ManualClock) -> None:
+async def test_stable_token_is_requested_in_normal_mode(clock: ManualClock) -> None:
     server = Scripted(numbered())
     assert await stable(server, clock).token() == "token-1"
-    (got,) = server.journal
-    assert (got.method, got.path, dict(got.query)) == ("POST", "/cgi-bin/stable_token", {})
-    assert got.asked == {
+    (request,) = server.journal
+    assert (request.method, request.path, dict(request.query)) == (
+        "POST",
+        "/cgi-bin/stable_token",
+        {},
+    )
+    assert request.content == {
         "grant_type": "client_credential",
         "appid": APPID,
         "secret": SECRET,
@@ -66,16 +70,16 @@ async def test_stable_token_is_asked_in_normal_mode(clock: ManualClock) -> None:
     }
 
 
-async def test_classic_token_is_asked_by_get(clock: ManualClock) -> None:
+async def test_classic_token_is_requested_by_get(clock: ManualClock) -> None:
     server = Scripted(numbered())
     source = ClassicToken(APPID, SECRET, AsgiTransport(server), clock=clock)
     assert await source.token() == "token-1"
-    (got,) = server.journal
-    assert (got.method, got.path) == ("GET", "/cgi-bin/token")
-    assert got.query == {"grant_type": "client_credential", "appid": APPID, "secret": SECRET}
+    (request,) = server.journal
+    assert (request.method, request.path) == ("GET", "/cgi-bin/token")
+    assert request.query == {"grant_type": "client_credential", "appid": APPID, "secret": SECRET}
 
 
-async def test_a_token_is_kept_until_five_minutes_before_its_end(clock: ManualClock) -> None:
+async def test_a_token_is_cached_until_five_minutes_before_it_expires(clock: ManualClock) -> None:
     server = Scripted(numbered())
     source = stable(server, clock)
     assert await source.token() == "token-1"
@@ -87,7 +91,7 @@ async def test_a_token_is_kept_until_five_minutes_before_its_end(clock: ManualCl
 
 
 @pytest.mark.parametrize("expires_in", [300, "300", 100, 1e300])
-async def test_the_rest_of_a_life_is_used_without_asking_each_time(
+async def test_a_token_with_a_short_lifetime_is_cached_too(
     clock: ManualClock, expires_in: object
 ) -> None:
     server = Scripted(lambda _: {"access_token": "token", "expires_in": expires_in})
@@ -98,7 +102,7 @@ async def test_the_rest_of_a_life_is_used_without_asking_each_time(
     assert len(server.journal) == 1
 
 
-async def test_callers_that_wait_at_once_share_one_request(clock: ManualClock) -> None:
+async def test_concurrent_callers_share_one_request(clock: ManualClock) -> None:
     server = Scripted(numbered(), delay_seconds=0.01)
     source = stable(server, clock)
     assert set(await asyncio.gather(*(source.token() for _ in range(50)))) == {"token-1"}
@@ -108,7 +112,7 @@ async def test_callers_that_wait_at_once_share_one_request(clock: ManualClock) -
     assert len(server.journal) == 2
 
 
-async def test_a_caller_that_gives_up_does_not_take_the_others_along(clock: ManualClock) -> None:
+async def test_cancelling_a_caller_does_not_cancel_the_others(clock: ManualClock) -> None:
     server = Scripted(numbered(), delay_seconds=0.02)
     source = stable(server, clock)
     impatient, patient = (asyncio.create_task(source.token()) for _ in range(2))
@@ -118,9 +122,9 @@ async def test_a_caller_that_gives_up_does_not_take_the_others_along(clock: Manu
     assert len(server.journal) == 1
 
 
-async def test_callers_share_a_failure_and_the_next_asks_again(clock: ManualClock) -> None:
+async def test_callers_share_a_failure_and_the_next_one_retries(clock: ManualClock) -> None:
     server = Scripted(
-        one_after_another({"errcode": -1, "errmsg": "busy"}, numbered()(Got("", "", {}, b"")))
+        in_turn({"errcode": -1, "errmsg": "busy"}, numbered()(ReceivedRequest("", "", {}, b"")))
     )
     source = stable(server, clock)
     results = await asyncio.gather(*(source.token() for _ in range(9)), return_exceptions=True)
@@ -129,25 +133,28 @@ async def test_callers_share_a_failure_and_the_next_asks_again(clock: ManualCloc
     assert len(server.journal) == 2
 
 
-async def test_a_refused_token_is_forced_only_when_told(clock: ManualClock) -> None:
-    def same_unless_forced(got: Got) -> Said:
-        return {"access_token": "new" if got.asked["force_refresh"] else "old", "expires_in": 7200}
+async def test_a_refused_token_is_replaced_only_with_force(clock: ManualClock) -> None:
+    def same_unless_forced(request: ReceivedRequest) -> ReplyContent:
+        return {
+            "access_token": "new" if request.content["force_refresh"] else "old",
+            "expires_in": 7200,
+        }
 
     server = Scripted(same_unless_forced)
     assert await stable(server, clock).renew("old") == "old"
-    assert [got.asked["force_refresh"] for got in server.journal] == [False]
+    assert [request.content["force_refresh"] for request in server.journal] == [False]
     assert await stable(server, clock, force=True).renew("old") == "new"
-    assert [got.asked["force_refresh"] for got in server.journal] == [False, False, True]
+    assert [request.content["force_refresh"] for request in server.journal] == [False, False, True]
 
 
-async def test_a_fixed_token_stays(clock: ManualClock) -> None:
+async def test_a_fixed_token_is_not_renewed(clock: ManualClock) -> None:
     source = FixedToken(" fixed-token\n")
     assert await source.token() == "fixed-token"
     assert await source.renew("fixed-token") == "fixed-token"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         {"access_token": "token-1", "expires_in": 7200},
         {"access_token": "token-1"},
@@ -157,13 +164,13 @@ async def test_a_fixed_token_stays(clock: ManualClock) -> None:
         b"\xef\xbb\xbftoken-1",
     ],
 )
-async def test_a_url_answers_json_or_plain_text(said: Said, clock: ManualClock) -> None:
-    server = Scripted(lambda _: said)
+async def test_a_url_returns_json_or_plain_text(reply: ReplyContent, clock: ManualClock) -> None:
+    server = Scripted(lambda _: reply)
     source = UrlToken("https://tokens.example/now?key=a%2Fb", AsgiTransport(server), clock=clock)
     assert await source.token() == "token-1"
     assert await source.token() == "token-1"
-    (got,) = server.journal
-    assert (got.method, got.path, got.query) == ("GET", "/now", {"key": "a/b"})
+    (request,) = server.journal
+    assert (request.method, request.path, request.query) == ("GET", "/now", {"key": "a/b"})
     clock.advance(timedelta(days=1))
     await source.token()
     assert len(server.journal) == 2
@@ -175,7 +182,7 @@ async def test_a_command_prints_json_or_plain_text(printed: str) -> None:
     assert await source.token() == "token-1"
 
 
-async def test_no_shell_sees_a_command() -> None:
+async def test_a_command_runs_without_a_shell() -> None:
     source = CommandToken(
         [sys.executable, "-c", "import sys; print(len(sys.argv[1]))", "$HOME; ls"]
     )
@@ -186,7 +193,7 @@ async def test_no_shell_sees_a_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("errcode", "errmsg", "kind", "told"),
+    ("errcode", "errmsg", "kind", "expected"),
     [
         (40001, "invalid credential", CredentialError, "AppSecret"),
         ("40125", "invalid appsecret", CredentialError, "secret"),
@@ -196,20 +203,20 @@ async def test_no_shell_sees_a_command() -> None:
         (-1, "system error", BusyError, "-1"),
     ],
 )
-async def test_a_refusal_says_what_to_do(
-    errcode: object, errmsg: str, kind: type[WxcubeError], told: str, clock: ManualClock
+async def test_an_errcode_has_a_hint(
+    errcode: object, errmsg: str, kind: type[WxcubeError], expected: str, clock: ManualClock
 ) -> None:
     server = Scripted(lambda _: {"errcode": errcode, "errmsg": errmsg})
     with pytest.raises(kind) as caught:
         await stable(server, clock).token()
     assert type(caught.value) is kind
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert "/cgi-bin/stable_token" in str(caught.value)
     assert caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("reply", "kind"),
     [
         (b"", TransportError),
         (502, TransportError),
@@ -226,10 +233,10 @@ async def test_a_refusal_says_what_to_do(
     ],
     ids=lambda value: str(value)[:30],
 )
-async def test_anything_but_a_token_is_refused(
-    said: Said, kind: type[WxcubeError], clock: ManualClock
+async def test_a_reply_without_a_token_is_an_error(
+    reply: ReplyContent, kind: type[WxcubeError], clock: ManualClock
 ) -> None:
-    source = UrlToken(TOKEN_URL, AsgiTransport(Scripted(lambda _: said)), clock=clock)
+    source = UrlToken(TOKEN_URL, AsgiTransport(Scripted(lambda _: reply)), clock=clock)
     with pytest.raises(kind) as caught:
         await source.token()
     assert "https://tokens.example" in str(caught.value)
@@ -237,23 +244,23 @@ async def test_anything_but_a_token_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("command", "limit", "told"),
+    ("command", "limit", "expected"),
     [
         (["no-such-program-anywhere", SECRET], 60, "No such file"),
         ([sys.executable, "-c", f"import sys; sys.exit('{SECRET}')"], 60, "exit code 1"),
         ([sys.executable, "-c", f"import time; time.sleep(60); '{SECRET}'"], 0.2, "0.2 s"),
     ],
 )
-async def test_a_command_that_fails_is_named_without_its_arguments(
-    command: list[str], limit: float, told: str
+async def test_the_error_of_a_command_does_not_show_its_arguments(
+    command: list[str], limit: float, expected: str
 ) -> None:
-    with pytest.raises(SettingsError, match=told) as caught:
+    with pytest.raises(SettingsError, match=expected) as caught:
         await CommandToken(command, timeout_seconds=limit).token()
-    assert "by hand" in str(caught.value)
+    assert "run it yourself" in str(caught.value)
     assert_hidden(caught.value)
 
 
-async def test_what_a_command_prints_is_not_shown() -> None:
+async def test_the_output_of_a_command_is_not_shown() -> None:
     with pytest.raises(ShapeError) as caught:
         await CommandToken([sys.executable, "-c", f"print('no token:', '{SECRET}')"]).token()
     assert_hidden(caught.value)
@@ -273,9 +280,10 @@ async def test_what_a_command_prints_is_not_shown() -> None:
         lambda: UrlToken(f"file:///{SECRET}"),
         lambda: UrlToken(f"http://[{SECRET}"),
         lambda: UrlToken(f"http://host:99999/{SECRET}"),
+        lambda: UrlToken(f"http://tokens.example/{SECRET}"),
     ],
 )
-def test_a_source_that_cannot_work_is_refused_at_once(make: Callable[[], TokenSource]) -> None:
+def test_invalid_arguments_of_sources_are_refused(make: Callable[[], TokenSource]) -> None:
     with pytest.raises(SettingsError) as caught:
         make()
     assert caught.value.hint
@@ -294,14 +302,14 @@ def test_a_source_that_cannot_work_is_refused_at_once(make: Callable[[], TokenSo
     ],
     ids=lambda source: type(source).__name__,
 )
-def test_a_source_does_not_show_its_secret(source: TokenSource) -> None:
+def test_a_repr_does_not_show_the_secret(source: TokenSource) -> None:
     assert SECRET not in repr(source)
     assert SECRET not in str(source)
     assert type(source).__name__ in repr(source)
 
 
 def assert_hidden(error: BaseException) -> None:
-    """Neither the error, nor what led to it, nor its traceback shows the secret."""
+    """Check that neither the error, nor its causes, nor the traceback show the secret."""
     chain: BaseException | None = error
     while chain is not None:
         assert SECRET not in str(chain)

@@ -1,4 +1,4 @@
-"""Both type checkers see the types a caller sees."""
+"""The types of the public API, as mypy and pyright infer them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PINNED = ROOT / "tests" / "typing"
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_pinned_types(checker: str) -> None:
+def test_public_types(checker: str) -> None:
     command = [sys.executable, "-m", checker, str(PINNED)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""Codes nobody knows pass through and are named."""
+"""Unknown codes are read and reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_known_codes_are_not_reported(endpoint: Endpoint[Any]) -> None:
     assert unknown_codes(endpoint.row, sample_rows(endpoint, MARCH, 5)) == frozenset()
 
 
-def test_an_unknown_code_of_a_row_passes_and_is_named() -> None:
+def test_an_unknown_code_of_a_row_is_read_and_reported() -> None:
     row = {"ref_date": "2026-03-01", "user_source": 18, "new_user": 1, "cancel_user": 0}
     body = msgspec.json.encode({"list": [row]})
     answer = wire.read(contract.user.getusersummary, Window.parse("2026-03-01"), body, NOW)
@@ -34,7 +34,7 @@ def test_an_unknown_code_of_a_row_passes_and_is_named() -> None:
     assert answer.unknown_codes == {"user_source=18"}
 
 
-def test_an_unknown_label_inside_a_list_is_named_by_its_path() -> None:
+def test_an_unknown_label_inside_a_list_is_reported_by_its_path() -> None:
     endpoint = contract.content.getbizsummary
     answer = msgspec.json.decode(documented("getbizsummary"))
     day = answer["list"][0]["ref_date"]

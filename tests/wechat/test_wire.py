@@ -1,4 +1,4 @@
-"""Requests out of windows, rows and errors out of answers."""
+"""Requests from windows, rows and errors from replies."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def follows(day: int, source: int = 0, new: int = 1) -> dict[str, Any]:
 # --- requests ----------------------------------------------------------------------------------
 
 
-def test_a_request_carries_token_and_dates() -> None:
+def test_a_request_contains_token_and_dates() -> None:
     sent = wire.request(getusersummary, WEEK, "T/+&=", {})
     assert sent.method == "POST"
     assert sent.path == "/datacube/getusersummary"
@@ -68,7 +68,7 @@ def test_a_request_carries_token_and_dates() -> None:
     assert json.loads(sent.body) == {"begin_date": "2026-03-01", "end_date": "2026-03-07"}
 
 
-def test_a_request_carries_the_other_members_of_a_call() -> None:
+def test_a_request_contains_other_parameters() -> None:
     sent = wire.request(named("getcardcardinfo"), WEEK, "T", {"cond_source": 1, "card_id": "p"})
     assert json.loads(sent.body)["cond_source"] == 1
     assert json.loads(sent.body)["card_id"] == "p"
@@ -80,13 +80,13 @@ def test_a_request_shows_neither_token_nor_body() -> None:
     assert "begin_date" not in shown
 
 
-# --- plain answers -----------------------------------------------------------------------------
+# --- regular replies -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_what_is_encoded_is_read(endpoint: Endpoint[Any], data: st.DataObject) -> None:
+def test_encoded_rows_are_read(endpoint: Endpoint[Any], data: st.DataObject) -> None:
     rows = data.draw(rows_strategy(endpoint))
     is_delay = data.draw(st.booleans()) and endpoint.has_delay_flag
     body = wire.encode(endpoint, rows, is_delay=is_delay)
@@ -100,7 +100,9 @@ def test_what_is_encoded_is_read(endpoint: Endpoint[Any], data: st.DataObject) -
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
-def test_order_and_text_numbers_do_not_matter(endpoint: Endpoint[Any], data: st.DataObject) -> None:
+def test_rows_in_any_order_and_numbers_as_strings_are_read(
+    endpoint: Endpoint[Any], data: st.DataObject
+) -> None:
     rows = data.draw(rows_strategy(endpoint))
     shuffled = data.draw(st.permutations(rows))
     plain = json.loads(wire.encode(endpoint, shuffled))
@@ -117,7 +119,7 @@ def _numbers_as_text(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", DOCUMENTED, ids=lambda p: p.stem)
-def test_documented_answers_read_without_a_remark(path: Path) -> None:
+def test_documented_replies_have_no_unknown_columns(path: Path) -> None:
     endpoint = named(path.stem.partition("_")[0])
     everything = Window(date(2014, 1, 1), date(2026, 12, 31))
     body = path.read_bytes()
@@ -128,7 +130,7 @@ def test_documented_answers_read_without_a_remark(path: Path) -> None:
     assert len(answer.rows) + answer.dropped_rows >= len(listed)
 
 
-def test_a_documented_answer_of_2014_lacks_its_channel_and_is_kept() -> None:
+def test_a_documented_reply_of_2014_has_no_channel_and_is_an_error() -> None:
     body = (EVIDENCE / "getuserread_before_2020-02-28.json").read_bytes()
     with pytest.raises(ShapeError, match=r"`user_source` - at `\$\.list\[0\]`") as caught:
         read(named("getuserread"), body)
@@ -156,11 +158,11 @@ def test_an_empty_list_is_a_success(body: str) -> None:
         ("null", False),
     ],
 )
-def test_is_delay_has_many_forms(flag: str, meant: bool) -> None:
+def test_is_delay_has_several_forms(flag: str, meant: bool) -> None:
     assert read(getbizsummary, f'{{"list":[],"is_delay":{flag}}}').is_delay is meant
 
 
-# --- odd answers -------------------------------------------------------------------------------
+# --- irregular replies -------------------------------------------------------------------------------
 
 
 def test_rows_of_other_days_are_dropped_and_counted() -> None:
@@ -170,20 +172,20 @@ def test_rows_of_other_days_are_dropped_and_counted() -> None:
     assert answer.dropped_rows == 2
 
 
-def test_of_rows_with_one_key_the_last_stays() -> None:
+def test_the_last_row_of_duplicate_keys_is_used() -> None:
     answer = read(getusersummary, {"list": [follows(1, new=1), follows(1, new=2)]})
     assert [row.new_user for row in answer.rows] == [2]
     assert answer.dropped_rows == 1
 
 
-def test_rows_come_in_natural_order() -> None:
+def test_rows_are_in_natural_order() -> None:
     listed = [follows(2), follows(1, 30), follows(1, 0)]
     answer = read(getusersummary, {"list": listed})
     assert [(r.ref_date.day, r.user_source) for r in answer.rows] == [(1, 0), (1, 30), (2, 0)]
     assert answer.dropped_rows == 0
 
 
-def test_running_totals_come_in_order_once_a_day_and_unfiltered() -> None:
+def test_running_totals_are_sorted_deduplicated_and_not_filtered() -> None:
     day = Window.parse("2026-03-01")
     row = sample_rows(getarticletotaldetail, day)[0]
     first = msgspec.structs.replace(row.detail_list[0], stat_date=date(2026, 3, 1))
@@ -195,14 +197,14 @@ def test_running_totals_come_in_order_once_a_day_and_unfiltered() -> None:
     assert answer.dropped_rows == 1
 
 
-def test_the_label_of_a_week_selects_its_row() -> None:
+def test_the_monday_of_a_week_selects_its_row() -> None:
     row = {"ref_date": "2026-03-02", "msg_type": 1, "msg_user": 2, "msg_count": 3}
     label = Window.parse("2026-03-02")
     assert len(read(getupstreammsgweek, {"list": [row]}, label).rows) == 1
     assert read(getupstreammsgweek, {"list": [row]}, Window.parse("2026-03-09")).dropped_rows == 1
 
 
-def test_unknown_columns_are_named_by_their_path_and_the_rows_kept() -> None:
+def test_unknown_columns_are_reported_by_path_and_rows_are_read() -> None:
     detail = {"read_user": 1, "read_user_source": [{"scene_desc": "x", "user_count": 1, "odd": []}]}
     listed = {"ref_date": "2026-03-01", "msgid": "1_1", "detail": detail | {"more": {}}, "url": ""}
     answer = read(getarticleread, {"list": [listed], "extra": 1, "is_delay": "false"})
@@ -216,7 +218,7 @@ def test_unknown_columns_are_named_by_their_path_and_the_rows_kept() -> None:
     assert answer.rows[0].detail.read_user_source[0].scene_desc == "x"
 
 
-def test_unknown_codes_pass() -> None:
+def test_unknown_codes_are_read() -> None:
     assert read(getusersummary, {"list": [follows(1, 9876)]}).rows[0].user_source == 9876
 
 
@@ -232,7 +234,7 @@ def test_unknown_codes_pass() -> None:
         (rb"quote \" brace }", 'quote " brace }'),
     ],
 )
-def test_titles_with_broken_text_are_read(raw: bytes, meant: str) -> None:
+def test_invalid_characters_in_titles_are_replaced(raw: bytes, meant: str) -> None:
     day = Window.parse("2026-03-01")
     row = sample_rows(getarticletotaldetail, day)[0]
     body = wire.encode(getarticletotaldetail, [msgspec.structs.replace(row, title="TITLE")])
@@ -241,7 +243,7 @@ def test_titles_with_broken_text_are_read(raw: bytes, meant: str) -> None:
     assert answer.unknown_columns == frozenset()
 
 
-def test_a_byte_order_mark_is_read_over() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert read(getusersummary, b"\xef\xbb\xbf" + b'{"list":[]}').rows == []
 
 
@@ -264,7 +266,7 @@ def test_a_missing_optional_column_is_null_and_not_zero() -> None:
         (123456, ReplyError),
     ],
 )
-def test_an_errcode_becomes_its_error(errcode: int | str, kind: type[ReplyError]) -> None:
+def test_an_errcode_raises_its_error(errcode: int | str, kind: type[ReplyError]) -> None:
     errmsg = "said so rid: 6004f3da-1529ba72-5c345f67"
     with pytest.raises(kind) as caught:
         read(getusersummary, {"errcode": errcode, "errmsg": errmsg})
@@ -275,7 +277,7 @@ def test_an_errcode_becomes_its_error(errcode: int | str, kind: type[ReplyError]
     assert caught.value.window == WEEK
 
 
-def test_an_errcode_wins_over_a_list_and_needs_no_errmsg() -> None:
+def test_an_errcode_overrides_a_list_and_needs_no_errmsg() -> None:
     with pytest.raises(BusyError):
         read(getusersummary, '{"list":[],"errcode":-1,"errmsg":null}')
 
@@ -284,7 +286,7 @@ ROW = '{"ref_date":"2026-03-01","msg_type":1,"msg_user":1,"msg_count":1}'
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected"),
     [
         ("<html>no</html>", "not JSON"),
         ("[]", "Expected `object`"),
@@ -308,24 +310,24 @@ ROW = '{"ref_date":"2026-03-01","msg_type":1,"msg_user":1,"msg_count":1}'
     ],
     ids=lambda text: text[:40],
 )
-def test_an_answer_of_another_shape_is_refused_and_kept(body: str, told: str) -> None:
+def test_a_reply_of_another_shape_is_an_error_with_its_body(body: str, expected: str) -> None:
     with pytest.raises(ShapeError) as caught:
         read(getupstreammsg, body)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert "getupstreammsg 2026-03-01..2026-03-07" in str(caught.value)
     assert caught.value.body == body.encode()
     assert len(str(caught.value)) < 500
 
 
-def test_an_error_shows_the_beginning_on_one_line_only() -> None:
+def test_an_error_shows_the_beginning_on_one_line() -> None:
     with pytest.raises(ShapeError) as caught:
         read(getusersummary, "<html>\n\x1b[31m" + "x" * 5000)
-    assert str(caught.value).count("x") <= wire.SHOWN
+    assert str(caught.value).count("x") <= wire.MAX_SHOWN
     assert str(caught.value).isprintable()
 
 
 @given(cut=st.integers(0, 10_000))
-def test_an_answer_cut_off_anywhere_can_be_asked_again(cut: int) -> None:
+def test_a_truncated_reply_can_be_retried(cut: int) -> None:
     rows = sample_rows(getarticletotaldetail, Window.parse("2026-03-01"))
     body = wire.encode(getarticletotaldetail, rows)
     with pytest.raises(TransportError):
@@ -333,7 +335,7 @@ def test_an_answer_cut_off_anywhere_can_be_asked_again(cut: int) -> None:
 
 
 @given(body=st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+def test_any_bytes_are_rows_or_an_error(body: bytes) -> None:
     try:
         answer = wire.read(getusersummary, WEEK, body, ASKED_AT)
     except (ShapeError, TransportError, ReplyError):
@@ -344,17 +346,19 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 # --- HTTP statuses -----------------------------------------------------------------------------
 
 
-def test_a_whole_answer_has_status_200() -> None:
+def test_status_200_is_a_success() -> None:
     assert wire.body_of(wire.Reply(200, b"{}"), "/x") == b"{}"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
-def test_a_passing_status_can_be_asked_again(status: int) -> None:
+def test_a_temporary_status_can_be_retried(status: int) -> None:
     with pytest.raises(TransportError, match=f"/datacube/x: HTTP {status}"):
         wire.body_of(wire.Reply(status, b"<html>"), "/datacube/x")
 
 
-@pytest.mark.parametrize(("status", "told"), [(404, "no such path"), (403, "403"), (302, "302")])
-def test_any_other_status_is_not_asked_again(status: int, told: str) -> None:
-    with pytest.raises(ShapeError, match=told):
+@pytest.mark.parametrize(
+    ("status", "expected"), [(404, "no such path"), (403, "403"), (302, "302")]
+)
+def test_other_statuses_are_not_retried(status: int, expected: str) -> None:
+    with pytest.raises(ShapeError, match=expected):
         wire.body_of(wire.Reply(status, b""), "/cgi-bin/datacube/x")

@@ -1,4 +1,4 @@
-"""The client against the emulator: every endpoint, every oddity, faults of tokens and of the way."""
+"""The client against the emulator: endpoints, quirks, faults of tokens and of the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.emulated import params_of, small
+from support.emulated import params_of, small_emulator
 from wxcube import AsyncClient
 from wxcube.contract import ENDPOINTS, Endpoint, Window, named
 from wxcube.contract.content import getarticletotaldetail, getbizsummary
@@ -27,7 +27,7 @@ from wxcube.errors import (
     TransportError,
 )
 from wxcube.testing import RunningEmulator
-from wxcube.wechat.client import Called
+from wxcube.wechat.client import CallEvent
 from wxcube.wechat.retry import Retries
 from wxcube.wechat.token import ClassicToken, StableToken, UrlToken
 from wxcube.wechat.transport import AsgiTransport, HttpTransport
@@ -59,7 +59,7 @@ def held(emulator: Emulator, endpoint: Endpoint[Any]) -> list[Any]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 async def test_all_rows_of_a_window_come(endpoint: Endpoint[Any]) -> None:
-    emulator = small()
+    emulator = small_emulator()
     params = params_of(emulator, endpoint)
     rows = await connect(emulator).fetch(endpoint, FIRST, LAST, **params)
     assert rows == held(emulator, endpoint)
@@ -67,36 +67,39 @@ async def test_all_rows_of_a_window_come(endpoint: Endpoint[Any]) -> None:
 
 
 async def test_days_not_over_at_08_00_are_not_there_yet() -> None:
-    emulator = small()
+    emulator = small_emulator()
     emulator.clock.advance(timedelta(hours=-2))
     rows = await connect(emulator).fetch(getusersummary, FIRST, LAST)
     assert rows[-1].ref_date == LAST - timedelta(days=1)
 
 
-@pytest.mark.parametrize("oddity", sorted(ODDITIES - {"undocumented_columns", "odd_titles"}))
-async def test_an_oddity_does_not_change_the_rows(oddity: str) -> None:
-    word = f"{oddity}=string" if oddity == "is_delay" else oddity
-    emulator, told = small(quirks=parse_quirks([word])), list[Called]()
+@pytest.mark.parametrize("quirk", sorted(ODDITIES - {"undocumented_columns", "odd_titles"}))
+async def test_a_quirk_does_not_change_the_rows(quirk: str) -> None:
+    word = f"{quirk}=string" if quirk == "is_delay" else quirk
+    emulator, events = small_emulator(quirks=parse_quirks([word])), list[CallEvent]()
     for endpoint in (named("getuserread"), getbizsummary, getarticletotaldetail):
-        rows = await connect(emulator, on_event=told.append).fetch(endpoint, FIRST, LAST)
+        rows = await connect(emulator, on_event=events.append).fetch(endpoint, FIRST, LAST)
         assert rows == held(emulator, endpoint)
     dropped = {"extra_rows", "repeated_rows"}
-    assert any(call.dropped_rows for call in told) == (oddity in dropped)
-    unknown = frozenset[str]().union(*(call.unknown_columns for call in told))
-    assert unknown == ({"new_figure"} if oddity == "unknown_column" else set())
+    assert any(call.dropped_rows for call in events) == (quirk in dropped)
+    unknown = frozenset[str]().union(*(call.unknown_columns for call in events))
+    assert unknown == ({"new_figure"} if quirk == "unknown_column" else set())
 
 
-async def test_undocumented_columns_have_their_place_in_the_rows() -> None:
-    emulator, told = small(quirks=parse_quirks(["undocumented_columns"])), list[Called]()
-    client = connect(emulator, on_event=told.append)
+async def test_undocumented_columns_are_in_the_rows() -> None:
+    emulator, events = (
+        small_emulator(quirks=parse_quirks(["undocumented_columns"])),
+        list[CallEvent](),
+    )
+    client = connect(emulator, on_event=events.append)
     rows = await client.fetch(named("getusercumulate"), FIRST, LAST)
     assert {row.user_source for row in rows} == {0}
     assert {row.user_source for row in held(emulator, named("getusercumulate"))} == {None}
-    assert not any(call.unknown_columns for call in told)
+    assert not any(call.unknown_columns for call in events)
 
 
-async def test_odd_titles_are_read() -> None:
-    emulator = small(quirks=parse_quirks(["odd_titles"]))
+async def test_irregular_titles_are_read() -> None:
+    emulator = small_emulator(quirks=parse_quirks(["odd_titles"]))
     rows = await connect(emulator).fetch(getarticletotaldetail, FIRST, LAST)
     titles = [row.title for row in held(emulator, getarticletotaldetail)]
     assert [row.title for row in rows] == [f"\x0b{title}\ufffd" for title in titles]
@@ -105,16 +108,16 @@ async def test_odd_titles_are_read() -> None:
 # --- errors and faults -------------------------------------------------------------------------
 
 
-async def test_a_retired_call_names_its_successors() -> None:
+async def test_a_retired_endpoint_is_an_error() -> None:
     with pytest.raises(RetiredError) as caught:
-        await connect(small(era="current")).fetch(named("getuserread"), LAST, LAST)
+        await connect(small_emulator(era="current")).fetch(named("getuserread"), LAST, LAST)
     assert caught.value.errcode == 47009
     assert caught.value.rid
 
 
-async def test_a_missing_right_keeps_the_token() -> None:
-    emulator = small()
-    emulator.grant(emulator.accounts[0].appid, frozenset({1}))
+async def test_a_missing_permission_does_not_renew_the_token() -> None:
+    emulator = small_emulator()
+    emulator.set_permissions(emulator.accounts[0].appid, frozenset({1}))
     with pytest.raises(AccessError):
         await connect(emulator).ask(getusersummary, YESTERDAY)
     assert [call.path for call in emulator.journal.calls()] == [
@@ -124,10 +127,10 @@ async def test_a_missing_right_keeps_the_token() -> None:
 
 
 @pytest.mark.parametrize("source", [StableToken, ClassicToken])
-async def test_a_second_refresher_costs_one_renewal(
+async def test_a_token_replaced_by_another_program_is_renewed_once(
     source: type[StableToken | ClassicToken],
 ) -> None:
-    emulator = small()
+    emulator = small_emulator()
     app, transport = emulator.accounts[0], AsgiTransport(emulator.asgi)
     token = source(app.appid, app.secret, transport, clock=emulator.clock)
     client = connect(emulator, token=token)
@@ -139,8 +142,8 @@ async def test_a_second_refresher_costs_one_renewal(
     assert emulator.journal.calls("getusersummary", errcode=40001)
 
 
-async def test_a_token_is_renewed_before_its_end() -> None:
-    emulator = small()
+async def test_a_token_is_renewed_before_it_expires() -> None:
+    emulator = small_emulator()
     client = connect(emulator)
     for _ in range(5):
         await client.ask(getusersummary, YESTERDAY)
@@ -150,8 +153,8 @@ async def test_a_token_is_renewed_before_its_end() -> None:
     assert not emulator.journal.calls("getusersummary", errcode=42001)
 
 
-async def test_a_wrong_secret_is_told() -> None:
-    emulator = small()
+async def test_a_wrong_secret_is_an_error() -> None:
+    emulator = small_emulator()
     app = emulator.accounts[0]
     source = StableToken(app.appid, "0" * 32, AsgiTransport(emulator.asgi))
     with pytest.raises(CredentialError):
@@ -159,8 +162,8 @@ async def test_a_wrong_secret_is_told() -> None:
     assert len(emulator.journal) == 1
 
 
-async def test_busy_moments_pass() -> None:
-    emulator = small()
+async def test_busy_errors_are_retried() -> None:
+    emulator = small_emulator()
     emulator.faults.add(Fault(errcode=-1, times=2))
     emulator.faults.add(Fault(errcode=61504, after=2, times=1))
     assert (await connect(emulator).ask(getusersummary, YESTERDAY)).rows
@@ -175,10 +178,10 @@ async def test_busy_moments_pass() -> None:
         (Fault(status=404), ShapeError, 1),
     ],
 )
-async def test_what_does_not_pass_is_not_asked_again(
+async def test_other_errors_are_not_retried(
     fault: Fault, kind: type[Exception], calls: int
 ) -> None:
-    emulator = small()
+    emulator = small_emulator()
     emulator.faults.add(fault)
     client = connect(emulator, concurrency=1)
     with pytest.raises(kind):
@@ -186,8 +189,8 @@ async def test_what_does_not_pass_is_not_asked_again(
     assert len(emulator.journal.calls("getusersummary")) == calls
 
 
-async def test_an_answer_that_is_not_ready_says_so() -> None:
-    emulator = small()
+async def test_a_delayed_reply_is_marked() -> None:
+    emulator = small_emulator()
     emulator.faults.add(Fault(is_delay=True, times=1))
     assert (await connect(emulator).ask(getbizsummary, YESTERDAY)).is_delay
     assert not (await connect(emulator).ask(getbizsummary, YESTERDAY)).is_delay
@@ -198,12 +201,12 @@ async def test_an_answer_that_is_not_ready_says_so() -> None:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningEmulator]:
-    with RunningEmulator(emulator=small()) as server:
+    with RunningEmulator(emulator=small_emulator()) as server:
         yield server
 
 
 @pytest.mark.parametrize("fault", [Fault(cut=0.5, times=2), Fault(status=502, times=2)])
-async def test_faults_of_the_way_pass(running: RunningEmulator, fault: Fault) -> None:
+async def test_network_faults_are_retried(running: RunningEmulator, fault: Fault) -> None:
     running.emulator.faults.add(fault)
     transport = HttpTransport(running.url)
     client = connect(running.emulator, transport=transport)
@@ -212,7 +215,7 @@ async def test_faults_of_the_way_pass(running: RunningEmulator, fault: Fault) ->
     assert answer.rows == held(running.emulator, getusersummary)[-len(answer.rows) :]
 
 
-async def test_a_url_hands_out_tokens_over_a_connection_of_its_own(
+async def test_a_token_url_has_a_connection_of_its_own(
     running: RunningEmulator,
 ) -> None:
     app = running.account()
@@ -226,20 +229,20 @@ async def test_a_url_hands_out_tokens_over_a_connection_of_its_own(
     assert repr(client) == "AsyncClient('')"
 
 
-async def test_a_slow_server_is_given_up(running: RunningEmulator) -> None:
+async def test_a_slow_server_times_out(running: RunningEmulator) -> None:
     number = running.emulator.faults.add(Fault(slow_seconds=0.5))
     transport = HttpTransport(running.url, timeout_seconds=0.1)
     app = running.account()
     token = StableToken(app.appid, app.secret, AsgiTransport(running.emulator.asgi))
     once = Retries(attempts=1)
     client = connect(running.emulator, transport=transport, token=token, retries=once)
-    with pytest.raises(TransportError, match=r"no answer within 0.1 s"):
+    with pytest.raises(TransportError, match=r"no reply within 0.1 s"):
         await client.ask(getusersummary, YESTERDAY)
     await transport.close()
     running.emulator.faults.remove(number)
 
 
-async def test_a_misspelt_base_path_is_told_at_once(running: RunningEmulator) -> None:
+async def test_a_wrong_base_path_is_an_error(running: RunningEmulator) -> None:
     async with AsyncClient(
         token="T", base_url=f"{running.url}/cgi-bin", clock=running.emulator.clock
     ) as client:
@@ -247,7 +250,7 @@ async def test_a_misspelt_base_path_is_told_at_once(running: RunningEmulator) ->
             await client.ask(getusersummary, YESTERDAY)
 
 
-def test_a_plain_program_fetches_over_http(running: RunningEmulator) -> None:
+def test_a_fetch_over_http_without_an_event_loop(running: RunningEmulator) -> None:
     with running.client() as client:
         rows = client.fetch(getusersummary, FIRST, LAST)
     assert rows == held(running.emulator, getusersummary)

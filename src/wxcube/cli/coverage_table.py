@@ -1,4 +1,4 @@
-"""What the warehouse has and lacks, as a table and in words."""
+"""Coverage of the warehouse, as a table and as explanations of what is missing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from rich.text import Text
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
+from wxcube.i18n import COLON, NOTHING, SEMICOLON, Listing, Message, _, joined
 from wxcube.i18n.language import Language
-from wxcube.warehouse.coverage import State, Stretch, stretches
+from wxcube.warehouse.coverage import DayGroup, State, day_groups
+from wxcube.warehouse.explanation import STATE_LABELS, explain_group
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Wanted
-from wxcube.warehouse.words import explain_stretch
+from wxcube.warehouse.sync.plan import WantedDays
 
-_BEFORE_STATES = 49
-"""Columns of the longest endpoint's name and two days, with the space between them."""
-LOADED = (State.FINAL, State.MOVING)
-_UNSETTLED = {State.NEVER, State.WAITING, State.REFUSED, State.FAILED}
+_OTHER_COLUMNS_WIDTH = 49
+"""Width of the longest endpoint's name and two days, with the space between them."""
+STORED = (State.FINAL, State.MOVING)
+_MISSING = {State.NEVER, State.WAITING, State.REFUSED, State.FAILED}
 _COLOURS = {
     State.FINAL: "green",
     State.MOVING: "cyan",
@@ -35,113 +36,100 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
-    """One endpoint of one account: the days that are there, and all days by state."""
+class EndpointCoverage:
+    """Coverage of one endpoint of one account."""
 
     appid: str
     endpoint: Endpoint[Any]
     window: Window | None
-    """From the oldest to the newest loaded day."""
-    stretches: tuple[Stretch, ...]
-    reason: str = ""
-    """Why a sync does not ask the endpoint at all."""
+    """From the oldest to the newest stored day."""
+    groups: tuple[DayGroup, ...]
+    skip_reason: Message = NOTHING
+    """The reason why a sync makes no calls of the endpoint."""
     card: str = ""
-    """The card asked for, where an endpoint is asked card by card."""
+    """The card, where an endpoint needs a call for each card."""
 
     @property
     def name(self) -> str:
-        """The endpoint's name, and the card where there is one."""
+        """The endpoint's name, and the card if there is one."""
         return f"{self.endpoint} {self.card}".strip()
 
     def count(self, state: State) -> int:
-        """Days in a state."""
-        return sum(len(s) for s in self.stretches if s.state is state)
+        """Number of days in a state."""
+        return sum(len(group) for group in self.groups if group.state is state)
 
-    def words(self, say: Language) -> str:
-        """What is missing and why, empty where nothing is."""
-        told = [s for s in self.stretches if s.state in _UNSETTLED]
-        words = (explain_stretch(self.endpoint, s, say.code) for s in told)
-        missing = say("；", "; ").join(words)
-        return say("：", ": ").join([missing, self.reason]) if missing and self.reason else missing
+    def missing(self) -> Message:
+        """The missing days and the reasons; empty if no days are missing."""
+        missing = [group for group in self.groups if group.state in _MISSING]
+        clauses = joined((explain_group(self.endpoint, group) for group in missing), SEMICOLON)
+        return joined((clauses, self.skip_reason), COLON) if clauses else NOTHING
 
 
-def covered(
+def endpoint_coverages(
     warehouse: Warehouse,
-    wanted: Iterable[Wanted],
+    wanted: Iterable[WantedDays],
     now: datetime,
-    reasons: Mapping[tuple[str, str], str] | None = None,
-) -> list[Covered]:
-    """How far every wanted endpoint is; `reasons` say why one is not asked at all."""
+    skip_reasons: Mapping[tuple[str, str], Message] | None = None,
+) -> list[EndpointCoverage]:
+    """Coverage of every wanted endpoint; the reasons are by appid and endpoint name."""
+    reasons = skip_reasons or {}
     return [
-        _covered(
-            warehouse, part, endpoint, now, (reasons or {}).get((part.appid, endpoint.name), "")
-        )
-        for part in wanted
-        for endpoint in part.endpoints
+        _coverage(warehouse, days, endpoint, now, reasons.get((days.appid, endpoint.name), NOTHING))
+        for days in wanted
+        for endpoint in days.endpoints
     ]
 
 
-def _covered(
-    warehouse: Warehouse, wanted: Wanted, endpoint: Endpoint[Any], now: datetime, reason: str
-) -> Covered:
+def _coverage(
+    warehouse: Warehouse,
+    wanted: WantedDays,
+    endpoint: Endpoint[Any],
+    now: datetime,
+    skip_reason: Message,
+) -> EndpointCoverage:
     params = wanted.params.get(endpoint.name)
-    lines = warehouse.coverage(wanted.appid, endpoint, params=params)
-    labels = {*endpoint.labels_over(wanted.window), *lines}
-    found = stretches(endpoint, labels, lines, now)
-    loaded = [day for s in found if s.state in LOADED for day in s.labels]
-    window = Window(min(loaded), max(loaded)) if loaded else None
+    entries = warehouse.coverage(wanted.appid, endpoint, params=params)
+    groups = day_groups(endpoint, {*endpoint.labels_over(wanted.window), *entries}, entries, now)
+    stored = [day for group in groups if group.state in STORED for day in group.labels]
+    window = Window(min(stored), max(stored)) if stored else None
     card = str((params or {}).get("card_id", ""))
-    return Covered(wanted.appid, endpoint, window, tuple(found), reason, card)
+    return EndpointCoverage(wanted.appid, endpoint, window, tuple(groups), skip_reason, card)
 
 
-def coverage_table(rows: Iterable[Covered], say: Language, width: int) -> Table:
-    """A line for each endpoint: from, to, and its days by state."""
+def coverage_table(rows: Iterable[EndpointCoverage], translate: Language, width: int) -> Table:
+    """A table with a row for each endpoint: first and last stored day, and days by state."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in (say("接口", "endpoint"), say("从", "from"), say("到", "to")):
-        table.add_column(head, no_wrap=True)
-    table.add_column(say("各状态天数（周、月）", "days (weeks, months) by state"))
+    for heading in (translate(_("endpoint")), translate(_("from")), translate(_("to"))):
+        table.add_column(heading, no_wrap=True)
+    table.add_column(translate(_("days (weeks, months) by state")))
     for row in rows:
         first, last = (row.window.first, row.window.last) if row.window else ("", "")
-        states = _states(row, say, width - _BEFORE_STATES)
+        states = _states(row, translate, width - _OTHER_COLUMNS_WIDTH)
         table.add_row(row.name.replace(" ", "\n  "), str(first), str(last), states)
     return table
 
 
-def missing_lines(rows: Iterable[Covered], say: Language) -> list[str]:
-    """What is missing and why, endpoints with the same words on one line."""
-    by_words: dict[str, list[str]] = {}
+def missing_lines(rows: Iterable[EndpointCoverage], translate: Language) -> list[str]:
+    """The missing days and the reasons; endpoints with the same ones on one line."""
+    names: dict[Message, list[str]] = {}
     for row in rows:
-        if row.words(say):
-            by_words.setdefault(row.words(say), []).append(row.name)
-    colon = say("：", ": ")
-    return [f"{', '.join(names)}{colon}{words}" for words, names in by_words.items()]
+        if missing := row.missing():
+            names.setdefault(missing, []).append(row.name)
+    return [
+        translate(_("{endpoints}: {missing}", endpoints=Listing(of), missing=missing))
+        for missing, of in names.items()
+    ]
 
 
-def _states(row: Covered, say: Language, width: int) -> Text:
+def _states(row: EndpointCoverage, translate: Language, width: int) -> Text:
     text, column = Text(), 0
     for state, colour in _COLOURS.items():
         if not row.count(state):
             continue
-        shown = f"{row.count(state)} {title(state, say)}"
+        shown = f"{row.count(state)} {translate(STATE_LABELS[state])}"
         if column and column + cell_len(shown) > width:
             text.append("\n")
             column = 0
         text.append("  " if column else "").append(shown, colour)
         column += cell_len(shown) + 2
     return text
-
-
-def title(state: State, say: Language) -> str:
-    """A state's name in the reader's language."""
-    return say(_ZH[state], state.value)
-
-
-_ZH = {
-    State.NEVER: "未取",
-    State.MOVING: "变动中",
-    State.FINAL: "定稿",
-    State.EMPTY: "为空",
-    State.WAITING: "等待",
-    State.REFUSED: "被拒",
-    State.FAILED: "失败",
-}

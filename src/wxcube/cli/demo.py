@@ -1,4 +1,4 @@
-"""The demonstration: simulated accounts, synced over HTTP, checked row by row, and shown."""
+"""The work of `wxcube demo`: sync simulated accounts over HTTP, compare every row, read figures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.jobs.accounts import needs_card
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, Wanted, plan
-from wxcube.warehouse.sync.progress import Progress, Report
+from wxcube.warehouse.sync.plan import Plan, WantedDays, plan
+from wxcube.warehouse.sync.progress import Report, SyncEvent
 from wxcube.warehouse.sync.run import sync
 from wxcube.wechat.client import AsyncClient
 
@@ -26,31 +26,31 @@ Params = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Rows of the warehouse beside those of the emulator."""
+    """Comparison of the warehouse with the emulator."""
 
     rows: int
     differing: tuple[str, ...]
-    """Endpoints and accounts whose rows are not the same."""
+    """Accounts and endpoints whose rows differ."""
 
 
-def wants(emulator: Emulator) -> list[Wanted]:
-    """Every endpoint and day of every simulated account."""
+def wants(emulator: Emulator) -> list[WantedDays]:
+    """All endpoints and days of all simulated accounts."""
     first = emulator.simulation.first_day
     window = Window(first, emulator.last_day)
-    found = []
+    wanted = []
     for app in emulator.accounts:
-        found.append(
-            Wanted(app.appid, window, [e for e in contract.ENDPOINTS if not needs_card(e)])
+        wanted.append(
+            WantedDays(app.appid, window, [e for e in contract.ENDPOINTS if not needs_card(e)])
         )
         for endpoint, params in _card_calls(emulator, app.appid):
-            found.append(Wanted(app.appid, window, [endpoint], {endpoint.name: params}))
-    return found
+            wanted.append(WantedDays(app.appid, window, [endpoint], {endpoint.name: params}))
+    return wanted
 
 
 def fewest_calls(emulator: Emulator) -> int:
-    """The fewest calls of a full first sync that WeChat's spans permit, by arithmetic alone.
+    """The fewest calls of a first sync that WeChat's spans permit, calculated independently.
 
-    Weeks and months are asked one by one. Where a right is missing one call is enough to know it.
+    Every week and month needs a call of its own. An endpoint without permission needs one call.
     """
     return sum(
         _fewest(endpoint, part.window) if _is_granted(emulator, part.appid, endpoint) else 1
@@ -68,12 +68,12 @@ def _fewest(endpoint: Endpoint[Any], window: Window) -> int:
 
 
 def calls_made(emulator: Emulator) -> int:
-    """The datacube calls the emulator has seen."""
+    """Number of datacube calls that the emulator received."""
     return len(emulator.journal.calls("/datacube/*"))
 
 
 def next_plan(emulator: Emulator, warehouse: Warehouse) -> Plan:
-    """What is still to be asked."""
+    """The calls that a sync would make now."""
     return plan(wants(emulator), warehouse.coverage, emulator.clock.now(), include_retired=True)
 
 
@@ -83,9 +83,9 @@ async def fill(
     warehouse: Warehouse,
     todo: Plan,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[SyncEvent], None] | None = None,
 ) -> Report:
-    """Make the calls of a plan over HTTP, as for a real account."""
+    """Make the calls of a plan over HTTP, as for real accounts."""
     async with AsyncExitStack() as stack:
         clients = {
             app.appid: await stack.enter_async_context(
@@ -97,26 +97,26 @@ async def fill(
 
 
 def compare(emulator: Emulator, warehouse: Warehouse) -> Compared:
-    """Every row of the warehouse against the emulator's own."""
+    """Compare every row of the warehouse with the emulator's."""
     rows, differing = 0, []
     for part in wants(emulator):
         for endpoint in part.endpoints:
             params = part.params.get(endpoint.name)
-            truth = emulator.rows(part.appid, endpoint, params)
+            expected = emulator.rows(part.appid, endpoint, params)
             extent = warehouse.extent(part.appid, endpoint)
             stored = warehouse.read(part.appid, endpoint, extent, params=params) if extent else []
             rows += len(stored)
-            if stored != truth:
+            if stored != expected:
                 differing.append(f"{part.appid} {endpoint}")
     return Compared(rows, tuple(differing))
 
 
-# --- answers -------------------------------------------------------------------------------------
+# --- figures -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """An article and how many people had read it by the end of each day."""
+    """An article and its total readers at the end of each day."""
 
     title: str
     published: date
@@ -124,12 +124,12 @@ class Article:
 
     @property
     def new_readers(self) -> list[int]:
-        """People who read it for the first time on each day."""
+        """Readers who read it for the first time, by day."""
         return [self.readers[0], *(after - before for before, after in pairwise(self.readers))]
 
 
 def growth(warehouse: Warehouse, appid: str) -> list[tuple[date, int]]:
-    """Followers at the end of each day."""
+    """Followers at the end of each day, oldest first."""
     endpoint = contract.user.getusercumulate
     extent = warehouse.extent(appid, endpoint)
     rows = warehouse.read(appid, endpoint, extent) if extent else []
@@ -137,20 +137,20 @@ def growth(warehouse: Warehouse, appid: str) -> list[tuple[date, int]]:
 
 
 def best_article(warehouse: Warehouse, appid: str) -> Article | None:
-    """The article most people have read."""
+    """The article with the most readers."""
     endpoint = contract.content.getarticletotaldetail
     extent = warehouse.extent(appid, endpoint)
     rows = warehouse.read(appid, endpoint, extent) if extent else []
-    known = [row for row in rows if row.detail_list]
-    if not known:
+    with_totals = [row for row in rows if row.detail_list]
+    if not with_totals:
         return None
-    best = max(known, key=lambda row: row.detail_list[-1].read_user)
+    best = max(with_totals, key=lambda row: row.detail_list[-1].read_user)
     readers = tuple(stat.read_user for stat in best.detail_list)
     return Article(best.title or best.msgid, best.ref_date, readers)
 
 
 def messages_by_hour(warehouse: Warehouse, appid: str) -> list[int]:
-    """Messages of each hour of the day, over all days and types."""
+    """Messages by hour of the day, over all days and types."""
     endpoint = contract.message.getupstreammsghour
     extent = warehouse.extent(appid, endpoint)
     hours = [0] * 24

@@ -1,67 +1,60 @@
-"""The command line: what each command is called, and how it ends.
+"""The command line: its commands and their exit codes.
 
-Commands are imported when they are used, so that `wxcube --help` answers at once. Every error ends
-as one line that says what happened and what to do, never as a traceback.
+Commands are imported when they are used, so that `wxcube --help` is fast. Every error is printed as
+one line that states what happened and what to do, never as a traceback.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import wxcube
+from wxcube.cli.help import LANGUAGES, Group, Start, in_language, reader, write_commands
+from wxcube.i18n import SEMICOLON, Message, _, joined
 
 if TYPE_CHECKING:
     from wxcube.beijing import Clock
-    from wxcube.errors import WxcubeError
     from wxcube.i18n.language import Language
 
 COMMANDS = {
-    "demo": ("demo", "Show the whole job on simulated accounts, no account needed."),
-    "init": ("start", "Write a commented wxcube.toml."),
-    "account": ("start", "List the accounts, or try one against WeChat."),
-    "plan": ("sync", "Show what a sync would ask: calls, days, cost."),
-    "sync": ("sync", "Fetch what is missing or may still change."),
-    "status": ("sync", "Show what is there, what is missing, and why."),
-    "fetch": ("read", "Ask one endpoint and print the rows."),
-    "export": ("read", "Write rows of the warehouse as CSV, JSON or JSON lines."),
-    "sql": ("read", "Run a read-only SQL query on the warehouse."),
-    "endpoints": ("explain", "List the endpoints, or explain one column by column."),
-    "explain": ("explain", "Explain an endpoint, or what an event may say."),
-    "events": ("events", "Take in own events, keep them by day, say what is there."),
-    "cube": ("cube", "Compute the figures of every endpoint from own events."),
-    "doctor": ("doctor", "Say what is wrong with what is kept, and how to mend it."),
-    "serve": ("servers", "Answer WeChat's protocol from the warehouse."),
-    "emulate": ("servers", "Answer WeChat's protocol from simulated accounts."),
+    "demo": ("demo", _("Run the whole job on simulated accounts, without your own.")),
+    "init": ("start", _("Write a commented wxcube.toml.")),
+    "account": ("start", _("List the accounts, or check them against WeChat.")),
+    "plan": ("sync", _("Show what a sync would request: calls and days.")),
+    "sync": ("sync", _("Fetch days that are missing or may still change.")),
+    "status": ("sync", _("Show which days are stored, which are missing, and why.")),
+    "fetch": ("read", _("Call one endpoint and print the rows.")),
+    "export": ("read", _("Export rows of the warehouse as CSV, JSON or JSON lines.")),
+    "sql": ("read", _("Run a read-only SQL query on the warehouse.")),
+    "endpoints": ("explain", _("List the endpoints.")),
+    "explain": ("explain", _("Explain an endpoint or a kind of event, column by column.")),
+    "events": ("events", _("Ingest and store your own events.")),
+    "cube": ("cube", _("Compute exact figures of every endpoint from first-party events.")),
+    "doctor": ("doctor", _("Find problems in the stored data and explain how to repair them.")),
+    "serve": ("servers", _("Serve the stored data over WeChat's protocol.")),
+    "emulate": ("servers", _("Serve simulated accounts over WeChat's protocol.")),
 }
-"""Every command: the module that has it, and its one-line help."""
+"""Every command: its module and its one-line help."""
 
-EXIT_CODES = """\b
+EXIT_CODES = _("""\b
 Exit codes:
   0   done
-  1   an error; it says what happened and what to do
-  2   the command line is wrong
-  3   done, but some calls failed or were refused; `wxcube status` says which
-  130 interrupted"""
+  1   an error; the message states what happened and what to do
+  2   wrong usage of the command line
+  3   done, but some calls failed or were refused; see `wxcube status`
+  130 interrupted""")
 
 FAILED, INCOMPLETE, INTERRUPTED = 1, 3, 130
 
 
-@dataclass
-class _Start:
-    """What a run begins with; and its context, once the first options are read."""
-
-    arguments: list[str]
-    clock: Clock | None
-    context: click.Context | None = None
-
-
-class _Commands(click.Group):
+class _Commands(Group):
     """The commands, imported one by one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
@@ -74,9 +67,11 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click calls it so
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        translate = reader(ctx)
+        write_commands(
+            [(name, translate(text)) for name, (_module, text) in COMMANDS.items()], ctx, formatter
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -84,14 +79,15 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            raise click.UsageError(f"{error.message} {_close(args[0])}".strip(), ctx) from None
+            close = _close(args[0], reader(ctx))
+            raise click.UsageError(f"{error.message} {close}".strip(), ctx) from None
 
 
-def _close(word: str) -> str:
+def _close(word: str, translate: Language) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(word, COMMANDS, n=1)
-    return f"Did you mean {close[0]}?" if close else ""
+    return translate(_("Did you mean {name}?", name=close[0])) if close else ""
 
 
 @click.group(
@@ -100,92 +96,100 @@ def _close(word: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(wxcube.__version__, prog_name="wxcube")
-@click.option("--config", metavar="FILE", help="Settings file (default: wxcube.toml).")
-@click.option("--database", metavar="PATH|URL", help="The warehouse (default: wxcube.db).")
-@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of what is printed.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.pass_context
-def cli(ctx: click.Context, /, **flags: str | None) -> None:
+def cli(ctx: click.Context, /) -> None:
     """Own your WeChat Official Account statistics (微信公众号数据统计).
 
     Keep every figure of the datacube API in your own database, serve it to any client, and try it
     all on simulated accounts: start with `wxcube demo`.
     """
-    start: _Start = ctx.obj
-    start.context = ctx
-    ctx.obj = (flags, start.clock)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # a terminal that has no Chinese shows question marks, which is better than an error
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr] # both are text files here
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # closed by the caller, as in `wxcube status >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open
+        else:
+            # a terminal that has no Chinese shows question marks, which is better than an error
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str], *, clock: Clock | None = None) -> int:
-    """The exit code of a command line; whatever goes wrong is said in one line.
+    """The exit code of a command line; any error ends as one line.
 
-    `clock` stands in for the machine's.
+    `clock` replaces the machine's.
     """
     from wxcube.errors import WxcubeError
 
+    translate = _reader(arguments)
     code: Any
-    start = _Start(arguments, clock)
-    try:
-        code = cli.main(arguments, prog_name="wxcube", standalone_mode=False, obj=start)
-        sys.stdout.flush()
-    except click.ClickException as error:
-        _show(error, start)
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        text = "stopped; what is stored stays, start it again to go on"
-        click.echo(f"\n{_in_words(text, start)}", err=True)
-        code = INTERRUPTED
-    except WxcubeError as error:
-        code = _fail(_told(error, start), start)
-    except (BrokenPipeError, SystemExit):
-        # `head` or a pager has read enough; click and rich turn that into an exit
-        _drop_output()
-        code = 0
-    except OSError as error:
-        code = _fail(_in_words(_words(error), start), start)
-        _drop_output()
-    except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a person
-        code = _unexpected(error, start)
+    with in_language(translate):
+        try:
+            code = cli.main(
+                arguments, prog_name="wxcube", standalone_mode=False, obj=Start(translate, clock)
+            )
+            _flush()
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo(f"\n{translate(_STOPPED)}", err=True)
+            code = INTERRUPTED
+        except WxcubeError as error:
+            code = _fail(translate, error.as_message())
+        except (BrokenPipeError, SystemExit):
+            # `head` or a pager has read enough; click and rich turn that into an exit
+            _drop_output()
+            code = 0
+        except OSError as error:
+            code = _fail(translate, _unreadable(error))
+            _drop_output()
+        except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a person
+            code = _unexpected(translate, error)
     return code if isinstance(code, int) else 0
 
 
-def _words(error: OSError) -> str:
-    where = f" {error.filename}" if error.filename else ""
-    return (
-        f"cannot read or write{where}: {error.strerror or error}; "
-        "check that its directory is there, its rights, and the space on the disk"
-    )
+_STOPPED = _("stopped; stored data stays, start the command again to resume")
+
+
+def _unreadable(error: OSError) -> Message:
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        what = _("cannot read or write: {reason}", reason=reason)
+    else:
+        what = _("cannot read or write {path}: {reason}", path=error.filename, reason=reason)
+    hint = _("check that its directory exists, the permissions, and the free space on the disk")
+    return joined((what, hint), SEMICOLON)
+
+
+def _flush() -> None:
+    """Write what is still in the buffer; without a standard output there is nothing to write."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def _drop_output() -> None:
     """Leave nothing for the end of the process to write, where it would fail once more."""
-    import os
-
     try:
-        sys.stdout.flush()
-    except OSError:
+        _flush()
+    except (OSError, ValueError):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str, start: _Start) -> int:
+def _fail(translate: Language, message: Message) -> int:
     from wxcube.log import redact
 
-    head = "错误：" if _reader(start).chinese else "error: "
-    click.secho(f"{head}{redact(message)}", fg="red", err=True)
+    click.secho(redact(translate(_("error: {message}", message=message))), fg="red", err=True)
     return FAILED
 
 
-def _unexpected(error: Exception, start: _Start) -> int:
-    """A fault of wxcube itself: said in one line, with its traceback in a file for a report."""
+def _unexpected(translate: Language, error: Exception) -> int:
+    """Report a bug of wxcube in one line, its traceback in a file."""
     import tempfile
     import traceback
 
@@ -196,75 +200,55 @@ def _unexpected(error: Exception, start: _Start) -> int:
         "w", prefix="wxcube-fault-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(text)
-    message = (
-        f"wxcube itself failed: {type(error).__name__}: {error}; nothing stored is lost; "
-        f"please report it with the details in {file.name}"
+    return _fail(
+        translate,
+        _(
+            "wxcube itself failed: {kind}: {error}; stored data is not affected; please report it "
+            "with the details in {path}",
+            kind=type(error).__name__,
+            error=error,
+            path=file.name,
+        ),
     )
-    return _fail(_in_words(message, start), start)
 
 
 # --- the reader's language -----------------------------------------------------------------------
 
 
-def _reader(start: _Start) -> Language:
-    """The language of whoever reads an error, as far as it is known when it happens."""
-    from wxcube.i18n.language import Language, language
+def _reader(arguments: list[str]) -> Language:
+    """The language of messages: from --lang, the settings, or the environment."""
+    from wxcube.i18n.language import language
 
-    asked = _asked_language(start.arguments)
-    if asked:
-        return Language(asked == "zh")
-    # wrong settings are an error that is being told already
+    wanted = _value_of("--lang", arguments)
+    if wanted in LANGUAGES:
+        return language(wanted)
+    config = _value_of("--config", arguments)
+    if not _may_have_settings(config):
+        return language()
+    # wrong settings are an error of the command that reads them
     with suppress(Exception):
-        return _say(start)
+        from wxcube.settings import load
+
+        return language(load(config or None).language)
     return language()
 
 
-def _asked_language(arguments: list[str]) -> str:
-    """What --lang says, read also where the command line is wrong."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        option, _, value = word.partition("=")
-        if option == "--lang" and (value or following) in {"zh", "en"}:
-            return value or following
-    return ""
+def _may_have_settings(config: str) -> bool:
+    """Whether there may be settings: reading them would slow down `wxcube --help`."""
+    import os
+
+    return bool(config) or os.path.exists("wxcube.toml") or any(map(_is_ours, os.environ))  # noqa: PTH110 - pathlib takes longer to import
 
 
-def _say(start: _Start) -> Language:
-    """The language of the flags and settings."""
-    from wxcube.beijing import SystemClock
-    from wxcube.cli.commands.context import Context
-
-    known = start.context.obj if start.context else ({}, None)
-    if isinstance(known, Context):
-        return known.say
-    flags, clock = known
-    return Context(flags, clock or SystemClock()).say
+def _is_ours(variable: str) -> bool:
+    return variable.startswith("WXCUBE_")
 
 
-def _told(error: WxcubeError, start: _Start) -> str:
-    say = _reader(start)
-    if not say.chinese:
-        return str(error)
-    from wxcube.cli.error_words import told
-
-    return told(error, say)
-
-
-def _in_words(text: str, start: _Start) -> str:
-    say = _reader(start)
-    if not say.chinese:
-        return text
-    from wxcube.cli.error_words import in_words
-
-    return in_words(text, say)
-
-
-def _show(error: click.ClickException, start: _Start) -> None:
-    """A wrong command line, with where its help is."""
-    is_help = isinstance(error, click.exceptions.NoArgsIsHelpError)
-    if is_help or not _reader(start).chinese:
-        error.show()
-        return
-    ctx = getattr(error, "ctx", None)
-    if ctx:
-        click.echo(f"{ctx.get_usage()}\n可用 `{ctx.command_path} --help` 查看帮助。\n", err=True)
-    click.echo(f"错误：{_in_words(error.format_message(), start)}", err=True)
+def _value_of(option: str, arguments: list[str]) -> str:
+    """The last value of an option; also works if the command line is invalid."""
+    last = ""
+    for word, following in pairwise([*arguments, ""]):
+        name, _equals, value = word.partition("=")
+        if name == option:
+            last = value or following
+    return last

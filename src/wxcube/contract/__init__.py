@@ -1,7 +1,7 @@
-"""What WeChat promises: every datacube endpoint, its rows, dates, codes and errors, as data.
+"""The datacube API as data: every endpoint with its rows, dates, codes and errors.
 
-This package imports nothing else of wxcube but the calendar and the errors. Everything else (client,
-tables, routes, cube, reference, tests) is derived from it.
+Client, tables, server routes, cube, reference and tests are derived from it. It imports only the
+calendar, the errors and the messages of wxcube.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from wxcube.contract.endpoint import Endpoint, Grain, Group, Life
 from wxcube.contract.field import Row
 from wxcube.contract.window import Window
 from wxcube.errors import UnknownEndpointError
+from wxcube.i18n import Listing, Message, _
 
 VERSION = "2026.11"
-"""Date of the contract: WeChat changes on its own clock, not with wxcube's releases."""
+"""Version of the contract: year and month, since WeChat's API changes independently of wxcube's releases."""
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     user.getusersummary,
@@ -53,20 +54,20 @@ _GROUPS = {group.value for group in Group}
 
 
 def named(name: str) -> Endpoint[Any]:
-    """The endpoint of that name.
+    """The endpoint with that name.
 
-    Raises:  UnknownEndpointError with the closest names.
+    Raises:  UnknownEndpointError that suggests the closest names.
     """
     try:
         return _BY_NAME[name]
     except KeyError:
-        raise UnknownEndpointError(f"there is no endpoint {name!r}", hint=_likely(name)) from None
+        raise UnknownEndpointError(_("there is no endpoint {name!r}", name=name), hint=_suggestion(name)) from None
 
 
 def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
-    """The endpoints named by words that are endpoint names or groups; none means all.
+    """The endpoints with these names or in these groups; all endpoints if there are no words.
 
-    Raises:  UnknownEndpointError for a word that is neither.
+    Raises:  UnknownEndpointError for a word that is neither a name nor a group.
     """
     wanted = set(words)
     for word in sorted(wanted - _GROUPS):
@@ -74,14 +75,14 @@ def select(words: Iterable[str]) -> tuple[Endpoint[Any], ...]:
     return tuple(e for e in ENDPOINTS if not wanted or {e.name, e.group.value} & wanted)
 
 
-def _likely(word: str) -> str:
+def _suggestion(word: str) -> Message:
     if word in _GROUPS:
-        members = ", ".join(e.name for e in ENDPOINTS if e.group.value == word)
-        return f"it is a group; name one of its endpoints: {members}"
+        members = Listing(e.name for e in ENDPOINTS if e.group.value == word)
+        return _("it is a group; name one of its endpoints: {members}", members=members)
     close = get_close_matches(word, [*_BY_NAME, *_GROUPS], n=3)
     if close:
-        return f"did you mean {', '.join(close)}?"
-    return f"name an endpoint such as getusersummary, or a group: {', '.join(group for group in Group)}"
+        return _("did you mean {names}?", names=Listing(close))
+    return _("name an endpoint such as getusersummary, or a group: {groups}", groups=Listing(g.value for g in Group))
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""`python -m wxcube.contract json` prints the contract, `… openapi` the protocol."""
+"""`python -m wxcube.contract json` prints the contract, `… openapi` the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from wxcube.contract import export, openapi
 
-_FORMS = {"json": export.as_json, "openapi": openapi.as_json}
+_FORMATS = {"json": export.as_json, "openapi": openapi.as_json}
 
 
-def main(words: Sequence[str]) -> int:
-    """Print the form asked for; 0 when it did, 2 when it knows no such form."""
-    if len(words) != 1 or words[0] not in _FORMS:
-        sys.stderr.write(f"usage: python -m wxcube.contract {'|'.join(_FORMS)}\n")
+def main(arguments: Sequence[str]) -> int:
+    """Print the requested format; exit code 2 for wrong arguments."""
+    if len(arguments) != 1 or arguments[0] not in _FORMATS:
+        sys.stderr.write(f"usage: python -m wxcube.contract {'|'.join(_FORMATS)}\n")
         return 2
-    sys.stdout.write(_FORMS[words[0]]())
+    sys.stdout.write(_FORMATS[arguments[0]]())
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from wxcube.contract.columns import AlwaysZero, Msgid, RefDate, RefHour
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group, Life
 from wxcube.contract.field import Code, Day, Label, Row, Running, Times, Users
+from wxcube.i18n import _
 
 _ERRCODES = (-1, 40001, 61500)
 _PAGE = Evidence("图文分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/Graphic_Analysis_Data_Interface.html")
@@ -30,7 +31,7 @@ _MAY_BE_ABSENT = Evidence(
 )
 _LATER = "documented later; absent in a whole answer of 2022-08-19"
 _CNT = "ends in _cnt, not _count"
-_NO_HOURS = "The endpoints that replaced the article ones have no hours."
+_NO_HOURS = _("The endpoints that replaced the article ones have no hours.")
 
 Title = Annotated[str, Label("图文消息的标题", "article title")]
 IntPageReadUser = Annotated[int, Users("图文页阅读人数", "people who opened the article page")]
@@ -95,8 +96,8 @@ getarticlesummary = Endpoint(
         _RETIRED,
     ),
     notes=(
-        "Lists every mass-sent (群发) article read on the day, whenever it was sent; articles that were only published are left out.",
-        "A row appears when int_page_read_user + ori_page_read_user + share_user + share_count + add_to_fav_count is 3 or more.",
+        _("Lists every mass-sent (群发) article read on the day, whenever it was sent; articles that were only published are left out."),
+        _("A row appears when int_page_read_user + ori_page_read_user + share_user + share_count + add_to_fav_count is 3 or more."),
     ),
 )
 
@@ -190,9 +191,9 @@ getarticletotal = Endpoint(
         _RETIRED,
     ),
     notes=(
-        "The dates of a call select by send day, not by reading day; the answer holds the send day and at most 6 more.",
-        "Figures are totals so far: never add stat_dates up; a day's own figure is the difference to the day before.",
-        "int_page_from_*_read_count add up to int_page_read_count; the *_read_user exceed int_page_read_user.",
+        _("The dates of a call select by send day, not by reading day; the answer holds the send day and at most 6 more."),
+        _("Figures are totals so far: never add stat_dates up; a day's own figure is the difference to the day before."),
+        _("int_page_from_*_read_count add up to int_page_read_count; the *_read_user exceed int_page_read_user."),
     ),
 )
 
@@ -241,9 +242,9 @@ getuserread = Endpoint(
         _RETIRED,
     ),
     notes=(
-        "Never add the 99999999 row to the rows of the channels.",
-        "Since 2020-02-28 original-page and favourite figures are in the 99999999 row only; the channels have 0 or leave them out.",
-        "Before 2020-02-28 there is no 99999999 row; original-page, share and favourite figures are in the row of channel 0.",
+        _("Never add the 99999999 row to the rows of the channels."),
+        _("Since 2020-02-28 original-page and favourite figures are in the 99999999 row only; the channels have 0 or leave them out."),
+        _("Before 2020-02-28 there is no 99999999 row; original-page, share and favourite figures are in the row of channel 0."),
     ),
 )
 
@@ -286,8 +287,8 @@ getuserreadhour = Endpoint(
         _RETIRED,
     ),
     notes=(
-        "A row exists only for an hour and channel with reads.",
-        "Since 2020-02-28 hours have no original-page and no favourite figures.",
+        _("A row exists only for an hour and channel with reads."),
+        _("Since 2020-02-28 hours have no original-page and no favourite figures."),
         _NO_HOURS,
     ),
 )
@@ -323,7 +324,7 @@ getusershare = Endpoint(
         Evidence("获取图文分享转发数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getusershare"),
         _RETIRED,
     ),
-    notes=("WeChat's sample has a share_scene 5 that its list of scenes lacks.",),
+    notes=(_("WeChat's sample has a share_scene 5 that its list of scenes lacks."),),
 )
 
 

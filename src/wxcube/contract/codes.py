@@ -1,7 +1,7 @@
-"""Code tables: what every number and label in a row means.
+"""Code tables: the meaning of every coded number and label in rows.
 
-Unknown codes are never an error: they pass and show as themselves. The errcodes stand in
-`wxcube.contract.errcodes`; their names are here as well.
+Unknown codes are never an error: they pass through and are shown as they are. The errcodes are
+defined in `wxcube.contract.errcodes` and exported here too.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from wxcube.contract.errcodes import ERRCODES, ErrCode, reply_error
 
 ALL_CHANNELS = 99999999
-"""user_source of the row that counts all reading channels, each person once."""
+"""user_source of the row for all reading channels, with each user counted once."""
 ALL_SCENES = "全部"
-"""scene_desc of the entry that counts all sources, each person once."""
+"""scene_desc of the entry for all sources, with each user counted once."""
 ALL_CHANNELS_SINCE = "2020-02-28"
-"""First day with a row of all channels."""
+"""First day that has a row for all channels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one code stands for: `since` when, and in a `note` when it was used, if no longer."""
+    """Meaning of one code; `since` is its first day, `note` says when a historic code was used."""
 
     code: int | str
     zh: str
@@ -38,9 +38,9 @@ class CodeTable:
     meanings: tuple[Meaning, ...]
 
     def __getitem__(self, code: int | str) -> Meaning:
-        """Meaning of a code; an unknown one means itself."""
-        found = (m for m in self.meanings if m.code == code)
-        return next(found, Meaning(code, str(code), str(code), note="unknown code"))
+        """Meaning of a code; an unknown code is its own meaning."""
+        matching = (m for m in self.meanings if m.code == code)
+        return next(matching, Meaning(code, str(code), str(code), note="unknown code"))
 
     def __contains__(self, code: object) -> bool:
         return any(m.code == code for m in self.meanings)
@@ -144,7 +144,7 @@ READ_SCENES = {
     6: "推荐",
     7: "搜一搜",
 }
-"""scene_desc under which the content endpoints count each channel of user_source_read."""
+"""scene_desc that the content endpoints use for each channel of user_source_read."""
 PUBLISH_TYPE = CodeTable(
     "publish_type",
     "getarticletotaldetail.publish_type",
@@ -218,7 +218,7 @@ PERMISSION_SETS = {
     8: Meaning(8, "微信卡券", "cards"),
     23: Meaning(23, "广告", "ads"),
 }
-"""Rights an account can grant to a third-party platform."""
+"""Permission sets that an account can grant to a third-party platform."""
 
 __all__ = [
     "ALL_CHANNELS",

@@ -1,4 +1,4 @@
-"""Columns that endpoints of several groups share."""
+"""Columns shared by endpoints of several groups."""
 
 from datetime import date
 from typing import Annotated

@@ -9,8 +9,9 @@ from typing import Annotated
 from wxcube.contract.columns import Msgid, RefDate
 from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Code, Day, Label, Minutes, Rate, Row, Running, Times, Users
+from wxcube.i18n import _
 
-_BOTH_KINDS = "Covers mass-sent (群发) and published (发布) articles, from 2025-11-01 on."
+_BOTH_KINDS = _("Covers mass-sent (群发) and published (发布) articles, from 2025-11-01 on.")
 _ONE_PROJECT = Evidence("public project", status="uncertain", note="its table says 30 days per call; the official page and live answers say 1")
 
 ReadUser = Annotated[int, Users("阅读人数", "readers, over all sources")]
@@ -58,8 +59,8 @@ getarticleread = Endpoint(
     ),
     notes=(
         _BOTH_KINDS,
-        "The figures are those of the day alone; an article without any change that day has no row.",
-        "read_user equals the 全部 entry; the other entries may exceed it, since a person can come from several sources.",
+        _("The figures are those of the day alone; an article without any change that day has no row."),
+        _("read_user equals the 全部 entry; the other entries may exceed it, since a user can come from several sources."),
     ),
 )
 
@@ -95,7 +96,7 @@ getarticleshare = Endpoint(
         Evidence("获取发表内容每日分享数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticleshare"),
         _ONE_PROJECT,
     ),
-    notes=(_BOTH_KINDS, "The figures are those of the day alone; an article without any change that day has no row."),
+    notes=(_BOTH_KINDS, _("The figures are those of the day alone; an article without any change that day has no row.")),
 )
 
 
@@ -206,7 +207,7 @@ getarticletotaldetail = Endpoint(
     ),
     notes=(
         _BOTH_KINDS,
-        "The dates of a call select by publish day; the answer holds every stat_date from then to yesterday, at most 30.",
-        "Figures are totals so far: never add stat_dates up; a day's own figure is the difference to the day before.",
+        _("The dates of a call select by publish day; the answer holds every stat_date from then to yesterday, at most 30."),
+        _("Figures are totals so far: never add stat_dates up; a day's own figure is the difference to the day before."),
     ),
 )

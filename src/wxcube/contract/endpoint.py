@@ -1,4 +1,4 @@
-"""What WeChat promises of one endpoint: path, dates, rows, rights, and how long a day moves."""
+"""Description of an endpoint: path, dates, rows, permission set, and how long figures can change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from wxcube import beijing
 from wxcube.contract.field import Column, Nested, Row, Status, columns, nested
 from wxcube.contract.window import Window, cover
 from wxcube.errors import ContractError, WindowError
+from wxcube.i18n import Listing, Meaning, Message, _, plural
 
 RowT = TypeVar("RowT", bound=Row)
 
 EARLIEST = date(2014, 12, 1)
-"""WeChat keeps no figures of earlier days."""
+"""First day for which WeChat has figures."""
+EARLIEST_MONTH = date(2014, 11, 1)
+"""First month for which WeChat has figures: the one in its documented example of a month."""
 EARLIEST_CONTENT = date(2025, 11, 1)
-"""The published-content endpoints keep no figures of earlier days."""
+"""First day for which the published-content endpoints have figures."""
 
 
 class Group(StrEnum):
@@ -32,15 +35,26 @@ class Group(StrEnum):
     CARD = "card"
 
 
+GROUP_TITLES = {
+    Group.USER: Meaning("followers", "用户"),
+    Group.ARTICLE: Meaning("articles, switched off in 2026", "图文"),
+    Group.CONTENT: Meaning("published content", "发表内容"),
+    Group.MESSAGE: Meaning("messages from users", "消息"),
+    Group.INTERFACE: Meaning("replies of the account's server", "接口"),
+    Group.CARD: Meaning("coupons and membership cards", "卡券"),
+}
+"""Title of each group."""
+
+
 class Grain(StrEnum):
-    """What a row's ref_date (and ref_hour) stand for."""
+    """The period that a row's ref_date (and ref_hour) stand for."""
 
     DAY = "day"
     HOUR = "hour"
     WEEK = "week"
     MONTH = "month"
     CUMULATIVE = "cumulative"
-    """ref_date is the day of sending; nested rows carry running totals by stat_date."""
+    """ref_date is the day of sending; nested rows have running totals by stat_date."""
 
 
 class Life(StrEnum):
@@ -49,12 +63,12 @@ class Life(StrEnum):
     ACTIVE = "active"
     RETIRED = "retired"
     LEGACY = "legacy"
-    """Still answered, for a product that is no longer sold."""
+    """Still answered, for a product that WeChat no longer sells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A member of the request beside begin_date and end_date."""
+    """A parameter of a request besides begin_date and end_date."""
 
     name: str
     zh: str
@@ -65,28 +79,37 @@ class Param:
     codes: str = ""
 
     def check(self, value: object, endpoint: object) -> object:
-        """The value, if this member of the endpoint's call may have it.
+        """The value, if it is valid for this parameter.
 
-        Raises:  ContractError if it is missing or of the wrong type.
+        Raises:  ContractError if it is missing or has the wrong type.
         """
         if value is None and not self.required:
             return None
         if value is None:
-            raise ContractError(f"{endpoint} needs {self.name}", hint=f"give {self.name}: {self.en}")
+            raise ContractError(
+                _("{endpoint} needs {parameter}", endpoint=endpoint, parameter=self.name),
+                hint=_("give {parameter}: {meaning}", parameter=self.name, meaning=Meaning.of(self)),
+            )
         if not isinstance(value, self.type) or isinstance(value, bool):
             raise ContractError(
-                f"{endpoint} takes {self.name} as {self.type.__name__}, not {value!r}",
-                hint=f"{self.name} is: {self.en}",
+                _(
+                    "{endpoint} takes {parameter} as {type}, not {value!r}",
+                    endpoint=endpoint,
+                    parameter=self.name,
+                    type=self.type.__name__,
+                    value=value,
+                ),
+                hint=_("{parameter} is: {meaning}", parameter=self.name, meaning=Meaning.of(self)),
             )
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where statements of the contract come from, and how sure they are.
+    """Source of statements in the contract, and how reliable they are.
 
-    `source` is the title of a document, or who reported it; `note` is what it says, where that is
-    more than the row, span and dates of the endpoint; `seen` is the day it was true, as far as known.
+    `source` is the title of a document, or who reported it; `note` is what it says beyond the row,
+    span and dates of the endpoint; `seen` is the date it was observed, if known.
     """
 
     source: str
@@ -98,11 +121,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint(Generic[RowT]):
-    """One datacube call and everything wxcube knows of it.
+    """One datacube endpoint with everything known about it.
 
-    The row's docstring says in English what one row is, `row_zh` in Chinese. `span_days` is the most
-    days one call may ask, both ends counted. `moves_days` is how many days after its period a row's
-    figures can still change. `errcodes` are the ones WeChat's page of the endpoint lists.
+    The row's docstring describes one row in English, `row_zh` in Chinese. `span_days` is the largest
+    window of one call, first and last day included. `moves_days` is the number of days after its
+    period in which a row's figures can still change. `errcodes` are those listed on WeChat's page of
+    the endpoint.
     """
 
     row: type[RowT]
@@ -124,30 +148,35 @@ class Endpoint(Generic[RowT]):
     params: tuple[Param, ...] = ()
     errcodes: tuple[int, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def __str__(self) -> str:
         return self.name
 
     @property
     def path(self) -> str:
-        """Path of the call below the host."""
+        """URL path of the call."""
         return f"/datacube/{self.name}"
 
     @property
+    def title(self) -> Meaning:
+        """Title in both languages."""
+        return Meaning(self.title_en, self.title_zh)
+
+    @property
     def row_en(self) -> str:
-        """What one row is, in English: the first line of the row's docstring."""
+        """Description of one row in English: the first line of the row's docstring."""
         return (self.row.__doc__ or "").partition("\n")[0]
 
     @property
     def table(self) -> str:
-        """Name of the endpoint's table: the row's words in snake case."""
-        words = (f"_{c.lower()}" if c.isupper() else c for c in self.row.__name__)
-        return "".join(words).lstrip("_")
+        """Name of the endpoint's table: the name of the row struct in snake case."""
+        snake_case = (f"_{c.lower()}" if c.isupper() else c for c in self.row.__name__)
+        return "".join(snake_case).lstrip("_")
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The row's plain columns, in wire order."""
+        """The row's columns outside nested parts, in wire order."""
         return columns(self.row)
 
     @property
@@ -157,12 +186,12 @@ class Endpoint(Generic[RowT]):
 
     @property
     def running(self) -> Nested | None:
-        """The nested list of running totals by stat_date, where the endpoint has one."""
+        """The nested list of running totals by stat_date, if the endpoint has one."""
         return next((n for n in self.nested if n.many), None) if self.is_cumulative else None
 
     @property
     def is_cumulative(self) -> bool:
-        """Whether rows hold running totals that grow for some days."""
+        """Whether rows have running totals that grow for some days."""
         return self.grain is Grain.CUMULATIVE
 
     @property
@@ -172,30 +201,30 @@ class Endpoint(Generic[RowT]):
 
     @property
     def has_labels(self) -> bool:
-        """Whether a row's ref_date is the label of a week or month."""
+        """Whether a row's ref_date stands for a week or month."""
         return self.grain in {Grain.WEEK, Grain.MONTH}
 
     def label(self, day: date) -> date:
-        """The ref_date of the row that counts a day: its Monday, its 1st, or the day itself."""
+        """The ref_date of the row that includes a day: its Monday, its 1st, or the day itself."""
         if self.grain is Grain.WEEK:
             return beijing.monday(day)
         return beijing.month_start(day) if self.grain is Grain.MONTH else day
 
     def labels(self, window: Window) -> list[date]:
-        """The ref_dates a window selects, oldest first."""
+        """The ref_dates inside a window, oldest first."""
         return [day for day in window if self.label(day) == day]
 
     def labels_over(self, window: Window) -> list[date]:
-        """The ref_dates whose period has a day in a window, oldest first.
+        """The ref_dates whose period overlaps a window, oldest first.
 
-        A month that began before the window is among them; days before the endpoint's first are
-        not.
+        This includes a month that began before the window, and excludes days before the endpoint's
+        first date.
         """
-        found = dict.fromkeys(self.label(day) for day in window)
-        return [label for label in found if label >= self.first_date]
+        labels = dict.fromkeys(self.label(day) for day in window)
+        return [label for label in labels if label >= self.first_date]
 
     def period(self, label: date) -> Window:
-        """The days counted by rows with this ref_date (for running totals: the day of sending)."""
+        """The days that rows with this ref_date cover (for running totals: the day of sending)."""
         if self.grain is Grain.WEEK:
             return Window(label, label + timedelta(days=6))
         if self.grain is Grain.MONTH:
@@ -203,60 +232,80 @@ class Endpoint(Generic[RowT]):
         return Window.day(label)
 
     def ready_at(self, label: date) -> datetime:
-        """When rows with this ref_date can first be asked."""
-        return beijing.ready_moment(self.period(label).last)
+        """Time from which rows with this ref_date are available."""
+        return beijing.ready_at(self.period(label).last)
 
     def final_at(self, label: date) -> datetime:
-        """When rows with this ref_date stop moving."""
-        return beijing.ready_moment(self.period(label).last, self.moves_days)
+        """Time from which rows with this ref_date no longer change."""
+        return beijing.ready_at(self.period(label).last, self.moves_days)
 
     def calls(self, labels: Iterable[date]) -> list[Window]:
-        """The fewest calls that answer these ref_dates, newest first.
+        """The windows of the fewest calls that return these ref_dates, newest first.
 
-        Week and month endpoints are asked label by label, which every known variant of their
-        span rule accepts.
+        Week and month endpoints get one call per ref_date, which every known variant of their span
+        rule accepts.
         """
         return cover(labels, 1 if self.has_labels else self.span_days)
 
     def check(self, window: Window, now: datetime) -> None:
-        """Refuse a window that WeChat would refuse.
+        """Validate a window for one call.
 
-        Raises:  WindowError that names the rule and says how to keep it.
+        Raises:  WindowError if WeChat would refuse the window.
         """
         if len(window) > self.span_days:
             raise WindowError(
-                f"{self} was asked for {len(window)} days ({window}), WeChat allows {self.span_days} in one call",
-                hint=f"split the window into calls of {self.span_days} days",
+                _(
+                    "{window} has {count} days; {endpoint} allows {span_days} in one call",
+                    window=window,
+                    count=len(window),
+                    endpoint=self,
+                    span_days=self.span_days,
+                ),
+                hint=plural(
+                    "split the window into calls of {n} day",
+                    "split the window into calls of at most {n} days",
+                    n=self.span_days,
+                ),
             )
         self.check_reach(window, now)
 
     def check_reach(self, window: Window, now: datetime) -> None:
-        """Refuse days WeChat never has, whatever the number of calls.
+        """Validate that WeChat can have figures for all days of a window.
 
-        Raises:  WindowError that names the rule and says how to keep it.
+        Raises:  WindowError if it begins before the endpoint's first date or ends after yesterday.
         """
         if window.first < self.first_date:
             raise WindowError(
-                f"{self} has no figures before {self.first_date}, asked was {window}",
-                hint=f"begin at {self.first_date} or later",
+                _(
+                    "{endpoint} has no figures before {first_date}; the window is {window}",
+                    endpoint=self,
+                    first_date=self.first_date,
+                    window=window,
+                ),
+                hint=_("begin at {first_date} or later", first_date=self.first_date),
             )
         newest = beijing.yesterday(now)
         if window.last > newest:
             raise WindowError(
-                f"{self} has no figures after yesterday ({newest} in Beijing), asked was {window}",
-                hint=f"end at {newest} or earlier",
+                _(
+                    "{endpoint} has no figures after yesterday ({newest} in Beijing); the window is {window}",
+                    endpoint=self,
+                    newest=newest,
+                    window=window,
+                ),
+                hint=_("end at {newest} or earlier", newest=newest),
             )
 
-    def complete_params(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Members of a call beside the dates: the given ones, checked, over the defaults.
+    def complete_params(self, params: Mapping[str, object]) -> dict[str, object]:
+        """The parameters of a call besides the dates: the given ones, validated, and the defaults.
 
-        Raises:  ContractError if one is unknown, missing or of the wrong type.
+        Raises:  ContractError if one is unknown, missing or has the wrong type.
         """
         known = {param.name for param in self.params}
-        for name in given.keys() - known:
+        for name in params.keys() - known:
             raise ContractError(
-                f"{self} takes no {name!r}",
-                hint=f"it takes {', '.join(sorted(known))}" if known else "it takes dates only",
+                _("{endpoint} has no parameter {name!r}", endpoint=self, name=name),
+                hint=_("its parameters: {names}", names=Listing(sorted(known))) if known else _("it takes dates only"),
             )
-        values = {p.name: p.check(given.get(p.name, p.default), self) for p in self.params}
+        values = {p.name: p.check(params.get(p.name, p.default), self) for p in self.params}
         return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Every known errcode: its meaning, WeChat's own text, the error it becomes and what to do about it."""
+"""Every known errcode: its meaning, WeChat's own text, the error class and what to do about it."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from wxcube.errors import (
     RetiredError,
     TokenError,
 )
+from wxcube.i18n import Meaning, Message, _
 
 
 @dataclass(frozen=True, slots=True)
 class ErrCode:
-    """One errcode: meaning, WeChat's own text, what to do, and the error it becomes.
+    """One errcode: meaning, WeChat's own text, what to do, and the error class.
 
-    `errmsg` may hold `{ip}`, the caller's address. `scope` says which calls answer it: datacube, token,
-    platform (third-party platforms), operations (quota and rid calls) or all. `own_remedy` is set where
-    the remedy of the error's class does not fit.
+    `errmsg` may contain `{ip}`, the caller's address. `scope` names the calls that return it: datacube,
+    token, platform (third-party platforms), operations (quota and rid calls) or all. `own_remedy`
+    replaces the remedy of the error class.
     """
 
     code: int
     zh: str
     en: str
     errmsg: str
-    hint: str
+    hint: Message
     error: type[ReplyError]
     scope: tuple[str, ...] = ("all",)
     status: Status = "official"
@@ -54,13 +55,13 @@ _PLATFORM = ("platform",)
 _OPERATIONS = ("operations",)
 
 _ALL = (
-    ErrCode(-1, "系统繁忙，稍后再试", "system busy", "system error", "try again after a pause; it may last for hours", BusyError),
+    ErrCode(-1, "系统繁忙，稍后再试", "system busy", "system error", _("try again after a pause; it may last for hours"), BusyError),
     ErrCode(
         40001,
         "AppSecret 错误或 access_token 无效",
         "bad secret, or token invalid / not the newest",
         "invalid credential, access_token is invalid or not latest",
-        "get a new token once; if the call for a token answers this, the secret is wrong",
+        _("get a new token once; if the call for a token answers this, the secret is wrong"),
         TokenError,
     ),
     ErrCode(
@@ -68,7 +69,7 @@ _ALL = (
         "grant_type 不正确",
         "bad grant_type",
         "invalid grant_type",
-        "ask for a token with grant_type client_credential",
+        _("ask for a token with grant_type client_credential"),
         CredentialError,
         _TOKEN,
     ),
@@ -77,20 +78,25 @@ _ALL = (
         "不合法的 AppID",
         "bad appid",
         "invalid appid",
-        "compare the appid with the one on mp.weixin.qq.com",
+        _("compare the appid with the one on mp.weixin.qq.com"),
         CredentialError,
         ("token", "operations"),
     ),
-    ErrCode(40014, "不合法的 access_token", "bad token", "invalid access_token", "get a new token once", TokenError),
+    ErrCode(40014, "不合法的 access_token", "bad token", "invalid access_token", _("get a new token once"), TokenError),
     ErrCode(
-        40066, "不合法的 url", "bad url: API path unknown", "invalid url", "check the spelling of the path; WeChat knows no such call", RequestError
+        40066,
+        "不合法的 url",
+        "bad url: API path unknown",
+        "invalid url",
+        _("check the spelling of the path; WeChat knows no such call"),
+        RequestError,
     ),
     ErrCode(
         40125,
         "无效的 appsecret",
         "bad secret",
         "invalid appsecret",
-        "the secret is wrong or was reset; copy the current one from mp.weixin.qq.com",
+        _("the secret is wrong or was reset; copy the current one from mp.weixin.qq.com"),
         CredentialError,
         _TOKEN,
     ),
@@ -99,7 +105,7 @@ _ALL = (
         "调用接口的 IP 不在白名单中",
         "caller IP not on the allow-list",
         "invalid ip {ip} ipv6 ::ffff:{ip}, not in whitelist",
-        "add the address named in the message to the IP allow-list on mp.weixin.qq.com",
+        _("add the address named in the message to the IP allow-list on mp.weixin.qq.com"),
         CredentialError,
         _TOKEN,
     ),
@@ -108,17 +114,19 @@ _ALL = (
         "AppSecret 已被冻结",
         "secret is frozen",
         "secret is frozen",
-        "unfreeze the secret on mp.weixin.qq.com; it takes effect in about 10 minutes",
+        _("unfreeze the secret on mp.weixin.qq.com; it takes effect in about 10 minutes"),
         CredentialError,
         _TOKEN,
     ),
-    ErrCode(41001, "缺少 access_token", "token missing", "access_token missing", "send the token as the query parameter access_token", RequestError),
+    ErrCode(
+        41001, "缺少 access_token", "token missing", "access_token missing", _("send the token as the query parameter access_token"), RequestError
+    ),
     ErrCode(
         41002,
         "缺少 appid",
         "appid missing",
         "appid missing",
-        "send the appid, for stable_token in a JSON body, for token in the query",
+        _("send the appid, for stable_token in a JSON body, for token in the query"),
         CredentialError,
         ("token", "operations"),
     ),
@@ -127,7 +135,7 @@ _ALL = (
         "缺少 secret",
         "secret missing",
         "appsecret missing",
-        "send the secret, for stable_token in a JSON body, for token in the query",
+        _("send the secret, for stable_token in a JSON body, for token in the query"),
         CredentialError,
         _TOKEN,
     ),
@@ -136,17 +144,17 @@ _ALL = (
         "缺少 component_appid",
         "component_appid missing",
         "missing component_appid",
-        "send the platform's appid as component_appid",
+        _("send the platform's appid as component_appid"),
         CredentialError,
         _PLATFORM,
     ),
-    ErrCode(42001, "access_token 超时", "token expired", "access_token expired", "get a new token once", TokenError),
+    ErrCode(42001, "access_token 超时", "token expired", "access_token expired", _("get a new token once"), TokenError),
     ErrCode(
         42006,
         "component_access_token 超时",
         "component token expired",
         "component_access_token expired",
-        "get a new component token once",
+        _("get a new component token once"),
         TokenError,
         _PLATFORM,
         "sdk",
@@ -156,20 +164,22 @@ _ALL = (
         "用户修改密码，token 失效",
         "tokens void after the owner changed the password",
         "tokens void after the owner changed the password",
-        "the account's owner must authorize the platform again",
+        _("the account's owner must authorize the platform again"),
         CredentialError,
         _PLATFORM,
     ),
-    ErrCode(43001, "需要 GET 请求", "GET wanted", "require GET method", "send this call with GET", RequestError),
-    ErrCode(43002, "需要 POST 请求", "POST wanted", "require POST method", "send this call with POST; every datacube call wants it", RequestError),
-    ErrCode(43003, "需要 HTTPS 请求", "HTTPS wanted", "require https", "use https:// in the base URL", RequestError),
-    ErrCode(44002, "POST 数据包为空", "empty body", "empty post data", "send a JSON body, for datacube with begin_date and end_date", RequestError),
+    ErrCode(43001, "需要 GET 请求", "GET wanted", "require GET method", _("send this call with GET"), RequestError),
+    ErrCode(43002, "需要 POST 请求", "POST wanted", "require POST method", _("send this call with POST; every datacube call wants it"), RequestError),
+    ErrCode(43003, "需要 HTTPS 请求", "HTTPS wanted", "require https", _("use https:// in the base URL"), RequestError),
+    ErrCode(
+        44002, "POST 数据包为空", "empty body", "empty post data", _("send a JSON body, for datacube with begin_date and end_date"), RequestError
+    ),
     ErrCode(
         45009,
         "接口调用超过限制（日）",
         "daily quota used up",
         "reach max api daily quota limit",
-        "this endpoint has no calls left today; go on after midnight, Beijing time",
+        _("this endpoint has no calls left today; go on after midnight, Beijing time"),
         QuotaError,
         ("datacube", "all"),
     ),
@@ -178,7 +188,7 @@ _ALL = (
         "调用太频繁",
         "per-minute limit",
         "api minute-quota reach limit, must slower, retry next minute",
-        "wait for the next minute and send fewer calls at once",
+        _("wait for the next minute and send fewer concurrent calls"),
         PaceError,
     ),
     ErrCode(
@@ -186,16 +196,18 @@ _ALL = (
         "IP 不在白名单",
         "caller IP not registered",
         "access clientip is not registered, not in ip-white-list",
-        "add the caller's address to the IP allow-list on mp.weixin.qq.com",
+        _("add the caller's address to the IP allow-list on mp.weixin.qq.com"),
         CredentialError,
     ),
-    ErrCode(47001, "解析 JSON/XML 内容错误", "body cannot be parsed", "data format error", "send one JSON object in UTF-8 as the body", RequestError),
+    ErrCode(
+        47001, "解析 JSON/XML 内容错误", "body cannot be parsed", "data format error", _("send one JSON object in UTF-8 as the body"), RequestError
+    ),
     ErrCode(
         47009,
         "接口已下线",
         "API retired",
         "this api is offline, please use the new api",
-        "WeChat switched this endpoint off in 2026; its successors have figures from 2025-11-01 on",
+        _("WeChat switched this endpoint off in 2026; its successors have figures from 2025-11-01 on"),
         RetiredError,
         _DATACUBE,
         "reported",
@@ -205,7 +217,7 @@ _ALL = (
         "api 功能未授权",
         "the account has no right to this API",
         "api unauthorized",
-        "the account lacks this right, most often because it is not certified; a new token does not help",
+        _("the account lacks this right, most often because it is not certified; a new token does not help"),
         AccessError,
     ),
     ErrCode(
@@ -213,7 +225,7 @@ _ALL = (
         "api 接口被封禁",
         "API blocked for irregularities",
         "api forbidden for irregularities, view detail on mp.weixin.qq.com",
-        "the account's owner must look up the reason on mp.weixin.qq.com",
+        _("the account's owner must look up the reason on mp.weixin.qq.com"),
         AccessError,
     ),
     ErrCode(
@@ -221,29 +233,36 @@ _ALL = (
         "清零次数达到上限",
         "no quota resets left",
         "forbid to clear quota because of reaching the limit",
-        "10 resets a month are allowed; wait for the next month",
+        _("10 resets a month are allowed; wait for the next month"),
         QuotaError,
         _OPERATIONS,
     ),
-    ErrCode(48009, "接口已过期", "API expired", "this api is expired", "leave this call out; WeChat no longer offers it", RetiredError, status="sdk"),
+    ErrCode(
+        48009, "接口已过期", "API expired", "this api is expired", _("leave this call out; WeChat no longer offers it"), RetiredError, status="sdk"
+    ),
     ErrCode(
         48017,
         "旧 IP 停用",
         "old entry IP retired",
         "old entry IP retired",
-        "call WeChat by host name instead of a fixed address",
+        _("call WeChat by host name instead of a fixed address"),
         RequestError,
         status="uncertain",
     ),
     ErrCode(
-        50001, "用户未授权该 api", "user did not authorize the API", "user unauthorized", "ask the account's owner to grant this right", AccessError
+        50001,
+        "用户未授权该 api",
+        "user did not authorize the API",
+        "user unauthorized",
+        _("ask the account's owner to grant this right"),
+        AccessError,
     ),
     ErrCode(
         50002,
         "用户受限",
         "account limited, frozen or closed",
         "user limited",
-        "the account's owner must look up its state on mp.weixin.qq.com",
+        _("the account's owner must look up its state on mp.weixin.qq.com"),
         AccessError,
     ),
     ErrCode(
@@ -251,7 +270,7 @@ _ALL = (
         "禁止使用 token 接口",
         "account may not use tokens",
         "user not allow to use accesstoken, maybe for punishment",
-        "the account's owner must look up the reason on mp.weixin.qq.com",
+        _("the account's owner must look up the reason on mp.weixin.qq.com"),
         CredentialError,
         _TOKEN,
     ),
@@ -260,7 +279,7 @@ _ALL = (
         "账号已冻结",
         "account frozen",
         "account frozen",
-        "the account's owner must unfreeze it on mp.weixin.qq.com",
+        _("the account's owner must unfreeze it on mp.weixin.qq.com"),
         CredentialError,
         _TOKEN,
     ),
@@ -269,7 +288,7 @@ _ALL = (
         "帐号未授权给第三方平台",
         "account has not authorized the platform",
         "component is not authorized by this account",
-        "the account's owner must authorize the platform",
+        _("the account's owner must authorize the platform"),
         CredentialError,
         _PLATFORM,
     ),
@@ -278,7 +297,7 @@ _ALL = (
         "调用 IP 未登记",
         "caller IP not registered with the platform",
         "access clientip is not registered requestIP: {ip}",
-        "add the address named in the message to the platform's list on open.weixin.qq.com",
+        _("add the address named in the message to the platform's list on open.weixin.qq.com"),
         CredentialError,
         ("platform", "all"),
     ),
@@ -287,7 +306,7 @@ _ALL = (
         "component ticket 过期",
         "component ticket expired",
         "component ticket is expired",
-        "wait for the next ticket; WeChat pushes one every 10 minutes",
+        _("wait for the next ticket; WeChat pushes one every 10 minutes"),
         CredentialError,
         _PLATFORM,
         own_remedy=Remedy.WAIT,
@@ -297,7 +316,7 @@ _ALL = (
         "component ticket 无效",
         "component ticket bad",
         "component ticket is invalid",
-        "use the newest ticket; WeChat pushes one every 10 minutes",
+        _("use the newest ticket; WeChat pushes one every 10 minutes"),
         CredentialError,
         _PLATFORM,
         own_remedy=Remedy.WAIT,
@@ -307,7 +326,7 @@ _ALL = (
         "接口未授权给第三方平台",
         "the permission set was not granted to the platform",
         "api is unauthorized to component",
-        "ask the account's owner to grant the platform the permission set of this endpoint",
+        _("ask the account's owner to grant the platform the permission set of this endpoint"),
         AccessError,
         _PLATFORM,
     ),
@@ -316,17 +335,17 @@ _ALL = (
         "授权码无效",
         "bad authorization code",
         "code is invalid",
-        "start the authorization again; a code works once",
+        _("start the authorization again; a code works once"),
         CredentialError,
         _PLATFORM,
     ),
-    ErrCode(61011, "无效的第三方平台", "bad component", "invalid component", "check the platform's appid and secret", CredentialError, _PLATFORM),
+    ErrCode(61011, "无效的第三方平台", "bad component", "invalid component", _("check the platform's appid and secret"), CredentialError, _PLATFORM),
     ErrCode(
         61014,
         "必须使用 component token",
         "component token wanted",
         "must use component token for component api",
-        "send the component_access_token, not an account's token",
+        _("send the component_access_token, not an account's token"),
         CredentialError,
         _PLATFORM,
     ),
@@ -335,7 +354,7 @@ _ALL = (
         "接口权限集需平台确认",
         "permission set must be confirmed by the platform",
         "function category of API need be confirmed by component",
-        "confirm the permission set of this endpoint for the platform on open.weixin.qq.com",
+        _("confirm the permission set of this endpoint for the platform on open.weixin.qq.com"),
         AccessError,
         _PLATFORM,
     ),
@@ -344,7 +363,7 @@ _ALL = (
         "refresh_token 无效",
         "refresh token bad",
         "refresh_token is invalid",
-        "the account's owner must authorize the platform again",
+        _("the account's owner must authorize the platform again"),
         CredentialError,
         _PLATFORM,
     ),
@@ -353,17 +372,17 @@ _ALL = (
         "必须用 api_component_token 取 token",
         "component accounts must use api_component_token",
         "must use api(api_component_token) to get token for component acct",
-        "this appid is a third-party platform's: get its token from api_component_token",
+        _("this appid is a third-party platform's: get its token from api_component_token"),
         CredentialError,
         ("token", "platform"),
     ),
-    ErrCode(61500, "日期格式错误", "date format error", "date format error", "write begin_date and end_date as YYYY-MM-DD", DateError, _DATACUBE),
+    ErrCode(61500, "日期格式错误", "date format error", "date format error", _("write begin_date and end_date as YYYY-MM-DD"), DateError, _DATACUBE),
     ErrCode(
         61501,
         "日期范围错误",
         "date range error",
         "date range error",
-        "begin before the end, keep to the endpoint's span and end yesterday at the latest",
+        _("begin before the end, keep to the endpoint's span and end yesterday at the latest"),
         DateError,
         _DATACUBE,
     ),
@@ -372,7 +391,7 @@ _ALL = (
         "小游戏不支持数据接口",
         "mini-game: data API not supported",
         "this is game miniprogram, data api is not supported",
-        "the appid is a mini game's, use the one of an Official Account",
+        _("the appid is a mini game's, use the one of an Official Account"),
         AccessError,
         _DATACUBE,
         "sdk",
@@ -382,7 +401,7 @@ _ALL = (
         "数据未就绪",
         "data not ready",
         "data not ready, please try later",
-        "ask again after 08:00, Beijing time, or some hours later",
+        _("ask again after 08:00, Beijing time, or some hours later"),
         NotReadyError,
         _DATACUBE,
     ),
@@ -391,19 +410,21 @@ _ALL = (
         "系统繁忙",
         "system busy in datacube",
         "system busy now , please try later",
-        "try again after a pause",
+        _("try again after a pause"),
         BusyError,
         _DATACUBE,
         "reported",
     ),
-    ErrCode(76001, "rid 不存在", "rid not found", "rid not found", "look a rid up within 7 days of its call", RequestError, _OPERATIONS),
-    ErrCode(76002, "rid 错误", "rid bad", "rid is error", "write the rid as in the message: three groups of 8 hex digits", RequestError, _OPERATIONS),
+    ErrCode(76001, "rid 不存在", "rid not found", "rid not found", _("look a rid up within 7 days of its call"), RequestError, _OPERATIONS),
+    ErrCode(
+        76002, "rid 错误", "rid bad", "rid is error", _("write the rid as in the message: three groups of 8 hex digits"), RequestError, _OPERATIONS
+    ),
     ErrCode(
         76003,
         "无权查询 / cgi_path 为空",
         "rid of another account; at quota/get also: cgi_path empty",
         "could not query this rid,no permission",
-        "ask with a token of the account that made the call, and with a cgi_path",
+        _("ask with a token of the account that made the call, and with a cgi_path"),
         RequestError,
         _OPERATIONS,
     ),
@@ -412,7 +433,7 @@ _ALL = (
         "cgi_path 不存在",
         "cgi_path unknown",
         "cgi_path not found, please check",
-        "write the path with its leading slash, as in /datacube/getusersummary",
+        _("write the path with its leading slash, as in /datacube/getusersummary"),
         RequestError,
         _OPERATIONS,
     ),
@@ -421,7 +442,7 @@ _ALL = (
         "cgi_path 无权限",
         "cgi_path not permitted",
         "could not use this cgi_path,no permission",
-        "the account lacks the right to the call asked about; leave it out",
+        _("the account lacks the permission for that cgi_path; leave it out"),
         AccessError,
         _OPERATIONS,
     ),
@@ -430,7 +451,7 @@ _ALL = (
         "IP 正在等待管理员确认",
         "IP waits for the administrator",
         "IP waits for the administrator",
-        "the account's administrator must confirm the address in WeChat",
+        _("the account's administrator must confirm the address in WeChat"),
         CredentialError,
         _TOKEN,
         "sdk",
@@ -440,7 +461,7 @@ _ALL = (
         "此 IP 调用需管理员确认",
         "administrator must confirm the IP",
         "administrator must confirm the IP",
-        "the account's administrator must confirm the address in WeChat",
+        _("the account's administrator must confirm the address in WeChat"),
         CredentialError,
         _TOKEN,
         "sdk",
@@ -450,7 +471,7 @@ _ALL = (
         "IP 24 小时内被拒绝两次",
         "administrator refused twice in 24 h",
         "administrator refused twice in 24 h",
-        "ask the account's administrator to accept the address, and try again in 24 hours",
+        _("ask the account's administrator to accept the address, and try again in 24 hours"),
         CredentialError,
         _TOKEN,
         "sdk",
@@ -461,7 +482,7 @@ _ALL = (
         "IP 1 小时内被拒绝一次",
         "administrator refused once in 1 h",
         "administrator refused once in 1 h",
-        "ask the account's administrator to accept the address, and try again in an hour",
+        _("ask the account's administrator to accept the address, and try again in an hour"),
         CredentialError,
         _TOKEN,
         "sdk",
@@ -476,7 +497,7 @@ _RID = re.compile(r"rid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 
 
 def reply_error(errcode: int, errmsg: str, *, endpoint: str = "", window: Window | None = None) -> ReplyError:
-    """The error an errcode stands for; an unknown code stops, since nobody knows its remedy."""
+    """The error for an errcode; for an unknown code the remedy is to stop."""
     known = ERRCODES.get(errcode)
     rid = _RID.search(errmsg)
     return (known.error if known else ReplyError)(
@@ -485,6 +506,7 @@ def reply_error(errcode: int, errmsg: str, *, endpoint: str = "", window: Window
         rid=rid.group(1) if rid else "",
         endpoint=endpoint,
         window=window,
-        hint=known.hint if known else "this errcode is unknown to wxcube; look it up by its rid",
+        meaning=Meaning.of(known) if known else None,
+        hint=known.hint if known else _("this errcode is unknown to wxcube; look it up by its rid"),
         remedy=known.remedy if known else None,
     )

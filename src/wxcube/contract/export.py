@@ -1,7 +1,7 @@
 """The contract as JSON, for programs in any language.
 
-Everything the Python data says: endpoints with their columns, code tables, rights and errcodes. What is
-empty is left out.
+Everything in the Python data: endpoints with their columns, code tables, permission sets and errcodes.
+Empty members are left out.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ TYPES: dict[type, str] = {int: "integer", float: "number", str: "string", date: 
 
 def as_json() -> str:
     """The whole contract as indented JSON text that ends with a line feed."""
-    return written(contract())
+    return formatted(contract())
 
 
-def written(document: dict[str, Any]) -> str:
-    """A document as JSON text the way the checked-in files have it."""
+def formatted(document: dict[str, Any]) -> str:
+    """A document as JSON text, in the format of the checked-in files."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
 def contract() -> dict[str, Any]:
-    """The whole contract as plain dicts, lists, texts and numbers."""
+    """The whole contract as dicts, lists, strings and numbers."""
     return {
         "contract": "WeChat Official Account datacube",
         "version": VERSION,
@@ -43,26 +43,26 @@ def contract() -> dict[str, Any]:
             "last_date": "yesterday",
             "ready_at": f"{beijing.READY_AT:%H:%M}",
         },
-        "adding": {way.value: _adding(way) for way in Adding},
+        "adding": {adding.value: _adding(adding) for adding in Adding},
         "endpoints": [_endpoint(endpoint) for endpoint in ENDPOINTS],
         "codes": {name: _table(table) for name, table in TABLES.items()},
-        "permission_sets": [_filled(asdict(known)) for known in PERMISSION_SETS.values()],
-        "errcodes": [_errcode(known) for known in ERRCODES.values()],
+        "permission_sets": [_without_empty(asdict(right)) for right in PERMISSION_SETS.values()],
+        "errcodes": [_errcode(errcode) for errcode in ERRCODES.values()],
     }
 
 
-def _adding(way: Adding) -> str:
+def _adding(adding: Adding) -> str:
     return {
         Adding.NONE: "not a figure, or never to be combined",
         Adding.SUM: "may be added up",
-        Adding.DISTINCT: "distinct people: never added, only counted anew",
+        Adding.DISTINCT: "distinct users: never add, count again",
         Adding.LAST: "a running total or snapshot: take the newest",
         Adding.MAX: "take the largest",
-    }[way]
+    }[adding]
 
 
 def _endpoint(endpoint: Endpoint[Row]) -> dict[str, Any]:
-    return _filled(
+    return _without_empty(
         {
             "name": endpoint.name,
             "path": endpoint.path,
@@ -83,18 +83,18 @@ def _endpoint(endpoint: Endpoint[Row]) -> dict[str, Any]:
             "params": [_param(param) for param in endpoint.params],
             "columns": [_column(path, column) for path, column in leaves(endpoint.row)],
             "errcodes": endpoint.errcodes,
-            "evidence": [_filled(asdict(known)) for known in endpoint.evidence],
-            "notes": endpoint.notes,
+            "evidence": [_without_empty(asdict(evidence)) for evidence in endpoint.evidence],
+            "notes": list(map(str, endpoint.notes)),
         }
     )
 
 
 def _param(param: Param) -> dict[str, Any]:
-    return _filled(asdict(param) | {"type": TYPES[param.type]})
+    return _without_empty(asdict(param) | {"type": TYPES[param.type]})
 
 
 def _column(path: str, column: Column) -> dict[str, Any]:
-    return _filled(
+    return _without_empty(
         {
             "path": path,
             "type": TYPES[column.type],
@@ -112,22 +112,22 @@ def _column(path: str, column: Column) -> dict[str, Any]:
 
 
 def _table(table: CodeTable) -> dict[str, Any]:
-    return {"used_by": table.used_by, "meanings": [_filled(asdict(meaning)) for meaning in table.meanings]}
+    return {"used_by": table.used_by, "meanings": [_without_empty(asdict(meaning)) for meaning in table.meanings]}
 
 
-def _errcode(known: ErrCode) -> dict[str, Any]:
+def _errcode(errcode: ErrCode) -> dict[str, Any]:
     return {
-        "code": known.code,
-        "zh": known.zh,
-        "en": known.en,
-        "errmsg": known.errmsg,
-        "error": known.error.__name__,
-        "remedy": known.remedy.value,
-        "hint": known.hint,
-        "scope": known.scope,
-        "status": known.status,
+        "code": errcode.code,
+        "zh": errcode.zh,
+        "en": errcode.en,
+        "errmsg": errcode.errmsg,
+        "error": errcode.error.__name__,
+        "remedy": errcode.remedy.value,
+        "hint": str(errcode.hint),
+        "scope": errcode.scope,
+        "status": errcode.status,
     }
 
 
-def _filled(members: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value not in ("", None, (), [])}

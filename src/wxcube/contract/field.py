@@ -1,7 +1,7 @@
-"""What a column means: its kind carries the unit and how its figures may be added.
+"""Kinds of columns: each kind has a meaning, a unit and a rule for aggregation.
 
-A row struct annotates each column with one kind, so that type checkers see plain `int`, `str` or
-`date`, and everything else (tables, pages, exports, the cube, the reference) reads the kind.
+A row struct annotates each column with a kind: type checkers see `int`, `str` or `date`, while tables,
+pages, exports, the cube and the reference read the kind.
 """
 
 from __future__ import annotations
@@ -14,19 +14,34 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 
 import msgspec
 
+from wxcube.i18n import Meaning
+
 Status = Literal["official", "sdk", "reported", "uncertain"]
-"""How a fact is known: WeChat's own text, an SDK's source, a user's answer, or inferred."""
+"""Source of a fact: WeChat's own text, the source of an SDK, a user's report, or inference."""
+UNDOCUMENTED_ZH = "（未公开）"
+"""Chinese meaning of a column that WeChat's documents do not describe."""
+UNITS = {
+    "day": Meaning("day", "日"),
+    "hour": Meaning("hour", "时"),
+    "people": Meaning("people", "人"),
+    "times": Meaning("times", "次"),
+    "ms": Meaning("ms", "毫秒"),
+    "fraction": Meaning("fraction", "比例"),
+    "minutes": Meaning("minutes", "分钟"),
+    "fen": Meaning("fen", "分"),
+}
+"""Names of the units."""
 
 
 class Adding(StrEnum):
-    """How figures of a column combine over days, hours or channels."""
+    """How figures of a column are aggregated over days, hours or channels."""
 
     NONE = "none"
-    """Not a figure, or never to be combined."""
+    """Not a figure, or never aggregated."""
     SUM = "sum"
-    """May be added up."""
+    """Add them up."""
     DISTINCT = "distinct"
-    """Distinct people: never added, only counted anew."""
+    """Distinct users: never add them, only count them again from the source."""
     LAST = "last"
     """A running total or snapshot: take the newest."""
     MAX = "max"
@@ -35,7 +50,7 @@ class Adding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Meaning of a column, in Chinese and English, and how it is known."""
+    """Meaning of a column in Chinese and English, and the status of that fact."""
 
     adding: ClassVar[Adding] = Adding.NONE
     default_unit: ClassVar[str] = ""
@@ -47,7 +62,7 @@ class Kind:
 
     @property
     def unit(self) -> str:
-        """Unit of the figures, empty where there is none."""
+        """Unit of the figures; empty if there is none."""
         return self.default_unit
 
 
@@ -60,28 +75,28 @@ class Day(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Hour(Kind):
-    """An hour of the day in wire form: 0, 100 … 2300."""
+    """An hour of the day as WeChat writes it: 0, 100 … 2300."""
 
     default_unit: ClassVar[str] = "hour"
 
 
 @dataclass(frozen=True, slots=True)
 class Code(Kind):
-    """A number whose meanings stand in a code table; unknown numbers pass."""
+    """A number with meanings in a code table; unknown numbers are allowed."""
 
     table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Label(Kind):
-    """Text: an id, a title, a link, or a label from a table."""
+    """A text: an id, a title, a link, or a label from a code table."""
 
     table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Users(Kind):
-    """Distinct people, counted anew for the row's own key."""
+    """Distinct users for the key of the row."""
 
     adding: ClassVar[Adding] = Adding.DISTINCT
     default_unit: ClassVar[str] = "people"
@@ -89,7 +104,7 @@ class Users(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Moves(Kind):
-    """People who came or went: each is one change, so they add up over days and channels."""
+    """Follows or unfollows: each is one change, so they add up over days and channels."""
 
     adding: ClassVar[Adding] = Adding.SUM
     default_unit: ClassVar[str] = "people"
@@ -97,7 +112,7 @@ class Moves(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Times(Kind):
-    """How often something happened."""
+    """Number of times something happened."""
 
     adding: ClassVar[Adding] = Adding.SUM
     default_unit: ClassVar[str] = "times"
@@ -105,7 +120,7 @@ class Times(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Millis(Kind):
-    """Milliseconds in sum."""
+    """Total milliseconds."""
 
     adding: ClassVar[Adding] = Adding.SUM
     default_unit: ClassVar[str] = "ms"
@@ -113,7 +128,7 @@ class Millis(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Peak(Kind):
-    """The largest number of milliseconds."""
+    """Maximum of milliseconds."""
 
     adding: ClassVar[Adding] = Adding.MAX
     default_unit: ClassVar[str] = "ms"
@@ -121,7 +136,7 @@ class Peak(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Kind):
-    """People at the day's end."""
+    """Number of users at the end of the day."""
 
     adding: ClassVar[Adding] = Adding.LAST
     default_unit: ClassVar[str] = "people"
@@ -129,14 +144,14 @@ class Snapshot(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Running(Kind):
-    """A total so far, of people, times or money."""
+    """A running total of users, times or money."""
 
     adding: ClassVar[Adding] = Adding.LAST
     of: str = "people"
 
     @property
     def unit(self) -> str:
-        """What is counted so far."""
+        """Unit of the running total."""
         return self.of
 
 
@@ -149,26 +164,26 @@ class Rate(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Minutes(Kind):
-    """Minutes on average."""
+    """An average in minutes."""
 
     default_unit: ClassVar[str] = "minutes"
 
 
 @dataclass(frozen=True, slots=True)
 class Fen(Kind):
-    """Money in fen, 0.01 CNY."""
+    """An amount of money in fen (0.01 CNY)."""
 
     adding: ClassVar[Adding] = Adding.SUM
     default_unit: ClassVar[str] = "fen"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row, or a part of one, in WeChat's own words and order."""
+    """A row, or a nested part of one, with WeChat's names in WeChat's order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a row: wire name, Python type and meaning."""
+    """A column of a row: wire name, Python type and kind."""
 
     name: str
     type: type
@@ -178,7 +193,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A part of a row that is a struct (`many` False) or a list of structs (`many` True)."""
+    """A nested part of a row: a struct (`many` False) or a list of structs (`many` True)."""
 
     name: str
     row: type[Row]
@@ -195,7 +210,7 @@ def members(row: type[Row]) -> tuple[Column | Nested, ...]:
 
 
 def columns(row: type[Row]) -> tuple[Column, ...]:
-    """The plain columns of a row struct, in wire order, without its nested parts."""
+    """The columns of a row struct outside its nested parts, in wire order."""
     return tuple(m for m in members(row) if isinstance(m, Column))
 
 
@@ -205,7 +220,7 @@ def nested(row: type[Row]) -> tuple[Nested, ...]:
 
 
 def leaves(row: type[Row], path: str = "") -> Iterator[tuple[str, Column]]:
-    """Every plain column of a row and its nested parts with its path, such as `details[].stat_date`."""
+    """Every column of a row and of its nested parts with its path, such as `details[].stat_date`."""
     for member in members(row):
         if isinstance(member, Column):
             yield path + member.name, member

@@ -8,6 +8,7 @@ from typing import Annotated
 from wxcube.contract.columns import RefDate, RefHour
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Millis, Peak, Row, Times
+from wxcube.i18n import _
 
 _ERRCODES = (-1, 40001, 61500, 61501, 61503)
 _PAGE = Evidence("接口分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/Analytics_API.html")
@@ -58,7 +59,7 @@ getinterfacesummary = Endpoint(
         _EXTRA_ROWS,
         _UNIT,
     ),
-    notes=("WeChat does not say whether event pushes and repeated pushes are counted.",),
+    notes=(_("WeChat does not document whether event pushes and repeated pushes are counted."),),
 )
 
 
@@ -95,5 +96,5 @@ getinterfacesummaryhour = Endpoint(
         _EXTRA_ROWS,
         _UNIT,
     ),
-    notes=("Only hours with pushes appear.",),
+    notes=(_("Only hours with pushes appear."),),
 )

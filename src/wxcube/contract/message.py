@@ -7,8 +7,9 @@ from datetime import date
 from typing import Annotated
 
 from wxcube.contract.columns import AlwaysZero, RefDate, RefHour
-from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
+from wxcube.contract.endpoint import EARLIEST_MONTH, Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Code, Day, Row, Times, Users
+from wxcube.i18n import _
 
 _ERRCODES = (-1, 40001, 61500, 61501, 61503)
 _PAGE = Evidence("消息分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/Message_analysis_data_interface.html")
@@ -20,12 +21,12 @@ _EXTRA_ROWS = Evidence(
     seen="2022-08-30",
 )
 _BY_WEEK = (
-    "ref_date is the Monday of the week; a week's rows appear once it is over.",
-    "A row is answered when its Monday lies from begin_date to end_date; asking one Monday at a time fits every known span rule.",
+    _("ref_date is the Monday of the week; a week's rows appear once it is over."),
+    _("A row is returned if its Monday is from begin_date to end_date; requesting one Monday at a time satisfies every known span rule."),
 )
 _BY_MONTH = (
-    "ref_date is the 1st of the month; a month's rows appear once it is over.",
-    "A row is answered when its 1st lies from begin_date to end_date; asking one 1st at a time fits every known span rule.",
+    _("ref_date is the 1st of the month; a month's rows appear once it is over."),
+    _("A row is returned if its 1st is from begin_date to end_date; requesting one 1st at a time satisfies every known span rule."),
 )
 
 MsgType = Annotated[int, Code("消息类型", "type of message that people sent to the account", table="msg_type")]
@@ -34,7 +35,7 @@ MsgCount = Annotated[int, Times("上行发送消息总数", "messages of this ty
 IntervalUser = Annotated[int, Users("上行发送消息的用户数", "people who sent this many messages in the period, over all types")]
 WeekDate = Annotated[date, Day("数据的日期", "Monday of the week")]
 MonthDate = Annotated[date, Day("数据的日期", "1st of the month")]
-CountInterval = Annotated[int, Code("发送消息量分布区间", "how many messages a person sent in the period, in steps", table="count_interval")]
+CountInterval = Annotated[int, Code("发送消息量分布区间", "number of messages a user sent in the period, as an interval", table="count_interval")]
 
 
 class UpstreamMsg(Row, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ getupstreammsg = Endpoint(
     permission_set=1,
     errcodes=_ERRCODES,
     evidence=(_PAGE, Evidence("获取消息发送概况数据", "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsg")),
-    notes=("Only types with messages appear.", "msg_user does not add up over types or days."),
+    notes=(_("Only types with messages appear."), _("msg_user does not add up over types or days.")),
 )
 
 
@@ -96,7 +97,7 @@ getupstreammsghour = Endpoint(
         ),
         _EXTRA_ROWS,
     ),
-    notes=("The old Chinese title really says 分送; the current page says 发送.",),
+    notes=(_("The old Chinese title really says 分送; the current page says 发送."),),
 )
 
 
@@ -153,6 +154,7 @@ getupstreammsgmonth = Endpoint(
     row_zh="某月某类消息的发送人数与条数，日期为该月 1 日",
     group=Group.MESSAGE,
     grain=Grain.MONTH,
+    first_date=EARLIEST_MONTH,
     span_days=30,
     key=("ref_date", "msg_type"),
     permission_set=1,
@@ -166,7 +168,7 @@ getupstreammsgmonth = Endpoint(
         ),
         _EXTRA_ROWS,
     ),
-    notes=(*_BY_MONTH, "WeChat's own example: asked on 1 December for 11-01..11-05, the answer is November, labelled 11-01."),
+    notes=(*_BY_MONTH, _("WeChat's own example: a request on 1 December for 11-01..11-05 returns November, labelled 11-01.")),
 )
 
 
@@ -192,7 +194,7 @@ getupstreammsgdist = Endpoint(
     permission_set=1,
     errcodes=_ERRCODES,
     evidence=(_PAGE, Evidence("获取消息发送分布数据", "https://developers.weixin.qq.com/doc/service/api/wedata/mess/api_getupstreammsgdist")),
-    notes=("A person is in one interval of a day, so msg_user adds up over intervals, but not over days.",),
+    notes=(_("A user is in one interval per day, so msg_user can be added over intervals, but not over days."),),
 )
 
 
@@ -246,6 +248,7 @@ getupstreammsgdistmonth = Endpoint(
     row_zh="某月发送消息条数落在某区间的人数，日期为该月 1 日",
     group=Group.MESSAGE,
     grain=Grain.MONTH,
+    first_date=EARLIEST_MONTH,
     span_days=30,
     key=("ref_date", "count_interval"),
     permission_set=1,

@@ -1,45 +1,38 @@
 """WeChat's datacube protocol as an OpenAPI 3.1 document, made from the contract.
 
-A program in any language can be generated from it, and a server checked against it. Units and ways of
-adding stand in `x-unit` and `x-adding` of each column.
+Clients in any language can be generated from it, and servers validated against it. `x-unit` and
+`x-adding` of each column give its unit and how its figures are aggregated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from wxcube.contract import ENDPOINTS, VERSION
 from wxcube.contract.codes import ERRCODES, TABLES
-from wxcube.contract.endpoint import Endpoint, Group, Param
-from wxcube.contract.export import TYPES, written
+from wxcube.contract.endpoint import GROUP_TITLES, Endpoint, Param
+from wxcube.contract.export import TYPES, formatted
 from wxcube.contract.field import Code, Column, Label, Row, members, nested
 
 Schema = dict[str, Any]
 
 _ABOUT = """\
 Statistics of a WeChat Official Account. Every answer has HTTP status 200: rows in `list`, or `errcode` and `errmsg`.
-Days are Beijing days; figures of a day can be asked from 08:00 of the next day on. `end_date` is yesterday at the latest.
+Days are Beijing days; figures of a day are available from 08:00 on the next day. `end_date` is yesterday at the latest.
 """
-_GROUPS = {
-    Group.USER: "用户: followers",
-    Group.ARTICLE: "图文: articles, switched off in 2026",
-    Group.CONTENT: "发表内容: published content",
-    Group.MESSAGE: "消息: messages from users",
-    Group.INTERFACE: "接口: replies of the account's server",
-    Group.CARD: "卡券: coupons and membership cards",
-}
 _RID = "6004f3da-1529ba72-5c345f67"
 
 
 def as_json() -> str:
     """The OpenAPI document as indented JSON text that ends with a line feed."""
-    return written(openapi())
+    return formatted(openapi())
 
 
 def openapi() -> Schema:
-    """The OpenAPI document as plain dicts, lists, texts and numbers."""
+    """The OpenAPI document as dicts, lists, strings and numbers."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,7 +42,10 @@ def openapi() -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "https://api.weixin.qq.com"}],
-        "tags": [{"name": "token", "description": "access tokens"}, *({"name": g.value, "description": _GROUPS[g]} for g in Group)],
+        "tags": [
+            {"name": "token", "description": "access tokens"},
+            *({"name": group.value, "description": f"{title.zh}: {title}"} for group, title in GROUP_TITLES.items()),
+        ],
         "paths": _token_paths() | {e.path: {"post": _operation(e)} for e in ENDPOINTS},
         "components": {
             "securitySchemes": {"access_token": {"type": "apiKey", "in": "query", "name": "access_token"}},
@@ -83,14 +79,14 @@ def _describe(endpoint: Endpoint[Row]) -> str:
 
 
 def _bodies() -> Schema:
-    return {f"{e.row.__name__}{part}": make(e) for e in ENDPOINTS for part, make in (("Request", _request), ("Answer", _answer))}
+    return {f"{e.row.__name__}{part}": schema(e) for e in ENDPOINTS for part, schema in (("Request", _request), ("Answer", _answer))}
 
 
 def _request(endpoint: Endpoint[Row]) -> Schema:
     day = {"type": "string", "format": "date"}
     dates = {
-        "begin_date": day | {"description": "first day asked"},
-        "end_date": day | {"description": f"last day asked, less than {endpoint.span_days} days after begin_date"},
+        "begin_date": day | {"description": "first day of the window"},
+        "end_date": day | {"description": f"last day of the window, less than {endpoint.span_days} days after begin_date"},
     }
     required = [*dates, *(p.name for p in endpoint.params if p.required)]
     return {"type": "object", "properties": dates | {p.name: _param(p) for p in endpoint.params}, "required": required}
@@ -106,8 +102,10 @@ def _param(param: Param) -> Schema:
 def _answer(endpoint: Endpoint[Row]) -> Schema:
     properties: Schema = {"list": {"type": "array", "items": _ref(endpoint.row.__name__), "description": "rows; empty when there are none"}}
     if endpoint.has_delay_flag:
-        told = "whether the figures are still being computed; some accounts get it as text"
-        properties["is_delay"] = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}], "description": told}
+        properties["is_delay"] = {
+            "anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}],
+            "description": "whether the figures are still being computed; some accounts get it as text",
+        }
     return {"type": "object", "properties": properties, "required": ["list"]}
 
 
@@ -118,9 +116,10 @@ def _rows() -> Schema:
     return dict(sorted(schemas.items()))
 
 
-def _parts(rows: Any) -> set[type[Row]]:
-    found = set(rows)
-    return found.union(*(_parts(part.row for part in nested(row)) for row in found))
+def _parts(rows: Iterable[type[Row]]) -> set[type[Row]]:
+    """Row structs and the structs nested in them, at any depth."""
+    structs = set(rows)
+    return structs.union(*(_parts(part.row for part in nested(row)) for row in structs))
 
 
 def _annotate(schema: Schema, row: type[Row]) -> None:
@@ -172,7 +171,7 @@ def _shared() -> Schema:
                 "grant_type": {"const": "client_credential"},
                 "appid": {"type": "string"},
                 "secret": {"type": "string"},
-                "force_refresh": {"type": "boolean", "default": False, "description": "end the old token at once; 20 a day, 30 s apart"},
+                "force_refresh": {"type": "boolean", "default": False, "description": "invalidate the old token now; 20 a day, 30 s apart"},
             },
             "required": ["grant_type", "appid", "secret"],
         },

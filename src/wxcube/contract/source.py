@@ -1,4 +1,4 @@
-"""What anything that gives rows looks like: the API, the cube, an import, a simulated account."""
+"""Interface of everything that returns rows: the API, the cube, an import, a simulated account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wxcube.contract.window import Window
 
 
 class Origin(StrEnum):
-    """Where rows of the warehouse come from, the most trusted first."""
+    """Origin of rows in the warehouse, the most trusted first."""
 
     WECHAT = "wechat"
     IMPORT = "import"
@@ -23,7 +23,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[RowT]):
-    """What one call gave: the rows inside the window, the raw reply, and what was odd about it."""
+    """Result of one call: the rows of the window, the raw body, and what did not match the contract."""
 
     endpoint: Endpoint[RowT]
     window: Window
@@ -31,13 +31,13 @@ class Answer(Generic[RowT]):
     body: bytes
     asked_at: datetime
     is_delay: bool = False
-    """WeChat says the figures are still being computed."""
+    """Whether WeChat says that the figures are still being computed."""
     dropped_rows: int = 0
-    """Rows that were left out: of other days, or a second time with the same key."""
+    """Rows left out because they are of other days or have a duplicate key."""
     unknown_columns: frozenset[str] = frozenset()
-    """Columns the contract does not know; they stay in `body`."""
+    """Columns missing in the contract; their values are in `body` only."""
     unknown_codes: frozenset[str] = frozenset()
-    """Codes without a known meaning, as `user_source=18`; they are in the rows."""
+    """Codes without a known meaning, such as `user_source=18`; the rows include them."""
 
 
 class Source(Protocol):
@@ -45,13 +45,12 @@ class Source(Protocol):
 
     @property
     def origin(self) -> Origin:
-        """Under which origin the warehouse keeps these rows."""
+        """The origin under which the warehouse stores these rows."""
         ...
 
     async def ask(self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None) -> Answer[RowT]:
-        """The answer for a window that fits into one call.
+        """The answer for a window that one call allows.
 
-        Raises:  ContractError, ReplyError, TransportError or ShapeError; the error's `remedy`
-            tells what to do.
+        Raises:  ContractError, ReplyError, TransportError or ShapeError, each with a `remedy`.
         """
         ...

@@ -8,13 +8,14 @@ from typing import Annotated
 from wxcube.contract.columns import AlwaysZero, RefDate
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group
 from wxcube.contract.field import Code, Moves, Row, Snapshot
+from wxcube.i18n import _
 
 _ERRCODES = (-1, 40001, 61500, 61501, 61503)
 _PAGE = Evidence("用户分析数据接口", "https://developers.weixin.qq.com/doc/offiaccount/Analytics/User_Analysis_Data_Interface.html")
 
 
 class UserSummary(Row, frozen=True, kw_only=True):
-    """Followers won and lost on a day through one channel; channel 0 is there every day."""
+    """Followers gained and lost on a day through one channel; channel 0 has a row every day."""
 
     ref_date: RefDate
     user_source: Annotated[int, Code("用户的渠道", "channel through which the follower came", table="user_source_follow")]
@@ -41,13 +42,13 @@ getusersummary = Endpoint(
             "community post",
             "https://developers.weixin.qq.com/community/minihome/000ea2e677cb703025dcc53ef56800",
             status="reported",
-            note="the row of user_source 0 is there on every day, even with zeros; rows come by date, then by source",
+            note="every day has a row of user_source 0, even with zeros; rows are ordered by date, then by source",
         ),
-        Evidence("inferred", status="uncertain", note="an unfollow is counted under the channel through which the person once came"),
+        Evidence("inferred", status="uncertain", note="an unfollow is counted under the channel through which the user originally followed"),
     ),
     notes=(
-        "Only channels with movement appear, but user_source 0 has a row every day.",
-        "user_source 0 is all other channels, not the total; the total is the sum of the rows.",
+        _("Only channels with movement appear, but user_source 0 has a row every day."),
+        _("user_source 0 is all other channels, not the total; the total is the sum of the rows."),
     ),
 )
 
@@ -84,5 +85,5 @@ getusercumulate = Endpoint(
         Evidence("chanxuehong/wechat mp/datacube/user.go", status="sdk", note="the comments name user_source too"),
         Evidence("inferred", status="uncertain", note="closed accounts and later corrections can break the balance with getusersummary"),
     ),
-    notes=("Usually the total of the day before plus new_user less cancel_user of getusersummary, but not always.",),
+    notes=(_("Usually the total of the day before plus new_user less cancel_user of getusersummary, but not always."),),
 )

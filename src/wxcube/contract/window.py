@@ -1,4 +1,4 @@
-"""Windows of Beijing days, both ends included, as WeChat's begin_date and end_date are."""
+"""Windows of Beijing days, first and last day included, like WeChat's begin_date and end_date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from wxcube.errors import WindowError
+from wxcube.i18n import _
 
 _DAY = timedelta(days=1)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -28,15 +29,15 @@ class Window:
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise WindowError(
-                f"the window {self.first}..{self.last} ends before it begins",
-                hint="give the earlier day first",
+                _("the window {first}..{last} ends before it begins", first=self.first, last=self.last),
+                hint=_("give the earlier day first"),
             )
 
     @classmethod
     def parse(cls, text: str) -> Window:
-        """The window written as `2026-03-01..2026-03-07`, or one day as `2026-03-01`.
+        """The window of a text such as `2026-03-01..2026-03-07`, or `2026-03-01` for one day.
 
-        Raises:  WindowError if the text is anything else.
+        Raises:  WindowError if the text is not a window.
         """
         first, dots, last = text.partition("..")
         return cls(parse_day(first), parse_day(last if dots else first))
@@ -59,47 +60,47 @@ class Window:
         return isinstance(day, date) and self.first <= day <= self.last
 
     def split(self, span_days: int) -> list[Window]:
-        """Windows of at most `span_days` days, oldest first, whose union is this one."""
+        """Consecutive windows of at most `span_days` days that make up this one, oldest first."""
         starts = [self.first + _DAY * n for n in range(0, len(self), span_days)]
         return [Window(s, min(s + _DAY * (span_days - 1), self.last)) for s in starts]
 
     def overlap(self, other: Window) -> Window | None:
-        """The days both windows have, or None."""
+        """The days in both windows; None if there are none."""
         first, last = max(self.first, other.first), min(self.last, other.last)
         return Window(first, last) if first <= last else None
 
 
 def parse_day(text: str) -> date:
-    """The day written as YYYY-MM-DD.
+    """The day of a text such as `2026-03-01`.
 
-    Raises:  WindowError if the text is not such a day.
+    Raises:  WindowError if the text is not a day.
     """
     if _DATE.fullmatch(text.strip()):
         with suppress(ValueError):
             return date.fromisoformat(text.strip())
-    raise WindowError(f"{text!r} is not a day", hint="write days as YYYY-MM-DD, windows as FIRST..LAST")
+    raise WindowError(_("{text!r} is not a day", text=text), hint=_("write days as YYYY-MM-DD, windows as FIRST..LAST"))
 
 
 def runs(days: Iterable[date]) -> list[Window]:
-    """The fewest windows that hold exactly these days, oldest first."""
-    found: list[Window] = []
+    """The fewest windows that contain exactly these days, oldest first."""
+    windows: list[Window] = []
     for day in sorted(set(days)):
-        if found and found[-1].last + _DAY == day:
-            found[-1] = Window(found[-1].first, day)
+        if windows and windows[-1].last + _DAY == day:
+            windows[-1] = Window(windows[-1].first, day)
         else:
-            found.append(Window(day, day))
-    return found
+            windows.append(Window(day, day))
+    return windows
 
 
 def cover(days: Iterable[date], span_days: int) -> list[Window]:
-    """The fewest windows of at most `span_days` days that hold all these days, newest first.
+    """The fewest windows of at most `span_days` days that contain all these days, newest first.
 
-    A window may run over days that were not asked for, where that saves a call.
+    A window may include other days too, where that saves a call.
     """
-    found: list[Window] = []
+    windows: list[Window] = []
     for day in sorted(set(days), reverse=True):
-        if found and (found[-1].last - day).days < span_days:
-            found[-1] = Window(day, found[-1].last)
+        if windows and (windows[-1].last - day).days < span_days:
+            windows[-1] = Window(day, windows[-1].last)
         else:
-            found.append(Window(day, day))
-    return found
+            windows.append(Window(day, day))
+    return windows

@@ -1,4 +1,4 @@
-"""From events to the rows of every endpoint but the card ones, exactly."""
+"""Exact rows of every endpoint but the card ones, computed from events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any, Self
+
+import numpy as np
 
 from wxcube.beijing import day_number
 from wxcube.contract import ENDPOINTS
@@ -15,15 +17,15 @@ from wxcube.cube.inputs import inputs, published
 from wxcube.cube.row_shaping import Article, Articles, rows_of
 from wxcube.cube.steps import Step, needed
 from wxcube.errors import ContractError, EngineError
-from wxcube.events.arrays import np
 from wxcube.events.columns import Batch, Columns
+from wxcube.i18n import Listing, _
 
 CUBE_ENDPOINTS: tuple[Endpoint[Any], ...] = tuple(e for e in ENDPOINTS if e.group is not Group.CARD)
-"""The endpoints whose rows follow from events."""
+"""The endpoints whose rows can be computed from events."""
 
 
 class CubeRows:
-    """The computed rows of every account and endpoint, made into structs when asked for."""
+    """The computed rows of every account and endpoint, converted to structs on first use."""
 
     def __init__(
         self, accounts: Sequence[str], tables: Mapping[str, Columns], articles: Sequence[Articles]
@@ -31,22 +33,23 @@ class CubeRows:
         self._index = {account: index for index, account in enumerate(accounts)}
         self._tables = tables
         self._articles = articles
-        self._made: dict[tuple[str, str], list[Any]] = {}
+        self._rows: dict[tuple[str, str], list[Any]] = {}
 
     def rows(self, account: str, endpoint: Endpoint[RowT]) -> list[RowT]:
-        """An account's rows, ordered by natural key; none for an account without events.
+        """The rows of an account, ordered by natural key; none for an account without events.
 
         Raises:  ContractError if the endpoint was not computed.
         """
         key = (account, endpoint.name)
-        if key not in self._made:
-            self._made[key] = self._make(account, endpoint)
-        return list(self._made[key])
+        if key not in self._rows:
+            self._rows[key] = self._to_structs(account, endpoint)
+        return list(self._rows[key])
 
-    def _make(self, account: str, endpoint: Endpoint[RowT]) -> list[RowT]:
+    def _to_structs(self, account: str, endpoint: Endpoint[RowT]) -> list[RowT]:
         if endpoint.name not in self._tables:
             raise ContractError(
-                f"{endpoint} was not computed", hint=f"computed: {', '.join(self._tables)}"
+                _("{endpoint} was not computed", endpoint=endpoint),
+                hint=_("these were computed: {names}", names=Listing(self._tables)),
             )
         if account not in self._index:
             return []
@@ -65,7 +68,7 @@ def compute(
 ) -> CubeRows:
     """The rows of every day up to and including `through`, from all events until then.
 
-    Without an `engine` a DuckDB inside this process does it.
+    Without an `engine`, a DuckDB inside this process is used.
     """
     chosen = tuple(endpoints)
     if engine is None:
@@ -76,12 +79,12 @@ def compute(
 
 
 def _articles(batch: Batch, through: date) -> list[Articles]:
-    found: list[dict[int, Article]] = [{} for _ in batch.accounts]
+    articles: list[dict[int, Article]] = [{} for _ in batch.accounts]
     columns = published(batch, through)
     names = ("account", "article", "title", "content_url")
     for account, number, title, url in zip(*(columns[n].tolist() for n in names), strict=True):
-        found[account][number] = Article(title, url)
-    return list(found)
+        articles[account][number] = Article(title, url)
+    return list(articles)
 
 
 def _run(
@@ -90,44 +93,46 @@ def _run(
     """The result tables of endpoints, by endpoint name."""
     order = {endpoint.name: order_of(endpoint) for endpoint in endpoints}
     steps = needed(order)
-    with _Tables(engine, tables, steps) as kept:
-        found = {step.name: kept.run(step, order.get(step.name)) for step in steps}
-    return {e.name: since_first(e, _known(e, found)) for e in endpoints}
+    with _Tables(engine, tables, steps) as engine_tables:
+        results = {step.name: engine_tables.run(step, order.get(step.name)) for step in steps}
+    return {e.name: since_first(e, _result(e, results)) for e in endpoints}
 
 
-def _known(endpoint: Endpoint[Any], found: Mapping[str, Columns | None]) -> Columns:
-    table = found.get(endpoint.name)
+def _result(endpoint: Endpoint[Any], results: Mapping[str, Columns | None]) -> Columns:
+    table = results.get(endpoint.name)
     if table is None:
-        raise ContractError(f"the cube does not compute {endpoint}")
+        raise ContractError(_("the cube does not compute {endpoint}", endpoint=endpoint))
     return table
 
 
 def since_first(endpoint: Endpoint[Any], table: Columns) -> Columns:
-    """A result without days before the endpoint's first."""
-    kept = table["ref_date"] >= day_number(endpoint.first_date)
-    return table if kept.all() else {name: array[kept] for name, array in table.items()}
+    """A result table without days before the endpoint's first."""
+    is_valid = table["ref_date"] >= day_number(endpoint.first_date)
+    return table if is_valid.all() else {name: array[is_valid] for name, array in table.items()}
 
 
 def order_of(endpoint: Endpoint[Any]) -> tuple[str, ...]:
-    """By which columns an endpoint's result is ordered: account and key."""
+    """The columns by which an endpoint's result table is ordered: account and key."""
     key = tuple("article" if name == "msgid" else name for name in endpoint.key)
     return ("acct", *key, *(("stat_date",) if endpoint.is_cumulative else ()))
 
 
 class _Tables:
-    """The engine's tables during one computation, each dropped after its last use."""
+    """The tables in the engine during one computation, each dropped after its last use."""
 
-    def __init__(self, engine: Engine, given: Mapping[str, Columns], steps: Sequence[Step]) -> None:
+    def __init__(
+        self, engine: Engine, inputs: Mapping[str, Columns], steps: Sequence[Step]
+    ) -> None:
         self._engine = engine
-        self._given = given
+        self._inputs = inputs
         self._last_use = {name: step.name for step in steps for name in (step.name, *step.inputs)}
         self._present: set[str] = set()
 
     def run(self, step: Step, order: Sequence[str] | None) -> Columns | None:
-        """Run a step; with an order, its rows."""
+        """Run a step; its rows if an order is given."""
         for name in step.inputs:
             if name not in self._present:
-                self._engine.load(name, self._given[name])
+                self._engine.load(name, self._inputs[name])
                 self._present.add(name)
         self._engine.run(step)
         self._present.add(step.name)

@@ -1,4 +1,4 @@
-"""What the cube's steps begin with: event columns with days and hours, articles, a calendar."""
+"""The input tables of the cube's steps: events with days and hours, articles, a calendar."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube import beijing
 from wxcube.beijing import BEIJING_SECONDS, DAY_SECONDS, HOUR_SECONDS, day_number, day_of_number
 from wxcube.contract.article import getarticletotal
 from wxcube.contract.content import getarticletotaldetail
 from wxcube.contract.endpoint import EARLIEST_CONTENT
-from wxcube.events.action_bits import ActionBit, marks
-from wxcube.events.arrays import NDArray, np
+from wxcube.events.action_bits import ActionBit, action_masks
 from wxcube.events.columns import Batch, Columns
 
 TOTAL_DAYS = getarticletotal.moves_days
-"""Days for which getarticletotal counts an article."""
+"""The number of days for which getarticletotal counts an article."""
 DETAIL_DAYS = getarticletotaldetail.moves_days
-"""Days for which getarticletotaldetail counts an article."""
+"""The number of days for which getarticletotaldetail counts an article."""
 
 
 def inputs(batch: Batch, through: date) -> dict[str, Columns]:
-    """The tables the steps begin with, by name, without events after `through`."""
+    """The input tables of the steps, by name, without events after `through`."""
     last = day_number(through)
     families = {name: _timed(columns, last) for name, columns in batch.families()}
     return {
-        "opened": _pick(families["open"], "acct d", number="followers"),
-        "moved": _pick(families["follow"], "acct d", person="user", move="change", source="source"),
+        "opening": _pick(families["open"], "acct d", number="followers"),
+        "follow": _pick(families["follow"], "acct d change source", person="user"),
         "message": _pick(families["message"], "acct d h", person="user", msg_type="msg_type"),
         "reply": {
             **_pick(families["reply"], "acct d h", ms="ms"),
@@ -35,14 +37,14 @@ def inputs(batch: Batch, through: date) -> dict[str, Columns]:
         },
         "article": _articles(published(batch, through)),
         "activity": _activity(families["activity"]),
-        "subscribed": _subscribed(families["follow"]),
+        "article_follow": _article_follows(families["follow"]),
         "calendar": _calendar(families, through),
         "age": {"age": np.arange(DETAIL_DAYS, dtype="i4")},
     }
 
 
 def published(batch: Batch, through: date) -> Columns:
-    """One row per article published up to `through`, its first Publish event."""
+    """The first Publish event of each article published up to `through`."""
     columns = _timed(batch.publish, day_number(through))
     order = np.lexsort(_order(columns))
     ordered = {name: array[order] for name, array in columns.items()}
@@ -52,7 +54,7 @@ def published(batch: Batch, through: date) -> Columns:
 
 
 def _order(columns: Columns) -> tuple[NDArray[Any], ...]:
-    """Keys to sort Publish events by, the last first: those of one second by what they say."""
+    """The keys that order Publish events, last one first; ties of a second go by content."""
     names = ("content_url", "title", "target_user", "publish_type", "at", "article", "account")
     return tuple(_sortable(columns[name]) for name in names)
 
@@ -71,18 +73,18 @@ def _timed(columns: Columns, last: int) -> Columns:
     return {name: array[day <= last] for name, array in timed.items()}
 
 
-def _pick(columns: Columns, kept: str, **renamed: str) -> Columns:
-    names = {name: name for name in kept.split()} | renamed
+def _pick(columns: Columns, unchanged: str, **renamed: str) -> Columns:
+    names = {name: name for name in unchanged.split()} | renamed
     return {name: columns[old] for name, old in names.items()}
 
 
-def _articles(found: Columns) -> Columns:
-    columns = _pick(found, "acct d article publish_type target_user")
-    return {**columns, "days": article_days(found["d"], found["publish_type"] == 0)}
+def _articles(published: Columns) -> Columns:
+    columns = _pick(published, "acct d article publish_type target_user")
+    return {**columns, "days": article_days(published["d"], published["publish_type"] == 0)}
 
 
 def article_days(published: NDArray[Any], is_notified: NDArray[Any]) -> NDArray[Any]:
-    """For how many days each article has running totals, its first included."""
+    """The number of days for which each article has running totals, including the first."""
     has_detail = published >= day_number(EARLIEST_CONTENT)
     days = np.where(has_detail, DETAIL_DAYS, np.where(is_notified, TOTAL_DAYS, 0))
     return days.astype("i4")
@@ -90,23 +92,24 @@ def article_days(published: NDArray[Any], is_notified: NDArray[Any]) -> NDArray[
 
 def _activity(columns: Columns) -> Columns:
     names = "acct d h article action source scene seconds position fen"
-    return {**_pick(columns, names, person="user"), "mask": marks(columns)}
+    return {**_pick(columns, names, person="user"), "mask": action_masks(columns)}
 
 
-def _subscribed(columns: Columns) -> Columns:
-    chosen = (columns["change"] > 0) & (columns["article"] > 0)
-    kept = _pick({n: a[chosen] for n, a in columns.items()}, "acct d article", person="user")
-    return {**kept, "mask": np.full(len(kept["d"]), ActionBit.FOLLOWED.mask, "i4")}
+def _article_follows(columns: Columns) -> Columns:
+    is_chosen = (columns["change"] > 0) & (columns["article"] > 0)
+    chosen = {name: array[is_chosen] for name, array in columns.items()}
+    follows = _pick(chosen, "acct d article", person="user")
+    return {**follows, "mask": np.full(len(follows["d"]), ActionBit.FOLLOWED.mask, "i4")}
 
 
 def _calendar(families: dict[str, Columns], through: date) -> Columns:
-    """Every day from the first event on, with its Monday, its 1st, and whether these are over."""
+    """Every day since the first event, its Monday, its 1st, and whether week and month are over."""
     days = list(_days_of(families, through))
-    mondays, firsts = map(beijing.monday, days), map(beijing.month_start, days)
+    mondays, month_starts = map(beijing.monday, days), map(beijing.month_start, days)
     return {
         "d": _numbers(days),
         "monday": _numbers(mondays),
-        "month": _numbers(firsts),
+        "month": _numbers(month_starts),
         "week_over": _flags(beijing.monday(d) + timedelta(days=6) <= through for d in days),
         "month_over": _flags(beijing.month_end(d) <= through for d in days),
     }

@@ -1,4 +1,4 @@
-"""Columns of numbers become WeChat's rows: dates, msgids, titles, nested lists, rates."""
+"""Conversion of result tables into WeChat's rows: dates, msgids, titles, nested lists, rates."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from wxcube.events.columns import Columns, article_msgid
 
 RATE_DIGITS = 7
 
-_Cells = dict[str, Any]
-"""One line of a result: value by column."""
+_Values = dict[str, Any]
+"""One row of a result table: value by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What Publish said of an article."""
+    """The title and URL of an article, from its Publish event."""
 
     title: str
     content_url: str
@@ -43,56 +43,60 @@ Articles = Mapping[int, Article]
 
 
 def rows_of(endpoint: Endpoint[RowT], table: Columns, articles: Articles) -> list[RowT]:
-    """One account's rows of an endpoint out of its result table, ordered by natural key."""
+    """The rows of an endpoint for one account, from its result table, ordered by natural key."""
     build = _BUILDERS.get(endpoint.name, _flat)
-    rows = cast("list[RowT]", list(build(endpoint.row, _lines(table), articles)))
+    rows = cast("list[RowT]", list(build(endpoint.row, _converted(table), articles)))
     return sorted(rows, key=attrgetter(*endpoint.key))
 
 
-def _lines(table: Columns) -> Iterator[_Cells]:
-    """The result line by line, with dates and msgids in place of numbers."""
+def _converted(table: Columns) -> Iterator[_Values]:
+    """The rows of a table, with dates and msgids in place of numbers."""
     names = [name for name in table if name != "acct"]
-    readers = [_READ.get(name, list) for name in names]
-    values = [read(table[name].tolist()) for name, read in zip(names, readers, strict=True)]
+    converters = [_CONVERTERS.get(name, list) for name in names]
+    columns = [
+        convert(table[name].tolist()) for name, convert in zip(names, converters, strict=True)
+    ]
     names = [_RENAMED.get(name, name) for name in names]
-    return (dict(zip(names, line, strict=True)) for line in zip(*values, strict=True))
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
 
 
-def _once_each(convert: Callable[[int], Any]) -> Callable[[list[int]], list[Any]]:
-    def read(numbers: list[int]) -> list[Any]:
-        known = {number: convert(number) for number in set(numbers)}
-        return [known[number] for number in numbers]
+def _cached(convert: Callable[[int], Any]) -> Callable[[list[int]], list[Any]]:
+    """A conversion of lists that converts equal numbers only once."""
 
-    return read
+    def convert_all(numbers: list[int]) -> list[Any]:
+        converted = {number: convert(number) for number in set(numbers)}
+        return [converted[number] for number in numbers]
+
+    return convert_all
 
 
-_READ: dict[str, Callable[[list[int]], list[Any]]] = {
-    "ref_date": _once_each(day_of_number),
-    "stat_date": _once_each(day_of_number),
-    "article": _once_each(lambda number: (number, article_msgid(number))),
+_CONVERTERS: dict[str, Callable[[list[int]], list[Any]]] = {
+    "ref_date": _cached(day_of_number),
+    "stat_date": _cached(day_of_number),
+    "article": _cached(lambda number: (number, article_msgid(number))),
 }
 _RENAMED = {"article": "msgid"}
 
 
-def _flat(row: type[Row], lines: Iterator[_Cells], _articles: Articles) -> Iterator[Row]:
-    return (row(**cells) for cells in lines)
+def _flat(row: type[Row], rows: Iterator[_Values], _articles: Articles) -> Iterator[Row]:
+    return (row(**values) for values in rows)
 
 
-def _summary(row: type[Row], lines: Iterator[_Cells], articles: Articles) -> Iterator[Row]:
-    for cells in lines:
-        number, msgid = cells.pop("msgid")
-        yield row(msgid=msgid, title=articles[number].title, **cells)
+def _summary(row: type[Row], rows: Iterator[_Values], articles: Articles) -> Iterator[Row]:
+    for values in rows:
+        number, msgid = values.pop("msgid")
+        yield row(msgid=msgid, title=articles[number].title, **values)
 
 
-def _total(row: type[Row], lines: Iterator[_Cells], articles: Articles) -> Iterator[Row]:
-    for (day, (number, msgid)), group in _by_article(lines):
-        details = [ArticleTotalStat(**_kept(ArticleTotalStat, cells)) for cells in group]
+def _total(row: type[Row], rows: Iterator[_Values], articles: Articles) -> Iterator[Row]:
+    for (day, (number, msgid)), group in _by_article(rows):
+        details = [ArticleTotalStat(**_own_values(ArticleTotalStat, values)) for values in group]
         title = articles[number].title
         yield row(ref_date=day, msgid=msgid, title=title, details=details)
 
 
-def _total_detail(row: type[Row], lines: Iterator[_Cells], articles: Articles) -> Iterator[Row]:
-    for (day, (number, msgid)), group in _by_article(lines):
+def _total_detail(row: type[Row], rows: Iterator[_Values], articles: Articles) -> Iterator[Row]:
+    for (day, (number, msgid)), group in _by_article(rows):
         stats = list(group)
         yield row(
             ref_date=day,
@@ -100,30 +104,30 @@ def _total_detail(row: type[Row], lines: Iterator[_Cells], articles: Articles) -
             publish_type=stats[0]["publish_type"],
             title=articles[number].title or None,
             content_url=articles[number].content_url or None,
-            detail_list=[_stat(cells) for cells in stats],
+            detail_list=[_stat(values) for values in stats],
         )
 
 
-def _article_read(row: type[Row], lines: Iterator[_Cells], _articles: Articles) -> Iterator[Row]:
-    for cells in lines:
-        detail = ArticleReadDetail(read_user=cells["read_user"], read_user_source=_sources(cells))
-        yield row(ref_date=cells["ref_date"], msgid=cells["msgid"][1], detail=detail)
+def _article_read(row: type[Row], rows: Iterator[_Values], _articles: Articles) -> Iterator[Row]:
+    for values in rows:
+        detail = ArticleReadDetail(read_user=values["read_user"], read_user_source=_sources(values))
+        yield row(ref_date=values["ref_date"], msgid=values["msgid"][1], detail=detail)
 
 
-def _article_share(row: type[Row], lines: Iterator[_Cells], _articles: Articles) -> Iterator[Row]:
-    for cells in lines:
-        detail = ArticleShareDetail(share_user=cells["share_user"])
-        yield row(ref_date=cells["ref_date"], msgid=cells["msgid"][1], detail=detail)
+def _article_share(row: type[Row], rows: Iterator[_Values], _articles: Articles) -> Iterator[Row]:
+    for values in rows:
+        detail = ArticleShareDetail(share_user=values["share_user"])
+        yield row(ref_date=values["ref_date"], msgid=values["msgid"][1], detail=detail)
 
 
-def _biz(row: type[Row], lines: Iterator[_Cells], _articles: Articles) -> Iterator[Row]:
-    for cells in lines:
-        kept = _kept(BizSummaryDetail, cells)
-        detail = BizSummaryDetail(read_user_source=_sources(cells), **kept)
-        yield row(ref_date=cells["ref_date"], detail=detail)
+def _biz(row: type[Row], rows: Iterator[_Values], _articles: Articles) -> Iterator[Row]:
+    for values in rows:
+        own = _own_values(BizSummaryDetail, values)
+        detail = BizSummaryDetail(read_user_source=_sources(values), **own)
+        yield row(ref_date=values["ref_date"], detail=detail)
 
 
-_BUILDERS: dict[str, Callable[[type[Row], Iterator[_Cells], Articles], Iterator[Row]]] = {
+_BUILDERS: dict[str, Callable[[type[Row], Iterator[_Values], Articles], Iterator[Row]]] = {
     "getarticlesummary": _summary,
     "getarticletotal": _total,
     "getarticleread": _article_read,
@@ -133,13 +137,13 @@ _BUILDERS: dict[str, Callable[[type[Row], Iterator[_Cells], Articles], Iterator[
 }
 
 
-def _by_article(lines: Iterator[_Cells]) -> groupby[Any, _Cells]:
-    return groupby(lines, key=itemgetter("ref_date", "msgid"))
+def _by_article(rows: Iterator[_Values]) -> groupby[Any, _Values]:
+    return groupby(rows, key=itemgetter("ref_date", "msgid"))
 
 
-def _kept(row: type[Row], cells: _Cells) -> _Cells:
-    """The cells that are columns of a row."""
-    return {c.name: cells[c.name] for c in columns(row) if c.name in cells}
+def _own_values(row: type[Row], values: _Values) -> _Values:
+    """The values that are columns of a row."""
+    return {c.name: values[c.name] for c in columns(row) if c.name in values}
 
 
 _SCENE_COLUMNS = {
@@ -153,19 +157,19 @@ SCENES = tuple(
     for meaning in SCENE_DESC.meanings
     if meaning.code != ALL_SCENES
 )
-"""Each scene_desc and its column, in the order of the code table."""
+"""Each scene_desc and the column with its readers, in the order of the code table."""
 
 
-def _sources(cells: _Cells) -> list[ReadUserSource]:
-    """Readers of all scenes, then of each scene that had some."""
-    found = [ReadUserSource(scene_desc=ALL_SCENES, user_count=cells["read_user"])]
+def _sources(values: _Values) -> list[ReadUserSource]:
+    """The readers from all scenes, then from each scene that has some."""
+    sources = [ReadUserSource(scene_desc=ALL_SCENES, user_count=values["read_user"])]
     for scene, name in SCENES:
-        if cells[name]:
-            found.append(ReadUserSource(scene_desc=scene, user_count=cells[name]))
-    return found
+        if values[name]:
+            sources.append(ReadUserSource(scene_desc=scene, user_count=values[name]))
+    return sources
 
 
-_PLAIN = [
+_UNCHANGED = [
     "stat_date",
     "read_user",
     "share_user",
@@ -177,29 +181,29 @@ _PLAIN = [
     "read_subscribe_user",
 ]
 POSITIONS = tuple((position, f"left_at_{position}") for position in range(1, 6))
-"""Where readers left, and the column that counts them."""
+"""Each position at which readers left, and the column that counts them."""
 
 
-def _stat(cells: _Cells) -> ArticleTotalDetailStat:
+def _stat(values: _Values) -> ArticleTotalDetailStat:
     return ArticleTotalDetailStat(
-        **{name: cells[name] for name in _PLAIN},
-        read_user_source=_sources(cells),
-        read_delivery_rate=_rate(cells[SCENES[0][1]], cells["target_user"]),
-        read_finish_rate=_rate(cells["finished"], cells["read_user"]),
-        read_avg_activetime=_rate(cells["seconds"], 60 * cells["reads"]),
-        read_jump_position=_positions(cells),
+        **{name: values[name] for name in _UNCHANGED},
+        read_user_source=_sources(values),
+        read_delivery_rate=_rate(values[SCENES[0][1]], values["target_user"]),
+        read_finish_rate=_rate(values["finished"], values["read_user"]),
+        read_avg_activetime=_rate(values["seconds"], 60 * values["reads"]),
+        read_jump_position=_positions(values),
     )
 
 
-def _positions(cells: _Cells) -> list[ReadJumpPosition]:
-    known = sum(cells[name] for _, name in POSITIONS)
+def _positions(values: _Values) -> list[ReadJumpPosition]:
+    known = sum(values[name] for _, name in POSITIONS)
     return [
-        ReadJumpPosition(position=position, rate=_rate(cells[name], known))
+        ReadJumpPosition(position=position, rate=_rate(values[name], known))
         for position, name in POSITIONS
-        if cells[name]
+        if values[name]
     ]
 
 
 def _rate(part: int, whole: int) -> float:
-    """A fraction, computed from whole numbers so that every engine gives the same."""
+    """A fraction, computed from integers so that every engine gives the same result."""
     return round(part / whole, RATE_DIGITS) if whole else 0.0

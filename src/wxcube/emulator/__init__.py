@@ -1,1 +1,1 @@
-"""Simulated accounts behind WeChat's protocol: clock, faults, quirks, journal."""
+"""Simulated accounts served over WeChat's protocol: clock, faults, quirks, journal."""

@@ -1,6 +1,6 @@
-"""The emulator's own calls under /_wxcube/: clock, faults, journal, accounts, tokens.
+"""The emulator's admin API under /_wxcube/: clock, faults, journal, accounts, tokens.
 
-They are answered to callers on the loopback interface only, and are no part of WeChat's protocol.
+It is not part of WeChat's protocol, and only callers on the loopback interface may use it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from wxcube.beijing import ManualClock, moment_of
-from wxcube.emulator.faults import Faults, Planted, fault_of
+from wxcube.beijing import ManualClock, parse_timestamp
+from wxcube.emulator.faults import ActiveFault, Faults, fault_from
 from wxcube.emulator.journal import Journal
 from wxcube.emulator.quirks import Quirks
 from wxcube.emulator.simulation import Simulation
@@ -26,8 +26,8 @@ _JSON = "application/json"
 _YEARS = 10
 
 
-class Emulated(Protocol):
-    """What the calls read and change of an emulator."""
+class AdminTarget(Protocol):
+    """The parts of an emulator that the admin API reads and changes."""
 
     api: Api
     clock: ManualClock
@@ -44,12 +44,12 @@ class Emulated(Protocol):
 
     @property
     def era(self) -> Era:
-        """Whether the retired calls are answered."""
+        """Whether the retired endpoints return rows."""
         ...
 
     @property
     def last_day(self) -> date:
-        """The newest day with data."""
+        """The newest day with figures."""
         ...
 
     def name(self, appid: str) -> str:
@@ -58,22 +58,22 @@ class Emulated(Protocol):
 
 
 class ClockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to move the clock: to a moment, on by some hours, or both in that order."""
+    """A move of the clock: to a timestamp, by some hours, or both in this order."""
 
     now: str | None = None
     advance_hours: float = 0.0
 
 
 class Expiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose tokens end; all accounts' when no appid is given."""
+    """The account whose tokens are invalidated; all accounts without an appid."""
 
     appid: str | None = None
 
 
 class Admin:
-    """Answers the calls under /_wxcube/ for an emulator."""
+    """Handles the calls under /_wxcube/ for an emulator."""
 
-    def __init__(self, emulator: Emulated) -> None:
+    def __init__(self, emulator: AdminTarget) -> None:
         self._emulator = emulator
         self._handlers: dict[tuple[str, str], Callable[[Request], object]] = {
             ("GET", "state"): self._state,
@@ -88,20 +88,20 @@ class Admin:
             ("POST", "tokens/expire"): self._expire_tokens,
         }
 
-    def answer(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply:
         """The reply to a request below /_wxcube/; never raises."""
         if not _is_loopback(request.client):
             return _reply(403, {"error": "only callers on this machine may use this"})
         name = request.path.removeprefix(ADMIN)
-        handler = self._handlers.get((request.method, name)) or self._one_fault(request, name)
+        handler = self._handlers.get((request.method, name)) or self._fault_handler(request, name)
         if handler is None:
-            return self._no_such(name)
+            return self._unknown(name)
         try:
             return _reply(200, handler(request))
-        except (ValueError, OverflowError, RecursionError) as fault:
-            return _reply(400, {"error": str(fault)})
+        except (ValueError, OverflowError, RecursionError) as error:
+            return _reply(400, {"error": str(error)})
 
-    def _no_such(self, name: str) -> Reply:
+    def _unknown(self, name: str) -> Reply:
         methods = [method for method, known in self._handlers if known == name]
         if methods:
             return _reply(405, {"error": f"{ADMIN}{name} takes {', '.join(methods)}"})
@@ -128,32 +128,32 @@ class Admin:
     def _move_clock(self, request: Request) -> object:
         change = _read(request, ClockChange)
         clock = self._emulator.clock
-        start = moment_of(change.now) if change.now else clock.now()
-        moment = start + timedelta(hours=change.advance_hours)
+        start = parse_timestamp(change.now) if change.now else clock.now()
+        now = start + timedelta(hours=change.advance_hours)
         first = self._emulator.simulation.first_day
-        if not 0 <= moment.year - first.year <= _YEARS:
+        if not 0 <= now.year - first.year <= _YEARS:
             raise ValueError(f"the clock goes from {first.year} to {first.year + _YEARS}")
-        clock.set(moment)
+        clock.set(now)
         return self._clock(request)
 
     def _faults(self, _request: Request) -> object:
-        return {"faults": [_shown(planted) for planted in self._emulator.faults.planted()]}
+        return {"faults": [_as_json(fault) for fault in self._emulator.faults.active()]}
 
     def _add_fault(self, request: Request) -> object:
-        return {"number": self._emulator.faults.add(fault_of(_read(request, dict[str, Any])))}
+        return {"number": self._emulator.faults.add(fault_from(_read(request, dict[str, Any])))}
 
     def _clear_faults(self, _request: Request) -> object:
         self._emulator.faults.clear()
         return {}
 
-    def _one_fault(self, request: Request, name: str) -> Callable[[Request], object] | None:
+    def _fault_handler(self, request: Request, name: str) -> Callable[[Request], object] | None:
         kind, _, number = name.partition("/")
         if kind != "faults" or request.method != "DELETE" or not number.isdecimal():
             return None
         return lambda _request: self._remove_fault(number)
 
     def _remove_fault(self, number: str) -> object:
-        # more digits than any fault's number, and more than int() takes
+        # int() refuses numbers with thousands of digits
         if len(number) > 18 or not self._emulator.faults.remove(int(number)):  # noqa: PLR2004
             raise ValueError(f"there is no fault {number[:18]}")
         return {}
@@ -194,9 +194,9 @@ def _reply(status: int, content: object) -> Reply:
     return Reply(msgspec.json.encode(content), status=status, content_type=_JSON)
 
 
-def _shown(planted: Planted) -> dict[str, Any]:
-    counts = {"number": planted.number, "seen": planted.seen, "struck": planted.struck}
-    fault: dict[str, Any] = msgspec.to_builtins(planted.fault)
+def _as_json(active: ActiveFault) -> dict[str, Any]:
+    counts = {"number": active.number, "seen": active.seen, "struck": active.hits}
+    fault: dict[str, Any] = msgspec.to_builtins(active.fault)
     return counts | fault
 
 

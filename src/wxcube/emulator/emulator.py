@@ -1,6 +1,6 @@
-"""WeChat on your own machine: simulated accounts behind WeChat's protocol, with a clock and faults.
+"""WeChat on localhost: simulated accounts served over WeChat's protocol, with a clock and faults.
 
-Everything happens in this process; nothing here opens a connection to anywhere.
+Everything happens in this process; nothing opens a connection.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from wxcube import beijing
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
-from wxcube.emulator import quirks as oddities
 from wxcube.emulator.admin import ADMIN, Admin
 from wxcube.emulator.faults import Faults
 from wxcube.emulator.journal import Journal
-from wxcube.emulator.quirks import Quirks
+from wxcube.emulator.quirks import NO_QUIRKS, Quirks, encode_with_quirks
 from wxcube.emulator.simulation import Simulation, shared_simulation
 from wxcube.errors import SettingsError
-from wxcube.server.backend import App, Found
+from wxcube.i18n import _
+from wxcube.server.backend import App, RowSet
 from wxcube.server.http import AsgiApp, asgi
 from wxcube.server.messages import Call, Reply, Request
-from wxcube.server.protocol import PLAIN, Api, Era, Hooks
+from wxcube.server.protocol import Api, Era, Hooks, encode_rows
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)
-"""The time a new emulator shows unless told otherwise."""
+"""The default time of a new emulator's clock."""
 DAILY_LIMIT = 10_000
-"""Calls per endpoint and day. WeChat publishes no number; this one is ours."""
+"""Calls per endpoint and day. WeChat publishes no number; this one is our choice."""
 
 
 class Emulator:
-    """A WeChat of simulated accounts.
+    """A WeChat server with simulated accounts.
 
-    `clock` can be moved, `faults` set, `journal` read; `asgi` is the server, `answer` the same
-    without HTTP. `days` are the full days before `now` in which the accounts existed. Rows are
-    computed when first asked for and shared by emulators with the same seed, accounts and days.
+    `clock` can be moved, `faults` added and `journal` read. `asgi` is the ASGI application,
+    `handle` the same without HTTP. `days` is the age of the accounts: full days before `now`. Rows
+    are computed on first use and shared by emulators with the same seed, accounts and days.
 
-    Raises:  SettingsError if accounts or days are not above 0.
+    Raises:  SettingsError if accounts or days are less than 1.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of `wxcube emulate`, all keyword-only
@@ -53,21 +53,22 @@ class Emulator:
         days: int = 120,
         now: datetime = NOW,
         era: Era | str = Era.DOCUMENTED,
-        quirks: Quirks = oddities.PLAIN,
+        quirks: Quirks = NO_QUIRKS,
         clock: ManualClock | None = None,
         daily_limit: int | None = DAILY_LIMIT,
         tokens_seed: int | None = None,
     ) -> None:
         if accounts < 1 or days < 1:
             raise SettingsError(
-                f"{accounts} accounts and {days} days were asked for", hint="give 1 or more of each"
+                _("{accounts} accounts and {days} days are too few", accounts=accounts, days=days),
+                hint=_("choose at least 1 of each"),
             )
         self.clock = clock or ManualClock(now)
         self.quirks = quirks
         self.simulation = _simulation(seed, accounts, self.clock.now(), days)
         self.apps = _apps(self.simulation, daily_limit)
         self.journal = Journal()
-        self.faults = Faults(self.clock, random.Random(seed))  # noqa: S311 - dice for faults
+        self.faults = Faults(self.clock, random.Random(seed))  # noqa: S311 - reproducible faults
         self.api = Api(
             _Backend(self), self.clock, era=Era(era), hooks=self._hooks(), seed=tokens_seed
         )
@@ -82,60 +83,60 @@ class Emulator:
 
     @property
     def era(self) -> Era:
-        """Whether the retired calls are answered."""
+        """Whether the retired endpoints return rows."""
         return self.api.era
 
     def rows(
         self, appid: str, endpoint: Endpoint[RowT], params: Mapping[str, object] | None = None
     ) -> list[RowT]:
-        """All rows an account can be asked for by now: what a full sync must end with.
+        """All rows of an account that can be fetched now: the result of a complete sync.
 
-        Raises:  ContractError if the params do not fit the endpoint.
+        Raises:  ContractError if the endpoint does not accept the params.
         """
-        asked, app = endpoint.complete_params(params or {}), self.apps[appid]
+        complete, app = endpoint.complete_params(params or {}), self.apps[appid]
         retired = self.era is Era.CURRENT and endpoint.is_retired
         if retired or endpoint.permission_set not in app.permission_sets:
             return []
-        return self.simulation.all_rows(app.account, endpoint, self.last_day, asked)
+        return self.simulation.all_rows(app.account, endpoint, self.last_day, complete)
 
     @property
     def last_day(self) -> date:
-        """The newest day figures can be asked of now."""
+        """The newest day with figures."""
         return beijing.latest_ready_day(self.clock.now())
 
-    def answer(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply:
         """The reply to a request; never raises."""
         with self._lock:
             if request.path.startswith(ADMIN):
-                return self._admin.answer(request)
+                return self._admin.handle(request)
             return self._answer(Call(request, self.clock.now()))
 
     def name(self, appid: str) -> str:
-        """What the account calls itself."""
+        """The account's name."""
         return self.simulation.accounts[self.apps[appid].account].name
 
     def prepare(self) -> None:
-        """Compute all rows known by now, which otherwise the first call waits for."""
+        """Compute all rows available now, so that the first call need not wait for them."""
         self.simulation.compute(self.last_day)
 
-    def grant(self, appid: str, permission_sets: frozenset[int]) -> None:
-        """Give an account exactly these permission sets from now on."""
+    def set_permissions(self, appid: str, permission_sets: frozenset[int]) -> None:
+        """Replace the permission sets of an account."""
         self.apps[appid] = replace(self.apps[appid], permission_sets=permission_sets)
 
     def _answer(self, call: Call) -> Reply:
         started = perf_counter()
-        path, owner = call.request.path, self.api.tokens.peek(call.request.token)
-        if owner and self.faults.expires(path, owner):
+        path, owner = call.request.path, self.api.tokens.issued_to(call.request.token)
+        if owner and self.faults.expires_tokens(path, owner):
             self.api.tokens.expire(owner)
-        reply = self.api.take(call)
+        reply = self.api.reply_to(call)
         appid = call.app.appid if call.app else owner
-        reply = self.faults.spoil(reply, path, appid)
+        reply = self.faults.alter_reply(reply, path, appid)
         self.journal.record(call, reply, appid, (perf_counter() - started) * 1000)
         return reply
 
     def _hooks(self) -> Hooks:
-        plain = self.quirks == oddities.PLAIN
-        encode = PLAIN.encode if plain else partial(oddities.encode_oddly, self.quirks)
+        has_quirks = self.quirks != NO_QUIRKS
+        encode = partial(encode_with_quirks, self.quirks) if has_quirks else encode_rows
         return Hooks(encode, self._gate)
 
     def _gate(self, call: Call) -> None:
@@ -144,7 +145,7 @@ class Emulator:
 
 @dataclass(frozen=True, slots=True)
 class _Backend:
-    """The emulator as the protocol server sees it."""
+    """The emulator as a backend of the protocol server."""
 
     emulator: Emulator
 
@@ -153,14 +154,14 @@ class _Backend:
 
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
-    ) -> Found[RowT]:
+    ) -> RowSet[RowT]:
         faults, last_day = self.emulator.faults, self.emulator.last_day
-        hidden = faults.hides(endpoint.path, app.appid)
-        late = endpoint.has_delay_flag and faults.delays(endpoint.path, app.appid)
-        if hidden:
-            return Found((), late)
+        is_hidden = faults.hides_rows(endpoint.path, app.appid)
+        is_delay = endpoint.has_delay_flag and faults.delays_rows(endpoint.path, app.appid)
+        if is_hidden:
+            return RowSet((), is_delay)
         rows = self.emulator.simulation.rows(app.account, endpoint, window, last_day, params)
-        return Found(rows, late)
+        return RowSet(rows, is_delay)
 
 
 def _simulation(seed: int, accounts: int, now: datetime, days: int) -> Simulation:

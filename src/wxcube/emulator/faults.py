@@ -1,9 +1,9 @@
-"""Faults on demand: what can go wrong at WeChat, when, for whom and how often.
+"""Fault injection: errors of WeChat for chosen calls, accounts and times.
 
-A fault has one effect. It meets calls at one of four places: before they are answered
-(`expire_tokens`), when they have passed all checks (`errcode`), when rows are looked up (`empty`,
-`is_delay`), or when the answer is sent (`slow_seconds`, `cut`, `status`). Only calls that come as
-far as that place count for `after` and `times`.
+A fault has one effect, which is applied at one of four stages: before a call is processed
+(`expire_tokens`), after it has passed all checks (`errcode`), when its rows are read (`empty`,
+`is_delay`), or when the reply is sent (`slow_seconds`, `cut`, `status`). Only calls that reach the
+stage count for `after` and `times`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from wxcube.beijing import Clock, in_beijing, moment_of
+from wxcube.beijing import Clock, in_beijing, parse_timestamp
 from wxcube.errors import SettingsError
-from wxcube.server.messages import Reply, refuse
+from wxcube.i18n import Listing, Message, _, verbatim
+from wxcube.i18n.mismatch import mismatch
+from wxcube.server.messages import Reply, refusal
 
 EFFECTS = ("errcode", "empty", "is_delay", "expire_tokens", "slow_seconds", "cut", "status")
 _Count = Annotated[int, Meta(ge=0)]
@@ -33,46 +35,46 @@ _Status = Annotated[int, Meta(ge=400, le=599)]
 class Fault(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """One thing that goes wrong: which calls it meets, when, and exactly one effect."""
+    """A fault: the calls it affects, when, and exactly one effect."""
 
     path: str = "/datacube/*"
     """Pattern for the path or the endpoint's name: `getuser*`, `/cgi-bin/stable_token`."""
     appid: str = "*"
     after: _Count = 0
-    """So many calls are let through first."""
+    """The number of calls that pass before the first affected one."""
     times: Annotated[int, Meta(ge=1)] | None = None
-    """So many calls are met, then no more; None is all."""
+    """The number of affected calls; None means all."""
     until: datetime | None = None
-    """The fault ends at this time of the server's clock."""
+    """The end of the fault by the server's clock."""
     probability: _Fraction = 1.0
-    """Each call is met with this probability, by dice with the server's seed."""
+    """The probability that a call is affected; random numbers come from the server's seed."""
 
     errcode: int | None = None
-    """The call is refused with this errcode."""
+    """Refuse the call with this errcode."""
     empty: bool = False
-    """The answer is an empty list."""
+    """Return an empty list."""
     is_delay: bool = False
-    """The answer says that figures are still being computed (content endpoints)."""
+    """Report that figures are still being computed (content endpoints)."""
     expire_tokens: bool = False
-    """All tokens of the account are replaced, as by a second refresher: 40001."""
+    """Invalidate all tokens of the account, as a refresh by another program does: 40001."""
     slow_seconds: _Seconds | None = None
-    """The answer is held back so long."""
+    """Delay the reply."""
     cut: _Fraction | None = None
-    """The connection breaks after this fraction of the body."""
+    """Close the connection after this fraction of the body."""
     status: _Status | None = None
-    """The answer is this HTTP status with an HTML page, as from a gateway."""
+    """Return this HTTP status with an HTML page, as a gateway does."""
 
     def __post_init__(self) -> None:
         if len(self._effects()) != 1 or self.errcode == 0:
-            raise ValueError(f"a fault has exactly one of {', '.join(EFFECTS)}")
+            raise ValueError(_("a fault has exactly one of {effects}", effects=Listing(EFFECTS)))
 
     @property
     def effect(self) -> str:
-        """Which of the effects it has."""
+        """The name of its effect."""
         return self._effects()[0]
 
-    def meets(self, path: str, appid: str, now: datetime) -> bool:
-        """Whether it concerns a call at all."""
+    def matches(self, path: str, appid: str, now: datetime) -> bool:
+        """Whether the fault applies to a call, apart from counts and probability."""
         name = path.rpartition("/")[2]
         return (
             (fnmatchcase(path, self.path) or fnmatchcase(name, self.path))
@@ -85,134 +87,150 @@ class Fault(
         return [name for name, value in values if value is not None and value is not False]
 
 
-def fault_of(members: Mapping[str, object], *, strict: bool = True) -> Fault:
-    """The fault with these members, `until` written as 2026-03-10T09:00 (Beijing time).
+def fault_from(members: Mapping[str, object], *, strict: bool = True) -> Fault:
+    """The fault with these members; `until` is written as 2026-03-10T09:00 (Beijing time).
 
-    Raises:  ValueError that names the wrong member.
+    Raises:  ValueError that names the invalid member.
     """
+    return msgspec.convert(_with_time(members), Fault, strict=strict)
+
+
+def _with_time(members: Mapping[str, object]) -> dict[str, object]:
+    """The members with `until` as a timestamp."""
     until = members.get("until")
-    told = {"until": moment_of(until)} if isinstance(until, str) else {}
-    return msgspec.convert({**members, **told}, Fault, strict=strict)
+    return {**members, "until": parse_timestamp(until)} if isinstance(until, str) else {**members}
 
 
 def parse_fault(text: str) -> Fault:
     """The fault written as `PATH member=value …`, such as `getuser* errcode=61503 times=2`.
 
-    Raises:  SettingsError that says what is wrong.
+    Raises:  SettingsError if the text is not a fault.
     """
     words = text.split()
-    first = {"path": words.pop(0)} if words and "=" not in words[0] else {}
+    path = {"path": words.pop(0)} if words and "=" not in words[0] else {}
     pairs = (word.partition("=") for word in words)
-    others = {name: value if sign else True for name, sign, value in pairs}
+    members = {**path, **{name: value if sign else True for name, sign, value in pairs}}
     try:
-        return fault_of({**first, **others}, strict=False)
-    except ValueError as fault:
+        return fault_from(members, strict=False)
+    except ValueError as error:
         raise SettingsError(
-            f"{text!r} is not a fault: {fault}",
-            hint="write PATH member=value …, as in: getuser* errcode=61503 times=2",
-        ) from fault
+            _("{text!r} is not a fault: {reason}", text=text, reason=_reason(members, error)),
+            hint=_("write PATH member=value …, as in: getuser* errcode=61503 times=2"),
+        ) from error
+
+
+def _reason(members: Mapping[str, object], error: ValueError) -> Message:
+    """Why the members are not a fault, as a message."""
+    cause = error.__cause__ or error
+    text = cause.args[0] if cause.args else ""
+    if isinstance(text, Message):
+        return text
+    if isinstance(error, msgspec.ValidationError):
+        return mismatch(_with_time(members), Fault, strict=False) or verbatim(str(error))
+    return verbatim(str(error))
 
 
 @dataclass(slots=True)
-class Planted:
-    """A fault at work: how many calls it has seen and how many it has met."""
+class ActiveFault:
+    """An active fault, with the numbers of calls it matched and affected."""
 
     number: int
     fault: Fault
     seen: int = 0
-    struck: int = 0
+    hits: int = 0
 
 
 @dataclass(slots=True)
 class Faults:
-    """The faults of a server. Everything that goes wrong on demand goes wrong here."""
+    """The active faults of a server."""
 
     clock: Clock
-    dice: random.Random
-    _planted: list[Planted] = field(default_factory=list)
+    rng: random.Random
+    _active: list[ActiveFault] = field(default_factory=list)
     _next: int = 1
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __len__(self) -> int:
-        return len(self._planted)
+        return len(self._active)
 
     def add(self, fault: Fault) -> int:
-        """Put a fault to work; its number serves to remove it."""
+        """Activate a fault; returns the number to remove it by."""
         with self._lock:
             number, self._next = self._next, self._next + 1
-            self._planted.append(Planted(number, fault))
+            self._active.append(ActiveFault(number, fault))
         return number
 
     def remove(self, number: int) -> bool:
-        """Take a fault away; False if there is none with that number."""
+        """Remove a fault; False if no fault has this number."""
         with self._lock:
-            kept = [planted for planted in self._planted if planted.number != number]
-            found = len(kept) < len(self._planted)
-            self._planted = kept
-        return found
+            others = [fault for fault in self._active if fault.number != number]
+            is_removed = len(others) < len(self._active)
+            self._active = others
+        return is_removed
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
-            self._planted = []
+            self._active = []
 
-    def planted(self) -> list[Planted]:
-        """The faults at work, oldest first."""
+    def active(self) -> list[ActiveFault]:
+        """The active faults, oldest first."""
         with self._lock:
-            return [replace(planted) for planted in self._planted]
+            return [replace(fault) for fault in self._active]
 
-    def expires(self, path: str, appid: str) -> bool:
-        """Whether the account's tokens end before this call."""
-        return self._strike("expire_tokens", path, appid) is not None
+    def expires_tokens(self, path: str, appid: str) -> bool:
+        """Whether the account's tokens are invalidated before this call."""
+        return self._trigger("expire_tokens", path, appid) is not None
 
     def refuse(self, path: str, appid: str) -> None:
-        """Stop a call that has passed all checks.
+        """Refuse a call that has passed all checks, if a fault applies to it.
 
         Raises:  ReplyError with the fault's errcode.
         """
-        fault = self._strike("errcode", path, appid)
+        fault = self._trigger("errcode", path, appid)
         if fault and fault.errcode is not None:
-            raise refuse(fault.errcode)
+            raise refusal(fault.errcode)
 
-    def hides(self, path: str, appid: str) -> bool:
-        """Whether the rows of this call are not there yet."""
-        return self._strike("empty", path, appid) is not None
+    def hides_rows(self, path: str, appid: str) -> bool:
+        """Whether the rows of this call are hidden."""
+        return self._trigger("empty", path, appid) is not None
 
-    def delays(self, path: str, appid: str) -> bool:
-        """Whether the rows of this call are still being computed."""
-        return self._strike("is_delay", path, appid) is not None
+    def delays_rows(self, path: str, appid: str) -> bool:
+        """Whether the rows of this call are reported as still being computed."""
+        return self._trigger("is_delay", path, appid) is not None
 
-    def spoil(self, reply: Reply, path: str, appid: str) -> Reply:
-        """The reply as it goes over the wire: late, cut off, or another one."""
-        if fault := self._strike("status", path, appid):
+    def alter_reply(self, reply: Reply, path: str, appid: str) -> Reply:
+        """The reply to send: the same one, delayed, cut off, or an error page."""
+        if fault := self._trigger("status", path, appid):
             reply = _gateway_page(fault.status or 502)
-        if fault := self._strike("cut", path, appid):
+        if fault := self._trigger("cut", path, appid):
             sent = int(len(reply.body) * (fault.cut or 0.0))
             reply = replace(reply, sent_bytes=min(sent, max(len(reply.body) - 1, 0)))
-        if fault := self._strike("slow_seconds", path, appid):
+        if fault := self._trigger("slow_seconds", path, appid):
             reply = replace(reply, delay_seconds=fault.slow_seconds or 0.0)
         return reply
 
-    def _strike(self, effect: str, path: str, appid: str) -> Fault | None:
-        """The first fault with the effect that meets a call; all that see it count it."""
+    def _trigger(self, effect: str, path: str, appid: str) -> Fault | None:
+        """The first fault with an effect that affects a call; all matching faults count it."""
         now = self.clock.now()
         with self._lock:
-            met = [
-                planted.fault
-                for planted in self._planted
-                if planted.fault.effect == effect
-                and planted.fault.meets(path, appid, now)
-                and self._hits(planted)
+            affecting = [
+                active.fault
+                for active in self._active
+                if active.fault.effect == effect
+                and active.fault.matches(path, appid, now)
+                and self._count(active)
             ]
-        return met[0] if met else None
+        return affecting[0] if affecting else None
 
-    def _hits(self, planted: Planted) -> bool:
-        fault = planted.fault
-        planted.seen += 1
-        over = fault.times is not None and planted.struck >= fault.times
-        if planted.seen <= fault.after or over or self.dice.random() >= fault.probability:
+    def _count(self, active: ActiveFault) -> bool:
+        """Count a matching call; whether the fault affects it."""
+        fault = active.fault
+        active.seen += 1
+        is_used_up = fault.times is not None and active.hits >= fault.times
+        if active.seen <= fault.after or is_used_up or self.rng.random() >= fault.probability:
             return False
-        planted.struck += 1
+        active.hits += 1
         return True
 
 

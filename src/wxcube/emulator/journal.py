@@ -1,4 +1,7 @@
-"""What was called, to look at and to assert on. No tokens, no secrets, no bodies."""
+"""The calls an emulator has received, for inspection and assertions.
+
+Entries have no tokens, no secrets and no bodies.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ from wxcube.server.messages import Call, Reply
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One call and how it ended."""
+    """A call and its result."""
 
     at: datetime
     method: str
     path: str
     appid: str
-    """Empty when the caller was not known."""
+    """Empty if the caller is unknown."""
     begin_date: date | None
     end_date: date | None
-    """Both None unless the call had good dates."""
+    """Both are None unless the call had valid dates."""
     status: int
     errcode: int
     rows: int
@@ -30,22 +33,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def endpoint(self) -> str:
-        """Last part of the path: the endpoint's name."""
+        """The endpoint's name: the last part of the path."""
         return self.path.rpartition("/")[2]
 
 
 class Journal:
-    """The newest calls, oldest first."""
+    """The most recent calls, oldest first."""
 
-    def __init__(self, keep: int = 100_000) -> None:
-        self._entries: deque[Entry] = deque(maxlen=keep)
+    def __init__(self, limit: int = 100_000) -> None:
+        self._entries: deque[Entry] = deque(maxlen=limit)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def record(self, call: Call, reply: Reply, appid: str, elapsed_ms: float) -> None:
-        """Write one call down."""
+        """Add a call."""
         entry = Entry(
             at=call.at,
             method=call.request.method,
@@ -64,10 +67,10 @@ class Journal:
     def calls(
         self, endpoint: str = "*", appid: str = "*", *, errcode: int | None = None
     ) -> list[Entry]:
-        """Calls of endpoints and appids that fit the patterns, and ended with an errcode if given.
+        """The calls whose endpoint and appid match the patterns, with an errcode if given.
 
-        `endpoint` is compared with the name and with the whole path; 0 is the errcode of a good
-        answer.
+        `endpoint` is matched against the name and the whole path; 0 is the errcode of a successful
+        call.
         """
         with self._lock:
             entries = list(self._entries)
@@ -80,6 +83,6 @@ class Journal:
         ]
 
     def clear(self) -> None:
-        """Forget all calls."""
+        """Remove all calls."""
         with self._lock:
             self._entries.clear()

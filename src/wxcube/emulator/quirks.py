@@ -1,4 +1,4 @@
-"""Oddities that WeChat's answers have shown, on request."""
+"""Quirks: deviations from the documents that real replies have shown, each optional."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import msgspec
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Column, Label, Row, members
 from wxcube.errors import SettingsError
-from wxcube.server.backend import Found
+from wxcube.i18n import Listing, _, verbatim
+from wxcube.i18n.mismatch import mismatch
+from wxcube.server.backend import RowSet
 
-# stand-ins from the private use area, which no simulated title holds
+# placeholders from the private use area, which no simulated title contains
 _CONTROL, _SURROGATE = "\ue000", "\ue001"
 _AS_SENT = {_CONTROL.encode(): b"\x0b", _SURROGATE.encode(): b"\\ud83d"}
 EXTRA_ROW_AGE = timedelta(days=730)
-"""How far back the extra rows lie: some real ones were two years old."""
+"""How much older the extra rows are: some real ones were two years old."""
 
 
 class DelayForm(StrEnum):
-    """How `is_delay` is written."""
+    """The JSON type of `is_delay`."""
 
     BOOL = "bool"
     STRING = "string"
@@ -30,63 +32,69 @@ class DelayForm(StrEnum):
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which oddities answers have."""
+    """The quirks that replies have."""
 
     undocumented_columns: bool = False
-    """Columns no document has, as real answers do: user_source 0, total_online_time 0, url."""
+    """Undocumented columns of real replies: user_source 0, total_online_time 0, url."""
     unknown_column: bool = False
-    """A column nobody has seen yet, `new_figure`, in every row."""
+    """An unknown column, `new_figure`, in every row."""
     is_delay: DelayForm = DelayForm.BOOL
     """`false`, `"false"` or `0`."""
     extra_rows: bool = False
-    """The first row once more with a date two years earlier."""
+    """The first row again, with a date two years earlier."""
     repeated_rows: bool = False
     """The first row twice."""
     digit_strings: bool = False
     """Integers as strings: `"12"`."""
     out_of_order: bool = False
-    """Rows from last to first."""
+    """Rows in reverse order."""
     odd_titles: bool = False
     """Titles with a raw control character and half of a surrogate pair."""
 
 
-PLAIN = Quirks()
-"""No oddities."""
+NO_QUIRKS = Quirks()
+"""Replies as documented."""
 
 
 def parse_quirks(words: Iterable[str]) -> Quirks:
-    """The quirks written as names, or `is_delay=string`.
+    """The quirks written as names or as `is_delay=string`.
 
-    Raises:  SettingsError for a word that is no quirk.
+    Raises:  SettingsError for an unknown quirk.
     """
     pairs = (word.replace("-", "_").partition("=") for word in words)
-    given: dict[str, object] = {name: value if sign else True for name, sign, value in pairs}
+    chosen: dict[str, object] = {name: value if sign else True for name, sign, value in pairs}
     try:
-        return msgspec.convert(given, Quirks, strict=False)
-    except msgspec.ValidationError as fault:
-        names = ", ".join(Quirks.__struct_fields__)
-        raise SettingsError(f"no such quirk: {fault}", hint=f"quirks are {names}") from fault
+        return msgspec.convert(chosen, Quirks, strict=False)
+    except msgspec.ValidationError as error:
+        reason = mismatch(chosen, Quirks, strict=False) or verbatim(str(error))
+        raise SettingsError(
+            _("no such quirk: {reason}", reason=reason),
+            hint=_("the quirks are {names}", names=Listing(Quirks.__struct_fields__)),
+        ) from error
 
 
-def encode_oddly(quirks: Quirks, endpoint: Endpoint[Any], found: Found[Any]) -> bytes:
-    """The answer for these rows, with the oddities."""
-    rows = [_odd_row(quirks, endpoint.row, row) for row in _odd_list(quirks, found.rows)]
+def encode_with_quirks(quirks: Quirks, endpoint: Endpoint[Any], row_set: RowSet[Any]) -> bytes:
+    """WeChat's response body for these rows, with the quirks."""
+    rows = [
+        _row_with_quirks(quirks, endpoint.row, row)
+        for row in _list_with_quirks(quirks, row_set.rows)
+    ]
     content: dict[str, Any] = {"list": rows}
     if endpoint.has_delay_flag:
-        content["is_delay"] = _delay(quirks.is_delay, value=found.is_delay)
+        content["is_delay"] = _delay(quirks.is_delay, value=row_set.is_delay)
     body = msgspec.json.encode(content)
-    for stand_in, sent in _AS_SENT.items():
-        body = body.replace(stand_in, sent)
+    for placeholder, sent in _AS_SENT.items():
+        body = body.replace(placeholder, sent)
     return body
 
 
-def _odd_list(quirks: Quirks, rows: Iterable[Any]) -> list[Any]:
-    found = list(rows)
-    if found and quirks.extra_rows:
-        found.append(_older(found[0]))
-    if found and quirks.repeated_rows:
-        found.append(found[0])
-    return found[::-1] if quirks.out_of_order else found
+def _list_with_quirks(quirks: Quirks, rows: Iterable[Any]) -> list[Any]:
+    changed = list(rows)
+    if changed and quirks.extra_rows:
+        changed.append(_older(changed[0]))
+    if changed and quirks.repeated_rows:
+        changed.append(changed[0])
+    return changed[::-1] if quirks.out_of_order else changed
 
 
 def _older(row: Any) -> Any:
@@ -94,19 +102,19 @@ def _older(row: Any) -> Any:
     return msgspec.structs.replace(row, ref_date=day - EXTRA_ROW_AGE)
 
 
-def _odd_row(quirks: Quirks, kind: type[Row], row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = msgspec.to_builtins(row)
+def _row_with_quirks(quirks: Quirks, kind: type[Row], row: Row) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(row)
     if quirks.undocumented_columns:
-        cells = _undocumented(kind) | cells
-    if quirks.odd_titles and "title" in cells:
-        cells["title"] = f"{_CONTROL}{cells['title']}{_SURROGATE}"
+        fields = _undocumented(kind) | fields
+    if quirks.odd_titles and "title" in fields:
+        fields["title"] = f"{_CONTROL}{fields['title']}{_SURROGATE}"
     if quirks.unknown_column:
-        cells["new_figure"] = 1
-    return _digits(cells) if quirks.digit_strings else cells
+        fields["new_figure"] = 1
+    return _digits(fields) if quirks.digit_strings else fields
 
 
 def _undocumented(kind: type[Row]) -> dict[str, Any]:
-    """The columns of a row that only real answers show, with the value they had."""
+    """The columns that are only in real replies, with the value they had."""
     reported = (
         member
         for member in members(kind)

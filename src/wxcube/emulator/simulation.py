@@ -1,4 +1,4 @@
-"""Simulated accounts and their rows, computed when first needed and kept."""
+"""Simulated accounts and their rows, computed on first use and cached."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from wxcube.contract.window import Window
 from wxcube.cube.compute import CubeRows, compute
 from wxcube.simulator.simulator import SimulatedAccount, card_rows, simulate, simulated_accounts
 
-LEAD = timedelta(days=7)
-"""So many days are computed ahead, so that a clock moved by a day needs no new computation."""
+LOOKAHEAD = timedelta(days=7)
+"""Days computed in advance, so that moving the clock by a day needs no new computation."""
 
 ByDay = dict[date, list[Any]]
 
 
 class Simulation:
-    """Accounts from a seed and what happened in them, up to any day.
+    """Accounts generated from a seed, and their rows up to any day.
 
-    Cost:  the first rows, and rows beyond the days computed so far, take a computation over all
+    Cost:  the first rows, and rows beyond the days computed so far, need a computation over all
         days; about a second for two accounts and 120 days.
     """
 
@@ -35,18 +35,18 @@ class Simulation:
             account.appid: account for account in simulated_accounts(seed, accounts, first_day)
         }
         self._cube: CubeRows | None = None
-        self._through = date.min
+        self._computed_through = date.min
         self._by_day: dict[tuple[str, str], ByDay] = {}
         self._lock = threading.RLock()
 
     def compute(self, last_day: date) -> CubeRows:
-        """The cube's rows up to a day or further, computed unless they are there already."""
+        """The cube's rows up to a day or later, computed unless they are cached."""
         with self._lock:
-            if self._cube is None or last_day > self._through:
-                through = max(last_day, self.first_day) + LEAD
+            if self._cube is None or last_day > self._computed_through:
+                through = max(last_day, self.first_day) + LOOKAHEAD
                 batch = simulate(list(self.accounts.values()), through)
                 self._cube = compute(batch, through)
-                self._through, self._by_day = through, {}
+                self._computed_through, self._by_day = through, {}
             return self._cube
 
     def rows(
@@ -57,7 +57,7 @@ class Simulation:
         last_day: date,
         params: Mapping[str, object],
     ) -> list[RowT]:
-        """Rows with a ref_date in a window, as known when `last_day` is the newest ready day."""
+        """The rows of a window that are available when `last_day` is the newest day."""
         if endpoint.group is Group.CARD:
             return self._cards(appid, endpoint, window, last_day, params)
         by_day = self._indexed(appid, endpoint, last_day)
@@ -71,10 +71,10 @@ class Simulation:
         last_day: date,
         params: Mapping[str, object],
     ) -> list[RowT]:
-        """All rows known when `last_day` is the newest ready day."""
+        """All rows that are available when `last_day` is the newest day."""
         if last_day < self.first_day:
             return []
-        # a week's or month's label may lie before the account's first day
+        # the label of a week or month may be earlier than the account's first day
         first = endpoint.label(self.first_day)
         return self.rows(appid, endpoint, Window(first, last_day), last_day, params)
 
@@ -88,8 +88,8 @@ class Simulation:
     ) -> list[RowT]:
         if last_day < self.first_day:
             return []
-        known = window.overlap(Window(self.first_day, last_day))
-        return card_rows(self.accounts[appid], endpoint, known, params) if known else []
+        available = window.overlap(Window(self.first_day, last_day))
+        return card_rows(self.accounts[appid], endpoint, available, params) if available else []
 
     def _indexed(self, appid: str, endpoint: Endpoint[Any], last_day: date) -> ByDay:
         with self._lock:
@@ -102,12 +102,12 @@ class Simulation:
 
 @lru_cache(maxsize=4)
 def shared_simulation(seed: int, accounts: int, first_day: date) -> Simulation:
-    """The simulation with these settings, computed once for all who ask in this process."""
+    """The simulation with these settings, shared by all emulators of the process."""
     return Simulation(seed, accounts, first_day)
 
 
 def _by_day(rows: list[Any]) -> ByDay:
-    found: ByDay = defaultdict(list)
+    by_day: ByDay = defaultdict(list)
     for row in rows:
-        found[row.ref_date].append(row)
-    return dict(found)
+        by_day[row.ref_date].append(row)
+    return dict(by_day)

@@ -1,1 +1,1 @@
-"""Events: what people and servers did, as typed data."""
+"""Events: what users and servers did, as typed data."""

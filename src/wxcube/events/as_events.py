@@ -1,4 +1,4 @@
-"""The events of a batch one by one, so that they can be written down or looked at."""
+"""The events of a batch as structs, so that they can be written to a file or inspected."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from wxcube.events.columns import NO_ARTICLE, Action, Batch, Columns, article_ms
 def to_events(batch: Batch) -> Iterator[ev.AnyEvent]:
     """A batch's events, family by family.
 
-    Ids count the events of an account's family, so the first events of a longer batch keep their
-    ids. A person's name is made of their number, since a batch holds no openids.
+    Ids number the events of each account and family, so the first events of a longer batch keep
+    their ids. `user` is derived from the user's number, since a batch holds no openids.
     """
     for name, columns in batch.families():
         numbers = [count(1) for _ in batch.accounts]
         for row in _rows(columns):
-            place = row.pop("account")
-            identity = f"{name}-{next(numbers[place])}"
-            yield _EVENT[name](row, {"id": identity, "account": batch.accounts[place]})
+            account = row.pop("account")
+            event_id = f"{name}-{next(numbers[account])}"
+            yield _EVENT[name](row, {"id": event_id, "account": batch.accounts[account]})
 
 
 def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
-    """The rows as plain Python values."""
+    """The rows as Python values."""
     lists = [values.tolist() for values in columns.values()]
     return (dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True))
 
@@ -33,16 +33,16 @@ def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
 Row = dict[str, Any]
 
 
-def _person(row: Row) -> str:
+def _user(row: Row) -> str:
     return f"u{row['user'] & 2**64 - 1:016x}"
 
 
 def _follow(row: Row, head: Row) -> ev.AnyEvent:
-    head = head | {"at": row["at"], "user": _person(row), "source": row["source"]}
+    head = head | {"at": row["at"], "user": _user(row), "source": row["source"]}
     if row["change"] < 0:
         return ev.Unfollow(**head)
-    read = row["article"] != NO_ARTICLE
-    return ev.Follow(**head, msgid=article_msgid(row["article"]) if read else None)
+    has_article = row["article"] != NO_ARTICLE
+    return ev.Follow(**head, msgid=article_msgid(row["article"]) if has_article else None)
 
 
 def _publish(row: Row, head: Row) -> ev.AnyEvent:
@@ -50,17 +50,17 @@ def _publish(row: Row, head: Row) -> ev.AnyEvent:
 
 
 def _message(row: Row, head: Row) -> ev.AnyEvent:
-    return ev.Message(**head, **(row | {"user": _person(row)}))
+    return ev.Message(**head, **(row | {"user": _user(row)}))
 
 
 def _activity(row: Row, head: Row) -> ev.AnyEvent:
-    kind, members = _ACTS[Action(row["action"])]
-    told = {name: row[name] for name in members}
+    kind, members = _KIND_OF_ACTION[Action(row["action"])]
+    own = {name: row[name] for name in members}
     msgid = article_msgid(row["article"])
-    return kind(**head, at=row["at"], user=_person(row), msgid=msgid, **told)
+    return kind(**head, at=row["at"], user=_user(row), msgid=msgid, **own)
 
 
-_ACTS: dict[Action, tuple[Callable[..., ev.AnyEvent], tuple[str, ...]]] = {
+_KIND_OF_ACTION: dict[Action, tuple[Callable[..., ev.AnyEvent], tuple[str, ...]]] = {
     Action.READ: (ev.Read, ("source", "seconds", "finished", "position")),
     Action.READ_ORIGINAL: (ev.ReadOriginal, ()),
     Action.SHARE: (ev.Share, ("source", "scene")),

@@ -1,4 +1,4 @@
-"""Events as columns: what the cube computes from, without openids and without duplicates."""
+"""Events as columns: the input of the cube, without openids and without duplicates."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.events import kinds as ev
-from wxcube.events.arrays import NDArray, np
-from wxcube.events.intake.siphash import KEY_BYTES, Texts, siphash
+from wxcube.events.intake.siphash import KEY_BYTES, Strings, siphash
 
 Columns = dict[str, NDArray[Any]]
 """The events of one family: arrays of equal length by column name."""
 
 NO_ARTICLE = 0
-"""Article number of an event that belongs to no article."""
+"""The article number of an event without an article."""
 
 
 class Action(IntEnum):
-    """What a person did with an article."""
+    """What a user did with an article."""
 
     READ = 1
     READ_ORIGINAL = 2
@@ -67,15 +69,15 @@ FAMILIES: dict[str, dict[str, str]] = {
         "fen": "i4",
     },
 }
-"""Columns of each family and their numpy types, in order."""
+"""The columns of each family and their numpy types, in order."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Events of some accounts, by family.
 
-    `account` is an index into `accounts`, `at` is Unix seconds, `user` a 64-bit number in place
-    of the openid, `article` the number of a msgid, `change` +1 for a follow and -1 for an unfollow.
+    `account` is an index into `accounts`, `at` is in Unix seconds, `user` is a 64-bit hash of the
+    openid, `article` the number of a msgid, `change` +1 for a follow and -1 for an unfollow.
     """
 
     accounts: tuple[str, ...]
@@ -95,9 +97,9 @@ class Batch:
 
 
 def family(name: str, **columns: Any) -> Columns:
-    """A family's columns as arrays of its types, from anything numpy can make arrays of.
+    """A family's columns as arrays of its types, from anything that numpy can convert.
 
-    Raises:  ValueError if a column is missing, unknown or of another length.
+    Raises:  ValueError if a column is missing or unknown, or if their lengths differ.
     """
     types = FAMILIES[name]
     if types.keys() != columns.keys():
@@ -109,7 +111,7 @@ def family(name: str, **columns: Any) -> Columns:
 
 
 def article_number(msgid: str) -> int:
-    """The number that stands for a msgid.
+    """The article number of a msgid.
 
     >>> article_number("2247483650_1"), article_msgid(224748365001)
     (224748365001, '2247483650_1')
@@ -119,56 +121,56 @@ def article_number(msgid: str) -> int:
 
 
 def article_msgid(number: int) -> str:
-    """The msgid a number stands for."""
+    """The msgid of an article number."""
     return f"{number // 100}_{number % 100}"
 
 
-def user_numbers(openids: Texts, key: bytes) -> NDArray[Any]:
-    """The signed 64-bit numbers that stand for people: keyed hashes of their openids.
+def user_numbers(openids: Strings, key: bytes) -> NDArray[Any]:
+    """The numbers of users: keyed hashes of their openids, as signed 64-bit integers.
 
     The key may have any length.
     """
-    short = blake2b(key, digest_size=KEY_BYTES).digest()
-    return siphash(short, openids)[:, 0].view("i8")
+    hash_key = blake2b(key, digest_size=KEY_BYTES).digest()
+    return siphash(hash_key, openids)[:, 0].view("i8")
 
 
 def user_number(openid: str, key: bytes) -> int:
-    """The number that stands for one person; for many `user_numbers` is faster by far."""
-    return int(user_numbers(Texts.of([openid]), key)[0])
+    """The number of one user; for many, `user_numbers` is far faster."""
+    return int(user_numbers(Strings.of([openid]), key)[0])
 
 
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:
-    """Events as columns; an event sent twice (same account and id) counts once, the first.
+    """Events as columns, deduplicated: of events with the same account and id, the first counts.
 
-    `key` keys the hash that replaces each openid.
+    `key` is the key of the hash that replaces each openid.
     """
     numbers = _Numbers(key)
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in FAMILIES}
-    for event in _without_repeats(events):
+    for event in _deduplicated(events):
         name, members = _RECORD[type(event)]
         head = (numbers.account(event.account), event.at)
         rows[name].append((*head, *members(event, numbers)))
-    columns = {name: _turned(name, found) for name, found in rows.items()}
+    columns = {name: _transposed(name, of_family) for name, of_family in rows.items()}
     return Batch(accounts=numbers.accounts, **columns)
 
 
-def _without_repeats(events: Iterable[ev.AnyEvent]) -> Iterator[ev.AnyEvent]:
+def _deduplicated(events: Iterable[ev.AnyEvent]) -> Iterator[ev.AnyEvent]:
     seen: set[tuple[str, str]] = set()
     for event in events:
-        identity = (event.account, event.id)
-        if identity not in seen:
-            seen.add(identity)
+        key = (event.account, event.id)
+        if key not in seen:
+            seen.add(key)
             yield event
 
 
-def _turned(name: str, rows: list[tuple[Any, ...]]) -> Columns:
+def _transposed(name: str, rows: list[tuple[Any, ...]]) -> Columns:
     names = FAMILIES[name]
-    turned = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return family(name, **{column: list(c) for column, c in zip(names, turned, strict=True)})
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return family(name, **{column: list(c) for column, c in zip(names, columns, strict=True)})
 
 
 class _Numbers:
-    """Numbers in place of accounts and openids."""
+    """The numbers of accounts and users."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

@@ -1,7 +1,7 @@
-"""Paths of Parquet files in statements for DuckDB, each taken as it is written.
+"""Paths of Parquet files in SQL for DuckDB, each taken literally.
 
-DuckDB takes `*`, `?` and `[` in the name of a file to read for a pattern, and makes a column of
-every folder called like `day=1`.
+DuckDB treats `*`, `?` and `[` in the name of a file to read as a pattern, and makes a column of
+every folder with a name like `day=1`.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from pathlib import Path
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def reading(files: Iterable[Path], options: str = "") -> str:
-    """A table of the rows of files: those of exactly these names, with their own columns alone.
+def read_parquet(files: Iterable[Path], options: str = "") -> str:
+    """SQL for the rows of exactly these files, with no columns but their own.
 
-    >>> reading([Path("/a[1]/b.parquet")])
+    >>> read_parquet([Path("/a[1]/b.parquet")])
     "read_parquet(['/a[[]1]/b.parquet'], hive_partitioning = false)"
     """
-    given = ", ".join(part for part in ("hive_partitioning = false", options) if part)
-    return f"read_parquet({listed(files)}, {given})"
+    arguments = ", ".join(part for part in ("hive_partitioning = false", options) if part)
+    return f"read_parquet({file_list(files)}, {arguments})"
 
 
-def listed(files: Iterable[Path]) -> str:
-    """Files to read, as an argument of a function of DuckDB."""
+def file_list(files: Iterable[Path]) -> str:
+    """SQL for a list of files to read, as an argument of a function of DuckDB."""
     return f"[{', '.join(quoted(_literal(file.absolute())) for file in files)}]"
 
 
 def quoted(path: Path) -> str:
-    """A path as a text of SQL, as `COPY … TO` takes it.
+    """A path as an SQL string, as `COPY … TO` takes it.
 
     >>> quoted(Path("it's"))
     "'it''s'"
@@ -39,5 +39,5 @@ def quoted(path: Path) -> str:
 
 
 def _literal(path: Path) -> Path:
-    """A pattern that only this path fits."""
+    """A pattern that matches only this path."""
     return Path(_PATTERN.sub(r"[\g<0>]", str(path)))

@@ -1,54 +1,64 @@
-"""Nested rows as plain tables: one list of the row spread out, with the row's own columns repeated.
+"""Rows with nested parts as plain tables: one nested list expanded, the row's columns repeated.
 
-A part is the dotted name of a list inside the row, as `details` or `detail_list.read_user_source`;
-the empty part is the row itself. Columns keep their wire names, a repeated name takes its part's.
+A part is the path of a list inside the row, such as `details` or `detail_list.read_user_source`;
+the empty part is the row itself. Columns have their wire names; a duplicate name is prefixed by the
+name of its part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.contract.field import Column, Nested, Row, columns, nested
+from wxcube.contract.field import (
+    UNDOCUMENTED_ZH,
+    UNITS,
+    Column,
+    Label,
+    Nested,
+    Row,
+    columns,
+    nested,
+)
 from wxcube.errors import ContractError
+from wxcube.export.labels import LABELS
+from wxcube.i18n import Listing, _
+from wxcube.i18n.message import Code
 
-UNITS_ZH = {
-    "day": "日",
-    "hour": "时",
-    "people": "人",
-    "times": "次",
-    "ms": "毫秒",
-    "fraction": "比例",
-    "minutes": "分钟",
-    "fen": "分",
-}
-"""The contract's units in Chinese."""
+ACCOUNT = Column("appid", str, Label("公众号 AppID", "AppID of the account"), optional=False)
+"""The column with the account of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlatTable:
-    """Columns with their meaning, and the values, row by row."""
+    """Columns of a table, and its rows as tuples of values."""
 
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     rows: Iterable[tuple[Any, ...]]
 
     def header(self, language: str = "wire") -> list[str]:
-        """Names of the columns: as on the wire, or in Chinese or English with their unit."""
+        """Titles of the columns: wire names, or Chinese or English labels with units."""
         if language == "wire":
             return list(self.names)
-        return [_title(column, language) for column in self.columns]
+        titles = [_title(column, "zh" if language == "zh" else "en") for column in self.columns]
+        times = Counter(titles)
+        return [
+            title if times[title] == 1 else f"{title} [{name}]"
+            for title, name in zip(titles, self.names, strict=True)
+        ]
 
 
 def parts(endpoint: Endpoint[RowT]) -> list[str]:
-    """Every part of the endpoint's rows that can be spread out, the row itself first."""
+    """Every part of the endpoint's rows, the row itself first."""
     return ["", *_lists(endpoint.row)]
 
 
 def default_part(endpoint: Endpoint[RowT]) -> str:
-    """The part shown when none is asked for: running totals where there are some."""
+    """The part of a table unless another one is requested: running totals if there are any."""
     return endpoint.running.name if endpoint.running else ""
 
 
@@ -57,15 +67,34 @@ def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> F
 
     Raises:  ContractError if the rows have no such part.
     """
-    if part not in parts(endpoint):
+    known = parts(endpoint)
+    if part not in known:
         raise ContractError(
-            f"{endpoint} has no part {part!r}",
-            hint=f"it has {', '.join(parts(endpoint)[1:]) or 'none: leave --part out'}",
+            _("{endpoint} has no part {part!r}", endpoint=endpoint, part=part),
+            hint=_("its parts: {names}", names=Listing(known[1:]))
+            if known[1:]
+            else _("it has no parts: leave --part out"),
         )
     path = part.split(".") if part else []
-    found = _columns(endpoint.row, path)
-    names = _unique([column.name for column in found], path)
-    return FlatTable(names, tuple(found), (v for row in rows for v in _values(row, path)))
+    of_part = _columns(endpoint.row, path)
+    names = _unique([column.name for column in of_part], path)
+    return FlatTable(names, tuple(of_part), (v for row in rows for v in _values(row, path)))
+
+
+def flatten_accounts(
+    endpoint: Endpoint[RowT], rows: Mapping[str, Iterable[RowT]], part: str = ""
+) -> FlatTable:
+    """A part of the rows of several accounts as one table, with the appid as its first column.
+
+    Raises:  ContractError if the rows have no such part.
+    """
+    empty = flatten(endpoint, (), part)
+    values = (
+        (appid, *row)
+        for appid, of_account in rows.items()
+        for row in flatten(endpoint, of_account, part).rows
+    )
+    return FlatTable((ACCOUNT.name, *empty.names), (ACCOUNT, *empty.columns), values)
 
 
 def _lists(row: type[Row], before: str = "") -> Iterator[str]:
@@ -85,16 +114,16 @@ def _columns(row: type[Row], path: list[str]) -> list[Column]:
 
 
 def _values(row: Row, path: list[str]) -> Iterator[tuple[Any, ...]]:
-    kind = type(row)
-    own = tuple(getattr(row, column.name) for column in columns(kind))
-    for inner in nested(kind):
+    struct = type(row)
+    own = tuple(getattr(row, column.name) for column in columns(struct))
+    for inner in nested(struct):
         if not inner.many and (not path or path[0] != inner.name):
             own += next(_values(getattr(row, inner.name), []))
     if not path:
         yield own
         return
     value = getattr(row, path[0])
-    for element in value if _inner(kind, path[0]).many else [value]:
+    for element in value if _inner(struct, path[0]).many else [value]:
         for rest in _values(element, path[1:]):
             yield own + rest
 
@@ -112,12 +141,18 @@ def _unique(names: list[str], path: list[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-def _title(column: Column, language: str) -> str:
-    text = column.kind.zh if language == "zh" else column.kind.en
+def _title(column: Column, language: Code) -> str:
     unit = unit_in(language, column.kind.unit)
-    return f"{text} ({unit})" if unit else text
+    label = _label(column, language)
+    return f"{label} ({unit})" if unit else label
 
 
-def unit_in(language: str, unit: str) -> str:
-    """A unit's name in a language."""
-    return UNITS_ZH[unit] if unit and language == "zh" else unit
+def _label(column: Column, language: Code) -> str:
+    if language == "en":
+        return LABELS.get(column.name, column.name)
+    return column.name if column.kind.zh == UNDOCUMENTED_ZH else column.kind.zh
+
+
+def unit_in(language: Code, unit: str) -> str:
+    """A unit's name in a language; empty if there is no unit."""
+    return UNITS[unit].in_language(language) if unit else ""

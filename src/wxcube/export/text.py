@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from typing import BinaryIO, Literal, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
 import msgspec
 
-from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.export.flat import flatten
+from wxcube.export.flat import FlatTable
 
 Format = Literal["csv", "json", "jsonl"]
+FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+"""Formats by the ending of a file's name."""
 BOM = "\ufeff"
-"""Excel takes a CSV file for UTF-8 only when it begins with this."""
+"""Excel reads a CSV file as UTF-8 only if it begins with this."""
 
 
-def write_csv(
-    file: TextIO,
-    endpoint: Endpoint[RowT],
-    rows: Iterable[RowT],
-    *,
-    part: str = "",
-    header: str = "wire",
-    bom: bool = False,
-) -> int:
-    """Write a part of the rows as CSV and give back how many lines it has."""
-    table = flatten(endpoint, rows, part)
+def write_csv(file: TextIO, table: FlatTable, *, header: str = "wire", bom: bool = False) -> int:
+    """Write a table as CSV, and return the number of its rows."""
     if bom:
         file.write(BOM)
     writer = csv.writer(file, lineterminator="\n")
@@ -37,14 +34,14 @@ def write_csv(
     return count
 
 
-def write_json(file: BinaryIO, rows: list[RowT]) -> int:
-    """Write the rows as WeChat would answer them."""
+def write_json(file: BinaryIO, rows: list[Any]) -> int:
+    """Write the rows like an answer of WeChat, and return their number."""
     file.write(msgspec.json.encode({"list": rows}) + b"\n")
     return len(rows)
 
 
-def write_jsonl(file: BinaryIO, rows: Iterable[RowT]) -> int:
-    """Write the rows one to a line."""
+def write_jsonl(file: BinaryIO, rows: Iterable[Any]) -> int:
+    """Write the rows one per line, and return their number."""
     count = 0
     for count, row in enumerate(rows, start=1):  # noqa: B007 - counts the rows
         file.write(msgspec.json.encode(row) + b"\n")
@@ -52,7 +49,7 @@ def write_jsonl(file: BinaryIO, rows: Iterable[RowT]) -> int:
 
 
 def _safe(value: object) -> object:
-    """A cell a spreadsheet will not run as a formula; titles come from outside."""
+    """The value, changed where a spreadsheet would evaluate it: titles are not our own texts."""
     if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
         return f"'{value}"
     return value

@@ -1,1 +1,1 @@
-"""Work that joins the parts: syncs of accounts, cube builds."""
+"""Jobs that combine other packages: syncs of accounts, cube builds."""

@@ -1,4 +1,4 @@
-"""The accounts of the settings at work: their clients, and the days they want."""
+"""Clients of the accounts in the settings, and the days that a sync requests for them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from wxcube.beijing import Clock
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import SettingsError, WindowError
-from wxcube.settings import AccountSettings, Secret, SyncSettings, secret
+from wxcube.i18n import _
+from wxcube.settings import AccountSettings, Secret, SyncSettings, account_proxy, secret
 from wxcube.warehouse.coverage import DayState
-from wxcube.warehouse.sync.plan import Wanted
-from wxcube.wechat.client import AsyncClient, Called
+from wxcube.warehouse.sync.plan import WantedDays
+from wxcube.wechat.client import AsyncClient, CallEvent
 from wxcube.wechat.retry import Retries
 from wxcube.wechat.token import (
     ClassicToken,
@@ -31,51 +32,56 @@ from wxcube.wechat.token import (
 from wxcube.wechat.transport import HttpTransport
 
 DEFAULT_DAYS = 90
-"""Days fetched of an account whose settings name no first day."""
+"""Days that a sync requests for an account without `since`."""
 
 
-class _Log:
-    """Logs the calls of an account; columns and codes the contract does not know are told once."""
+class _CallLog:
+    """Log of the calls of an account; unknown columns and codes are logged once each."""
 
     def __init__(self, appid: str) -> None:
         self._appid = appid
-        self._known: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
 
-    def __call__(self, called: Called) -> None:
-        log = structlog.get_logger().bind(appid=self._appid, endpoint=called.endpoint)
+    def __call__(self, event: CallEvent) -> None:
+        log = structlog.get_logger().bind(appid=self._appid, endpoint=event.endpoint)
         log.debug(
-            "window.fetched" if called.errcode == 0 else "window.failed",
-            begin_date=called.window.first,
-            end_date=called.window.last,
-            attempt=called.attempt,
-            errcode=called.errcode,
-            rows=called.rows,
-            elapsed_ms=round(called.elapsed_ms),
+            "window.fetched" if event.errcode == 0 else "window.failed",
+            begin_date=event.window.first,
+            end_date=event.window.last,
+            attempt=event.attempt,
+            errcode=event.errcode,
+            rows=event.rows,
+            elapsed_ms=round(event.elapsed_ms),
         )
-        if called.dropped_rows:
-            log.info("window.rows_dropped", rows=called.dropped_rows)
-        self._report("contract.unknown_column", called.endpoint, called.unknown_columns)
-        self._report("contract.unknown_code", called.endpoint, called.unknown_codes)
+        if event.dropped_rows:
+            log.info("window.rows_dropped", rows=event.dropped_rows)
+        self._warn("contract.unknown_column", event.endpoint, event.unknown_columns)
+        self._warn("contract.unknown_code", event.endpoint, event.unknown_codes)
 
-    def _report(self, event: str, endpoint: str, names: Iterable[str]) -> None:
+    def _warn(self, event: str, endpoint: str, names: Iterable[str]) -> None:
         for name in sorted(names):
-            if (endpoint, name) not in self._known:
-                self._known.add((endpoint, name))
+            if (endpoint, name) not in self._logged:
+                self._logged.add((endpoint, name))
                 structlog.get_logger().warning(
                     event, appid=self._appid, endpoint=endpoint, name=name
                 )
 
 
 @asynccontextmanager
-async def source(
+async def account_client(
     account: AccountSettings, sync: SyncSettings, clock: Clock
 ) -> AsyncIterator[AsyncClient]:
-    """A client for an account, with the token its settings name.
+    """A client for an account, with the token source of its settings.
 
     Raises:  SettingsError if a secret or token setting is missing.
     """
-    transport = HttpTransport(account.base_url, timeout_seconds=sync.timeout_seconds)
-    token = token_source(account, transport, clock, os.environ)
+    transport = HttpTransport(
+        account.base_url,
+        timeout_seconds=sync.timeout_seconds,
+        proxy=account_proxy(account, sync, account.base_url),
+        allow_http=account.allow_http,
+    )
+    token = token_source(account, sync, transport, clock, os.environ)
     try:
         yield AsyncClient(
             account.appid,
@@ -84,31 +90,35 @@ async def source(
             clock=clock,
             retries=Retries(sync.attempts, sync.retry_pause_seconds),
             concurrency=sync.concurrency,
-            on_event=_Log(account.appid),
+            on_event=_CallLog(account.appid),
         )
     finally:
         await transport.close()
 
 
 @asynccontextmanager
-async def sources(
+async def account_clients(
     accounts: Iterable[AccountSettings], sync: SyncSettings, clock: Clock
 ) -> AsyncIterator[dict[str, AsyncClient]]:
-    """A client for each account, by appid."""
+    """Clients of accounts, by appid."""
     async with AsyncExitStack() as stack:
         yield {
-            account.appid: await stack.enter_async_context(source(account, sync, clock))
+            account.appid: await stack.enter_async_context(account_client(account, sync, clock))
             for account in accounts
         }
 
 
 def token_source(
     account: AccountSettings,
+    sync: SyncSettings,
     transport: HttpTransport,
     clock: Clock,
     environment: Mapping[str, str],
 ) -> TokenSource:
-    """Where the account's token comes from."""
+    """The source of the account's token.
+
+    Raises:  SettingsError if a secret or token setting is missing.
+    """
     match account.token:
         case "stable":
             text = secret(account, environment).reveal()
@@ -117,15 +127,17 @@ def token_source(
             text = secret(account, environment).reveal()
             return ClassicToken(account.appid, text, transport, clock=clock)
         case "url":
-            return UrlToken(_needed(account, "token_url", account.token_url), clock=clock)
+            url = _required(account, "token_url", account.token_url)
+            proxy = account_proxy(account, sync, url, environment)
+            return UrlToken(url, clock=clock, proxy=proxy, allow_http=account.allow_http)
         case "command":
-            _needed(account, "token_command", " ".join(account.token_command))
+            _required(account, "token_command", " ".join(account.token_command))
             return CommandToken(account.token_command, clock=clock)
         case "fixed":
             return FixedToken(_fixed(account, environment).reveal())
 
 
-def wanted(
+def wanted_days(
     account: AccountSettings,
     sync: SyncSettings,
     now: datetime,
@@ -133,8 +145,10 @@ def wanted(
     only: Iterable[str] = (),
     first: date | None = None,
     last: date | None = None,
-) -> list[Wanted]:
-    """The days and endpoints an account wants: flags over its settings over those of all.
+) -> list[WantedDays]:
+    """The days and endpoints to request for an account.
+
+    The arguments take precedence over the account's settings, and these over `[sync]`.
 
     Raises:  WindowError if the first day is not over yet; UnknownEndpointError for a wrong name.
     """
@@ -142,70 +156,80 @@ def wanted(
     first = first or account.since or sync.since or newest - timedelta(days=DEFAULT_DAYS - 1)
     if first > newest:
         raise WindowError(
-            f"the first day wanted, {first}, is not over yet",
-            hint=f"begin at {newest} (yesterday in Beijing) or earlier",
+            _("the first day, {first}, is not over yet", first=first),
+            hint=_("begin at {newest} (yesterday in Beijing) or earlier", newest=newest),
         )
     window = Window(first, min(last or newest, newest))
     endpoints = contract.select(list(only) or account.endpoints)
-    return [_plain(account, window, endpoints), *_cards(account, window, endpoints)]
+    return [
+        _without_cards(account, window, endpoints),
+        *_by_card(account, window, endpoints),
+    ]
 
 
-def nothing_known(
-    appid: str,  # noqa: ARG001 - the shape of a ledger
+def no_coverage(
+    appid: str,  # noqa: ARG001 - a CoverageReader
     endpoint: Endpoint[Any],  # noqa: ARG001 - likewise
     *,
     params: Mapping[str, object] | None = None,  # noqa: ARG001 - likewise
 ) -> dict[date, DayState]:
-    """The ledger of a warehouse in which nothing is yet."""
+    """The ledger entries of an endpoint in an empty warehouse: none."""
     return {}
 
 
 def needs_card(endpoint: Endpoint[Any]) -> bool:
-    """Whether an endpoint is asked card by card."""
+    """Whether an endpoint needs a call for each card."""
     return any(p.name == "card_id" and p.required for p in endpoint.params)
 
 
 def includes_retired(account: AccountSettings, sync: SyncSettings) -> bool:
-    """Whether the retired calls of an account are to be asked too."""
-    mine = account.include_retired
-    return sync.include_retired if mine is None else mine
+    """Whether a sync requests retired endpoints for an account too."""
+    own = account.include_retired
+    return sync.include_retired if own is None else own
 
 
-def _plain(account: AccountSettings, window: Window, endpoints: Iterable[Endpoint[Any]]) -> Wanted:
+def _without_cards(
+    account: AccountSettings, window: Window, endpoints: Iterable[Endpoint[Any]]
+) -> WantedDays:
     chosen = [e for e in endpoints if not (account.cards and needs_card(e))]
     from_settings = {
         e.name: {"cond_source": account.cond_source}
         for e in chosen
         if any(p.name == "cond_source" for p in e.params)
     }
-    return Wanted(account.appid, window, chosen, from_settings)
+    return WantedDays(account.appid, window, chosen, from_settings)
 
 
-def _cards(
+def _by_card(
     account: AccountSettings, window: Window, endpoints: Iterable[Endpoint[Any]]
-) -> list[Wanted]:
+) -> list[WantedDays]:
     return [
-        Wanted(account.appid, window, [e], {e.name: {"card_id": card}})
+        WantedDays(account.appid, window, [e], {e.name: {"card_id": card}})
         for e in endpoints
         if needs_card(e)
         for card in account.cards
     ]
 
 
-def _needed(account: AccountSettings, name: str, value: str) -> str:
+def _required(account: AccountSettings, name: str, value: str) -> str:
     if not value:
         raise SettingsError(
-            f'account {account.title} has token = "{account.token}" but no {name}',
-            hint=f"give {name} in its section",
+            _(
+                'account {account} has token = "{token}" but no {setting}',
+                account=account.title,
+                token=account.token,
+                setting=name,
+            ),
+            hint=_("add {setting} to its section of the settings", setting=name),
         )
     return value
 
 
 def _fixed(account: AccountSettings, environment: Mapping[str, str]) -> Secret:
-    variable = _needed(account, "token_env", account.token_env)
+    variable = _required(account, "token_env", account.token_env)
     if not environment.get(variable):
         raise SettingsError(
-            f"the token of account {account.title} is not there",
-            hint=f"put it into the environment variable {variable}",
+            _("the token of account {account} is missing", account=account.title),
+            hint=_("set the environment variable {variable}", variable=variable),
         )
     return Secret(environment[variable].strip())

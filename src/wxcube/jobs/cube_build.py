@@ -1,4 +1,4 @@
-"""A build of the cube: from the event store to the warehouse, in chunks that fit into memory."""
+"""Builds of the cube: from the event store to the database, in chunks that fit into memory."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from wxcube.beijing import Clock, day_number, day_of_number
 from wxcube.cube.engines.choice import OpenEngine
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.build import Build
-from wxcube.cube.incremental.checkup import broken
+from wxcube.cube.incremental.checkup import unreadable
 from wxcube.cube.incremental.progress import Progress
 from wxcube.errors import EngineError, SettingsError
 from wxcube.events.columns import FAMILIES
 from wxcube.events.store.retention import FACTS
 from wxcube.events.store.store import EventStore
+from wxcube.i18n import Listing, _
 from wxcube.jobs.cube_events import StoredEvents
 from wxcube.jobs.cube_sink import WarehouseSink
 from wxcube.warehouse.store import Warehouse
 
 SMALLEST_BYTES = 256 << 20
 CHUNK_SHARE = 24
-"""A chunk's event files are at most this part of the memory: a byte of them becomes many."""
+"""A chunk's event files are at most this fraction of the memory: they grow when they are read."""
 LARGEST_CHUNK_BYTES = 80 << 20
-"""Beyond this a larger chunk is no faster."""
+"""A larger chunk is not faster."""
 _UNITS = {
     "": 1,
     "kb": 10**3,
@@ -42,71 +43,75 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 def memory_bytes(text: str) -> int:
-    """A memory limit in bytes, as "2GB" or "1.5GiB"; half the machine's where it is empty.
+    """A memory size like "2GB" or "1.5GiB" in bytes; half of the machine's memory if it is empty.
 
-    Raises:  SettingsError if it is no size, or too little to work with.
+    Raises:  SettingsError if the text is not a size, or the size is too small.
     """
     if not text:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    found = _SIZE.fullmatch(text)
-    unit = _UNITS.get(found[2].lower()) if found else None
-    if found is None or unit is None:
-        raise SettingsError(f"{text!r} is no size of memory", hint="write it like 2GB or 512MiB")
-    size = int(float(found[1]) * unit)
+    match = _SIZE.fullmatch(text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise SettingsError(
+            _("{text!r} is not a memory size", text=text), hint=_("write it like 2GB or 512MiB")
+        )
+    size = int(float(match[1]) * unit)
     if size < SMALLEST_BYTES:
         raise SettingsError(
-            f"{text} is too little memory for the cube", hint="give it 256MiB or more"
+            _("{text} is too little memory for the cube", text=text),
+            hint=_("allow 256MiB or more"),
         )
     return size
 
 
 def chunk_bytes(memory: int) -> int:
-    """How many bytes of event files are computed together within so much memory."""
+    """The size of the event files that are computed together, given the memory size."""
     return min(memory // CHUNK_SHARE, LARGEST_CHUNK_BYTES)
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a build did."""
+class BuildResult:
+    """The result of a build."""
 
     days: int
+    """The number of days built."""
     rows: int
-    """Rows written, those of nested lists too."""
-    left_out: Mapping[Path, str]
-    """Files of events that cannot be read, and why; accounts of their groups wait."""
-    again: date | None = None
-    """If the warehouse was not as the newest build left it: the day from which on all is built."""
-    has_lost: bool = False
-    """Whether it lacks rows of days before, whose events are gone."""
+    """The number of rows written, including those of nested lists."""
+    unreadable: Mapping[Path, str]
+    """Event files that cannot be read, each with the reason; their groups were not built."""
+    rebuilt_from: date | None = None
+    """The day from which everything was rebuilt, if the database was replaced or restored."""
+    has_lost_rows: bool = False
+    """Whether such a database lacks rows of earlier days, whose events were removed."""
 
 
-def build(  # noqa: PLR0913 - what a build stands between, and what it is told
+def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
     store: EventStore,
     warehouse: Warehouse,
     *,
     open_engine: Callable[[], AbstractContextManager[OpenEngine]],
-    budget_bytes: int,
+    chunk_bytes: int,
     first: date | None,
     last: date,
     accounts: Sequence[str],
     clock: Clock,
-    tell: Callable[[Progress], None],
-) -> Done:
-    """Build what changed, chunks of about `budget_bytes` of event files at a time.
+    on_progress: Callable[[Progress], None],
+) -> BuildResult:
+    """Build the days whose events changed, in chunks of about `chunk_bytes` of event files.
 
-    Named accounts are built together with the others of their groups. A file of events that cannot
-    be read holds up the accounts of its group alone.
+    Accounts that are named are built together with the others of their groups. If an event file
+    cannot be read, its group is not built.
     """
     with store.reading():
         events = StoredEvents(store)
         sink = WarehouseSink(warehouse, events.accounts(), clock.now)
         groups = _groups(events, accounts)
         begin, end = day_number(first) if first else None, day_number(last)
-        left_out: dict[Path, str] = {}
-        built: set[date] = set()
-        again, has_lost = None, False
-        is_done = False
-        while not is_done:
+        reasons: dict[Path, str] = {}
+        days: set[date] = set()
+        rebuilt_from, has_lost_rows = None, False
+        is_complete = False
+        while not is_complete:
             with (
                 open_engine() as engine,
                 Build(
@@ -114,58 +119,59 @@ def build(  # noqa: PLR0913 - what a build stands between, and what it is told
                     Path(store.folder) / FACTS,
                     sink,
                     engine=engine,
-                    budget_bytes=budget_bytes,
-                    tell=tell,
+                    chunk_bytes=chunk_bytes,
+                    on_progress=on_progress,
                 ) as one,
             ):
-                wrong = _run(one, events, begin, end, groups)
-                built |= {day for day, _ in one.built}
-                again, has_lost = again or one.again, has_lost or one.has_lost
-            is_done = not wrong
-            for path, (group, why) in wrong.items():
-                left_out[path] = why
+                failed = _run(one, events, begin, end, groups)
+                days |= {day for day, _ in one.built}
+                rebuilt_from = rebuilt_from or one.rebuilt_from
+                has_lost_rows = has_lost_rows or one.has_lost_rows
+            is_complete = not failed
+            for path, (group, reason) in failed.items():
+                reasons[path] = reason
                 groups.discard(group)
-    return Done(len(built), sink.rows, left_out, again, has_lost)
+    return BuildResult(len(days), sink.rows, reasons, rebuilt_from, has_lost_rows)
 
 
 _Unreadable = dict[Path, tuple[int, str]]
-"""Files of events that cannot be read, the group of each, and why."""
+"""Event files that cannot be read, each with its group and the reason."""
 
 
 def _run(
     one: Build, events: StoredEvents, first: int | None, last: int, groups: Collection[int]
 ) -> _Unreadable:
-    """Run a build; if it failed for files of events, these."""
+    """Run a build; the event files because of which it failed."""
     try:
         one.run(first, last, groups)
     except EngineError:
-        wrong = _unreadable(events, one.changed(first, last, groups))
-        if not wrong:
+        files = _unreadable(events, one.changed(first, last, groups))
+        if not files:
             raise
-        return wrong
+        return files
     return {}
 
 
-def _unreadable(events: StoredEvents, cells: Iterable[tuple[int, int]]) -> _Unreadable:
+def _unreadable(events: StoredEvents, partitions: Iterable[tuple[int, int]]) -> _Unreadable:
     group_of = {
         path: group
-        for day, group in cells
+        for day, group in partitions
         for family in FAMILIES
         for path in events.files(family, day_of_number(day), group)
     }
     with DuckDbEngine(threads=1) as engine:
-        wrong = dict(broken(engine, list(group_of), deep=True))
-    return {path: (group_of[path], why) for path, why in wrong.items()}
+        reasons = dict(unreadable(engine, list(group_of), deep=True))
+    return {path: (group_of[path], reason) for path, reason in reasons.items()}
 
 
 def _groups(events: StoredEvents, accounts: Sequence[str]) -> set[int]:
-    """The groups of accounts, all if none is named."""
+    """The groups of accounts; all groups if no account is named."""
     numbers = {account: number for number, account in enumerate(events.accounts())}
     unknown = [account for account in accounts if account not in numbers]
     if unknown:
         raise SettingsError(
-            f"there are no events of {', '.join(unknown)}",
-            hint="name accounts as the events name them",
+            _("there are no events of {names}", names=Listing(unknown)),
+            hint=_("use the account names of the events"),
         )
     chosen = [numbers[account] for account in accounts or numbers]
     return {number % events.group_count for number in chosen}

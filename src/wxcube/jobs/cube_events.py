@@ -1,4 +1,4 @@
-"""The event store as the cube reads it: one state of it for a whole build."""
+"""A snapshot of the event store, as the cube reads it during a build."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from wxcube.events.store.manifest import cell_folder
+from wxcube.events.store.manifest import partition_folder
 from wxcube.events.store.store import EventStore
 
 
 class StoredEvents:
-    """What the store's files said at one moment; use it within the store's `reading()`."""
+    """The store at one point in time; use it within the store's `reading()`."""
 
     def __init__(self, store: EventStore) -> None:
         self._folder = store.folder
@@ -24,11 +24,11 @@ class StoredEvents:
         return self._accounts
 
     def revisions(self) -> Mapping[tuple[date, int], int]:
-        """Every day and group that ever had events, and a number that grows when they change."""
-        return {(d, g): cell.revision for d, g, cell in self._manifest.cells()}
+        """Every partition that ever had events, and a number that grows when they change."""
+        return {(d, g): stored.revision for d, g, stored in self._manifest.partitions()}
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
-        """The Parquet files with a family's events of a day and group."""
-        cell = self._manifest.days.get(day, {}).get(group)
-        folder = cell_folder(self._folder, day, group)
-        return [folder / file.name for file in cell.files.get(family, [])] if cell else []
+        """The Parquet files with a family's events of a partition."""
+        stored = self._manifest.days.get(day, {}).get(group)
+        folder = partition_folder(self._folder, day, group)
+        return [folder / file.name for file in stored.files.get(family, [])] if stored else []

@@ -1,8 +1,8 @@
-"""Credentials of the local programs that may ask `wxcube serve`.
+"""Credentials of the local apps that may call `wxcube serve`.
 
-They stand in a file of their own that only its owner can read, since they are secrets. The first
-start of the server writes it, with one app for each account and a secret made by chance; a later
-start adds apps for accounts that are new, and leaves everything else in the file as it is.
+They are secrets, so they have a file of their own that only its owner can read. The first start of
+the server writes it, with one app and a random secret for each account. Later starts add apps for
+new accounts and leave everything else in the file unchanged.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from wxcube.contract.codes import PERMISSION_SETS
 from wxcube.errors import SettingsError
+from wxcube.i18n import NOTHING, Listing, Message, _, verbatim
+from wxcube.i18n.mismatch import mismatch
 from wxcube.settings import AppId
 
-_HEAD = """\
-# 可以访问 wxcube serve 的本地应用 · local programs that may ask `wxcube serve`
-# 本文件含密钥，请勿公开 · this file holds secrets: keep it private
-# 新账号会自动加入；不想开放的账号请保留其段落并写 permission_sets = []
-# new accounts are added; to keep one out, leave its section here with permission_sets = []
+_HEADER = """\
+# 可以访问 wxcube serve 的本地应用 · local apps that may call `wxcube serve`
+# 本文件含密钥，请勿公开 · this file contains secrets: keep it private
+# 新公众号会自动加入；不想开放的公众号请保留其段落并写 permission_sets = []
+# new accounts are added; to exclude one, keep its section and set permission_sets = []
 """
 
 
 class LocalApp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A local program: its own appid and secret, and whose figures it may see."""
+    """A local app: its own appid and secret, and the account whose figures it may read."""
 
     appid: AppId
     secret: Annotated[str, Meta(min_length=8)]
@@ -52,108 +54,133 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a start of the server changed in its apps file."""
+class FileChange:
+    """The change that a start of the server made to its apps file."""
 
     is_new: bool = False
-    """The file was not there."""
+    """The file was created."""
     added: tuple[str, ...] = ()
-    """Accounts that got an app in a file that was there."""
-    without: tuple[str, ...] = ()
-    """Accounts that have no app, since the file could not be changed."""
-    trouble: str = ""
+    """Accounts for which an app was added to an existing file."""
+    not_added: tuple[str, ...] = ()
+    """Accounts without an app, because the file could not be changed."""
+    reason: Message = NOTHING
     """Why it could not be changed."""
 
 
 def read(path: Path) -> list[LocalApp]:
     """The apps of a file.
 
-    Raises:  SettingsError if it cannot be read or a line of it is wrong.
+    Raises:  SettingsError if the file cannot be read or is invalid.
     """
-    return _apps(path, _text(path))
+    return _parse(path, _read_text(path))
 
 
-def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], Written]:
-    """The apps of a file, with one at least for each account, and what was changed for that.
+def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], FileChange]:
+    """The apps of a file, with at least one for each account, and the change that took.
 
-    A file that is not there is made. In one that is there apps are added at its end, all at once
-    or not at all; if it cannot be changed, the server can still go on with the apps it has.
+    A missing file is created. Apps are appended to an existing one, all of them or none; if it
+    cannot be changed, the server can still run with the apps it has.
 
-    Raises:  SettingsError if the file cannot be read, is wrong, or cannot be made.
+    Raises:  SettingsError if the file cannot be read, is invalid, or cannot be created.
     """
     wanted = list(dict.fromkeys(accounts))
     if not path.exists():
-        apps = _made(wanted, ())
-        try:
-            _put(path, _HEAD + _sections(apps))
-        except OSError as error:
-            raise SettingsError(
-                f"the apps file {path} cannot be written ({error.strerror})",
-                hint="choose another place with serve.apps_file",
-            ) from None
-        return apps, Written(is_new=True)
-    text = _text(path)
-    apps = _apps(path, text)
+        return _create(path, wanted), FileChange(is_new=True)
+    text = _read_text(path)
+    apps = _parse(path, text)
     served = {app.account for app in apps}
     missing = tuple(account for account in wanted if account not in served)
-    return _extended(path, text, apps, missing) if missing else (apps, Written())
+    return _append(path, text, apps, missing) if missing else (apps, FileChange())
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"the apps file {path} cannot be read ({type(error).__name__})",
-            hint="check its name and rights",
+            _(
+                "the apps file {path} cannot be read ({reason})",
+                path=path,
+                reason=type(error).__name__,
+            ),
+            hint=_("check its name and permissions"),
         ) from None
 
 
-def _apps(path: Path, text: str) -> list[LocalApp]:
+def _parse(path: Path, text: str) -> list[LocalApp]:
     try:
-        apps = msgspec.convert(tomllib.loads(text), _File).apps
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(path, verbatim(str(error))) from None
+    apps = _convert(path, content).apps
+    duplicates = [n for n, times in Counter(app.appid for app in apps).items() if times > 1]
+    if duplicates:
         raise SettingsError(
-            f"the apps file {path} is wrong: {error}",
-            hint="mend that line, or remove the file to have a new one written",
-        ) from None
-    twice = [appid for appid, times in Counter(app.appid for app in apps).items() if times > 1]
-    if twice:
-        raise SettingsError(
-            f"the apps file {path}: {', '.join(twice)} stands there twice",
-            hint="keep one [[apps]] section of it",
+            _("the apps file {path} has {appids} twice", path=path, appids=Listing(duplicates)),
+            hint=_("keep one [[apps]] section for each appid"),
         )
     return apps
 
 
-def _extended(
-    path: Path, text: str, apps: list[LocalApp], missing: tuple[str, ...]
-) -> tuple[list[LocalApp], Written]:
-    """The apps with those of further accounts, written behind what the file says."""
-    more = _made(missing, {app.appid for app in apps})
-    longer = f"{text.rstrip()}\n{_sections(more)}"
+def _convert(path: Path, content: dict[str, Any]) -> _File:
     try:
-        both = _apps(path, longer)
-        _put(path, longer)
+        return msgspec.convert(content, _File)
+    except msgspec.ValidationError as error:
+        raise _invalid(path, mismatch(content, _File) or verbatim(str(error))) from None
+
+
+def _invalid(path: Path, reason: Message) -> SettingsError:
+    return SettingsError(
+        _("the apps file {path} is invalid: {reason}", path=path, reason=reason),
+        hint=_("correct that line, or delete the file so that a new one is written"),
+    )
+
+
+def _create(path: Path, accounts: list[str]) -> list[LocalApp]:
+    apps = _new_apps(accounts, ())
+    try:
+        _write(path, _HEADER + _sections(apps))
     except OSError as error:
-        return apps, Written(without=missing, trouble=error.strerror or type(error).__name__)
+        raise SettingsError(
+            _(
+                "the apps file {path} cannot be written ({reason})",
+                path=path,
+                reason=error.strerror or type(error).__name__,
+            ),
+            hint=_("set serve.apps_file to a path in another folder"),
+        ) from None
+    return apps
+
+
+def _append(
+    path: Path, text: str, apps: list[LocalApp], missing: tuple[str, ...]
+) -> tuple[list[LocalApp], FileChange]:
+    """The apps with those of further accounts, which are appended to the file."""
+    longer = f"{text.rstrip()}\n{_sections(_new_apps(missing, {app.appid for app in apps}))}"
+    try:
+        extended = _parse(path, longer)
+        _write(path, longer)
+    except OSError as error:
+        reason = verbatim(error.strerror or type(error).__name__)
+        return apps, FileChange(not_added=missing, reason=reason)
     except SettingsError:
-        # apps written as one list, say, which no section can follow
-        return apps, Written(without=missing, trouble="no [[apps]] section can follow its end")
-    return both, Written(added=missing)
+        # for example apps = [{...}], which no [[apps]] section can follow
+        reason = _("no [[apps]] section can follow its content")
+        return apps, FileChange(not_added=missing, reason=reason)
+    return extended, FileChange(added=missing)
 
 
-def _made(accounts: Iterable[str], taken: Collection[str]) -> list[LocalApp]:
+def _new_apps(accounts: Iterable[str], taken: Collection[str]) -> list[LocalApp]:
     """An app for each account, with an appid that no other app has."""
     apps: dict[str, LocalApp] = {}
     for account in accounts:
-        appid = next(name for name in _names(account) if name not in {*taken, *apps})
+        appid = next(name for name in _candidates(account) if name not in {*taken, *apps})
         apps[appid] = LocalApp(appid=appid, secret=secrets.token_hex(16), account=account)
     return list(apps.values())
 
 
-def _names(account: str) -> Iterator[str]:
-    """Appids for an account, its own name first; accounts of own events may have any name."""
+def _candidates(account: str) -> Iterator[str]:
+    """Appids for an account, its own name first; accounts of events may have any name."""
     try:
         name = msgspec.convert(account, AppId)
     except msgspec.ValidationError:
@@ -171,12 +198,12 @@ def _sections(apps: Iterable[LocalApp]) -> str:
 
 
 def _quoted(text: str) -> str:
-    # a JSON text is a TOML text too, but for the one character JSON lets stand
+    # a JSON string is also a TOML string, except for the one control character JSON allows
     return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
 
 
-def _put(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all; links stay links."""
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, completely or not at all; follows links."""
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
     draft = Path(name)
@@ -186,16 +213,16 @@ def _put(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
-            _make_alike(draft, target)
+            _copy_permissions(target, draft)
         draft.replace(target)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
 
 
-def _make_alike(draft: Path, target: Path) -> None:
-    """Give a draft the rights and the owner of the file it will replace."""
-    known = target.stat()
-    draft.chmod(known.st_mode & 0o777)
+def _copy_permissions(source: Path, target: Path) -> None:
+    """Give a file the permissions and the owner of another."""
+    known = source.stat()
+    target.chmod(known.st_mode & 0o777)
     with suppress(OSError, AttributeError):
-        os.chown(draft, known.st_uid, known.st_gid)
+        os.chown(target, known.st_uid, known.st_gid)

@@ -1,4 +1,4 @@
-"""What the protocol server needs behind it: apps that may call, and rows to answer with."""
+"""The backend of the protocol server: apps that may call it, and the rows they get."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wxcube.contract.window import Window
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Somebody who may call: credentials, whose figures they see, and which of them."""
+    """A caller: its credentials, its account, and which endpoints it may call."""
 
     appid: str
     secret: str = field(repr=False)
     account: str
     permission_sets: frozenset[int]
     daily_limit: int | None = None
-    """Calls per endpoint and Beijing day; None is no limit."""
+    """Calls per endpoint and Beijing day; None means no limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[RowT]):
+class RowSet(Generic[RowT]):
     """Rows of a window, and whether they are still being computed."""
 
     rows: Sequence[RowT]
@@ -31,7 +31,7 @@ class Found(Generic[RowT]):
 
 
 class Backend(Protocol):
-    """Where answers come from."""
+    """A source of apps and rows."""
 
     def app(self, appid: str) -> App | None:
         """The app with this appid, or None."""
@@ -43,9 +43,9 @@ class Backend(Protocol):
         endpoint: Endpoint[RowT],
         window: Window,
         params: Mapping[str, object],
-    ) -> Found[RowT]:
-        """The rows whose ref_date lies in a window, as far as they can be known now.
+    ) -> RowSet[RowT]:
+        """The rows available now whose ref_date is in a window.
 
-        Raises:  ReplyError to answer with its errcode instead.
+        Raises:  ReplyError to return its errcode instead.
         """
         ...

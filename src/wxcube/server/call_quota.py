@@ -1,4 +1,4 @@
-"""How often an app has called: per path and Beijing day, and clearings per month."""
+"""Call counts per app, path and Beijing day, and quota clearings per month."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import date
 
 from wxcube import beijing
 from wxcube.beijing import Clock
-from wxcube.server.messages import refuse
+from wxcube.server.messages import refusal
 
 
-class Allowance:
-    """Counts calls and refuses those beyond a limit. A new Beijing day starts at nothing."""
+class CallQuota:
+    """Counts calls and refuses those beyond a limit. Counts start at 0 every Beijing day."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -22,10 +22,10 @@ class Allowance:
     def spend(self, appid: str, path: str, limit: int | None) -> None:
         """Count one call.
 
-        Raises:  ReplyError 45009 when the limit is reached; the call is not counted then.
+        Raises:  ReplyError 45009 if the limit is reached; the call is then not counted.
         """
         if limit is not None and self.used(appid, path) >= limit:
-            raise refuse(45009)
+            raise refusal(45009)
         self._today()[appid, path] += 1
 
     def used(self, appid: str, path: str) -> int:
@@ -33,7 +33,7 @@ class Allowance:
         return self._today()[appid, path]
 
     def clear(self, appid: str, path: str | None = None) -> None:
-        """Set today's calls to nothing, of one path or of all."""
+        """Reset today's calls of one path, or of all paths."""
         today = self._today()
         for key in [key for key in today if key[0] == appid and path in {None, key[1]}]:
             del today[key]
@@ -41,11 +41,11 @@ class Allowance:
     def spend_clearing(self, appid: str, kind: str, limit: int) -> None:
         """Count one clearing of this month.
 
-        Raises:  ReplyError 48006 when the month's clearings are used up.
+        Raises:  ReplyError 48006 if this month's clearings are used up.
         """
         key = (appid, kind, beijing.month_start(beijing.day_of(self._clock.now())))
         if self._clearings[key] >= limit:
-            raise refuse(48006)
+            raise refusal(48006)
         self._clearings[key] += 1
 
     def _today(self) -> Counter[tuple[str, str]]:

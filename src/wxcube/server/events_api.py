@@ -1,8 +1,8 @@
-"""POST /events: batches of own events over HTTP, acknowledged when they are on the disk.
+"""POST /events: batches of your events over HTTP, acknowledged when they are durable on disk.
 
-One call carries JSON lines (`application/x-ndjson`) and the header `Authorization: Bearer <token>`.
-`?on_error=reject` (the default) stores nothing of a batch with a bad line, `?on_error=skip` stores
-the rest and keeps the bad lines in a dead-letter file. Sending a batch again is harmless.
+A request has JSON Lines (`application/x-ndjson`) and the header `Authorization: Bearer <token>`.
+`?on_error=reject` (the default) stores nothing of a batch with an invalid line, `?on_error=skip`
+stores the others and writes the invalid lines to a dead-letter file. Sending a batch again is safe.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import structlog
 
 from wxcube.errors import EventStoreError
 from wxcube.events.intake.batches import OnError
-from wxcube.events.intake.body import Taken, take_body
-from wxcube.events.store import EventStore
+from wxcube.events.intake.body import IngestedBody, ingest_body
+from wxcube.events.store.store import EventStore
 from wxcube.server.http import AsgiApp, Receive, Scope, Send
 from wxcube.settings import Secret
 
@@ -28,14 +28,14 @@ PATH = "/events"
 CONTENT_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ORIGIN = "http"
 _SMALL_BYTES = 1 << 16
-"""A body up to this size is checked at once, a larger one in a thread beside the others."""
+"""Bodies up to this size are checked in the event loop, larger ones in a worker thread."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What a call says before its body; repr leaves out what may be secret."""
+class RequestHead:
+    """A request without its body; repr omits what may be secret."""
 
     method: str
     query: str = field(default="", repr=False)
@@ -43,19 +43,19 @@ class Head:
 
     @property
     def on_error(self) -> str:
-        """The caller's wish for batches with bad lines."""
+        """How to treat batches with invalid lines."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return next((value for name, value in pairs if name == "on_error"), OnError.REJECT.value)
 
     @property
     def content_type(self) -> str:
-        """The media type of the body, in small letters."""
+        """The media type of the body, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP status and what is told with it, as JSON."""
+class Response:
+    """An HTTP status and its JSON content."""
 
     status: int
     content: dict[str, Any]
@@ -63,74 +63,71 @@ class Answer:
 
 
 class EventsApi:
-    """Takes batches in for a store, from callers that know the token."""
+    """Ingests batches into a store, from callers with the token."""
 
     def __init__(self, store: EventStore, token: Secret, body_limit: int) -> None:
         self._store = store
         self._token = token.reveal().encode()
         self.body_limit = body_limit
 
-    def refusal(self, head: Head) -> Answer | None:
-        """Why a call is not let in, told before its body is read."""
-        if not self._is_known(head):
-            return _told(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
+    def refusal(self, head: RequestHead) -> Response | None:
+        """The response to a request that is refused before its body is read."""
+        if not self._is_authorized(head):
+            return _error(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
         if head.method != "POST":
-            return _told(405, "events are sent with POST", (b"allow", b"POST"))
+            return _error(405, "events are sent with POST", (b"allow", b"POST"))
         if head.content_type not in CONTENT_TYPES:
-            return _told(415, f"the content type must be {CONTENT_TYPES[0]}")
+            return _error(415, f"the content type must be {CONTENT_TYPES[0]}")
         if head.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            return _told(415, "the body must not be packed")
+            return _error(415, "the body must not be packed")
         if head.on_error not in set(OnError):
-            return _told(400, "on_error is reject or skip")
+            return _error(400, "on_error is reject or skip")
         length = head.headers.get("content-length", "0")
-        return self.too_large() if not length.isdigit() or self._is_over(int(length)) else None
+        return self.too_large() if not length.isdigit() or int(length) > self.body_limit else None
 
-    def too_large(self) -> Answer:
-        """The answer to a body beyond the limit."""
-        return _told(413, f"a batch has at most {self.body_limit} bytes; send smaller ones")
+    def too_large(self) -> Response:
+        """The response to a body over the limit."""
+        return _error(413, f"a batch has at most {self.body_limit} bytes; send smaller ones")
 
-    async def answer(self, head: Head, body: bytes) -> Answer:
-        """Store a batch; the answer comes when it is on the disk, or says why it is not."""
+    async def handle(self, head: RequestHead, body: bytes) -> Response:
+        """Store a batch; the response is sent when it is durable, or has failed."""
         try:
-            return _receipt(await self._take_in(body, OnError(head.on_error)))
+            return _receipt(await self._ingest(body, OnError(head.on_error)))
         except EventStoreError as error:
             _log.error("events.refused", reason=error.message)
-            return _told(503, f"{error.message}; {error.hint}", (b"retry-after", b"30"))
+            return _error(503, f"{error.message}; {error.hint}", (b"retry-after", b"30"))
 
-    async def _take_in(self, body: bytes, on_error: OnError) -> Taken:
+    async def _ingest(self, body: bytes, on_error: OnError) -> IngestedBody:
         if len(body) > _SMALL_BYTES:
-            taken = await asyncio.to_thread(take_body, self._store, body, on_error, ORIGIN)
+            ingested = await asyncio.to_thread(ingest_body, self._store, body, on_error, ORIGIN)
         else:
-            taken = take_body(self._store, body, on_error, ORIGIN)
-        for written in taken.written:
+            ingested = ingest_body(self._store, body, on_error, ORIGIN)
+        for written in ingested.written:
             await asyncio.wrap_future(written)
-        return taken
+        return ingested
 
-    def _is_known(self, head: Head) -> bool:
+    def _is_authorized(self, head: RequestHead) -> bool:
         kind, _, token = head.headers.get("authorization", "").partition(" ")
-        # headers are read as Latin-1, of whatever encoding their bytes are
-        given = token.strip().encode("latin-1", "replace")
-        return kind.lower() == "bearer" and hmac.compare_digest(given, self._token)
-
-    def _is_over(self, length: int) -> bool:
-        return length > self.body_limit
+        # headers are decoded as Latin-1, whatever the encoding of their bytes
+        raw_token = token.strip().encode("latin-1", "replace")
+        return kind.lower() == "bearer" and hmac.compare_digest(raw_token, self._token)
 
 
 def with_events(app: AsgiApp, events: EventsApi) -> AsgiApp:
-    """The application that also takes events in, at POST /events."""
+    """The application with POST /events added."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
             with suppress(ConnectionAbortedError):
-                await _send(send, await _answer(events, scope, receive))
+                await _send(send, await _respond(events, scope, receive))
         else:
             await app(scope, receive, send)
 
     return application
 
 
-async def _answer(events: EventsApi, scope: Scope, receive: Receive) -> Answer:
-    head = Head(
+async def _respond(events: EventsApi, scope: Scope, receive: Receive) -> Response:
+    head = RequestHead(
         method=scope["method"],
         query=scope.get("query_string", b"").decode("latin-1"),
         headers={n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]},
@@ -138,46 +135,46 @@ async def _answer(events: EventsApi, scope: Scope, receive: Receive) -> Answer:
     refusal = events.refusal(head)
     if refusal:
         return refusal
-    body = await _body(receive, events.body_limit)
-    return events.too_large() if body is None else await events.answer(head, body)
+    body = await _read_body(receive, events.body_limit)
+    return events.too_large() if body is None else await events.handle(head, body)
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, None beyond the limit.
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body, None if it is over the limit.
 
-    Raises:  ConnectionAbortedError if the caller left before its end.
+    Raises:  ConnectionAbortedError if the caller disconnects.
     """
-    parts = bytearray()
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError
-        parts += message.get("body", b"")
-        if len(parts) > limit:
+        body += message.get("body", b"")
+        if len(body) > limit:
             return None
         if not message.get("more_body", False):
-            return bytes(parts)
+            return bytes(body)
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    body = msgspec.json.encode(answer.content)
+async def _send(send: Send, response: Response) -> None:
+    body = msgspec.json.encode(response.content)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        *answer.headers,
+        *response.headers,
     ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _told(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, {"error": error, "accepted": 0}, headers)
+def _error(status: int, error: str, *headers: tuple[bytes, bytes]) -> Response:
+    return Response(status, {"error": error, "accepted": 0}, headers)
 
 
-def _receipt(taken: Taken) -> Answer:
-    content: dict[str, Any] = {"accepted": taken.accepted, "refused": taken.refused_count}
-    if taken.refused:
-        content["errors"] = [{"line": r.line, "reason": r.reason} for r in taken.refused]
-    if taken.dead_letters:
-        content["dead_letters"] = taken.dead_letters.name
-    return Answer(422 if taken.is_rejected else 200, content)
+def _receipt(ingested: IngestedBody) -> Response:
+    content: dict[str, Any] = {"accepted": ingested.accepted, "refused": ingested.refused_count}
+    if ingested.refused:
+        content["errors"] = [{"line": r.line, "reason": str(r.reason)} for r in ingested.refused]
+    if ingested.dead_letters:
+        content["dead_letters"] = ingested.dead_letters.name
+    return Response(422 if ingested.is_rejected else 200, content)

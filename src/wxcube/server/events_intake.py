@@ -1,4 +1,4 @@
-"""A running server's event store: opened from the settings, and compacted while it runs."""
+"""The event store of a running server: opened from the settings, compacted in the background."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ import structlog
 
 from wxcube.beijing import Clock
 from wxcube.errors import WxcubeError
-from wxcube.events.store import EventStore
 from wxcube.events.store.retention import retain
-from wxcube.server.events_api import EventsApi, with_events
-from wxcube.server.http import AsgiApp
-from wxcube.settings import EventsSettings, events_key, events_token
+from wxcube.events.store.store import EventStore
+from wxcube.server.events_api import EventsApi
+from wxcube.settings import EventsSettings, Secret, events_key
 
 _log = structlog.get_logger()
 
 
 def open_store(events: EventsSettings, clock: Clock, *, create: bool = True) -> EventStore:
-    """The event store of the settings.
+    """The event store of the settings, opened.
 
-    Raises:  EventStoreError if it cannot be opened; SettingsError if a named key is not there.
+    Raises:  EventStoreError if it cannot be opened; SettingsError if its key is not set.
     """
     return EventStore.open(
         Path(events.folder).expanduser(),
@@ -37,44 +36,43 @@ def open_store(events: EventsSettings, clock: Clock, *, create: bool = True) -> 
 
 
 @contextmanager
-def taking_events(app: AsgiApp, events: EventsSettings, clock: Clock) -> Iterator[AsgiApp]:
-    """The application, taking events in too if the settings name a token for that."""
-    token = events_token(events)
-    if not token:
-        yield app
-        return
-    with open_store(events, clock) as store, _Upkeep(store, events):
-        yield with_events(app, EventsApi(store, token, events.body_limit_bytes))
+def event_intake(events: EventsSettings, token: Secret, clock: Clock) -> Iterator[EventsApi]:
+    """POST /events into the event store of the settings, which is compacted meanwhile.
+
+    Raises:  as `open_store`.
+    """
+    with open_store(events, clock) as store, _Maintenance(store, events):
+        yield EventsApi(store, token, events.body_limit_bytes)
 
 
-class _Upkeep:
-    """Compacts a store and keeps its retention, every few minutes; a context manager."""
+class _Maintenance:
+    """Compacts a store and applies its retention every few minutes; a context manager."""
 
     def __init__(self, store: EventStore, events: EventsSettings) -> None:
         self._store = store
         self._events = events
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="wxcube-upkeep", daemon=True)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wxcube-maintenance", daemon=True)
 
     def __enter__(self) -> None:
         if self._events.compact_minutes:
             self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._events.compact_minutes * 60):
+        while not self._stopped.wait(self._events.compact_minutes * 60):
             try:
-                self._once()
+                self._run_once()
             except WxcubeError as error:
                 _log.error("events.not_compacted", reason=str(error))
-            except Exception as error:  # noqa: BLE001 - nobody would compact any more
+            except Exception as error:  # noqa: BLE001 - the thread must not end
                 _log.error("events.not_compacted", reason=f"{type(error).__name__}: {error}")
 
-    def _once(self) -> None:
+    def _run_once(self) -> None:
         done = self._store.compact()
         for trouble in done.troubles:
             _log.error("events.trouble", reason=trouble)

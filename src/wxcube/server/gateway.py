@@ -1,4 +1,4 @@
-"""The warehouse as a backend of WeChat's protocol: what `wxcube serve` answers from."""
+"""The warehouse as a backend of WeChat's protocol, used by `wxcube serve`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
 from wxcube.server.apps import LocalApp
-from wxcube.server.backend import App, Found
+from wxcube.server.backend import App, RowSet
 from wxcube.warehouse.coverage import State
 
 if TYPE_CHECKING:
@@ -18,23 +18,23 @@ _UNSETTLED = {State.NEVER, State.WAITING, State.FAILED}
 
 
 class Gateway:
-    """Answers each local app with the stored rows of the account it may see."""
+    """Gives each local app the stored rows of its account."""
 
     def __init__(self, warehouse: Warehouse, apps: Iterable[LocalApp]) -> None:
         self._warehouse = warehouse
         self._apps = {app.appid: _as_app(app) for app in apps}
 
     def app(self, appid: str) -> App | None:
-        """The local app of that appid."""
+        """The local app with this appid."""
         return self._apps.get(appid)
 
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
-    ) -> Found[RowT]:
-        """Stored rows of the window, best origin first; delayed where a day is not settled."""
+    ) -> RowSet[RowT]:
+        """The stored rows of a window; delayed if a day of it is not settled."""
         rows = self._warehouse.read(app.account, endpoint, window, params=params)
         delayed = endpoint.has_delay_flag and self._unsettled(app, endpoint, window)
-        return Found(rows, is_delay=delayed)
+        return RowSet(rows, is_delay=delayed)
 
     def _unsettled(self, app: App, endpoint: Endpoint[RowT], window: Window) -> bool:
         days = self._warehouse.coverage(app.account, endpoint)

@@ -1,4 +1,4 @@
-"""From framework-free answers to HTTP: an ASGI application, and servers that run it."""
+"""HTTP: the ASGI application of a request handler, and servers that run it."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from typing import Any, Protocol, Self
 import uvicorn
 
 from wxcube.errors import SettingsError
+from wxcube.i18n import _
 from wxcube.server.messages import Reply, Request
 
 BODY_LIMIT = 1 << 20
-"""Bytes of a request body; a longer one is answered HTTP 413."""
+"""Largest request body in bytes; for a larger one the response is HTTP 413."""
 _CHUNK = 1 << 16
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Answers(Protocol):
-    """Something that answers requests: an Api or an Emulator."""
+class RequestHandler(Protocol):
+    """A handler of requests, such as an Api or an Emulator."""
 
-    def answer(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply:
         """The reply to a request; must not raise."""
         ...
 
 
-def asgi(answers: Answers) -> AsgiApp:
-    """The ASGI application that sends every request to `answers`.
+def asgi(handler: RequestHandler) -> AsgiApp:
+    """The ASGI application of a request handler.
 
-    A reply whose `sent_bytes` is short is sent with its full length announced and then broken off.
+    A reply with `sent_bytes` is sent with its full content length and then cut off.
     """
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _handle_lifespan(receive, send)
         elif scope["type"] == "http":
-            await _answer(answers, scope, receive, send)
+            await _handle_http(handler, scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
     return application
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _handle_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
@@ -59,28 +60,28 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _answer(answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
-    body = await _body(receive)
+async def _handle_http(handler: RequestHandler, scope: Scope, receive: Receive, send: Send) -> None:
+    body = await _read_body(receive)
     if body is None:
         await _send(send, Reply(status=413))
         return
-    reply = answers.answer(_request(scope, body))
+    reply = handler.handle(_request(scope, body))
     if reply.delay_seconds:
         await asyncio.sleep(reply.delay_seconds)
     await _send(send, reply)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None if it is longer than the limit or the caller left."""
-    parts = bytearray()
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body, or None if it is over the limit or the caller disconnected."""
+    body = bytearray()
     more = True
     while more:
         message = await receive()
-        parts += message.get("body", b"")
+        body += message.get("body", b"")
         more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(parts) > BODY_LIMIT or message["type"] == "http.disconnect":
+        if len(body) > BODY_LIMIT or message["type"] == "http.disconnect":
             return None
-    return bytes(parts)
+    return bytes(body)
 
 
 def _request(scope: Scope, body: bytes) -> Request:
@@ -105,7 +106,7 @@ async def _send(send: Send, reply: Reply) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one.
+    """A listening socket; port 0 means any free port.
 
     Raises:  SettingsError if the address cannot be used.
     """
@@ -115,22 +116,23 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-    except (OSError, OverflowError) as fault:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise SettingsError(
-            f"cannot listen on {host}:{port}: {fault}", hint="give another --host or --port"
-        ) from fault
+            _("cannot listen on {host}:{port}: {reason}", host=host, port=port, reason=error),
+            hint=_("choose another --host or --port"),
+        ) from error
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """The http address of a listening socket."""
+    """The HTTP URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers; Ctrl-C ends it from then on."""
+    """A server that calls `on_ready` once it accepts requests; Ctrl-C stops it from then on."""
 
     def __init__(self, app: AsgiApp, on_ready: Callable[[], None] | None = None) -> None:
         config = uvicorn.Config(
@@ -151,26 +153,18 @@ class _Server(uvicorn.Server):
 
 
 def serve_forever(
-    app: AsgiApp,
-    host: str = "127.0.0.1",
-    port: int = 8400,
-    *,
-    on_ready: Callable[[str], None] | None = None,
+    app: AsgiApp, listener: socket.socket, *, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the address once it answers.
-
-    Raises:  SettingsError if the address cannot be used.
-    """
-    listener = listen(host, port)
-    url = url_of(listener)
-    with listener, suppress(KeyboardInterrupt):
-        _Server(app, partial(on_ready, url) if on_ready else None).run(sockets=[listener])
+    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the URL once it accepts requests."""
+    ready = partial(on_ready, url_of(listener)) if on_ready else None
+    with suppress(KeyboardInterrupt):
+        _Server(app, ready).run(sockets=[listener])
 
 
 class RunningServer:
-    """A server in a thread, from `with` to its end; `url` is its address.
+    """A server in a thread, running inside its `with` block; `url` is its base URL.
 
-    Serves on a free port of the loopback interface unless told otherwise.
+    By default it listens on a free port of the loopback interface.
     """
 
     def __init__(self, app: AsgiApp, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -183,7 +177,7 @@ class RunningServer:
         )
 
     def __enter__(self) -> Self:
-        # the socket listens already: a call made before the thread is up just waits
+        # the socket already listens: earlier requests wait until the thread serves them
         self._thread.start()
         return self
 
@@ -191,7 +185,7 @@ class RunningServer:
         self.close()
 
     def close(self) -> None:
-        """Stop serving; calls in progress get a second to end."""
+        """Stop serving; requests in progress have a second to finish."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join()

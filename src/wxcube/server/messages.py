@@ -1,4 +1,4 @@
-"""One call as this server sees it: the request, the reply, and what became known between them."""
+"""Requests, replies, and the state of a call while it is processed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wxcube.errors import ReplyError
 from wxcube.server.backend import App
 
 JSON_TYPE = "application/json; encoding=utf-8"
-"""WECHAT: `encoding` instead of `charset`, as one seen header has it."""
+"""WECHAT: `encoding` instead of `charset`, as in a header that was observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request, read to its end; repr leaves query and body out, they may hold secrets."""
+    """An HTTP request with its whole body; repr omits query and body, which may contain secrets."""
 
     method: str
     path: str
@@ -30,19 +30,19 @@ class Request:
     client: str = "127.0.0.1"
 
     def parameter(self, name: str) -> str:
-        """The first value of a query parameter, empty when it is absent."""
+        """The first value of a query parameter, empty if it is absent."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return next((value for key, value in pairs if key == name), "")
 
     @property
     def token(self) -> str:
-        """The access token of the query, empty when it is absent."""
+        """The access token in the query, empty if it is absent."""
         return self.parameter("access_token")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, and what it holds for those who count calls."""
+    """An HTTP response, with its errcode and number of rows for the journal."""
 
     body: bytes = field(default=b"", repr=False)
     status: int = 200
@@ -50,14 +50,14 @@ class Reply:
     errcode: int = 0
     rows: int = 0
     delay_seconds: float = 0.0
-    """How long the answer is held back."""
+    """Delay before the response is sent."""
     sent_bytes: int | None = None
-    """How much of the body is sent before the connection breaks; None is all of it."""
+    """Bytes of the body to send before the connection is closed; None means all."""
 
 
 @dataclass(slots=True)
 class Call:
-    """What is known of a call so far; filled in while it is answered."""
+    """A request and what is known about it so far; filled in while it is processed."""
 
     request: Request
     at: datetime
@@ -66,12 +66,12 @@ class Call:
     window: Window | None = None
 
 
-def reply_of(content: object, *, rows: int = 0) -> Reply:
-    """A good answer with this content as JSON."""
+def json_reply(content: object, *, rows: int = 0) -> Reply:
+    """A successful reply with this content as JSON."""
     return Reply(msgspec.json.encode(content), rows=rows)
 
 
-def refuse(errcode: int) -> ReplyError:
-    """The refusal with this errcode and WeChat's own text for it."""
+def refusal(errcode: int) -> ReplyError:
+    """The error with this errcode and WeChat's own errmsg for it."""
     known = ERRCODES.get(errcode)
     return reply_error(errcode, known.errmsg if known else "error")

@@ -1,4 +1,4 @@
-"""The calls about calls: quota, clearing it, looking a rid up, the API's addresses."""
+"""The calls for quota, quota clearing, rid lookup and the API's addresses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wxcube.contract import ENDPOINTS
-from wxcube.server.authentication import Admission
+from wxcube.server.authentication import Authenticator
 from wxcube.server.backend import App
-from wxcube.server.call_quota import Allowance
-from wxcube.server.messages import Call, Reply, refuse, reply_of
+from wxcube.server.call_quota import CallQuota
+from wxcube.server.messages import Call, Reply, json_reply, refusal
 from wxcube.server.request_parsing import read_object
 from wxcube.server.token_calls import (
     STABLE_PATH,
@@ -33,8 +33,8 @@ _PATHS = {endpoint.path for endpoint in ENDPOINTS} | set(_OWN_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A refused call as `/cgi-bin/openapi/rid/get` shows it, without token or secret."""
+class RefusedCall:
+    """A refused call as `/cgi-bin/openapi/rid/get` returns it, without token or secret."""
 
     rid: str
     appid: str
@@ -47,107 +47,107 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
-    """Answers the calls about calls."""
+class QuotaCalls:
+    """Handlers of the quota and rid calls."""
 
-    admission: Admission
-    allowance: Allowance
+    authenticator: Authenticator
+    call_quota: CallQuota
     gate: Callable[[Call], None]
-    refused: deque[Refused] = field(default_factory=lambda: deque(maxlen=1_000))
+    refused: deque[RefusedCall] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def quota(self, call: Call) -> Reply:
-        """Calls allowed, made and left today for one path."""
-        app, path = self._about_path(call)
+        """The limit, the used and the remaining calls of one path today."""
+        app, path = self._app_and_path(call)
         limit = _OWN_LIMITS.get(path, app.daily_limit)
         daily = UNLIMITED if limit is None else limit
-        used = self.allowance.used(app.appid, path)
+        used = self.call_quota.used(app.appid, path)
         no_rate = {"call_count": 0, "refresh_second": 0}
-        return _fine(
+        return _ok(
             quota={"daily_limit": daily, "used": used, "remain": max(daily - used, 0)},
             rate_limit=no_rate,
             component_rate_limit=no_rate,
         )
 
     def clear_one(self, call: Call) -> Reply:
-        """Set one path's calls of today to nothing."""
-        app, path = self._about_path(call)
-        self.allowance.spend_clearing(app.appid, "one", CLEARINGS_OF_ONE)
-        self.allowance.clear(app.appid, path)
-        return _fine()
+        """Reset today's calls of one path."""
+        app, path = self._app_and_path(call)
+        self.call_quota.spend_clearing(app.appid, "one", CLEARINGS_OF_ONE)
+        self.call_quota.clear(app.appid, path)
+        return _ok()
 
     def clear_all(self, call: Call) -> Reply:
-        """Set all calls of today to nothing, for the holder of a token."""
-        app, body = self._asked(call)
+        """Reset today's calls of all paths, authenticated by token."""
+        app, body = self._app_and_body(call)
         if body.get("appid") != app.appid:
-            raise refuse(40013)
+            raise refusal(40013)
         return self._clear_all(app)
 
     def clear_all_by_secret(self, call: Call) -> Reply:
-        """Set all calls of today to nothing, for the holder of the secret."""
+        """Reset today's calls of all paths, authenticated by secret."""
         _require_post(call)
         body = read_object(call.request.body)
-        app = self.admission.by_secret(call, body.get("appid"), body.get("appsecret"))
+        app = self.authenticator.by_secret(call, body.get("appid"), body.get("appsecret"))
         self.gate(call)
         return self._clear_all(app)
 
     def rid(self, call: Call) -> Reply:
-        """The refused call a rid belongs to."""
-        app, body = self._asked(call)
+        """The refused call with a rid."""
+        app, body = self._app_and_body(call)
         rid = body.get("rid")
         if not isinstance(rid, str) or not _RID.fullmatch(rid):
-            raise refuse(76002)
-        found = next((one for one in self.refused if one.rid == rid), None)
-        if found is None or call.at - found.at > RID_DAYS:
-            raise refuse(76001)
-        if found.appid != app.appid:
-            raise refuse(76003)
-        return _fine(request=_shown(found))
+            raise refusal(76002)
+        refused = next((one for one in self.refused if one.rid == rid), None)
+        if refused is None or call.at - refused.at > RID_DAYS:
+            raise refusal(76001)
+        if refused.appid != app.appid:
+            raise refusal(76003)
+        return _ok(request=_as_json(refused))
 
     def addresses(self, call: Call) -> Reply:
         """Addresses of the API: this server's own."""
         if call.request.method != "GET":
-            raise refuse(43001)
-        self.admission.by_token(call)
+            raise refusal(43001)
+        self.authenticator.by_token(call)
         self.gate(call)
-        return reply_of({"ip_list": ["127.0.0.1"]})
+        return json_reply({"ip_list": ["127.0.0.1"]})
 
-    def _asked(self, call: Call) -> tuple[App, dict[str, Any]]:
+    def _app_and_body(self, call: Call) -> tuple[App, dict[str, Any]]:
         _require_post(call)
-        app = self.admission.by_token(call)
+        app = self.authenticator.by_token(call)
         body = read_object(call.request.body)
         self.gate(call)
         return app, body
 
-    def _about_path(self, call: Call) -> tuple[App, str]:
-        app, body = self._asked(call)
+    def _app_and_path(self, call: Call) -> tuple[App, str]:
+        app, body = self._app_and_body(call)
         path = body.get("cgi_path")
         if not path:
-            raise refuse(76003)
+            raise refusal(76003)
         if not isinstance(path, str) or path not in _PATHS:
-            raise refuse(76021)
+            raise refusal(76021)
         return app, path
 
     def _clear_all(self, app: App) -> Reply:
-        self.allowance.spend_clearing(app.appid, "all", CLEARINGS_OF_ALL)
-        self.allowance.clear(app.appid)
-        return _fine()
+        self.call_quota.spend_clearing(app.appid, "all", CLEARINGS_OF_ALL)
+        self.call_quota.clear(app.appid)
+        return _ok()
 
 
 def _require_post(call: Call) -> None:
     if call.request.method != "POST":
-        raise refuse(43002)
+        raise refusal(43002)
 
 
-def _fine(**content: object) -> Reply:
-    return reply_of({"errcode": 0, "errmsg": "ok", **content})
+def _ok(**content: object) -> Reply:
+    return json_reply({"errcode": 0, "errmsg": "ok", **content})
 
 
-def _shown(found: Refused) -> dict[str, object]:
+def _as_json(call: RefusedCall) -> dict[str, object]:
     return {
-        "invoke_time": int(found.at.timestamp()),
-        "cost_in_ms": found.cost_in_ms,
-        "request_url": found.path,
-        "request_body": found.body,
-        "response_body": found.reply,
-        "client_ip": found.client,
+        "invoke_time": int(call.at.timestamp()),
+        "cost_in_ms": call.cost_in_ms,
+        "request_url": call.path,
+        "request_body": call.body,
+        "response_body": call.reply,
+        "client_ip": call.client,
     }

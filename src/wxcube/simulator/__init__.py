@@ -1,1 +1,1 @@
-"""Synthetic accounts: events from a seed."""
+"""Simulated accounts: generated events, reproducible from a seed."""

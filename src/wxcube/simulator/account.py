@@ -1,4 +1,4 @@
-"""Who the simulated accounts are: name, credentials, rights, habits and cards, all from a seed."""
+"""Simulated accounts: name, credentials, permissions, behaviour and cards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIZES = ((18_000, 40_000), (8_000, 16_000), (300, 2_500), (3_000, 9_000))
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """An account's habits; rates are people in a million followers and day."""
+    """Behaviour of an account; rates are users per million followers and day."""
 
     followers: int
     theme: int
@@ -37,14 +37,14 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card of an account: a coupon, or the membership card."""
+    """A coupon or the membership card of an account."""
 
     card_id: str
     title: str
     cond_source: int
-    """0 made on the console, 1 made through the API."""
+    """0 created on the console, 1 created through the API."""
     card_type: int | None
-    """Kind of coupon; None is the membership card."""
+    """Type of the coupon; None for the membership card."""
     is_pay: int
     since: date
     daily_views: int
@@ -57,7 +57,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAccount:
-    """An account that exists only here; its appid begins with wxdemo."""
+    """A simulated account; its appid begins with wxdemo."""
 
     appid: str
     secret: str = field(repr=False)
@@ -70,14 +70,14 @@ class SimulatedAccount:
 
     @property
     def dice(self) -> Dice:
-        """What decides everything about this account."""
+        """Source of all random numbers of this account."""
         return Dice(self.seed).of("account", self.number)
 
     @property
     def character(self) -> Character:
-        """The account's habits."""
+        """Behaviour of the account."""
         dice = self.dice.of("character")
-        low, high = _SIZES[_place(self.number, len(_SIZES))]
+        low, high = _SIZES[_index_in_turn(self.number, len(_SIZES))]
         return Character(
             followers=dice.pick("followers", low, high),
             theme=(self.number - 1) % len(_SUFFIXES),
@@ -90,9 +90,9 @@ class SimulatedAccount:
 
     @property
     def cards(self) -> tuple[Card, ...]:
-        """Two coupons made through the API, one made on the console, and the membership card.
+        """Two coupons created through the API, one created on the console, and the membership card.
 
-        An account without the right to cards has none.
+        An account without the permission set for cards has none.
         """
         if _CARD_SET not in self.permission_sets:
             return ()
@@ -102,7 +102,7 @@ class SimulatedAccount:
 def simulated_accounts(seed: int, count: int, first_day: date) -> list[SimulatedAccount]:
     """The first `count` accounts of a seed, which all begin on `first_day`.
 
-    An account is the same whatever the count.
+    An account does not depend on the count.
     """
     return [_account(seed, number, first_day) for number in range(1, count + 1)]
 
@@ -114,15 +114,15 @@ def _account(seed: int, number: int, first_day: date) -> SimulatedAccount:
         appid="wxdemo" + dice.hex("appid", 12),
         secret=dice.hex("secret", 32),
         name=f"{prefix}{_SUFFIXES[(number - 1) % len(_SUFFIXES)]}（演示）",
-        permission_sets=_PERMISSION_SETS[_place(number, len(_PERMISSION_SETS))],
+        permission_sets=_PERMISSION_SETS[_index_in_turn(number, len(_PERMISSION_SETS))],
         first_day=first_day,
         number=number,
         seed=seed,
     )
 
 
-def _place(number: int, length: int) -> int:
-    """Place in a list of the first, the second, and from the third on all the others in turn."""
+def _index_in_turn(number: int, length: int) -> int:
+    """Index into a list: 0 and 1 for the first two accounts, then the other indexes in turn."""
     return number - 1 if number <= length else 2 + (number - 3) % (length - 2)
 
 
@@ -137,7 +137,7 @@ _CARDS: tuple[tuple[str, int, int | None, int, int, int], ...] = (
     ("双人体验团购券", 0, 4, 1, 30, 4),
     ("会员卡", 1, None, 0, 0, 12),
 )
-"""Title, cond_source, card_type, is_pay, days after the first, views a day of 1,000 followers."""
+"""Title, cond_source, card_type, is_pay, days after the first day, daily views per 1,000 users."""
 
 
 def _card(account: SimulatedAccount, place: int) -> Card:

@@ -1,4 +1,4 @@
-"""What an account publishes, and how strongly each article is read over its life."""
+"""Articles that an account publishes, and how many readers each attracts by day."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.beijing import day_number, day_of_number
-from wxcube.events.arrays import NDArray, np
 from wxcube.simulator.account import SimulatedAccount
 from wxcube.simulator.dice import (
     Dice,
     Flags,
+    Integers,
     Keys,
-    Whole,
-    along,
-    branch,
-    copies,
-    faces,
+    from_quantiles,
     happens,
-    table,
+    integers,
+    repeated_rows,
+    subkeys,
+    weighted,
 )
 from wxcube.simulator.rhythm import activity_of, is_holiday, remaining, weekday
 from wxcube.simulator.titles import content_url, title
 
 MASS, QUIET = 0, 1
-"""publish_type: followers notified, not notified."""
+"""publish_type of articles with and without a notification of followers."""
 
-_SIZES = faces({1: 24, 2: 22, 3: 26, 4: 14, 5: 10, 6: 2, 7: 1, 8: 1})
-_PLACE_STRENGTH = table((0, 900, 330, 210, 150, 110, 80, 70, 60))
-"""Readers of the whole life by place in the post, of 10,000 followers."""
+_SIZES = weighted({1: 24, 2: 22, 3: 26, 4: 14, 5: 10, 6: 2, 7: 1, 8: 1})
+_PLACE_STRENGTH = integers((0, 900, 330, 210, 150, 110, 80, 70, 60))
+"""Total readers per 10,000 followers, by position in the post."""
 _QUIET_STRENGTH = 130
 _QUIET_CHANCE, _SKIPPED, _SKIPPED_HOLIDAY = 12, 5, 55
-"""Days of a hundred with a post without notice; mass sends of a hundred that are left out."""
-_QUALITY = table((38, 52, 62, 71, 79, 87, 95, 103, 112, 123, 137, 158, 190, 260))
-"""Quantiles of an article's quality, in hundredths."""
-_VIRAL_BLOCK, _VIRAL_BOOST = 100, 6
+"""Percentage of days with a post without notification; percentages of mass sends left out."""
+_QUALITY = integers((38, 52, 62, 71, 79, 87, 95, 103, 112, 123, 137, 158, 190, 260))
+"""Quantiles of the quality of articles, in hundredths."""
+_VIRAL_BLOCK, _VIRAL_FACTOR = 100, 6
 
 LIFE_DAYS = 90
-_LIFE = table(
+_LIFE = integers(
     (5600, 1700, 760, 430, 300, 220, 170, 135, 110, 90, 75, 65, 56, 50, 44)
     + (40, 36, 33, 30, 28, 26, 24, 22, 20, 19, 18, 17, 16, 15, 14)
     + (10,) * 20
@@ -47,24 +49,24 @@ _LIFE = table(
 )
 _VIRAL_LIFE = _LIFE.copy()
 _VIRAL_LIFE[:8] = (2100, 2900, 1900, 1050, 620, 400, 280, 190)
-"""Readers by day of an article's life, of 10,000 in all."""
+"""Readers by days since publication, of 10,000 in total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posts:
-    """An account's articles in the order of publishing, one per place of each array."""
+    """Articles of an account in order of publication; all arrays have one element per article."""
 
-    day: Whole
-    second: Whole
-    number: Whole
-    """Article number, as `batch.article_number` makes it."""
-    publish_type: Whole
-    strength: Whole
-    """Readers of the whole life, of 10,000 followers."""
-    warmth: Whole
-    """How willingly readers share, like and comment, in hundredths."""
-    length: Whole
-    """Seconds it takes to read."""
+    day: Integers
+    second: Integers
+    number: Integers
+    """Article number, as made by `wxcube.events.columns.article_number`."""
+    publish_type: Integers
+    strength: Integers
+    """Total readers per 10,000 followers."""
+    warmth: Integers
+    """How often readers share, like and comment, in percent of the average."""
+    length: Integers
+    """Reading time in seconds."""
     has_link: Flags
     takes_praise: Flags
     viral: Flags
@@ -77,15 +79,15 @@ class Posts:
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
-    """The days of all articles' lives, by day and then by article."""
+class ArticleDays:
+    """Combinations of article and day, ordered by day and article."""
 
-    article: Whole
-    """Place in the posts."""
-    day: Whole
-    age: Whole
-    weight: Whole
-    """Readers of that day, of a million followers."""
+    article: Integers
+    """Index of the article."""
+    day: Integers
+    age: Integers
+    weight: Integers
+    """Readers of that day per million followers."""
     keys: Keys
 
     def __len__(self) -> int:
@@ -102,23 +104,23 @@ class _Post:
 
 
 def posts(account: SimulatedAccount, through: int) -> Posts:
-    """The articles an account publishes up to a day, that day included."""
+    """Articles that an account publishes up to and including a day."""
     planned = list(_calendar(account, day_number(account.first_day), through))
-    post, place = copies(table([p.size for p in planned]))
+    post, place = repeated_rows(integers([p.size for p in planned]))
     index = place + 1
-    ids = table([p.msg_data_id for p in planned])[post]
+    ids = integers([p.msg_data_id for p in planned])[post]
     keys = account.dice.of("article").keys(ids * 100 + index)
-    day = table([p.day for p in planned])[post]
-    kind = table([p.publish_type for p in planned])[post]
+    day = integers([p.day for p in planned])[post]
+    kind = integers([p.publish_type for p in planned])[post]
     viral = _viral(account, day, kind, index)
     return Posts(
         day=day,
-        second=table([p.second for p in planned])[post],
+        second=integers([p.second for p in planned])[post],
         number=ids * 100 + index,
         publish_type=kind,
         strength=_strength(keys, kind, index, viral),
-        warmth=along(keys, "warmth", table((55, 75, 90, 105, 125, 170))) + 60 * viral,
-        length=along(keys, "length", table((50, 90, 130, 170, 220, 290, 420))),
+        warmth=from_quantiles(keys, "warmth", integers((55, 75, 90, 105, 125, 170))) + 60 * viral,
+        length=from_quantiles(keys, "length", integers((50, 90, 130, 170, 220, 290, 420))),
         has_link=happens(keys, "link", 3_500),
         takes_praise=happens(keys, "praise", 4_000),
         viral=viral,
@@ -128,37 +130,43 @@ def posts(account: SimulatedAccount, through: int) -> Posts:
     )
 
 
-def lives(published: Posts, through: int) -> Lives:
-    """Every day of every article's life up to a day, with how strongly it is read then."""
-    article, age = copies(np.minimum(through - published.day + 1, LIFE_DAYS))
+def article_days(published: Posts, through: int) -> ArticleDays:
+    """All days of all articles up to a day, each with its expected readers."""
+    article, age = repeated_rows(np.minimum(through - published.day + 1, LIFE_DAYS))
     order = np.argsort(published.day[article] + age, kind="stable")
     article, age = article[order], age[order]
     day = published.day[article] + age
-    keys = branch(published.keys[article], day)
-    busy = activity_of(day) * along(keys, "luck", table((800, 940, 1000, 1060, 1250))) // 1000
+    keys = subkeys(published.keys[article], day)
+    busy = (
+        activity_of(day)
+        * from_quantiles(keys, "luck", integers((800, 940, 1000, 1060, 1250)))
+        // 1000
+    )
     weight = published.strength[article] * _life(published, article, age) // 100 * busy // 1000
-    return Lives(article=article, day=day, age=age, weight=weight, keys=keys)
+    return ArticleDays(article=article, day=day, age=age, weight=weight, keys=keys)
 
 
-def _life(published: Posts, article: Whole, age: Whole) -> Whole:
-    """The day's part of the life; what a late send leaves undone on its day comes the day after."""
+def _life(published: Posts, article: Integers, age: Integers) -> Integers:
+    """Share of the readers on a day; after a late send some of the first day come a day later."""
     life = np.where(published.viral[article], _VIRAL_LIFE[age], _LIFE[age])
     first = np.where(published.viral[article], _VIRAL_LIFE[0], _LIFE[0])
-    kept = 700 + remaining(published.second[article]) * 300 // 1000
-    shifted: Whole = np.select(
-        [age == 0, age == 1], [life * kept // 1000, life + first * (1000 - kept) // 1000], life
+    permille = 700 + remaining(published.second[article]) * 300 // 1000
+    shifted: Integers = np.select(
+        [age == 0, age == 1],
+        [life * permille // 1000, life + first * (1000 - permille) // 1000],
+        life,
     )
     return shifted
 
 
-def _strength(keys: Keys, kind: Whole, index: Whole, viral: Flags) -> Whole:
+def _strength(keys: Keys, kind: Integers, index: Integers, viral: Flags) -> Integers:
     usual = np.where(kind == MASS, _PLACE_STRENGTH[index], _QUIET_STRENGTH)
-    strength = usual * along(keys, "quality", _QUALITY) // 100
-    return np.where(viral, np.maximum(strength, usual) * _VIRAL_BOOST, strength)
+    strength = usual * from_quantiles(keys, "quality", _QUALITY) // 100
+    return np.where(viral, np.maximum(strength, usual) * _VIRAL_FACTOR, strength)
 
 
-def _viral(account: SimulatedAccount, day: Whole, kind: Whole, index: Whole) -> Flags:
-    """Once in a hundred days, the lead of the next mass send goes far beyond the followers."""
+def _viral(account: SimulatedAccount, day: Integers, kind: Integers, index: Integers) -> Flags:
+    """Whether each article is viral: the first article of one mass send in a hundred days."""
     viral = np.zeros(len(day), bool)
     lead = (kind == MASS) & (index == 1)
     first = day_number(account.first_day)
@@ -179,7 +187,7 @@ def _calendar(account: SimulatedAccount, first: int, through: int) -> Iterator[_
 
 
 def _sends(account: SimulatedAccount, dice: Dice, day: int) -> Iterator[tuple[int, int]]:
-    """Publish type and second of the day's posts."""
+    """Publish type and second of each post of a day."""
     character = account.character
     skipped = dice.pick("skip", 0, 99) < (_SKIPPED_HOLIDAY if is_holiday(day) else _SKIPPED)
     if weekday(day) in character.weekdays and not skipped:
@@ -188,12 +196,12 @@ def _sends(account: SimulatedAccount, dice: Dice, day: int) -> Iterator[tuple[in
         yield QUIET, dice.pick("quiet second", 9 * 3600, 22 * 3600)
 
 
-def _titles(account: SimulatedAccount, day: Whole) -> list[str]:
+def _titles(account: SimulatedAccount, day: Integers) -> list[str]:
     dice, theme = account.dice.of("title"), account.character.theme
     return [title(dice, theme, n, day_of_number(int(d))) for n, d in enumerate(day)]
 
 
-def _urls(account: SimulatedAccount, ids: Whole, index: Whole) -> list[str]:
+def _urls(account: SimulatedAccount, ids: Integers, index: Integers) -> list[str]:
     dice = account.dice.of("url")
     return [content_url(dice, int(i), int(n)) for i, n in zip(ids, index, strict=True)]
 

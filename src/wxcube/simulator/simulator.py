@@ -1,7 +1,7 @@
-"""Simulated accounts: believable events from a seed, the same on every machine.
+"""Simulation of accounts: plausible events from a seed, the same on every machine.
 
-Only the seed, the account's number and its first day decide what happens; simulating further
-changes nothing that went before.
+Events depend only on the seed, the account's number and its first day; simulating more days
+does not change earlier events.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
+
 from wxcube.beijing import day_number
-from wxcube.events.arrays import np
 from wxcube.events.as_events import to_events
 from wxcube.events.columns import FAMILIES, Batch, Columns, family
 from wxcube.simulator.account import Card, SimulatedAccount, simulated_accounts
 from wxcube.simulator.cards import card_rows
 from wxcube.simulator.followers import followers, opening
 from wxcube.simulator.messages import messages, replies
-from wxcube.simulator.posts import Posts, lives, posts
+from wxcube.simulator.posts import Posts, article_days, posts
 from wxcube.simulator.reading import reading
 from wxcube.simulator.rhythm import unix
 
@@ -25,31 +26,31 @@ __all__ = ["Card", "SimulatedAccount", "card_rows", "simulate", "simulated_accou
 
 
 def simulate(accounts: Sequence[SimulatedAccount], through: date) -> Batch:
-    """The events of some accounts from their first days to the end of a day.
+    """Events of some accounts from their first days to the end of a day.
 
-    Shape:  every family is ordered by account, and by time within an account.
+    Shape:  every family is ordered by account, then by time.
     Cost:   about 50 bytes and a microsecond for each event.
     """
-    found = [_events(account, day_number(through)) for account in accounts]
-    columns = {name: _stacked(name, [one[name] for one in found]) for name in FAMILIES}
+    events = [_events(account, day_number(through)) for account in accounts]
+    columns = {name: _stacked(name, [one[name] for one in events]) for name in FAMILIES}
     return Batch(accounts=tuple(account.appid for account in accounts), **columns)
 
 
 def _events(account: SimulatedAccount, through: int) -> dict[str, Columns]:
-    """One account's events by family; none before its first day."""
+    """Events of one account by family; none before its first day."""
     if through < day_number(account.first_day):
         return {name: _empty(name) for name in FAMILIES}
     published = posts(account, through)
-    lived = lives(published, through)
-    fans = followers(account, published, lived, through)
-    said = messages(account, published, fans)
+    days_of_articles = article_days(published, through)
+    follower_base = followers(account, published, days_of_articles, through)
+    sent_messages = messages(account, published, follower_base)
     return {
         "open": opening(account),
-        "follow": fans.columns,
-        "message": said,
-        "reply": replies(account, fans, said),
-        "publish": _published(published, fans.target_user),
-        "activity": reading(account, published, lived, fans),
+        "follow": follower_base.columns,
+        "message": sent_messages,
+        "reply": replies(account, follower_base, sent_messages),
+        "publish": _published(published, follower_base.target_user),
+        "activity": reading(account, published, days_of_articles, follower_base),
     }
 
 
@@ -67,7 +68,7 @@ def _published(articles: Posts, target_user: np.ndarray) -> Columns:
 
 
 def _stacked(name: str, parts: list[Columns]) -> Columns:
-    """The accounts' columns one after the other, each in the order of time."""
+    """Columns of all accounts, concatenated, each ordered by time."""
     ordered = [_in_time(part, place) for place, part in enumerate(parts)] or [_empty(name)]
     return {column: np.concatenate([p[column] for p in ordered]) for column in FAMILIES[name]}
 

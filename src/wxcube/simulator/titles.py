@@ -156,25 +156,25 @@ _SEASONS = (
 
 
 def title(dice: Dice, theme: int, ordinal: int, day: date) -> str:
-    """The title of an account's article; no two alike until all forms and subjects are used."""
+    """Title of an article; titles repeat only after all forms and subjects are used."""
     subjects = _SUBJECTS[theme % len(_SUBJECTS)]
-    place = _shuffled(dice, ordinal, len(subjects) * len(_FORMS))
-    return _FORMS[place // len(subjects)].format(
-        subject=subjects[place % len(subjects)],
+    position = _shuffled(dice, ordinal, len(subjects) * len(_FORMS))
+    return _FORMS[position // len(subjects)].format(
+        subject=subjects[position % len(subjects)],
         n=_NUMBERS[dice.of("number").pick(ordinal, 0, len(_NUMBERS) - 1)],
         season=_SEASONS[day.month - 1],
     )
 
 
 def content_url(dice: Dice, msg_data_id: int, index: int) -> str:
-    """An article's link, of WeChat's form but to an account that cannot exist."""
+    """Link to an article in WeChat's format, to an account that cannot exist."""
     biz = b64encode(f"demo{dice.pick('biz', 0, 999_999):06}".encode()).decode()
     sn = dice.of("sn", msg_data_id, index).hex("sn", 32)
     return f"https://mp.weixin.qq.com/s?__biz={biz}&mid={msg_data_id}&idx={index}&sn={sn}"
 
 
 def _shuffled(dice: Dice, ordinal: int, length: int) -> int:
-    """The ordinal's place after all numbers below `length` were shuffled."""
+    """Position of a number in a shuffle of all numbers below `length`."""
     stride = dice.pick("stride", length // 4, length // 2)
     while gcd(stride, length) > 1:
         stride += 1

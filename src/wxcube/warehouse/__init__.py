@@ -1,1 +1,1 @@
-"""Where rows rest: tables, coverage, replies, and the sync that fills them."""
+"""The database: tables, coverage, replies, and the sync that fills it."""

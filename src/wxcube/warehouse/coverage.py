@@ -1,16 +1,16 @@
-"""The ledger of days: in which state each day is, and what changes it. Pure rules.
+"""Coverage: the state of each day of an endpoint, and how answers and errors change it. Pure.
 
-    never    not asked
-    moving   loaded, may still change
-    final    loaded after it stopped moving; never asked again
-    empty    asked 3 days or more after its end, nothing there; never asked again
-    waiting  nothing there yet and too early to say so, or WeChat says its figures are delayed
-    refused  WeChat answered an errcode that asking again does not change
-    failed   no usable answer; the next sync asks again
+    never    not requested yet
+    moving   stored, may still change
+    final    stored after its figures stopped changing; never requested again
+    empty    requested 3 days or more after its end, without rows; never requested again
+    waiting  no rows yet and too early to call it empty, or WeChat says its figures are delayed
+    refused  WeChat answered an errcode that a new request does not change
+    failed   no usable answer; the next sync requests it again
 
-What is loaded stays loaded: an answer without rows for a loaded day keeps the day's rows. It stays
-`moving` (or `waiting`) until it has stopped moving and 3 days have passed, then it is `final`, with
-a message that says from when its rows are. An error on a loaded day keeps the rows too.
+Stored rows are retained: an answer without rows for a day that has rows leaves them. The day stays
+`moving` (or `waiting`) until its figures have stopped changing and 3 days have passed; then it is
+`final`, with a message that names the date of its rows. An error leaves the rows of a day too.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from wxcube.contract.codes import ERRCODES
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import AccessError, RetiredError
+from wxcube.i18n import NOTHING, Message, _
 
 EMPTY_AFTER_DAYS = 3
-"""An empty answer this many days after a period's end means that nothing is there."""
-REFUSED_AGAIN_AFTER = timedelta(days=7)
-"""A right can be granted later, so a refusal is tried again after this time."""
+"""An answer without rows this many days after the end of a period means that it has no data."""
+REFUSAL_LIFETIME = timedelta(days=7)
+"""A permission can be granted later, so a refused day is requested again after this time."""
 RETIRED_ERRCODE = 47009
 
 
 class State(StrEnum):
-    """How far a day is, see the module."""
+    """State of a day; the module describes them."""
 
     NEVER = "never"
     MOVING = "moving"
@@ -47,46 +48,46 @@ class State(StrEnum):
 
 
 SETTLED = frozenset({State.FINAL, State.EMPTY})
-"""States of days that are never asked again."""
+"""States of days that are never requested again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """One line of the ledger: the day's state, when it was asked and when its rows came."""
+    """Ledger entry of one day: its state, the time of the last request and of its rows."""
 
     state: State
     asked_at: datetime
     fetched_at: datetime | None = None
-    """When the rows that are here came; None where there are none."""
+    """Time of the answer that the stored rows are from; None if the day has no rows."""
     errcode: int | None = None
-    message: str = ""
+    message: Message = NOTHING
 
     @property
     def is_settled(self) -> bool:
-        """Whether the day is never asked again."""
+        """Whether the day is never requested again."""
         return self.state in SETTLED
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an answer does to one day: its new line, and whether its rows are replaced."""
+    """Effect of an answer on one day: its new entry, and whether its rows are replaced."""
 
-    line: DayState
-    replaces: bool = False
+    entry: DayState
+    replaces_rows: bool = False
 
 
-def judge(
+def initial_state(
     endpoint: Endpoint[Any], label: date, *, has_rows: bool, is_delay: bool, asked_at: datetime
 ) -> State:
-    """The state of a day of which nothing was known before this answer."""
+    """State of a day after the first answer for it."""
     if is_delay:
         return State.WAITING
     if has_rows:
         return State.FINAL if asked_at >= endpoint.final_at(label) else State.MOVING
-    return State.EMPTY if _is_late(endpoint, label, asked_at) else State.WAITING
+    return State.EMPTY if can_be_empty(endpoint, label, asked_at) else State.WAITING
 
 
-def answered(
+def after_answer(
     endpoint: Endpoint[Any],
     label: date,
     before: DayState | None,
@@ -95,26 +96,30 @@ def answered(
     is_delay: bool,
     asked_at: datetime,
 ) -> Change:
-    """What an answer that may or may not have rows of a day does to that day.
+    """Effect of an answer, with or without rows of a day, on that day.
 
-    A delayed answer leaves a final day alone, and so does an answer older than what is known.
+    A delayed answer does not change a final day; an answer older than the entry changes nothing.
     """
     delayed_final = is_delay and before is not None and before.state is State.FINAL
     if before and (delayed_final or _is_stale(before, has_rows=has_rows, asked_at=asked_at)):
         return Change(before)
     if has_rows:
-        state = judge(endpoint, label, has_rows=True, is_delay=is_delay, asked_at=asked_at)
-        return Change(DayState(state, asked_at, fetched_at=asked_at), replaces=True)
+        state = initial_state(endpoint, label, has_rows=True, is_delay=is_delay, asked_at=asked_at)
+        return Change(DayState(state, asked_at, fetched_at=asked_at), replaces_rows=True)
     if before and before.fetched_at:
-        return Change(_kept(endpoint, label, before, asked_at, is_delay=is_delay))
-    state = judge(endpoint, label, has_rows=False, is_delay=is_delay, asked_at=asked_at)
+        return Change(_retained(endpoint, label, before, asked_at, is_delay=is_delay))
+    state = initial_state(endpoint, label, has_rows=False, is_delay=is_delay, asked_at=asked_at)
     return Change(DayState(state, asked_at))
 
 
-def erred(
-    before: DayState | None, state: State, asked_at: datetime, errcode: int | None, message: str
+def after_error(
+    before: DayState | None,
+    state: State,
+    asked_at: datetime,
+    errcode: int | None,
+    message: Message,
 ) -> DayState:
-    """What an error does to a day: a settled day stays, any other keeps its rows."""
+    """Entry of a day after an error: a settled day does not change, any other retains its rows."""
     if before and (before.is_settled or before.asked_at > asked_at):
         return before
     fetched_at = before.fetched_at if before else None
@@ -126,7 +131,7 @@ def _is_stale(before: DayState, *, has_rows: bool, asked_at: datetime) -> bool:
     return newest is not None and asked_at < newest
 
 
-def _kept(
+def _retained(
     endpoint: Endpoint[Any],
     label: date,
     before: DayState,
@@ -134,130 +139,140 @@ def _kept(
     *,
     is_delay: bool,
 ) -> DayState:
-    if before.state is State.FINAL:
+    """Entry of a day with rows after an answer without rows."""
+    if before.state is State.FINAL or before.fetched_at is None:
         return before
-    over = asked_at >= endpoint.final_at(label) and _is_late(endpoint, label, asked_at)
+    over = asked_at >= endpoint.final_at(label) and can_be_empty(endpoint, label, asked_at)
     early = State.WAITING if is_delay or before.state is State.WAITING else State.MOVING
     state = State.FINAL if over and not is_delay else early
-    since = day_of(before.fetched_at) if before.fetched_at else ""
-    message = f"nothing was answered on {day_of(asked_at)}; the rows of {since} were kept"
+    message = _(
+        "the answer of {asked_on} had no rows; the rows of {fetched_on} are retained",
+        asked_on=day_of(asked_at),
+        fetched_on=day_of(before.fetched_at),
+    )
     return DayState(state, asked_at, before.fetched_at, message=message)
 
 
-def _is_late(endpoint: Endpoint[Any], label: date, asked_at: datetime) -> bool:
+def can_be_empty(endpoint: Endpoint[Any], label: date, asked_at: datetime) -> bool:
+    """Whether an answer without rows means that there is no data, not that it is late."""
     end = endpoint.period(label).last
     return day_of(asked_at) >= end + timedelta(days=EMPTY_AFTER_DAYS)
 
 
-# --- what a sync still has to ask ----------------------------------------------------------------
+# --- days to request -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """How eagerly days are asked again."""
+class RefetchPolicy:
+    """Which days are requested again."""
 
     now: datetime
     retry_refused: bool = False
-    """Ask refused days again at once, not after a week."""
+    """Request refused days now, not after a week."""
     refresh: bool = False
-    """Ask moving days even if no newer figures can be there since they were asked."""
+    """Request moving days even if they cannot have changed since the last request."""
 
 
-def is_due(endpoint: Endpoint[Any], label: date, line: DayState | None, asking: Asking) -> bool:
+def is_due(
+    endpoint: Endpoint[Any], label: date, entry: DayState | None, policy: RefetchPolicy
+) -> bool:
     """Whether a day is worth a call now.
 
-    A moving day changes when a newer day becomes ready, so it is due once per ready day.
+    A moving day can change when data for a newer day becomes available, so it is due once per day.
     """
-    if line is None or line.state is State.NEVER:
-        return endpoint.ready_at(label) <= asking.now
-    if line.state is State.MOVING:
-        newer = latest_ready_day(asking.now) > latest_ready_day(line.asked_at)
-        return newer or asking.refresh
-    if line.state is State.REFUSED:
-        return asking.retry_refused or _refusal_is_over(line, asking.now)
-    return not line.is_settled
+    if entry is None or entry.state is State.NEVER:
+        return endpoint.ready_at(label) <= policy.now
+    if entry.state is State.MOVING:
+        newer = latest_ready_day(policy.now) > latest_ready_day(entry.asked_at)
+        return newer or policy.refresh
+    if entry.state is State.REFUSED:
+        return policy.retry_refused or _is_outdated(entry, policy.now)
+    return not entry.is_settled
 
 
-def refusal(lines: Iterable[DayState], asking: Asking) -> DayState | None:
-    """The refusal that shuts a whole endpoint for an account, if it still stands.
+def standing_refusal(entries: Iterable[DayState], policy: RefetchPolicy) -> DayState | None:
+    """The refusal of the whole endpoint for an account, if it is still valid.
 
-    Rights and retirement concern the endpoint, not the day: while the newest such refusal is newer
-    than the newest answer, no day is worth a call. 47009 stands until told otherwise, the others
-    for a week.
+    Permissions and retirement concern the endpoint, not a day: while the newest such refusal is
+    newer than the newest answer, no day is worth a call. 47009 is valid until a retry is requested,
+    the others for a week.
     """
-    if asking.retry_refused:
+    if policy.retry_refused:
         return None
-    known = list(lines)
-    shut = [line for line in known if shuts_endpoint(line.errcode)]
-    newest = max(shut, key=lambda line: line.asked_at, default=None)
-    if newest is None or _refusal_is_over(newest, asking.now):
+    known = list(entries)
+    refusals = [entry for entry in known if concerns_endpoint(entry.errcode)]
+    newest = max(refusals, key=lambda entry: entry.asked_at, default=None)
+    if newest is None or _is_outdated(newest, policy.now):
         return None
-    came_later = any(line.asked_at > newest.asked_at and _was_answered(line) for line in known)
-    return None if came_later else newest
+    answered_later = any(e.asked_at > newest.asked_at and _was_answered(e) for e in known)
+    return None if answered_later else newest
 
 
-def shuts_endpoint(errcode: int | None) -> bool:
-    """Whether an errcode speaks of the whole endpoint, not of the dates asked."""
+def concerns_endpoint(errcode: int | None) -> bool:
+    """Whether an errcode is about the whole endpoint, not about the dates of the call."""
     known = ERRCODES.get(errcode) if errcode else None
     return known is not None and issubclass(known.error, AccessError | RetiredError)
 
 
-def _was_answered(line: DayState) -> bool:
-    return line.errcode is None and line.state is not State.FAILED
+def _was_answered(entry: DayState) -> bool:
+    return entry.errcode is None and entry.state is not State.FAILED
 
 
-def _refusal_is_over(line: DayState, now: datetime) -> bool:
-    if line.errcode == RETIRED_ERRCODE:
+def _is_outdated(refusal: DayState, now: datetime) -> bool:
+    if refusal.errcode == RETIRED_ERRCODE:
         return False
-    return now - line.asked_at >= REFUSED_AGAIN_AFTER
+    return now - refusal.asked_at >= REFUSAL_LIFETIME
 
 
-# --- what is there, in groups --------------------------------------------------------------------
+# --- days in groups ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Days of one endpoint in the same state for the same reason."""
+class DayGroup:
+    """Days of one endpoint with the same state and errcode."""
 
     state: State
     labels: tuple[date, ...]
     errcode: int | None = None
-    message: str = ""
+    message: Message = NOTHING
+    """Message of the newest day."""
     is_ready: bool = True
-    """False for days WeChat has no figures of yet."""
+    """False for days whose data is not available from WeChat yet."""
 
     @property
     def window(self) -> Window:
-        """From the oldest to the newest of the days; there may be others between."""
+        """From the oldest to the newest of the days; days in between may be in other groups."""
         return Window(self.labels[0], self.labels[-1])
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def stretches(
-    endpoint: Endpoint[Any], labels: Iterable[date], lines: Mapping[date, DayState], now: datetime
-) -> list[Stretch]:
-    """Days grouped by state and errcode, in the order of `State`; the newest message of each."""
+def day_groups(
+    endpoint: Endpoint[Any], labels: Iterable[date], entries: Mapping[date, DayState], now: datetime
+) -> list[DayGroup]:
+    """Days grouped by state and errcode, in the order of `State`."""
     groups: dict[tuple[State, int | None, bool], list[date]] = {}
     for label in sorted(labels):
-        groups.setdefault(_reason(endpoint, label, lines.get(label), now), []).append(label)
-    found = [_stretch(key, days, lines) for key, days in groups.items()]
+        groups.setdefault(_group_key(endpoint, label, entries.get(label), now), []).append(label)
     order = list(State)
-    return sorted(found, key=lambda stretch: (order.index(stretch.state), stretch.labels))
+    return sorted(
+        (_group(key, days, entries) for key, days in groups.items()),
+        key=lambda group: (order.index(group.state), group.labels),
+    )
 
 
-def _reason(
-    endpoint: Endpoint[Any], label: date, line: DayState | None, now: datetime
+def _group_key(
+    endpoint: Endpoint[Any], label: date, entry: DayState | None, now: datetime
 ) -> tuple[State, int | None, bool]:
-    if line is None:
+    if entry is None:
         return State.NEVER, None, endpoint.ready_at(label) <= now
-    return line.state, line.errcode, True
+    return entry.state, entry.errcode, True
 
 
-def _stretch(
-    key: tuple[State, int | None, bool], days: list[date], lines: Mapping[date, DayState]
-) -> Stretch:
+def _group(
+    key: tuple[State, int | None, bool], days: list[date], entries: Mapping[date, DayState]
+) -> DayGroup:
     state, errcode, is_ready = key
-    newest = lines.get(days[-1])
-    return Stretch(state, tuple(days), errcode, newest.message if newest else "", is_ready)
+    newest = entries.get(days[-1])
+    return DayGroup(state, tuple(days), errcode, newest.message if newest else NOTHING, is_ready)

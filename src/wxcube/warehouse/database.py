@@ -1,13 +1,13 @@
-"""Connections to the SQLite file, and its errors in words.
+"""Connections to the SQLite file, and its errors as WarehouseError.
 
-- `journal_mode` WAL: a server, a sync and readers at once.
+- `journal_mode` WAL: a server, a sync and readers may use the file concurrently.
 - `busy_timeout` 30 s: writers queue instead of failing.
-- `synchronous` NORMAL: a killed process loses nothing; a power cut may lose the newest answers,
-  each whole and together with its lines in the ledger, so that they are asked again.
-- `foreign_keys` ON: no nested row without its row. Rows computed in bulk are written without it,
-  and checked for the same by what writes them.
-- Writers take the lock at once (BEGIN IMMEDIATE), so that no transaction fails half way because
-  another one wrote first.
+- `synchronous` NORMAL: a killed process loses nothing; a power failure may lose the newest
+  transactions, each with its entries in the ledger, so that a sync requests those days again.
+- `foreign_keys` ON: no nested row without its parent row. Bulk writes do without this check and
+  make sure of it themselves.
+- Writers lock the file when they begin (BEGIN IMMEDIATE), so that no transaction fails half way
+  because another one wrote first.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from wxcube.errors import WarehouseError
+from wxcube.i18n import Message, _, verbatim
 
 BUSY_SECONDS = 30
 WRITES = "wxcube_writes"
@@ -35,15 +36,15 @@ _SETTINGS = (
 
 
 def path_of(url_or_path: str | Path) -> Path:
-    """The file a path or a `sqlite:///` URL names.
+    """The file of a path or a `sqlite:///` URL.
 
     Raises:  WarehouseError for any other URL.
     """
     text = str(url_or_path).removeprefix(URL_START)
     if "://" in text or text in {"", ":memory:"} or "\0" in text:
         raise WarehouseError(
-            f"{_without_password(text)!r} is not an SQLite file",
-            hint="give a path like wxcube.db, or sqlite:///wxcube.db",
+            _("{url!r} is not an SQLite file", url=_without_password(text)),
+            hint=_("give a path like wxcube.db, or sqlite:///wxcube.db"),
         )
     return Path(text)
 
@@ -54,28 +55,28 @@ def _without_password(url: str) -> str:
 
 
 def connect(path: Path, *, read_only: bool) -> sa.Engine:
-    """Connections to the file, as many as there are threads that need one."""
+    """Connections to the file, one for each thread that needs one."""
     address = address_of(path, "ro" if read_only else "rwc")
 
-    def opened() -> sqlite3.Connection:
+    def open_connection() -> sqlite3.Connection:
         return sqlite3.connect(
             address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
         )
 
     engine = sa.create_engine(
-        "sqlite://", creator=opened, poolclass=sa.QueuePool, pool_size=4, max_overflow=60
+        "sqlite://", creator=open_connection, poolclass=sa.QueuePool, pool_size=4, max_overflow=60
     )
-    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", _apply_settings)
     event.listen(engine, "begin", _begin)
     return engine
 
 
 def address_of(path: Path, mode: str) -> str:
-    """SQLite's URI of a file."""
+    """SQLite's URI of a file, for a mode such as `ro`."""
     return f"file:{quote(str(path.absolute()))}?mode={mode}"
 
 
-def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
     for setting in _SETTINGS:
         connection.execute(setting)
 
@@ -87,14 +88,14 @@ def _begin(connection: sa.Connection) -> None:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that holds the write lock from its start."""
+    """A transaction that holds the write lock from its beginning."""
     with engine.connect() as connection, connection.execution_options(**{WRITES: True}).begin():
         yield connection
 
 
 @contextmanager
 def writing_in_bulk(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """The same without the check that each nested row has its row; the writer must see to that."""
+    """The same without foreign key checks: the caller makes sure that nested rows have parents."""
     with engine.connect() as connection:
         plain: Any = connection.connection
         # SQLite turns the check off and on only outside of a transaction
@@ -108,54 +109,67 @@ def writing_in_bulk(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 _CAUSES = {
     "SQLITE_FULL": (
-        "there is no room left",
-        "free some space and run it again; nothing stored is lost",
+        _("the disk is full"),
+        _("free some space and run it again; stored data is not affected"),
     ),
-    "SQLITE_NOTADB": ("it is not an SQLite database", "name another file, or restore a backup"),
-    "SQLITE_CORRUPT": ("the file is damaged", "restore a backup, or try `sqlite3 FILE .recover`"),
-    "SQLITE_READONLY": ("it may only be read", "change the rights of the file and its directory"),
+    "SQLITE_NOTADB": (
+        _("it is not an SQLite database"),
+        _("name another file, or restore a backup"),
+    ),
+    "SQLITE_CORRUPT": (
+        _("the file is damaged"),
+        _("restore a backup, or try `sqlite3 FILE .recover`"),
+    ),
+    "SQLITE_READONLY": (
+        _("it is read-only"),
+        _("change the permissions of the file and its directory"),
+    ),
     "SQLITE_CANTOPEN": (
-        "the file cannot be opened",
-        "check that its directory is there and that you may read and write both",
+        _("the file cannot be opened"),
+        _("check that its directory exists and that you may read and write both"),
     ),
-    "SQLITE_PERM": ("access is denied", "change the rights of the file and its directory"),
+    "SQLITE_PERM": (
+        _("access is denied"),
+        _("change the permissions of the file and its directory"),
+    ),
     "SQLITE_BUSY": (
-        f"another program has been writing for {BUSY_SECONDS} seconds",
-        "end that program, or try again later",
+        _("another program has been writing for {seconds} seconds", seconds=BUSY_SECONDS),
+        _("end that program, or try again later"),
     ),
-    "SQLITE_LOCKED": ("another program is writing", "try again later"),
+    "SQLITE_LOCKED": (_("another program is writing"), _("try again later")),
     "SQLITE_IOERR": (
-        "the disk cannot be read or written",
-        "check the disk and the space on it; nothing stored is lost",
+        _("the disk cannot be read or written"),
+        _("check the disk and the space on it; stored data is not affected"),
     ),
 }
+"""Reasons and hints, by the beginning of SQLite's name of the error."""
 
 
 @contextmanager
-def in_words(path: Path) -> Iterator[None]:
-    """Turn what the database reports into a WarehouseError that says what to do."""
+def database_errors(path: Path) -> Iterator[None]:
+    """Raise errors of the database as WarehouseError with what to do."""
     try:
         yield
     except sa.exc.DBAPIError as error:
-        raise explained(path, error.orig or error) from error
+        raise warehouse_error(path, error.orig or error) from error
     except sqlite3.Error as error:
-        raise explained(path, error) from error
+        raise warehouse_error(path, error) from error
 
 
-def explained(path: Path, error: BaseException) -> WarehouseError:
-    """The error of a database in words."""
-    what, hint = _cause(error) or (
-        str(error),
-        "if it happens again, check the file with `sqlite3 FILE`",
+def warehouse_error(path: Path, error: BaseException) -> WarehouseError:
+    """The WarehouseError for an error of the database."""
+    reason, hint = _cause(error) or (
+        verbatim(str(error)),
+        _("if it happens again, check the file with `sqlite3 FILE`"),
     )
-    return WarehouseError(f"{path}: {what}", hint=hint)
+    return WarehouseError(_("{path}: {reason}", path=path, reason=reason), hint=hint)
 
 
-def is_of_the_file(error: BaseException) -> bool:
+def is_file_error(error: BaseException) -> bool:
     """Whether an error comes from the file or disk, not from the statement."""
     return _cause(error) is not None and "readonly" not in str(error)
 
 
-def _cause(error: BaseException) -> tuple[str, str] | None:
+def _cause(error: BaseException) -> tuple[Message, Message] | None:
     name = getattr(error, "sqlite_errorname", None) or ""
-    return next((words for code, words in _CAUSES.items() if name.startswith(code)), None)
+    return next((cause for code, cause in _CAUSES.items() if name.startswith(code)), None)

@@ -1,4 +1,4 @@
-"""One SELECT of a reader, on a connection that can do nothing else."""
+"""A SELECT of a reader, on a connection that permits nothing else."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from wxcube.errors import WarehouseError
-from wxcube.warehouse.database import BUSY_SECONDS, address_of, explained, is_of_the_file
+from wxcube.i18n import _
+from wxcube.warehouse.database import BUSY_SECONDS, address_of, is_file_error, warehouse_error
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a query gave."""
+    """Columns and rows of a query."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33}
-"""33 is SQLITE_RECURSIVE, which the module does not name."""
+"""33 is SQLITE_RECURSIVE, for which the module has no name."""
 _PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "foreign_key_list"})
 
 
 def query(path: Path, sql: str) -> Result:
-    """The rows of one SELECT, on a connection that can do nothing else.
+    """The rows of one SELECT, on a connection that permits nothing else.
 
-    Raises:  WarehouseError if the query is wrong, writes, or is more than one statement.
+    Raises:  WarehouseError if the query fails, writes, or is more than one statement.
     """
     connection = sqlite3.connect(address_of(path, "ro"), uri=True, timeout=BUSY_SECONDS)
     try:
         connection.execute("PRAGMA query_only=ON")
-        connection.set_authorizer(_only_reading)
+        connection.set_authorizer(_authorize)
         cursor = connection.execute(sql)
         columns = tuple(name for name, *_ in cursor.description or ())
         return Result(columns, cursor.fetchall())
@@ -42,7 +43,7 @@ def query(path: Path, sql: str) -> Result:
         connection.close()
 
 
-def _only_reading(action: int, first: str | None, second: str | None, *_rest: str | None) -> int:
+def _authorize(action: int, first: str | None, second: str | None, *_rest: str | None) -> int:
     if action == sqlite3.SQLITE_PRAGMA:
         return sqlite3.SQLITE_OK if first in _PRAGMAS else sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
@@ -51,9 +52,14 @@ def _only_reading(action: int, first: str | None, second: str | None, *_rest: st
 
 
 def _query_error(path: Path, error: Exception) -> WarehouseError:
-    if is_of_the_file(error):
-        return explained(path, error)
+    if is_file_error(error):
+        return warehouse_error(path, error)
     if "not authorized" in str(error) or "readonly" in str(error):
-        return WarehouseError(f"the query does more than read: {error}", hint="give one SELECT")
-    hint = "give one SELECT; `SELECT name FROM sqlite_master` lists the tables"
-    return WarehouseError(f"the query is wrong: {error}", hint=hint)
+        return WarehouseError(
+            _("the query does more than read: {error}", error=error),
+            hint=_("give one SELECT statement"),
+        )
+    return WarehouseError(
+        _("the query failed: {error}", error=error),
+        hint=_("give one SELECT statement; `SELECT name FROM sqlite_master` lists the tables"),
+    )

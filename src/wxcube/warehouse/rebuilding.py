@@ -1,6 +1,6 @@
-"""Rows and ledger made anew from the replies that were kept.
+"""Rows and ledger recomputed from the stored replies.
 
-For a day when the contract has learned a column, or a reply that could not be read now can.
+For use when the contract has a new column, or can read a reply that it could not read before.
 """
 
 from __future__ import annotations
@@ -18,58 +18,58 @@ from wxcube.contract.source import Answer
 from wxcube.contract.window import Window
 from wxcube.errors import ReplyError, ShapeError, TransportError
 from wxcube.warehouse import ledger, records, replies
-from wxcube.warehouse.coverage import DayState, State, erred
+from wxcube.warehouse.coverage import DayState, State, after_error
 from wxcube.warehouse.replies import Reply
-from wxcube.warehouse.series import Keys
-from wxcube.warehouse.tables import PARTS
+from wxcube.warehouse.series import SeriesKey
+from wxcube.warehouse.tables import ROW_TABLES
 
 ERRORS = frozenset({State.REFUSED, State.FAILED})
 
 
 class Decode(Protocol):
-    """Reads a kept body as the answer it was."""
+    """Decoder of the body of a reply."""
 
     def __call__(
         self, endpoint: Endpoint[Any], window: Window, body: bytes, asked_at: datetime, /
     ) -> Answer[Any]:
         """The answer.
 
-        Raises:  ShapeError, ReplyError or TransportError if the body is none.
+        Raises:  ShapeError, ReplyError or TransportError if the body is not an answer.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """What was made anew: replies read, rows written, replies that still cannot be read."""
+class RebuildResult:
+    """Number of replies decoded, of rows written, and of replies that cannot be decoded."""
 
     replies: int = 0
     rows: int = 0
     unreadable: int = 0
 
-    def __add__(self, other: Rebuilt) -> Rebuilt:
-        return Rebuilt(
+    def __add__(self, other: RebuildResult) -> RebuildResult:
+        return RebuildResult(
             self.replies + other.replies,
             self.rows + other.rows,
             self.unreadable + other.unreadable,
         )
 
 
-def rebuild(connection: sa.Connection, keys: Keys, decode: Decode) -> Rebuilt:
-    """Replay the replies of one series, oldest first, over its days.
+def rebuild(connection: sa.Connection, key: SeriesKey, decode: Decode) -> RebuildResult:
+    """Apply the replies of one series to its days again, oldest first.
 
-    Days whose rows came from no reply that can be read today keep them.
+    Days whose rows are from no reply that can be decoded today retain them.
     """
-    read = _Reader(contract.named(str(keys["endpoint"])), decode)
-    kept = replies.stored(connection, keys)
-    before = ledger.lines(connection, keys)
-    _clear(connection, keys, _days_to_clear(read, kept, before))
-    done = [_replay(connection, keys, read(reply)) for reply in kept]
-    _restore(connection, keys, before)
-    return sum(done, Rebuilt())
+    decoder = _Decoder(contract.named(str(key["endpoint"])), decode)
+    stored = replies.of_series(connection, key)
+    before = ledger.entries(connection, key)
+    _delete(connection, key, _days_to_delete(decoder, stored, before))
+    results = [_apply(connection, key, decoder(reply)) for reply in stored]
+    _restore(connection, key, before)
+    return sum(results, RebuildResult())
 
 
-class _Reader:
+class _Decoder:
     def __init__(self, endpoint: Endpoint[Any], decode: Decode) -> None:
         self._endpoint = endpoint
         self._decode = decode
@@ -81,39 +81,41 @@ class _Reader:
             return None
 
 
-def _days_to_clear(read: _Reader, kept: list[Reply], before: Mapping[date, DayState]) -> list[date]:
+def _days_to_delete(
+    decoder: _Decoder, stored: list[Reply], before: Mapping[date, DayState]
+) -> list[date]:
     with_rows: set[date] = set()
-    for reply in kept:
-        answer = read(reply)
+    for reply in stored:
+        answer = decoder(reply)
         with_rows.update(row.ref_date for row in (answer.rows if answer else ()))
-    asked = {day for day in before if any(day in reply.window for reply in kept)}
-    return [day for day in asked if day in with_rows or not before[day].fetched_at]
+    requested = {day for day in before if any(day in reply.window for reply in stored)}
+    return [day for day in requested if day in with_rows or not before[day].fetched_at]
 
 
-def _clear(connection: sa.Connection, keys: Keys, days: list[date]) -> None:
-    part = PARTS[str(keys["endpoint"])]
-    scope = {name: keys[name] for name in ("appid", "origin", "params") if name in part.table.c}
-    records.remove(connection, part, scope, days)
-    ledger.remove(connection, keys, days)
+def _delete(connection: sa.Connection, key: SeriesKey, days: list[date]) -> None:
+    table = ROW_TABLES[str(key["endpoint"])]
+    records.delete(connection, table, records.scope_in(table, key), days)
+    ledger.delete(connection, key, days)
 
 
-def _replay(connection: sa.Connection, keys: Keys, answer: Answer[Any] | None) -> Rebuilt:
+def _apply(connection: sa.Connection, key: SeriesKey, answer: Answer[Any] | None) -> RebuildResult:
     if answer is None:
-        return Rebuilt(unreadable=1)
-    replaced = records.store(connection, keys, answer, answer.asked_at)
-    return Rebuilt(replies=1, rows=replaced.rows)
+        return RebuildResult(unreadable=1)
+    replacement = records.replace(connection, key, answer, answer.asked_at)
+    return RebuildResult(replies=1, rows=replacement.rows)
 
 
-def _restore(connection: sa.Connection, keys: Keys, before: Mapping[date, DayState]) -> None:
-    now = ledger.lines(connection, keys)
-    lost = {day: line for day, line in before.items() if day not in now}
+def _restore(connection: sa.Connection, key: SeriesKey, before: Mapping[date, DayState]) -> None:
+    """Write the entries not derived from replies: of days without any, and of later errors."""
+    now = ledger.entries(connection, key)
+    lost = {day: entry for day, entry in before.items() if day not in now}
     later = {
-        day: erred(now[day], line.state, line.asked_at, line.errcode, line.message)
-        for day, line in before.items()
-        if day in now and _is_error(line) and line.asked_at > now[day].asked_at
+        day: after_error(now[day], entry.state, entry.asked_at, entry.errcode, entry.message)
+        for day, entry in before.items()
+        if day in now and _is_error(entry) and entry.asked_at > now[day].asked_at
     }
-    ledger.write(connection, keys, {**lost, **later})
+    ledger.write(connection, key, {**lost, **later})
 
 
-def _is_error(line: DayState) -> bool:
-    return line.errcode is not None or line.state in ERRORS
+def _is_error(entry: DayState) -> bool:
+    return entry.errcode is not None or entry.state in ERRORS

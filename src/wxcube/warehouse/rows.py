@@ -1,7 +1,7 @@
-"""Rows of the contract as records of tables, and back. Pure.
+"""Conversion of the contract's rows to records of tables, and back. Pure.
 
-Reading gives structs equal to the ones written, nested lists and their order included; two
-elements of a list with the same key are one, the first.
+The converted rows are equal to the stored ones, including nested lists and their order; of two
+elements of a list with the same key only the first is stored.
 """
 
 from __future__ import annotations
@@ -13,53 +13,60 @@ from typing import Any
 
 from wxcube.contract.field import Column, Row, members
 from wxcube.errors import ShapeError
-from wxcube.warehouse.tables import PLACE, Part
+from wxcube.i18n import _
+from wxcube.warehouse.tables import PLACE, RowTable
 
 Record = dict[str, Any]
-Lists = list[dict[tuple[Any, ...], list[Any]]]
+Values = Sequence[Any]
+"""Values in the order of a table's columns."""
 
 LARGEST = 2**63 - 1
-"""Databases count with 64 bits."""
+"""Largest integer of a database column (64 bits)."""
 
 
-def spread(part: Part, scope: Mapping[str, object], rows: Iterable[Row]) -> list[list[Record]]:
-    """Records of each table of a part, in the order of `part.walk()`.
+def to_records(
+    table: RowTable, scope: Mapping[str, object], rows: Iterable[Row]
+) -> list[list[Record]]:
+    """Records of each table, in the order of `table.walk()`.
 
-    `scope` is what every record starts with: appid, origin and, if the endpoint has them, params.
+    Every record begins with `scope`: appid, origin and, if the endpoint has them, params.
 
-    Raises:  ShapeError for a number that no database can hold.
+    Raises:  ShapeError for a number of more than 64 bits.
     """
-    found: dict[str, list[Record]] = {below.table.name: [] for below in part.walk()}
-    _spread(part, scope, rows, found)
-    return list(found.values())
+    records: dict[str, list[Record]] = {one.table.name: [] for one in table.walk()}
+    _add_records(table, scope, rows, records)
+    return list(records.values())
 
 
-def _spread(
-    part: Part, above: Mapping[str, object], rows: Iterable[Row], found: dict[str, list[Record]]
+def _add_records(
+    table: RowTable,
+    inherited: Mapping[str, object],
+    rows: Iterable[Row],
+    records: dict[str, list[Record]],
 ) -> None:
-    take, key_of = _taker(part), itemgetter(*part.key)
-    records, seen = found[part.table.name], set()
+    to_record, key_of = _to_record(table), itemgetter(*table.key)
+    of_table, seen = records[table.table.name], set()
     for place, row in enumerate(rows):
-        record = {**above, **take(row), PLACE: place}
+        record = {**inherited, **to_record(row), PLACE: place}
         key = key_of(record)
         if key in seen:
             continue
         seen.add(key)
-        records.append(record)
-        for below in part.lists:
-            inherited = {name: record[name] for name in part.key}
-            _spread(below, inherited, attrgetter(below.path)(row), found)
+        of_table.append(record)
+        for child in table.lists:
+            key_values = {name: record[name] for name in table.key}
+            _add_records(child, key_values, attrgetter(child.path)(row), records)
 
 
 @cache
-def _taker(part: Part) -> Callable[[Row], Record]:
-    names = [cell.name for cell in part.cells]
-    values = attrgetter(*(cell.path for cell in part.cells))
-    texts = [cell.name for cell in part.cells if cell.column.type is str]
-    numbers = [cell.name for cell in part.cells if cell.column.type is int]
+def _to_record(table: RowTable) -> Callable[[Row], Record]:
+    names = [column.name for column in table.columns]
+    values = attrgetter(*(column.path for column in table.columns))
+    texts = [column.name for column in table.columns if column.column.type is str]
+    numbers = [column.name for column in table.columns if column.column.type is int]
     several = len(names) > 1
 
-    def take(row: Row) -> Record:
+    def to_record(row: Row) -> Record:
         record = dict(zip(names, values(row) if several else (values(row),), strict=True))
         for name in texts:
             record[name] = _storable(record[name])
@@ -67,11 +74,11 @@ def _taker(part: Part) -> Callable[[Row], Record]:
             _check_size(name, record[name])
         return record
 
-    return take
+    return to_record
 
 
 def _storable(text: str | None) -> str | None:
-    """The text, with lone surrogates, which no database takes, as U+FFFD."""
+    """The text, with lone surrogates, which no database accepts, as U+FFFD."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -79,66 +86,69 @@ def _storable(text: str | None) -> str | None:
 
 def _check_size(name: str, number: int | None) -> None:
     if number is not None and not -LARGEST <= number <= LARGEST:
-        raise ShapeError(f"{name} is {number}, more than 64 bits", hint="the answer was kept")
+        raise ShapeError(
+            _("{column} is {number}, more than 64 bits", column=name, number=number),
+            hint=_("the answer itself is stored as it came"),
+        )
 
 
-def gather(part: Part, records: Sequence[Sequence[Sequence[Any]]]) -> list[Any]:
-    """Rows out of the records of each table, in the order of the first table's records.
+def to_rows(table: RowTable, records: Sequence[Sequence[Values]]) -> list[Any]:
+    """Rows from the records of each table, in the order of the first table's records.
 
-    Records are values in the order of the tables' columns, one sequence per table of
-    `part.walk()`, each in the order of its lists.
+    Records are sequences of values in the order of the tables' columns; there is one list of
+    records per table of `table.walk()`, in the order of its lists.
     """
-    by_part = dict(zip(part.walk(), records, strict=True))
-    return [row for _, row in _rows(part, by_part)]
+    by_table = dict(zip(table.walk(), records, strict=True))
+    return [row for _key, row in _keyed_rows(table, by_table)]
 
 
-def _rows(
-    part: Part, records: Mapping[Part, Sequence[Sequence[Any]]]
+def _keyed_rows(
+    table: RowTable, records: Mapping[RowTable, Sequence[Values]]
 ) -> list[tuple[tuple[Any, ...], Any]]:
-    lists = [_by_upper(part, below, records) for below in part.lists]
-    key_of, make = _key_reader(part, part.key), _maker(part)
-    keyed = ((key_of(record), record) for record in records[part])
-    return [(key, make(record, [found.get(key, []) for found in lists])) for key, record in keyed]
+    lists = [_by_parent_key(table, child, records) for child in table.lists]
+    key_of, to_row = _key_reader(table, table.key), _to_row(table)
+    keyed = ((key_of(record), record) for record in records[table])
+    return [(key, to_row(record, [of.get(key, []) for of in lists])) for key, record in keyed]
 
 
-def _by_upper(
-    upper: Part, part: Part, records: Mapping[Part, Sequence[Sequence[Any]]]
+def _by_parent_key(
+    parent: RowTable, table: RowTable, records: Mapping[RowTable, Sequence[Values]]
 ) -> dict[tuple[Any, ...], list[Any]]:
-    found: dict[tuple[Any, ...], list[Any]] = {}
-    width = len(upper.key)
-    for key, row in _rows(part, records):
-        found.setdefault(key[:width], []).append(row)
-    return found
+    by_key: dict[tuple[Any, ...], list[Any]] = {}
+    width = len(parent.key)
+    for key, row in _keyed_rows(table, records):
+        by_key.setdefault(key[:width], []).append(row)
+    return by_key
 
 
 @cache
-def _key_reader(part: Part, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    order = [column.name for column in part.table.columns]
+def _key_reader(table: RowTable, names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+    order = [column.name for column in table.table.columns]
     return itemgetter(*(order.index(name) for name in names))
 
 
 @cache
-def _maker(part: Part) -> Callable[[Sequence[Any], Sequence[list[Any]]], Any]:
-    order = [column.name for column in part.table.columns]
-    lists = {below.path: index for index, below in enumerate(part.lists)}
-    return _make(part.row, "", order, lists)
+def _to_row(table: RowTable) -> Callable[[Values, Sequence[list[Any]]], Any]:
+    order = [column.name for column in table.table.columns]
+    lists = {child.path: index for index, child in enumerate(table.lists)}
+    return _struct_maker(table.row, "", order, lists)
 
 
-def _make(
+def _struct_maker(
     row: type[Row], prefix: str, order: Sequence[str], lists: Mapping[str, int]
-) -> Callable[[Sequence[Any], Sequence[list[Any]]], Any]:
+) -> Callable[[Values, Sequence[list[Any]]], Any]:
     plain = [(m.name, order.index(m.name)) for m in members(row) if isinstance(m, Column)]
     many = [(m.name, lists[prefix + m.name]) for m in members(row) if prefix + m.name in lists]
     inner = [
-        (m.name, _make(m.row, f"{prefix}{m.name}.", order, lists))
+        (m.name, _struct_maker(m.row, f"{prefix}{m.name}.", order, lists))
         for m in members(row)
         if not isinstance(m, Column) and not m.many
     ]
 
-    def make(record: Sequence[Any], found: Sequence[list[Any]]) -> Any:
+    def make(record: Values, nested: Sequence[list[Any]]) -> Any:
         values = {name: record[index] for name, index in plain}
-        values.update((name, found[index]) for name, index in many)
-        values.update((name, below(record, found)) for name, below in inner)
+        values.update((name, nested[index]) for name, index in many)
+        values.update((name, make_inner(record, nested)) for name, make_inner in inner)
         return row(**values)
 
     return make

@@ -1,4 +1,4 @@
-"""The tables of a file: made, checked and brought up to date."""
+"""The tables of a database file: created, checked and migrated."""
 
 from __future__ import annotations
 
@@ -7,54 +7,71 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from wxcube.errors import WarehouseError
+from wxcube.i18n import _
 from wxcube.warehouse.database import writing
 from wxcube.warehouse.tables import REVISION
 
 
-def prepare(engine: sa.Engine, path: Path) -> None:
-    """Make the tables in a new file, or bring an older file up to date.
+def create_or_migrate(engine: sa.Engine, path: Path) -> None:
+    """Create the tables in a new file, or migrate those of an older version.
 
-    Raises:  WarehouseError if the file is something else or newer than this wxcube.
+    Raises:  WarehouseError if the file is of another program or of a newer wxcube.
     """
     with engine.connect() as connection:
-        if _check(connection, path) == REVISION:
+        if _checked_revision(connection, path) == REVISION:
             return
         connection.rollback()
         connection.connection.execute("PRAGMA journal_mode=WAL")
     with writing(engine) as connection:
         # another process may have done it meanwhile
-        if _check(connection, path) != REVISION:
-            _upgrade(connection, path)
+        if _checked_revision(connection, path) != REVISION:
+            _migrate(connection, path)
 
 
-def require(engine: sa.Engine, path: Path) -> None:
-    """Check that the file has the tables of this wxcube.
+def require_current(engine: sa.Engine, path: Path) -> None:
+    """Check that the file has the tables of this version.
 
-    Raises:  WarehouseError that says what it has instead.
+    Raises:  WarehouseError if it has others or none.
     """
     with engine.connect() as connection:
-        found = _check(connection, path)
-    if not found:
-        raise WarehouseError(f"{path} is empty", hint="fill it with `wxcube sync`")
-    if found != REVISION:
+        revision = _checked_revision(connection, path)
+    if not revision:
         raise WarehouseError(
-            f"{path} has the tables of an older wxcube ({found}, needed is {REVISION})",
-            hint="open it once for writing, e.g. with `wxcube sync`, to bring it up to date",
+            _("{path} is empty", path=path), hint=_("fetch data with `wxcube sync`")
+        )
+    if revision != REVISION:
+        raise WarehouseError(
+            _(
+                "{path} has the tables of an older wxcube (revision {revision}; this version needs "
+                "{needed})",
+                path=path,
+                revision=revision,
+                needed=REVISION,
+            ),
+            hint=_("migrate it: any command that writes does, such as `wxcube sync`"),
         )
 
 
-def _check(connection: sa.Connection, path: Path) -> str:
-    found, others = _revision(connection)
-    if not found and others:
+def _checked_revision(connection: sa.Connection, path: Path) -> str:
+    """The revision of the tables; empty if there are none."""
+    revision, has_other_tables = _revision(connection)
+    if not revision and has_other_tables:
         raise WarehouseError(
-            f"{path} is a database of something else", hint="name another file for the warehouse"
+            _("{path} is the database of another program", path=path),
+            hint=_("name another file with --database"),
         )
-    if found > REVISION:
+    if revision > REVISION:
         raise WarehouseError(
-            f"{path} was written by a newer wxcube (tables {found}, this one knows {REVISION})",
-            hint="update wxcube",
+            _(
+                "{path} was written by a newer wxcube (revision {revision}; this version knows "
+                "{known})",
+                path=path,
+                revision=revision,
+                known=REVISION,
+            ),
+            hint=_("update wxcube"),
         )
-    return found
+    return revision
 
 
 def _revision(connection: sa.Connection) -> tuple[str, bool]:
@@ -63,11 +80,11 @@ def _revision(connection: sa.Connection) -> tuple[str, bool]:
     )
     if "alembic_version" not in names:
         return "", bool(names)
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return found or "", bool(names - {"alembic_version"})
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return revision or "", bool(names - {"alembic_version"})
 
 
-def _upgrade(connection: sa.Connection, path: Path) -> None:
+def _migrate(connection: sa.Connection, path: Path) -> None:
     # PERF: alembic takes 0.2 s to import, and most files need no migration
     from alembic import command
     from alembic.config import Config
@@ -81,6 +98,6 @@ def _upgrade(connection: sa.Connection, path: Path) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise WarehouseError(
-            f"{path} has tables of no known wxcube ({error})",
-            hint="restore a backup, or name another file for the warehouse",
+            _("{path} has tables of an unknown revision ({error})", path=path, error=error),
+            hint=_("restore a backup, or name another file with --database"),
         ) from error

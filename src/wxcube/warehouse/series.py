@@ -1,4 +1,4 @@
-"""A series of days: what the ledger and the rows of one account and endpoint are found by."""
+"""Series of days: the key of the ledger and the rows of an account and endpoint."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 
-Keys = Mapping[str, object]
-"""appid, origin, endpoint and params, by these names."""
+SeriesKey = Mapping[str, object]
+"""Values of appid, origin, endpoint and params."""
 
 
 def series(
     appid: str, origin: Origin, endpoint: Endpoint[Any], params: Mapping[str, object] | None
 ) -> dict[str, object]:
-    """What the ledger knows a series of days by: account, origin, endpoint and params."""
+    """The key of a series."""
     return {
         "appid": appid,
         "origin": origin.value,
@@ -24,13 +24,13 @@ def series(
     }
 
 
-def params_text(endpoint: Endpoint[Any], given: Mapping[str, object]) -> str:
-    """Params as text, the defaults filled in: `card_id=p1&cond_source=1`.
+def params_text(endpoint: Endpoint[Any], params: Mapping[str, object]) -> str:
+    """Params of a call as text, with the defaults of the missing ones: `card_id=p1&cond_source=1`.
 
-    Different params are asked and kept side by side, so each has days of its own.
+    Answers to different params are stored as different series.
     """
     defaults = {p.name: p.default for p in endpoint.params if p.default is not None}
-    return "&".join(f"{name}={value}" for name, value in sorted({**defaults, **given}.items()))
+    return "&".join(f"{name}={value}" for name, value in sorted({**defaults, **params}.items()))
 
 
 def scope_of(
@@ -39,7 +39,7 @@ def scope_of(
     origin: Origin | None,
     params: Mapping[str, object] | None,
 ) -> dict[str, list[str]]:
-    """The values a reader's rows may have in the columns wxcube adds.
+    """The values that a reader's rows may have in the columns wxcube adds.
 
     Without params, the endpoint's default ones, or all where they have no default.
     """

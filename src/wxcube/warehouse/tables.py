@@ -1,8 +1,8 @@
 """Tables of the warehouse: one per endpoint, one per nested list, and the ledger.
 
-Everything about rows is derived from the contract. A nested struct (`detail`) lies flat in its
-row's table; a nested list has a table of its own, named `<table>__<list>`. Columns keep WeChat's
-names; the ones wxcube adds are `appid`, `origin`, `params` and `place`.
+The tables of rows are derived from the contract. The columns of a nested struct (`detail`) are
+columns of its row's table; a nested list has a table of its own, named `<table>__<list>`. Columns
+have WeChat's names; wxcube adds the columns `appid`, `origin`, `params` and `place`.
 """
 
 from __future__ import annotations
@@ -20,32 +20,33 @@ from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Code, Column, Day, Hour, Kind, Label, Nested, Row, members
 
-REVISION = "0002"
-"""The migration that makes these tables."""
+REVISION = "0003"
+"""The migration that creates these tables."""
 
 METADATA = sa.MetaData()
 PLACE = "place"
+"""Column with the position of a row in WeChat's list, from 0: sorting by it restores the order."""
 APPID, ORIGIN, PARAMS, TEXT_KEY = sa.String(64), sa.String(8), sa.String(128), sa.String(64)
 
 
-class Moment(sa.types.TypeDecorator[datetime]):
-    """A moment, kept as Beijing time to the second: `2026-03-10T09:00:00+08:00`."""
+class Timestamp(sa.types.TypeDecorator[datetime]):
+    """A time, stored as Beijing time to the second: `2026-03-10T09:00:00+08:00`."""
 
     impl = sa.String(25)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> str | None:
-        """The text that is stored."""
+        """The stored text of a time."""
         return in_beijing(value).isoformat(timespec="seconds") if value else None
 
     def process_result_value(self, value: Any, _dialect: sa.Dialect) -> datetime | None:
-        """The moment a stored text stands for."""
+        """The time of a stored text."""
         return datetime.fromisoformat(value) if value else None
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One plain column of a table and where its value stands in the row: `detail.read_user`."""
+class RowColumn:
+    """A column of a table, and the path of its value in the row struct: `detail.read_user`."""
 
     name: str
     path: str
@@ -53,86 +54,94 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """A row struct, the table it rests in, and the tables of the lists below it."""
+class RowTable:
+    """The table of a row struct, and the tables of its nested lists."""
 
     row: type[Row]
     path: str
-    """Where the list stands in the row above; empty for the endpoint's own rows."""
+    """Path of the list in the parent row; empty for the rows of an endpoint."""
     table: sa.Table
     key: tuple[str, ...]
-    """Primary key, with the columns inherited from above first."""
-    cells: tuple[Cell, ...]
-    lists: tuple[Part, ...]
+    """Primary key, the columns of the parent table first."""
+    columns: tuple[RowColumn, ...]
+    """Columns of the row struct; the table has others too."""
+    lists: tuple[RowTable, ...]
 
-    def walk(self) -> Iterator[Part]:
-        """This part and all below it, the upper ones first."""
+    def walk(self) -> Iterator[RowTable]:
+        """This table and all tables of its nested lists, parents first."""
         yield self
-        for part in self.lists:
-            yield from part.walk()
+        for child in self.lists:
+            yield from child.walk()
 
 
 @cache
-def part_of(endpoint: Endpoint[Any]) -> Part:
-    """The tables of an endpoint."""
+def row_table(endpoint: Endpoint[Any]) -> RowTable:
+    """The table of an endpoint, with those of its nested lists."""
     scope = {
         "appid": sa.Column("appid", APPID, comment="account / 公众号"),
         "origin": sa.Column("origin", ORIGIN, comment="where the row comes from / 来源"),
     }
     if endpoint.params:
-        words = "members of the call beside the dates / 请求参数"
-        scope["params"] = sa.Column("params", PARAMS, comment=words)
+        comment = "members of the call beside the dates / 请求参数"
+        scope["params"] = sa.Column("params", PARAMS, comment=comment)
     title = f"{endpoint.title_zh} / {endpoint.title_en} ({endpoint.name})"
-    return _part(endpoint.row, endpoint.table, endpoint.key, scope, title)
+    return _row_table(endpoint.row, endpoint.table, endpoint.key, scope, title)
 
 
-def _part(  # noqa: PLR0913, PLR0917 - a table is made of all of these
+def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
     row: type[Row],
     name: str,
     own_key: tuple[str, ...],
-    above: Mapping[str, sa.Column[Any]],
+    inherited: Mapping[str, sa.Column[Any]],
     title: str,
-    upper: sa.Table | None = None,
+    parent: sa.Table | None = None,
     path: str = "",
-) -> Part:
-    cells = tuple(_cells(row))
-    key = (*above, *own_key)
-    own = [_column(cell, is_key=cell.name in own_key) for cell in cells]
-    place = sa.Column(PLACE, sa.Integer, nullable=False, comment="place in the list / 序号")
+) -> RowTable:
+    row_columns = tuple(_row_columns(row))
+    key = (*inherited, *own_key)
+    own = [_column(column, is_key=column.name in own_key) for column in row_columns]
+    comment = "place in the list / 在微信返回列表中的位置，从 0 开始；按它排序即还原顺序"
+    place = sa.Column(PLACE, sa.Integer, nullable=False, comment=comment)
     table = sa.Table(
         name,
         METADATA,
-        *(_copy(column) for column in above.values()),
+        *(_copy(column) for column in inherited.values()),
         *own,
         place,
         sa.PrimaryKeyConstraint(*key),
-        *([_belongs_to(upper)] if upper is not None else []),
+        *([_foreign_key(parent)] if parent is not None else []),
         comment=title,
-        sqlite_with_rowid=False,  # PERF: rows lie in key order once, not in a table and an index
+        sqlite_with_rowid=False,  # PERF: one B-tree in key order, no second index
     )
-    below = {column.name: column for column in table.primary_key}
+    key_columns = {column.name: column for column in table.primary_key}
     lists = tuple(
-        _part(
-            nested.row, f"{name}__{nested.name}", key_of(nested.row), below, title, table, list_path
+        _row_table(
+            nested.row,
+            f"{name}__{nested.name}",
+            key_of(nested.row),
+            key_columns,
+            title,
+            table,
+            list_path,
         )
         for list_path, nested in _lists(row)
     )
-    return Part(row, path, table, key, cells, lists)
+    return RowTable(row, path, table, key, row_columns, lists)
 
 
 def key_of(row: type[Row]) -> tuple[str, ...]:
-    """Columns that tell the elements of a nested list apart: its day, hour, code or label."""
+    """Columns that identify an element of a nested list: its day, hour, code or label."""
     identifying = Day | Hour | Code | Label
-    found = (m for m in members(row) if isinstance(m, Column))
-    return tuple(c.name for c in found if isinstance(c.kind, identifying) and not c.optional)
+    plain = (m for m in members(row) if isinstance(m, Column))
+    return tuple(c.name for c in plain if isinstance(c.kind, identifying) and not c.optional)
 
 
-def _cells(row: type[Row], prefix: str = "") -> Iterator[Cell]:
+def _row_columns(row: type[Row], prefix: str = "") -> Iterator[RowColumn]:
     for member in members(row):
         if isinstance(member, Column):
-            yield Cell(member.name, prefix + member.name, member)
+            yield RowColumn(member.name, prefix + member.name, member)
         elif not member.many:
-            yield from _cells(member.row, f"{prefix}{member.name}.")
+            yield from _row_columns(member.row, f"{prefix}{member.name}.")
 
 
 def _lists(row: type[Row], prefix: str = "") -> Iterator[tuple[str, Nested]]:
@@ -143,10 +152,10 @@ def _lists(row: type[Row], prefix: str = "") -> Iterator[tuple[str, Nested]]:
             yield from _lists(member.row, f"{prefix}{member.name}.")
 
 
-def _column(cell: Cell, *, is_key: bool) -> sa.Column[Any]:
-    column = cell.column
+def _column(row_column: RowColumn, *, is_key: bool) -> sa.Column[Any]:
+    column = row_column.column
     return sa.Column(
-        cell.name,
+        row_column.name,
         _type(column.type, is_key=is_key),
         nullable=column.optional,
         comment=_comment(column.kind),
@@ -172,17 +181,17 @@ def _copy(column: sa.Column[Any]) -> sa.Column[Any]:
     return sa.Column(column.name, column.type, nullable=False, comment=column.comment)
 
 
-def _belongs_to(upper: sa.Table) -> sa.ForeignKeyConstraint:
-    names = [column.name for column in upper.primary_key]
-    targets = [f"{upper.name}.{name}" for name in names]
+def _foreign_key(parent: sa.Table) -> sa.ForeignKeyConstraint:
+    names = [column.name for column in parent.primary_key]
+    targets = [f"{parent.name}.{name}" for name in names]
     return sa.ForeignKeyConstraint(names, targets, ondelete="CASCADE")
 
 
-PARTS = {endpoint.name: part_of(endpoint) for endpoint in ENDPOINTS}
+ROW_TABLES = {endpoint.name: row_table(endpoint) for endpoint in ENDPOINTS}
 """The tables of every endpoint, by its name."""
 
 
-def _series() -> list[sa.Column[Any]]:
+def _series_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("appid", APPID, nullable=False),
         sa.Column("origin", ORIGIN, nullable=False),
@@ -195,19 +204,26 @@ accounts = sa.Table(
     "accounts",
     METADATA,
     sa.Column("appid", APPID, primary_key=True),
-    sa.Column("first_seen", Moment, nullable=False, comment="first answer or refusal / 首次出现"),
+    sa.Column(
+        "first_seen", Timestamp, nullable=False, comment="first answer or refusal / 首次出现"
+    ),
     comment="accounts the warehouse knows",
 )
 coverage = sa.Table(
     "coverage",
     METADATA,
-    *_series(),
+    *_series_columns(),
     sa.Column("ref_date", sa.Date, nullable=False, comment="day, or label of the week or month"),
     sa.Column("state", sa.String(8), nullable=False, comment="see wxcube.warehouse.coverage"),
-    sa.Column("asked_at", Moment, nullable=False, comment="when the day was last asked"),
-    sa.Column("fetched_at", Moment, comment="when the rows that are here came; null: no rows"),
+    sa.Column("asked_at", Timestamp, nullable=False, comment="when the day was last asked"),
+    sa.Column("fetched_at", Timestamp, comment="when the rows that are here came; null: no rows"),
     sa.Column("errcode", sa.Integer, comment="errcode of the last answer, if it was one"),
     sa.Column("message", sa.Text, nullable=False, comment="the last error, or what is odd"),
+    sa.Column(
+        "message_data",
+        sa.Text,
+        comment="message as JSON, to show it in any language; null: only the English text is known",
+    ),
     sa.PrimaryKeyConstraint("appid", "origin", "endpoint", "params", "ref_date"),
     comment="ledger of days per account, origin and endpoint",
     sqlite_with_rowid=False,
@@ -222,11 +238,11 @@ replies = sa.Table(
 answers = sa.Table(
     "answers",
     METADATA,
-    *_series(),
+    *_series_columns(),
     sa.Column("first_date", sa.Date, nullable=False),
     sa.Column("last_date", sa.Date, nullable=False),
     sa.Column("sha256", sa.String(64), sa.ForeignKey("replies.sha256"), nullable=False),
-    sa.Column("asked_at", Moment, nullable=False, comment="when this body last came"),
+    sa.Column("asked_at", Timestamp, nullable=False, comment="when this body last came"),
     sa.PrimaryKeyConstraint(
         "appid", "origin", "endpoint", "params", "first_date", "last_date", "sha256"
     ),

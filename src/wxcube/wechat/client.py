@@ -1,11 +1,11 @@
-"""Asking WeChat's datacube API: `AsyncClient`, and `Client` for programs without an event loop.
+"""Clients of WeChat's datacube API: `AsyncClient`, and `Client` for code without an event loop.
 
     with Client("wx...", "secret") as client:
         rows = client.fetch(getusersummary, "2026-03-01", "2026-03-31")
 
-Windows are checked before anything is sent, split into the fewest calls, and asked a few at once.
-A token WeChat refuses is renewed once; a busy server is asked again a few times; every other error
-is raised at once.
+Windows are checked before anything is sent, split into as few calls as possible, and requested
+concurrently. A token that WeChat refuses is renewed once; calls to a busy server are retried a few
+times; every other error is raised immediately.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import QuotaError, Remedy, ReplyError, SettingsError, TokenError, WxcubeError
+from wxcube.i18n import _
 from wxcube.wechat import wire
 from wxcube.wechat.loop_thread import LoopThread
 from wxcube.wechat.pace import Pace, Quota
@@ -33,25 +34,25 @@ from wxcube.wechat.token import FixedToken, StableToken, TokenSource
 from wxcube.wechat.transport import TIMEOUT_SECONDS, WECHAT, HttpTransport, Transport
 
 SIMULATED = "wxdemo"
-"""AppIDs of simulated accounts begin so; WeChat does not know them and is not asked for them."""
+"""The prefix of the AppIDs of simulated accounts, which are unknown to WeChat."""
 CONCURRENCY = 8
-"""Calls a fetch makes at once."""
+"""The number of concurrent calls of a fetch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """One call that was made, for logs and metrics; it holds neither token nor rows."""
+class CallEvent:
+    """A completed call, for logs and metrics; it contains neither token nor rows."""
 
     path: str
     endpoint: str
     window: Window
     attempt: int
-    """1 for the first; a call that is repeated with a renewed token keeps its number."""
+    """1 for the first; repeating a call with a renewed token does not count."""
     elapsed_ms: float
     errcode: int | None = None
-    """0 for a success, None if WeChat answered neither rows nor an errcode."""
+    """0 for a success, None if the reply has neither rows nor an errcode."""
     error: str = ""
-    """Class of the error, empty for a success."""
+    """The class of the error; empty for a success."""
     rows: int = 0
     dropped_rows: int = 0
     unknown_columns: frozenset[str] = frozenset()
@@ -59,31 +60,35 @@ class Called:
 
 
 @dataclass(slots=True)
-class _Asked(Generic[RowT]):
-    """A call that was asked for: what to send, and whether its token was renewed already."""
+class _Call(Generic[RowT]):
+    """A call: what to send, the number of the attempt, and whether its token was renewed."""
 
     endpoint: Endpoint[RowT]
     window: Window
     params: Mapping[str, object]
     attempt: int = 0
-    renewed: bool = False
+    is_renewed: bool = False
 
 
 class AsyncClient:
     """Rows of one account from WeChat's API, typed by endpoint.
 
     Args:
-        appid: AppID of the account; with `secret`, tokens come from /cgi-bin/stable_token.
-        secret: AppSecret of the account.
-        base_url: Another server that speaks WeChat's protocol.
+        appid: The AppID of the account; with `secret`, tokens come from /cgi-bin/stable_token.
+        secret: The AppSecret of the account.
+        base_url: The URL of another server with WeChat's protocol; https, unless it is this
+            machine.
         token: A token, or a source of tokens, instead of AppID and secret.
-        transport: Another way to the server than HTTP to `base_url`; it stays open.
-        clock: Decides which days exist already.
-        retries: Attempts after a busy server or a fault of the network.
-        timeout_seconds: Longest time of one call.
-        concurrency: Calls a fetch makes at once.
-        calls_per_second: Calls made in a second at most.
-        on_event: Called after each call, on the event loop.
+        transport: A transport to use instead of HTTP to `base_url`; `close` does not close it.
+        clock: The clock that decides which days are over.
+        retries: The number of attempts and the pauses between them after temporary errors.
+        timeout_seconds: The time limit of a call.
+        concurrency: The number of concurrent calls of a fetch.
+        calls_per_second: The maximum number of calls per second.
+        proxy: The URL of a forward proxy; empty for none; by default that of HTTPS_PROXY or
+            HTTP_PROXY, except for this machine and for servers in NO_PROXY.
+        allow_http: Whether AppSecret and tokens may be sent unencrypted to other machines.
+        on_event: A function called after each call, on the event loop.
     """
 
     def __init__(  # noqa: PLR0913 - one setting each, all but two by keyword
@@ -99,12 +104,16 @@ class AsyncClient:
         timeout_seconds: float = TIMEOUT_SECONDS,
         concurrency: int = CONCURRENCY,
         calls_per_second: float | None = None,
-        on_event: Callable[[Called], object] | None = None,
+        proxy: str | None = None,
+        allow_http: bool = False,
+        on_event: Callable[[CallEvent], object] | None = None,
     ) -> None:
         self.appid = appid
         self._clock = clock or SystemClock()
         self._owns_transport = transport is None
-        self._transport = transport or HttpTransport(base_url, timeout_seconds=timeout_seconds)
+        self._transport = transport or HttpTransport(
+            base_url, timeout_seconds=timeout_seconds, proxy=proxy, allow_http=allow_http
+        )
         _refuse_simulated(appid, self._transport)
         self._token = _token_source(appid, secret, token, self._transport, self._clock)
         self._retries = retries or Retries()
@@ -128,38 +137,38 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the client's own connections."""
+        """Close the connections that the client opened."""
         if self._owns_transport:
             await self._transport.close()
 
     @property
     def origin(self) -> Origin:
-        """Rows of this source come from WeChat."""
+        """The origin of the rows: WeChat."""
         return Origin.WECHAT
 
     async def ask(
         self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None
     ) -> Answer[RowT]:
-        """The answer for a window that fits into one call.
+        """The answer for a window of one call.
 
         Raises:  WindowError or ContractError before anything is sent; ReplyError, TransportError
-            or ShapeError after; the error's `remedy` tells what to do.
+            or ShapeError after; the error's `remedy` is the next step.
         """
         now = self._clock.now()
-        asked = _Asked(endpoint, window, endpoint.complete_params(params or {}))
+        call = _Call(endpoint, window, endpoint.complete_params(params or {}))
         endpoint.check(window, now)
         self._quota.check(endpoint, window, now)
-        return await self._retries.run(lambda attempt: self._attempt(asked, attempt))
+        return await self._retries.run(lambda attempt: self._attempt(call, attempt))
 
     async def fetch(
         self, endpoint: Endpoint[RowT], first: date | str, last: date | str, **params: object
     ) -> list[RowT]:
         """The rows of all days from first to last, in natural order, in as many calls as needed.
 
-        Week and month endpoints give the rows whose Monday or 1st lies in the window; periods that
-        are not over yet are not asked.
+        Week and month endpoints return the rows whose Monday or 1st is in the window; periods that
+        are not over yet are not requested.
 
-        Raises:  as `ask` does, the first error of any call; the other calls are then given up.
+        Raises:  the first error of any call, as `ask` does; the other calls are then cancelled.
         """
         window = Window(_as_day(first), _as_day(last))
         now = self._clock.now()
@@ -172,15 +181,15 @@ class AsyncClient:
     async def _ask_all(
         self, endpoint: Endpoint[RowT], calls: list[Window], params: Mapping[str, object]
     ) -> list[Answer[RowT]]:
-        left, answers = iter(calls), dict[Window, Answer[RowT]]()
+        remaining, answers = iter(calls), dict[Window, Answer[RowT]]()
 
         async def worker() -> None:
-            for window in left:
+            for window in remaining:
                 answers[window] = await self.ask(endpoint, window, params)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in calls[: self._concurrency]:
+                for _worker in calls[: self._concurrency]:
                     group.create_task(worker())
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
@@ -188,47 +197,49 @@ class AsyncClient:
             return [answers[window] for window in calls]
         raise first
 
-    async def _attempt(self, asked: _Asked[RowT], attempt: int) -> Answer[RowT]:
-        asked.attempt = attempt
+    async def _attempt(self, call: _Call[RowT], attempt: int) -> Answer[RowT]:
+        call.attempt = attempt
         token = await self._token.token()
         try:
-            return await self._call(asked, token)
+            return await self._call(call, token)
         except TokenError as error:
-            if asked.renewed or error.remedy is not Remedy.REFRESH:
+            if call.is_renewed or error.remedy is not Remedy.REFRESH:
                 raise
-            asked.renewed = True
+            call.is_renewed = True
             fresh = await self._token.renew(token)
             if fresh == token:
                 raise
-        return await self._call(asked, fresh)
+        return await self._call(call, fresh)
 
-    async def _call(self, asked: _Asked[RowT], token: str) -> Answer[RowT]:
-        await self._pace.turn()
-        begun = time.perf_counter()
+    async def _call(self, call: _Call[RowT], token: str) -> Answer[RowT]:
+        await self._pace.wait()
+        started = time.perf_counter()
         try:
-            answer = await self._exchange(asked, token)
+            answer = await self._exchange(call, token)
         except WxcubeError as error:
             if isinstance(error, QuotaError):
-                self._quota.note(asked.endpoint, error, self._clock.now())
-            self._tell(asked, begun, error)
+                self._quota.record(call.endpoint, error, self._clock.now())
+            self._report(call, started, error)
             raise
-        self._tell(asked, begun, answer)
+        self._report(call, started, answer)
         return answer
 
-    async def _exchange(self, asked: _Asked[RowT], token: str) -> Answer[RowT]:
+    async def _exchange(self, call: _Call[RowT], token: str) -> Answer[RowT]:
         asked_at = self._clock.now()
-        request = wire.request(asked.endpoint, asked.window, token, asked.params)
+        request = wire.request(call.endpoint, call.window, token, call.params)
         reply = await self._transport.send(request)
-        body = wire.body_of(wire.without(reply, token), request)
-        return wire.read(asked.endpoint, asked.window, body, asked_at)
+        body = wire.body_of(wire.without_token(reply, token), request.name)
+        return wire.read(call.endpoint, call.window, body, asked_at)
 
-    def _tell(self, asked: _Asked[RowT], begun: float, outcome: Answer[RowT] | WxcubeError) -> None:
+    def _report(
+        self, call: _Call[RowT], started: float, outcome: Answer[RowT] | WxcubeError
+    ) -> None:
         if self._on_event is None:
             return
-        elapsed_ms = (time.perf_counter() - begun) * 1000
-        name = asked.endpoint.name
-        called = Called(asked.endpoint.path, name, asked.window, asked.attempt, elapsed_ms)
-        self._on_event(replace(called, **_outcome(outcome)))
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        name = call.endpoint.name
+        event = CallEvent(call.endpoint.path, name, call.window, call.attempt, elapsed_ms)
+        self._on_event(replace(event, **_outcome(outcome)))
 
 
 def _outcome(outcome: Answer[Any] | WxcubeError) -> dict[str, Any]:
@@ -250,18 +261,18 @@ def _finished(endpoint: Endpoint[Any], window: Window, now: datetime) -> list[da
     return [day for day in endpoint.labels(window) if endpoint.period(day).last <= newest]
 
 
-def _as_day(given: date | str) -> date:
-    if isinstance(given, datetime):
-        return beijing.day_of(given)
-    return parse_day(given) if isinstance(given, str) else given
+def _as_day(value: date | str) -> date:
+    if isinstance(value, datetime):
+        return beijing.day_of(value)
+    return parse_day(value) if isinstance(value, str) else value
 
 
 def _refuse_simulated(appid: str, transport: Transport) -> None:
-    leads_to_wechat = isinstance(transport, HttpTransport) and transport.leads_to_wechat
-    if appid.startswith(SIMULATED) and leads_to_wechat:
+    is_wechat = isinstance(transport, HttpTransport) and transport.is_wechat
+    if appid.startswith(SIMULATED) and is_wechat:
         raise SettingsError(
-            f"{appid} is a simulated account, which WeChat does not know",
-            hint="give the URL `wxcube emulate` prints as the base URL",
+            _("{appid} is a simulated account, which is unknown to WeChat", appid=appid),
+            hint=_("set base_url to the URL that `wxcube emulate` prints"),
         )
 
 
@@ -274,7 +285,7 @@ def _token_source(
 
 
 class Settings(TypedDict, total=False):
-    """What a client takes beside AppID and secret; `AsyncClient` says what each means."""
+    """The options of a client besides AppID and secret; `AsyncClient` documents them."""
 
     base_url: str
     token: TokenSource | str | None
@@ -284,14 +295,16 @@ class Settings(TypedDict, total=False):
     timeout_seconds: float
     concurrency: int
     calls_per_second: float | None
-    on_event: Callable[[Called], object] | None
+    proxy: str | None
+    allow_http: bool
+    on_event: Callable[[CallEvent], object] | None
 
 
 class Client:
-    """`AsyncClient` for programs without an event loop; works inside a notebook's loop as well.
+    """`AsyncClient` for code without an event loop; it works in notebooks too.
 
-    Takes what `AsyncClient` takes. Calls run on a thread of its own, which ends with `close`, at
-    the end of a `with` block, or when the client is no longer used.
+    It has the options of `AsyncClient`. Calls run on a thread, which ends with `close`, at the end
+    of a `with` block, or when the client is garbage-collected.
     """
 
     def __init__(self, appid: str = "", secret: str = "", **settings: Unpack[Settings]) -> None:
@@ -319,7 +332,7 @@ class Client:
     def ask(
         self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None
     ) -> Answer[RowT]:
-        """The answer for a window that fits into one call; see `AsyncClient.ask`."""
+        """The answer for a window of one call; see `AsyncClient.ask`."""
         return self._thread.run(self._client.ask(endpoint, window, params))
 
     def fetch(

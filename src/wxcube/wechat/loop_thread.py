@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, for callers that have none or cannot wait on theirs."""
+"""An event loop on a thread, for callers without one or whose own must not block."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines for callers of any thread; starts with the first and ends with `close`.
+    """A thread that runs coroutines for callers on any thread, from the first call until `close`.
 
-    A forgotten one ends when it is no longer used, or with the program.
+    Without `close`, it ends when it is garbage-collected, or with the program.
     """
 
-    def __init__(self, at_end: Callable[[], Awaitable[object]]) -> None:
-        self._at_end = at_end
-        self._starting = threading.Lock()
-        self._running: _Running | None = None
+    def __init__(self, on_close: Callable[[], Awaitable[object]]) -> None:
+        self._on_close = on_close
+        self._lock = threading.Lock()
+        self._running: _Thread | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine gives; an interrupt of the caller cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._started().loop)
+        """The result of the coroutine; interrupting the caller cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._start().loop)
         try:
             return future.result()
         except BaseException:
@@ -32,47 +32,47 @@ class LoopThread:
             raise
 
     def close(self) -> None:
-        """Run what is due at the end and end the thread; the next `run` starts another."""
-        with self._starting:
+        """Call `on_close` on the loop and end the thread; the next `run` starts another."""
+        with self._lock:
             running, self._running = self._running, None
         if running is not None:
             running.end()
 
-    def _started(self) -> _Running:
-        with self._starting:
+    def _start(self) -> _Thread:
+        with self._lock:
             if self._running is None:
-                self._running = _Running(self._at_end)
-                # TRICKY: holds the thread's side only, or the loop would never be unused
-                forgotten = weakref.finalize(self, self._running.end)
-                # at the program's end no more threads can start, which an orderly end needs
-                forgotten.atexit = False
+                self._running = _Thread(self._on_close)
+                # TRICKY: must not refer to self, which would then never be garbage-collected
+                finalizer = weakref.finalize(self, self._running.end)
+                # closing connections may need threads, which cannot start during exit
+                finalizer.atexit = False
             return self._running
 
 
-class _Running:
-    """A thread with its running loop."""
+class _Thread:
+    """A thread with a running loop."""
 
-    def __init__(self, at_end: Callable[[], Awaitable[object]]) -> None:
-        self._at_end = at_end
+    def __init__(self, on_close: Callable[[], Awaitable[object]]) -> None:
+        self._on_close = on_close
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._main, name="wxcube-client", daemon=True)
         self._thread.start()
         self._ready.wait()
 
     def end(self) -> None:
-        """Ask the loop to end and wait for its thread."""
+        """End the loop and wait for the thread."""
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._ended.set)
-            # TRICKY: the garbage collector may come by on the loop's own thread
+            # TRICKY: the garbage collector may run on this thread
             if self._thread is not threading.current_thread():
                 self._thread.join()
 
     def _main(self) -> None:
-        asyncio.run(self._until_ended())
+        asyncio.run(self._run_until_ended())
 
-    async def _until_ended(self) -> None:
+    async def _run_until_ended(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._ready.set()
         await self._ended.wait()
-        await self._at_end()
+        await self._on_close()

@@ -1,4 +1,4 @@
-"""Limits of calling: calls per second of our own choice, and endpoints WeChat has closed today."""
+"""Limits of calls: a maximum rate, and endpoints whose daily quota is used up."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from wxcube import beijing
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import QuotaError
+from wxcube.i18n import _
 
 
 class Pace:
-    """Calls at even distances, so many a second at most; None is no limit."""
+    """A maximum number of calls per second, at even intervals; None means no limit."""
 
     def __init__(
         self,
@@ -24,32 +25,32 @@ class Pace:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._distance = 1 / calls_per_second if calls_per_second else 0.0
+        self._interval = 1 / calls_per_second if calls_per_second else 0.0
         self._sleep = sleep
         self._elapsed = elapsed
         self._next = float("-inf")
 
-    async def turn(self) -> None:
-        """Wait until the next call may go."""
-        if not self._distance:
+    async def wait(self) -> None:
+        """Wait until the next call may be made."""
+        if not self._interval:
             return
         now = self._elapsed()
-        turn = max(now, self._next)
-        self._next = turn + self._distance
-        if turn > now:
-            await self._sleep(turn - now)
+        start = max(now, self._next)
+        self._next = start + self._interval
+        if start > now:
+            await self._sleep(start - now)
 
 
 class Quota:
-    """Endpoints whose calls of the day are used up: they are not asked again before midnight."""
+    """Endpoints whose daily quota is used up; they are not called again before midnight."""
 
     def __init__(self) -> None:
         self._used_up: dict[str, tuple[date, QuotaError]] = {}
 
     def check(self, endpoint: Endpoint[Any], window: Window, now: datetime) -> None:
-        """Let an endpoint be asked that still has calls.
+        """Check that the daily quota of an endpoint is not used up.
 
-        Raises:  QuotaError as WeChat sent it, if it did so on this Beijing day.
+        Raises:  the QuotaError that WeChat returned on the same Beijing day.
         """
         day, error = self._used_up.get(endpoint.name, (None, None))
         if error is not None and day == beijing.day_of(now):
@@ -59,9 +60,9 @@ class Quota:
                 rid=error.rid,
                 endpoint=endpoint.name,
                 window=window,
-                hint=f"not asked again before midnight in Beijing; {error.hint}",
+                hint=_("not called again before midnight in Beijing; {hint}", hint=error.hint),
             )
 
-    def note(self, endpoint: Endpoint[Any], error: QuotaError, now: datetime) -> None:
-        """Remember that an endpoint has no calls left on the Beijing day of `now`."""
+    def record(self, endpoint: Endpoint[Any], error: QuotaError, now: datetime) -> None:
+        """Record that the quota of an endpoint is used up on the Beijing day of `now`."""
         self._used_up[endpoint.name] = (beijing.day_of(now), error)

@@ -1,4 +1,4 @@
-"""How often and how long after an error a call is made again."""
+"""Retries of calls: how many attempts, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Attempts after errors whose remedy is to ask again: how many, and the pauses between them.
+    """Attempts after errors whose remedy is a retry: how many, and the pauses between them.
 
-    Pauses double from the first to the longest; each is shortened by chance, to between half and
-    the whole, so that many callers do not come back at the same moment.
+    Pauses double from the first to the longest; each is shortened at random by up to half, so that
+    many callers do not retry at the same time.
     """
 
     attempts: int = 4
@@ -28,9 +28,9 @@ class Retries:
     random: Callable[[], float] = random.random
 
     async def run(self, attempt: Callable[[int], Awaitable[T]]) -> T:
-        """What an attempt gives; it is told its number, from 1.
+        """The result of the first successful attempt; `attempt` gets its number, from 1.
 
-        Raises:  the last attempt's error, or the first that says not to ask again.
+        Raises:  the error of the last attempt, or the first error that is not to be retried.
         """
         for number in range(1, self.attempts):
             try:
@@ -42,6 +42,6 @@ class Retries:
         return await attempt(max(self.attempts, 1))
 
     def pause(self, number: int) -> float:
-        """Seconds to wait after an attempt."""
-        whole = min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** (number - 1))
-        return whole * (1 + self.random()) / 2
+        """The seconds to wait after an attempt."""
+        longest = min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** (number - 1))
+        return longest * (1 + self.random()) / 2

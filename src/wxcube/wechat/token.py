@@ -1,9 +1,9 @@
-"""Where an access token comes from: WeChat's two token calls, a fixed text, a URL or a command.
+"""Sources of access tokens: WeChat's two token calls, a fixed token, a URL or a command.
 
-A token is kept until five minutes before its end, and however many callers wait for one, it is
-asked for once. Neither tokens nor secrets stand in a repr or an error.
+A token is cached until five minutes before it expires, and concurrent callers share one request for
+it. No repr and no error contains a token or a secret.
 
-A token source belongs to the event loop that first asks it.
+A token source belongs to the event loop that first uses it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import asyncio
 import re
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -31,14 +32,17 @@ from wxcube.errors import (
     TokenError,
     TransportError,
 )
+from wxcube.i18n import Message, _, verbatim
+from wxcube.i18n.mismatch import mismatch
 from wxcube.wechat.transport import HttpTransport, Transport, checked_url, host_of
 from wxcube.wechat.wire import Request, body_of
 
 MARGIN_SECONDS = 300
-"""A token is replaced this long before its end: so long WeChat accepts the old beside the new."""
-KEEP_SECONDS = 60
-"""How long a token is kept that came without an end."""
+"""The time before its expiry at which a token is replaced; WeChat accepts both that long."""
+CACHE_SECONDS = 60
+"""The time that a token without an expiry is cached."""
 COMMAND_SECONDS = 30.0
+"""The time limit of a token command."""
 
 STABLE_PATH = "/cgi-bin/stable_token"
 CLASSIC_PATH = "/cgi-bin/token"
@@ -48,100 +52,102 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
 
 
 class TokenSource(Protocol):
-    """Something that hands out access tokens."""
+    """A source of access tokens."""
 
     async def token(self) -> str:
-        """A token that should work now.
+        """A token that is expected to be valid.
 
         Raises:  CredentialError, SettingsError, BusyError, TransportError or ShapeError.
         """
         ...
 
-    async def renew(self, bad: str) -> str:
-        """A token after WeChat refused `bad`; the same one where there is no other."""
+    async def renew(self, refused: str) -> str:
+        """Another token after WeChat refused one; the same if there is no other."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """A token as it was handed out, and for how long."""
+class AccessToken:
+    """A token and its lifetime."""
 
     token: str = field(repr=False)
     expires_in: float | None = None
 
-    def good_until(self, now: datetime) -> datetime:
-        """When to ask for the next one; the tokens of a short life are used for half of it."""
+    def renew_at(self, now: datetime) -> datetime:
+        """When to request the next token; after half of a short lifetime."""
         if self.expires_in is None:
-            return now + timedelta(seconds=KEEP_SECONDS)
-        life = min(self.expires_in, _DAY_SECONDS)
-        return now + timedelta(seconds=life - min(MARGIN_SECONDS, life / 2))
+            return now + timedelta(seconds=CACHE_SECONDS)
+        lifetime = min(self.expires_in, _DAY_SECONDS)
+        return now + timedelta(seconds=lifetime - min(MARGIN_SECONDS, lifetime / 2))
 
 
-class _Kept:
-    """A token kept while it is good; callers that wait at once share one request for it."""
+class _Cache:
+    """A token cached while it is valid; concurrent callers share one request for it."""
 
-    def __init__(self, ask: Callable[[str | None], Awaitable[Granted]], clock: Clock) -> None:
-        self._ask = ask
+    def __init__(
+        self, request: Callable[[str | None], Awaitable[AccessToken]], clock: Clock
+    ) -> None:
+        self._request = request
         self._clock = clock
         self._token: str | None = None
-        self._good_until: datetime | None = None
-        self._flight: asyncio.Task[str] | None = None
+        self._renew_at: datetime | None = None
+        self._pending: asyncio.Task[str] | None = None
 
     async def token(self) -> str:
-        if self._token and self._good_until and self._clock.now() < self._good_until:
+        if self._token and self._renew_at and self._clock.now() < self._renew_at:
             return self._token
         return await self._shared(None)
 
-    async def renew(self, bad: str) -> str:
-        if self._token is not None and self._token != bad:
+    async def renew(self, refused: str) -> str:
+        if self._token is not None and self._token != refused:
             return await self.token()
-        self._good_until = None
-        return await self._shared(bad)
+        self._renew_at = None
+        return await self._shared(refused)
 
-    async def _shared(self, bad: str | None) -> str:
-        if self._flight is None:
-            self._flight = asyncio.create_task(self._fetch(bad))
-            self._flight.add_done_callback(self._landed)
-        return await asyncio.shield(self._flight)
+    async def _shared(self, refused: str | None) -> str:
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._fetch(refused))
+            self._pending.add_done_callback(self._done)
+        return await asyncio.shield(self._pending)
 
-    async def _fetch(self, bad: str | None) -> str:
-        granted = await self._ask(bad)
-        self._token, self._good_until = granted.token, granted.good_until(self._clock.now())
-        return granted.token
+    async def _fetch(self, refused: str | None) -> str:
+        fetched = await self._request(refused)
+        self._token, self._renew_at = fetched.token, fetched.renew_at(self._clock.now())
+        return fetched.token
 
-    def _landed(self, flight: asyncio.Task[str]) -> None:
-        self._flight = None
-        if not flight.cancelled():
-            # a failure nobody waits for any more is no failure
-            flight.exception()
+    def _done(self, task: asyncio.Task[str]) -> None:
+        self._pending = None
+        if not task.cancelled():
+            # marks the exception as retrieved, in case no caller waits for it any more
+            task.exception()
 
 
-class _KeptSource(ABC):
-    """A token source on top of one way to ask for a token."""
+class _CachedSource(ABC):
+    """A token source that caches what a request returns."""
 
     def __init__(self, clock: Clock | None) -> None:
-        self._kept = _Kept(self._ask, clock or SystemClock())
+        self._cache = _Cache(self._request, clock or SystemClock())
 
     async def token(self) -> str:
-        """A token that should work now.
+        """A token that is expected to be valid.
 
         Raises:  CredentialError, SettingsError, BusyError, TransportError or ShapeError.
         """
-        return await self._kept.token()
+        return await self._cache.token()
 
-    async def renew(self, bad: str) -> str:
-        """The token after WeChat refused `bad`, asked for once however many were refused."""
-        return await self._kept.renew(bad)
+    async def renew(self, refused: str) -> str:
+        """The token after WeChat refused one; concurrent callers share one request for it."""
+        return await self._cache.renew(refused)
 
     @abstractmethod
-    async def _ask(self, bad: str | None) -> Granted: ...
+    async def _request(self, refused: str | None) -> AccessToken: ...
 
 
-class StableToken(_KeptSource):
-    """Tokens of /cgi-bin/stable_token: the same for every caller, until they end.
+class StableToken(_CachedSource):
+    """Tokens of /cgi-bin/stable_token: the same for every caller until they expire.
 
-    With `force=True`, a token that WeChat refused and would hand out again is replaced at once,
-    for every other program too; WeChat allows 20 of these a day.
+    With `force=True`, a token that WeChat refused but still returns is replaced immediately, for
+    all other programs too; WeChat allows this 20 times a day.
     """
 
     def __init__(
@@ -161,25 +167,25 @@ class StableToken(_KeptSource):
     def __repr__(self) -> str:
         return f"StableToken({self._appid!r})"
 
-    async def _ask(self, bad: str | None) -> Granted:
-        granted = await self._call(force=False)
-        if self._force and granted.token == bad:
-            granted = await self._call(force=True)
-        return granted
+    async def _request(self, refused: str | None) -> AccessToken:
+        token = await self._call(force=False)
+        if self._force and token.token == refused:
+            token = await self._call(force=True)
+        return token
 
-    async def _call(self, *, force: bool) -> Granted:
-        wanted = {
+    async def _call(self, *, force: bool) -> AccessToken:
+        members = {
             "grant_type": "client_credential",
             "appid": self._appid,
             "secret": self._secret,
             "force_refresh": force,
         }
-        body = msgspec.json.encode(wanted)
-        return await _granted(Request(STABLE_PATH, body=body), self._transport)
+        body = msgspec.json.encode(members)
+        return await _fetch(Request(STABLE_PATH, body=body), self._transport)
 
 
-class ClassicToken(_KeptSource):
-    """Tokens of /cgi-bin/token: each new one ends the one before, for every other program too."""
+class ClassicToken(_CachedSource):
+    """Tokens of /cgi-bin/token: each new one invalidates the previous one for all programs."""
 
     def __init__(
         self,
@@ -196,23 +202,23 @@ class ClassicToken(_KeptSource):
     def __repr__(self) -> str:
         return f"ClassicToken({self._appid!r})"
 
-    async def _ask(self, bad: str | None) -> Granted:  # noqa: ARG002 - a new one in any case
+    async def _request(self, refused: str | None) -> AccessToken:  # noqa: ARG002 - each request returns a new one
         query = {
             "grant_type": "client_credential",
             "appid": self._appid,
             "secret": self._secret,
         }
-        return await _granted(Request(CLASSIC_PATH, query, method="GET"), self._transport)
+        return await _fetch(Request(CLASSIC_PATH, query, method="GET"), self._transport)
 
 
 class FixedToken:
-    """One token, handed over by whoever refreshes it."""
+    """One token, which another program renews."""
 
     def __init__(self, token: str) -> None:
         if not _TOKEN.fullmatch(token.strip()):
             raise SettingsError(
-                "the given token is empty or no token",
-                hint="a token is one word of letters and digits",
+                _("the token is empty or invalid"),
+                hint=_("a token has letters, digits and -._~+/= only, and no spaces"),
             )
         self._token = token.strip()
 
@@ -223,35 +229,45 @@ class FixedToken:
         """The token."""
         return self._token
 
-    async def renew(self, bad: str) -> str:  # noqa: ARG002 - there is no other
+    async def renew(self, refused: str) -> str:  # noqa: ARG002 - there is no other
         """The same token: there is no other."""
         return self._token
 
 
-class UrlToken(_KeptSource):
-    """Tokens of a server of one's own that answers {"access_token", "expires_in"} or plain text."""
+class UrlToken(_CachedSource):
+    """Tokens of a server of your own, as {"access_token", "expires_in"} or plain text.
+
+    `proxy` and `allow_http` are those of `HttpTransport`.
+    """
 
     def __init__(
-        self, url: str, transport: Transport | None = None, *, clock: Clock | None = None
+        self,
+        url: str,
+        transport: Transport | None = None,
+        *,
+        clock: Clock | None = None,
+        proxy: str | None = None,
+        allow_http: bool = False,
     ) -> None:
         super().__init__(clock)
-        parts = urlsplit(checked_url(url))
+        parts = urlsplit(checked_url(url, allow_http=allow_http))
         self._host = host_of(url)
-        self._base = f"{parts.scheme}://{parts.netloc}"
+        base_url = f"{parts.scheme}://{parts.netloc}"
+        self._open = partial(HttpTransport, base_url, proxy=proxy, allow_http=allow_http)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        title = f"token server {self._host}"
-        self._request = Request(parts.path or "/", query, method="GET", title=title)
+        title = _("token server {host}", host=self._host)
+        self._query = Request(parts.path or "/", query, method="GET", title=title)
         self._transport = transport
 
     def __repr__(self) -> str:
         return f"UrlToken({self._host!r})"
 
-    async def _ask(self, bad: str | None) -> Granted:  # noqa: ARG002 - the server knows
-        return await _granted(self._request, self._transport, self._base)
+    async def _request(self, refused: str | None) -> AccessToken:  # noqa: ARG002 - the server knows
+        return await _fetch(self._query, self._transport, self._open)
 
 
-class CommandToken(_KeptSource):
-    """Tokens a program prints, as {"access_token", "expires_in"} or plain text; no shell runs."""
+class CommandToken(_CachedSource):
+    """Tokens that a program prints, as {"access_token", "expires_in"} or plain text; no shell."""
 
     def __init__(
         self,
@@ -263,8 +279,8 @@ class CommandToken(_KeptSource):
         super().__init__(clock)
         if isinstance(command, str) or not command:
             raise SettingsError(
-                "a token command is a list of a program and its arguments",
-                hint='write it like ["pass", "show", "wechat-token"]',
+                _("a token command must be a list of a program and its arguments"),
+                hint=_('write it like ["pass", "show", "wechat-token"]'),
             )
         self._command = list(command)
         self._timeout_seconds = timeout_seconds
@@ -276,12 +292,16 @@ class CommandToken(_KeptSource):
     def _name(self) -> str:
         return PurePath(self._command[0]).name
 
-    async def _ask(self, bad: str | None) -> Granted:  # noqa: ARG002 - the program knows
-        return read_granted(await asyncio.to_thread(self._output), f"token command {self._name}")
+    async def _request(self, refused: str | None) -> AccessToken:  # noqa: ARG002 - the program knows
+        return parse_token(await asyncio.to_thread(self._output), self._title)
+
+    @property
+    def _title(self) -> Message:
+        return _("token command {name}", name=self._name)
 
     def _output(self) -> bytes:
         try:
-            done = subprocess.run(  # noqa: S603 - the account's own command, as a list, without a shell
+            completed = subprocess.run(  # noqa: S603 - the user's own command, as a list, without a shell
                 self._command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -289,86 +309,106 @@ class CommandToken(_KeptSource):
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            fault = f"it did not end within {self._timeout_seconds:g} s"
+            reason = _("it did not end within {seconds:g} s", seconds=self._timeout_seconds)
         except OSError as error:
-            fault = error.strerror or type(error).__name__
+            reason = verbatim(error.strerror or type(error).__name__)
         else:
-            if done.returncode == 0:
-                return done.stdout
-            fault = f"exit code {done.returncode}"
-        # raised out here: the errors above show the arguments, which may hold a secret
+            if completed.returncode == 0:
+                return completed.stdout
+            reason = _("exit code {code}", code=completed.returncode)
+        # raised here: the exceptions above contain the arguments, which may contain a secret
         raise SettingsError(
-            f"token command {self._name}: {fault}", hint="run it by hand to see why"
+            _("{source}: {reason}", source=self._title, reason=reason),
+            hint=_("run it yourself to see why"),
         )
 
 
-# --- asking and reading ------------------------------------------------------------------------
+# --- requests and replies ----------------------------------------------------------------------
 
 
-async def _granted(request: Request, transport: Transport | None, base: str = "") -> Granted:
-    if transport is not None:
-        return read_granted(body_of(await transport.send(request), request), str(request))
-    own = HttpTransport(base) if base else HttpTransport()
+async def _fetch(
+    request: Request,
+    transport: Transport | None,
+    open_transport: Callable[[], Transport] = HttpTransport,
+) -> AccessToken:
+    """The token that a server returns, over a transport of its own where none is given."""
+    used = transport or open_transport()
     try:
-        return await _granted(request, own)
+        return parse_token(body_of(await used.send(request), request.name), request.name)
     finally:
-        await own.close()
+        if transport is None:
+            await used.close()
 
 
-class _Found(msgspec.Struct):
+class _TokenReply(msgspec.Struct):
     access_token: str | None = None
     expires_in: float | None = None
     errcode: int = 0
     errmsg: str | None = None
 
 
-def read_granted(body: bytes, asked: str) -> Granted:
-    """The token in the answer of whoever was asked.
+def parse_token(body: bytes, source: str) -> AccessToken:
+    """The token in the reply of a source.
 
     Raises:  CredentialError or another ReplyError for an errcode, TransportError for an empty
-        answer, ShapeError for one without a token; none of them shows the answer.
+        reply, ShapeError for one without a token; no error contains the reply.
     """
     text = body.decode("utf-8", "replace").strip().removeprefix("\ufeff")
     if not text:
-        raise TransportError(f"{asked}: the answer is empty")
+        raise TransportError(_("{source}: the reply is empty", source=source))
     if not text.startswith("{"):
-        return Granted(_checked(text.strip('"'), asked))
-    found = _parsed(text, asked)
-    if found.errcode:
-        raise _refusal(found.errcode, found.errmsg or "", asked)
-    return Granted(_checked(found.access_token or "", asked), found.expires_in)
+        return AccessToken(_checked(text.strip('"'), source))
+    reply = _decode(text, source)
+    if reply.errcode:
+        raise _refusal(reply.errcode, reply.errmsg or "", source)
+    return AccessToken(_checked(reply.access_token or "", source), reply.expires_in)
 
 
-def _parsed(text: str, asked: str) -> _Found:
+def _decode(text: str, source: str) -> _TokenReply:
     try:
-        return msgspec.json.decode(text, type=_Found, strict=False)
+        return msgspec.json.decode(text, type=_TokenReply, strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
-        fault = str(error)
-    raise ShapeError(f"{asked}: {fault}", hint="it should hold access_token and expires_in")
+        reason = _mismatch(text, str(error))
+    raise ShapeError(
+        _("{source}: {reason}", source=source, reason=reason),
+        hint=_("it must contain access_token and expires_in"),
+    )
 
 
-def _checked(token: str, asked: str) -> str:
+def _mismatch(text: str, reported: str) -> Message:
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return verbatim(reported)
+    found = mismatch(content, _TokenReply, strict=False, reported=reported)
+    return found or verbatim(reported)
+
+
+def _checked(token: str, source: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise ShapeError(
-            f"{asked}: the answer holds no token",
-            hint="it should hold access_token and expires_in, or a token alone",
+            _("{source}: the reply contains no token", source=source),
+            hint=_("it must contain access_token and expires_in, or only a token"),
         )
     return token
 
 
-def _refusal(errcode: int, errmsg: str, asked: str) -> ReplyError:
-    error = reply_error(errcode, errmsg, endpoint=asked)
+def _refusal(errcode: int, errmsg: str, source: str) -> ReplyError:
+    error = reply_error(errcode, errmsg, endpoint=source)
     if not isinstance(error, TokenError):
         return error
-    hint = "AppID and AppSecret do not fit: check both, or reset the AppSecret on the console"
-    return CredentialError(errcode, errmsg, rid=error.rid, endpoint=asked, hint=hint)
+    hint = _("AppID and AppSecret do not match: check both, or reset the AppSecret on the console")
+    return CredentialError(errcode, errmsg, rid=error.rid, endpoint=source, hint=hint)
 
 
 def _pair(appid: str, secret: str) -> tuple[str, str]:
-    missing: Mapping[str, str] = {"AppID": appid, "AppSecret": secret}
-    if lacking := [name for name, value in missing.items() if not value.strip()]:
-        raise SettingsError(
-            f"the {' and the '.join(lacking)} is missing",
-            hint="both stand on the account's console, or give a token instead",
-        )
-    return appid.strip(), secret.strip()
+    appid, secret = appid.strip(), secret.strip()
+    if appid and secret:
+        return appid, secret
+    if not appid and not secret:
+        message = _("AppID and AppSecret are missing")
+    else:
+        message = _("the AppSecret is missing") if appid else _("the AppID is missing")
+    raise SettingsError(
+        message, hint=_("both are on the account's console; or give a token instead")
+    )

@@ -1,7 +1,7 @@
-"""Ways a request reaches a server: HTTP over sockets, or an ASGI application in this process.
+"""Transports: HTTP over sockets, or an ASGI application in this process.
 
-Every fault of the way becomes a TransportError that names the path only: the errors of an HTTP
-library show URLs, and URLs hold tokens.
+Every network error becomes a TransportError that names only the path: the errors of an HTTP library
+contain URLs, and URLs contain tokens.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from wxcube.errors import Remedy, SettingsError, TransportError
+from wxcube.i18n import NOTHING, Message, _, verbatim
+from wxcube.settings import checked_proxy, environment_proxy, is_loopback
 from wxcube.wechat.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -20,44 +22,53 @@ if TYPE_CHECKING:
 WECHAT = "https://api.weixin.qq.com"
 TIMEOUT_SECONDS = 30.0
 MAX_BYTES = 64 * 1024 * 1024
-"""An answer longer than this is not read to its end."""
+"""The maximum length of a reply."""
 CONNECTIONS = 100
-"""Connections open at once, over all callers of a transport."""
+"""The maximum number of open connections of a transport."""
 
 _CHUNK = 64 * 1024
-_CUT_OFF = "the answer was cut off"
-_NETWORK = "check the network and the base URL"
-_BETWEEN = "ask again; if it stays so, look at the server and at what is between, like a proxy"
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
+_CHECK_NETWORK = _("check the network and base_url")
+_CHECK_PROXY = _("check the URL of the proxy, and its user and password")
+_RETRY = _("try again; if it happens again, check the server and the proxies before it")
 
-Message = MutableMapping[str, Any]
+AsgiMessage = MutableMapping[str, Any]
 ASGIApp = Callable[
-    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    [AsgiMessage, Callable[[], Awaitable[AsgiMessage]], Callable[[AsgiMessage], Awaitable[None]]],
     Awaitable[None],
 ]
 """An ASGI application."""
 
 
 class Transport(Protocol):
-    """A way requests reach a server."""
+    """A way to send requests to a server."""
 
     async def send(self, request: Request) -> Reply:
-        """The server's answer, whatever its status.
+        """The server's reply, with any status.
 
-        Raises:  TransportError if no whole answer came in time.
+        Raises:  TransportError if no complete reply arrived in time.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         ...
 
 
 class HttpTransport:
-    """Requests over HTTP or HTTPS to one server, on connections that are kept open.
+    """Requests over HTTP or HTTPS to one server, with persistent connections.
 
-    Belongs to the event loop of its first request. Redirects are answers like any other, so that
-    a token only goes where the base URL says.
+    It belongs to the event loop of its first request. Redirects are not followed, so that tokens
+    are sent only to the server of the base URL.
+
+    Args:
+        base_url: The URL of the server; https, unless the server is this machine.
+        timeout_seconds: The time limit of a request.
+        max_bytes: The maximum length of a reply.
+        connections: The maximum number of open connections.
+        proxy: The URL of a forward proxy; empty for none; by default that of HTTPS_PROXY or
+            HTTP_PROXY, except for this machine and for servers in NO_PROXY.
+        allow_http: Whether AppSecret and tokens may be sent unencrypted to other machines.
     """
 
     def __init__(
@@ -68,40 +79,41 @@ class HttpTransport:
         max_bytes: int = MAX_BYTES,
         connections: int = CONNECTIONS,
         proxy: str | None = None,
+        allow_http: bool = False,
     ) -> None:
-        self._base_url = checked_url(base_url).rstrip("/")
+        self._base_url = checked_url(base_url, allow_http=allow_http).rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._max_bytes = max_bytes
         self._connections = connections
-        self._proxy = proxy
+        self._proxy = environment_proxy(base_url) if proxy is None else checked_proxy(proxy)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"HttpTransport({host_of(self._base_url)!r})"
 
     @property
-    def leads_to_wechat(self) -> bool:
-        """Whether the server is one of WeChat's own hosts."""
+    def is_wechat(self) -> bool:
+        """Whether the server is WeChat."""
         return f".{urlsplit(self._base_url).hostname}".endswith(".weixin.qq.com")
 
     async def send(self, request: Request) -> Reply:
-        """The server's answer, whatever its status.
+        """The server's reply, with any status.
 
-        Raises:  TransportError if no whole answer came in time.
+        Raises:  TransportError if no complete reply arrived in time.
         """
         from aiohttp import ClientError
 
         try:
             return await self._exchange(request)
         except TimeoutError:
-            fault, hint = f"no answer within {self._timeout_seconds:g} s", _NETWORK
+            reason, hint = _timed_out(self._timeout_seconds), _CHECK_NETWORK
         except (ClientError, OSError, ValueError) as error:
-            fault, hint = _fault(error)
-        # TRICKY: raised out here, so that the library's error with its URL is not even its context
-        raise TransportError(f"{request}: {fault}", hint=hint)
+            reason, hint = _reason(error)
+        # TRICKY: raised here, so that the library's error with its URL is not its context
+        raise _failed(request, reason, hint)
 
     async def close(self) -> None:
-        """Close the connections; the next request opens new ones."""
+        """Close all connections; the next request opens new ones."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -117,7 +129,7 @@ class HttpTransport:
             data=request.body or None,
             headers=_HEADERS,
             allow_redirects=False,
-            proxy=self._proxy,
+            proxy=self._proxy or None,
         ) as response:
             return Reply(response.status, await self._read(response, request))
 
@@ -143,7 +155,7 @@ class HttpTransport:
 class AsgiTransport:
     """Requests to an ASGI application in this process, without sockets.
 
-    An error the application raises comes through as it is: it is a fault of the application.
+    Exceptions of the application are not converted.
     """
 
     def __init__(
@@ -158,27 +170,26 @@ class AsgiTransport:
         self._max_bytes = max_bytes
 
     async def send(self, request: Request) -> Reply:
-        """The application's answer, whatever its status.
+        """The application's reply, with any status.
 
-        Raises:  TransportError if no whole answer came in time.
+        Raises:  TransportError if no complete reply arrived in time.
         """
         exchange = _Exchange(request)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._app(_scope(request), exchange.receive, exchange.send)
         except TimeoutError:
-            fault = f"no answer within {self._timeout_seconds:g} s"
-            raise TransportError(f"{request}: {fault}") from None
+            raise _failed(request, _timed_out(self._timeout_seconds)) from None
         if len(exchange.body) > self._max_bytes:
             raise _too_long(request, self._max_bytes)
         return exchange.reply()
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no connections."""
 
 
 class _Exchange:
-    """One request and its answer, as ASGI messages."""
+    """A request and its reply, as ASGI messages."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -186,15 +197,15 @@ class _Exchange:
         self.length: int | None = None
         self.body = bytearray()
         self.ended = False
-        self._asked = False
+        self._received = False
 
-    async def receive(self) -> Message:
-        if self._asked:
+    async def receive(self) -> AsgiMessage:
+        if self._received:
             return {"type": "http.disconnect"}
-        self._asked = True
+        self._received = True
         return {"type": "http.request", "body": self.request.body, "more_body": False}
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: AsgiMessage) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             lengths = [v for k, v in message.get("headers", ()) if k.lower() == b"content-length"]
@@ -204,13 +215,13 @@ class _Exchange:
             self.ended = not message.get("more_body", False)
 
     def reply(self) -> Reply:
-        whole = self.ended and self.length in {None, len(self.body)}
-        if self.status is None or not whole:
-            raise TransportError(f"{self.request}: {_CUT_OFF}", hint=_BETWEEN)
+        is_complete = self.ended and self.length in {None, len(self.body)}
+        if self.status is None or not is_complete:
+            raise _failed(self.request, _("the reply was cut off"), _RETRY)
         return Reply(self.status, bytes(self.body))
 
 
-def _scope(request: Request) -> Message:
+def _scope(request: Request) -> AsgiMessage:
     headers = {"host": "localhost", "content-length": str(len(request.body)), **_HEADERS}
     return {
         "type": "http",
@@ -228,22 +239,33 @@ def _scope(request: Request) -> Message:
     }
 
 
-def checked_url(url: str) -> str:
-    """The URL, if it is one of HTTP or HTTPS with a host.
+def checked_url(url: str, *, allow_http: bool = False) -> str:
+    """The URL of a server that AppSecret or tokens may be sent to.
 
-    Raises:  SettingsError that shows no more of it than its host.
+    Raises:  SettingsError if it has no host, or if it is http:// to another machine; the error
+        shows only scheme and host.
     """
     host = host_of(url)
     if not host.startswith(("http://", "https://")):
         raise SettingsError(
-            f"the URL of a server ({host or 'no host'}) is not complete",
-            hint=f"write it like {WECHAT}",
+            _("the URL of a server is incomplete ({host})", host=host)
+            if host
+            else _("the URL of a server is incomplete (no host)"),
+            hint=_("write it like {example}", example=WECHAT),
+        )
+    if host.startswith("http://") and not allow_http and not is_loopback(url):
+        raise SettingsError(
+            _("{host} would receive AppSecret and tokens unencrypted", host=host),
+            hint=_(
+                "use https://, or allow it with `allow_http = true` in [[accounts]] "
+                "(in Python: allow_http=True) if you trust the network"
+            ),
         )
     return url
 
 
 def host_of(url: str) -> str:
-    """Scheme and host of a URL, the part that holds no secret; empty if it has no host."""
+    """Scheme, host and port of a URL, which contain no secret; empty if it has no host."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -252,26 +274,57 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else ""
 
 
-def _fault(error: Exception) -> tuple[str, str]:
-    """What went wrong, in words that cannot hold a URL, and what to do about it."""
-    from aiohttp import ClientPayloadError, ServerDisconnectedError
+def _reason(error: Exception) -> tuple[Message, Message]:
+    """The reason of an error, which contains no URL, and what to do."""
+    from aiohttp import ClientHttpProxyError, ClientPayloadError, ServerDisconnectedError
     from aiohttp.http_exceptions import ContentEncodingError
 
     if isinstance(error.__cause__, ContentEncodingError):
-        return "the answer cannot be unpacked", _BETWEEN
+        return _("the reply cannot be decompressed"), _RETRY
     if isinstance(error, ClientPayloadError):
-        return _CUT_OFF, _BETWEEN
+        return _("the reply was cut off"), _RETRY
     if isinstance(error, ServerDisconnectedError):
-        return "the connection was closed before an answer came", _BETWEEN
+        return _("the connection was closed before the reply"), _RETRY
+    if isinstance(error, ClientHttpProxyError):
+        return _("the proxy refused the request: HTTP {status}", status=error.status), _CHECK_PROXY
+    return _unconnected(error, _system_reason(error))
+
+
+def _unconnected(error: Exception, reason: str) -> tuple[Message, Message]:
+    from aiohttp import ClientConnectorDNSError, ClientConnectorError, ClientProxyConnectionError
+
+    if isinstance(error, ClientProxyConnectionError):
+        return _("no connection to the proxy ({reason})", reason=reason), _CHECK_PROXY
+    if isinstance(error, ClientConnectorDNSError):
+        return _("the server's name cannot be resolved ({reason})", reason=reason), _CHECK_NETWORK
+    if isinstance(error, ClientConnectorError):
+        return _("no connection to the server ({reason})", reason=reason), _CHECK_NETWORK
+    return verbatim(f"{type(error).__name__}, {reason}".rstrip(", ")), _CHECK_NETWORK
+
+
+def _system_reason(error: Exception) -> str:
+    """The reason of the operating system for an error; empty if there is none."""
     cause = getattr(error, "os_error", error)
-    reason = cause.strerror if isinstance(cause, OSError) else None
-    return f"{type(error).__name__}, {reason}" if reason else type(error).__name__, _NETWORK
+    return cause.strerror or "" if isinstance(cause, OSError) else ""
+
+
+def _timed_out(seconds: float) -> Message:
+    return _("no reply within {seconds:g} s", seconds=seconds)
+
+
+def _failed(request: Request, reason: Message, hint: Message = NOTHING) -> TransportError:
+    return TransportError(_("{request}: {reason}", request=request.name, reason=reason), hint=hint)
 
 
 def _too_long(request: Request, max_bytes: int) -> TransportError:
     error = TransportError(
-        f"{request}: the answer is longer than {max_bytes} bytes", hint="ask for a shorter window"
+        _(
+            "{request}: the reply is longer than {max_bytes} bytes",
+            request=request.name,
+            max_bytes=max_bytes,
+        ),
+        hint=_("request fewer days at a time"),
     )
-    # asking again would only bring it again
+    # another attempt would get the same reply
     error.remedy = Remedy.SKIP
     return error

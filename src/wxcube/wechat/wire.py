@@ -1,7 +1,7 @@
-"""WeChat's wire format, pure: a request out of a window, rows or an error out of an answer.
+"""WeChat's wire format: requests for windows, and rows or errors from replies; no input or output.
 
-A plain answer is decoded twice by msgspec: into the contract's rows, and by a struct that refuses
-unknown columns. Only an answer that one of them refuses is looked at member by member.
+msgspec decodes a reply twice: into the contract's rows, and into a struct that refuses unknown
+columns. Only a reply that one of them refuses is repaired member by member.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from http import HTTPStatus
 from itertools import pairwise
 from operator import attrgetter, lt
-from typing import Annotated, Any, Generic, NoReturn
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,43 +27,49 @@ from wxcube.contract.source import Answer
 from wxcube.contract.unknown_codes import unknown_codes
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError, TransportError
+from wxcube.i18n import NOTHING, Message, _, verbatim
+from wxcube.i18n.mismatch import mismatch
 
-SHOWN = 120
-"""At most this many characters of an answer stand in an error."""
+MAX_SHOWN = 120
+"""The maximum number of characters of a reply in an error."""
 
 SHORTEST_TOKEN = 16
 
-_MAY_PASS = frozenset(
+T = TypeVar("T")
+
+_TEMPORARY = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
-_ANSWER = ("list", "is_delay", "errcode", "errmsg")
+_MEMBERS = ("list", "is_delay", "errcode", "errmsg")
 _OPENID = re.compile(r"(?<![0-9A-Za-z_-])o[0-9A-Za-z_-]{27}(?![0-9A-Za-z_-])")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request to WeChat; what may hold a token or secret does not show."""
+    """An HTTP request to WeChat; its repr shows neither tokens nor secrets."""
 
     path: str
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     method: str = "POST"
-    title: str = ""
-    """What errors call the request, where the path may hold a secret too."""
+    title: Message = NOTHING
+    """The name of the request in errors, if the path may contain a secret too."""
 
-    def __str__(self) -> str:
-        return self.title or self.path
+    @property
+    def name(self) -> Message:
+        """The name of the request in errors."""
+        return self.title or verbatim(self.path)
 
     @property
     def target(self) -> str:
-        """Path and query as they stand in the first line of the request."""
+        """Path and query, as in the request line."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer."""
+    """An HTTP reply."""
 
     status: int
     body: bytes = field(repr=False)
@@ -72,63 +78,70 @@ class Reply:
 def request(
     endpoint: Endpoint[Any], window: Window, token: str, params: Mapping[str, object] | None = None
 ) -> Request:
-    """The call that asks an endpoint for a window."""
-    asked = {"begin_date": window.first, "end_date": window.last, **(params or {})}
-    return Request(endpoint.path, {"access_token": token}, msgspec.json.encode(asked))
+    """The call of an endpoint for a window."""
+    body = {"begin_date": window.first, "end_date": window.last, **(params or {})}
+    return Request(endpoint.path, {"access_token": token}, msgspec.json.encode(body))
 
 
 def encode(endpoint: Endpoint[RowT], rows: Sequence[RowT], *, is_delay: bool = False) -> bytes:
-    """The body WeChat would answer with these rows."""
+    """The body of WeChat's reply with these rows."""
     flag = {"is_delay": is_delay} if endpoint.has_delay_flag else {}
     return msgspec.json.encode({"list": rows, **flag})
 
 
-def without(reply: Reply, token: str) -> Reply:
-    """The answer without the token, should the server have repeated it.
+def without_token(reply: Reply, token: str) -> Reply:
+    """The reply with the token removed, in case the server repeated it.
 
-    So it gets into no error and no kept answer; words too short for a token are left alone.
+    This keeps it out of errors and stored replies; strings too short for a token are not removed.
     """
     if len(token) < SHORTEST_TOKEN:
         return reply
     return replace(reply, body=reply.body.replace(token.encode(), b"[token]"))
 
 
-def body_of(reply: Reply, asked: object) -> bytes:
-    """The body of an answer, whatever its charset header says.
+def body_of(reply: Reply, name: str) -> bytes:
+    """The body of the reply to a request, regardless of the charset in its header.
 
-    Raises:  TransportError for an HTTP status that may pass, ShapeError for any other but 200.
+    Raises:  TransportError for a temporary HTTP status, ShapeError for any other but 200.
     """
     if reply.status == HTTPStatus.OK:
         return reply.body
-    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status in _MAY_PASS:
-        raise TransportError(f"{asked}: HTTP {reply.status}", hint="it may pass; try again later")
-    missing = reply.status == HTTPStatus.NOT_FOUND
-    hint = "the server has no such path: check the base URL" if missing else ""
-    raise ShapeError(f"{asked}: HTTP {reply.status}", hint=hint, body=reply.body)
+    message = _("{request}: HTTP {status}", request=name, status=reply.status)
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status in _TEMPORARY:
+        raise TransportError(message, hint=_("it may be temporary; try again later"))
+    raise ShapeError(message, hint=_STATUS_HINTS.get(reply.status, NOTHING), body=reply.body)
+
+
+_STATUS_HINTS: dict[int, Message] = {
+    HTTPStatus.NOT_FOUND: _("the server has no such path: check base_url"),
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _("check the user and password of the proxy"),
+}
 
 
 def read(endpoint: Endpoint[RowT], window: Window, body: bytes, asked_at: datetime) -> Answer[RowT]:
-    """The rows of an answer that belong to a window, each key once, in natural order.
+    """The rows of a reply that belong to a window, without duplicate keys, in natural order.
 
-    Raises:  ReplyError for an errcode, TransportError for a body that ends too early, ShapeError
-        for anything that is no list of the endpoint's rows.
+    Raises:  ReplyError for an errcode, TransportError for a truncated body, ShapeError for anything
+        else that is not a list of the endpoint's rows.
     """
-    found, unknown = _decode(endpoint, window, body)
-    if found.errcode:
-        errmsg = _without_openids(found.errmsg or "")
-        raise reply_error(found.errcode, errmsg, endpoint=endpoint.name, window=window)
-    if isinstance(found.rows, msgspec.UnsetType):
-        _refuse(endpoint, window, body, "the answer has no list - at `$`")
-    rows, dropped = _chosen(endpoint, window, found.rows)
-    flag = _is_true(found.is_delay)
+    reply, unknown_columns = _decode(endpoint, window, body)
+    if reply.errcode:
+        errmsg = _without_openids(reply.errmsg or "")
+        raise reply_error(reply.errcode, errmsg, endpoint=endpoint.name, window=window)
+    if isinstance(reply.rows, msgspec.UnsetType):
+        raise _shape_error(endpoint, window, body, _("the reply has no list - at `$`"))
+    rows, dropped_rows = _select(endpoint, window, reply.rows)
+    is_delay = _is_true(reply.is_delay)
     codes = unknown_codes(endpoint.row, rows)
-    return Answer(endpoint, window, rows, body, asked_at, flag, dropped, unknown, codes)
+    return Answer(
+        endpoint, window, rows, body, asked_at, is_delay, dropped_rows, unknown_columns, codes
+    )
 
 
 # --- decoding ----------------------------------------------------------------------------------
 
 
-class _Found(msgspec.Struct, Generic[RowT], kw_only=True):
+class _Reply(msgspec.Struct, Generic[RowT], kw_only=True):
     rows: list[RowT] | msgspec.UnsetType = msgspec.field(name="list", default=msgspec.UNSET)
     is_delay: Any = None
     errcode: int = 0
@@ -139,13 +152,13 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 @cache
-def _decoder(row: type[RowT]) -> msgspec.json.Decoder[_Found[RowT]]:
-    return msgspec.json.Decoder(_Found[row], strict=False)  # type: ignore[valid-type] # at run time
+def _decoder(row: type[RowT]) -> msgspec.json.Decoder[_Reply[RowT]]:
+    return msgspec.json.Decoder(_Reply[row], strict=False)  # type: ignore[valid-type] # at run time
 
 
 @cache
 def _shape(row: type[Row]) -> type[msgspec.Struct]:
-    """A struct with the row's members that refuses any other, and numbers above 64 bit."""
+    """A struct with the row's members that refuses others, and integers above 64 bits."""
     fields = [(m.name, _loose(m), msgspec.UNSET) for m in members(row)]
     return msgspec.defstruct(row.__name__, fields, kw_only=True, forbid_unknown_fields=True)
 
@@ -159,7 +172,7 @@ def _loose(member: Column | Nested) -> Any:
 
 @cache
 def _answer_shape(row: type[Row]) -> type[msgspec.Struct]:
-    others = [(name, msgspec.Raw, msgspec.Raw()) for name in _ANSWER[1:]]
+    others = [(name, msgspec.Raw, msgspec.Raw()) for name in _MEMBERS[1:]]
     rows = ("list", list[_shape(row)], msgspec.UNSET)  # type: ignore[misc] # a type made at run time
     return msgspec.defstruct("Answer", [rows, *others], kw_only=True, forbid_unknown_fields=True)
 
@@ -171,43 +184,66 @@ def _shape_decoder(row: type[Row]) -> msgspec.json.Decoder[msgspec.Struct]:
 
 def _decode(
     endpoint: Endpoint[RowT], window: Window, body: bytes
-) -> tuple[_Found[RowT], frozenset[str]]:
+) -> tuple[_Reply[RowT], frozenset[str]]:
+    """The decoded reply, and the paths of its unknown columns."""
     try:
-        found = _decoder(endpoint.row).decode(body)
+        reply = _decoder(endpoint.row).decode(body)
         _shape_decoder(endpoint.row).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _decode_slowly(endpoint, window, body)
-    return found, frozenset()
+        return _decode_irregular(endpoint, window, body)
+    return reply, frozenset()
 
 
-def _decode_slowly(
+def _decode_irregular(
     endpoint: Endpoint[RowT], window: Window, body: bytes
-) -> tuple[_Found[RowT], frozenset[str]]:
+) -> tuple[_Reply[RowT], frozenset[str]]:
     try:
-        mended, unknown = _mend(endpoint.row, body)
-        found = _decoder(endpoint.row).decode(mended)
-        _shape_decoder(endpoint.row).decode(mended)
+        content, unknown_columns = _repair(endpoint.row, body)
+        reply = _decode_repaired(endpoint.row, content)
     except json.JSONDecodeError as error:
-        _refuse_syntax(endpoint, window, body, error)
+        raise _syntax_error(endpoint, window, body, error) from None
     except (ValueError, RecursionError) as error:
-        _refuse(endpoint, window, body, str(error))
-    return found, unknown
+        raise _shape_error(endpoint, window, body, _reason(error)) from None
+    return reply, unknown_columns
 
 
-def _mend(row: type[Row], body: bytes) -> tuple[bytes, frozenset[str]]:
-    """The answer as proper UTF-8 JSON of known columns, and the paths of the unknown ones."""
-    # WECHAT: titles hold raw control characters, lone surrogates and broken UTF-8
+def _decode_repaired(row: type[RowT], content: Any) -> _Reply[RowT]:
+    text = _LONE_SURROGATE.sub("\ufffd", json.dumps(content, ensure_ascii=False))
+    reply = _checked(_decoder(row), text, content)
+    _checked(_shape_decoder(row), text, content)
+    return reply
+
+
+def _checked(decoder: msgspec.json.Decoder[T], text: str, content: Any) -> T:
+    """The decoded text.
+
+    Raises:  ValueError with a message.
+    """
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        reason = mismatch(content, decoder.type, strict=False, reported=str(error))
+        raise ValueError(reason or verbatim(str(error))) from None
+
+
+def _reason(error: Exception) -> Message:
+    """The message of an exception of this module, or the text of another."""
+    reason = error.args[0] if error.args else ""
+    return reason if isinstance(reason, Message) else verbatim(str(error))
+
+
+def _repair(row: type[Row], body: bytes) -> tuple[Any, frozenset[str]]:
+    """The content of a reply with known columns only, and the paths of the unknown ones."""
+    # WECHAT: titles contain raw control characters, lone surrogates and invalid UTF-8
     text = body.decode("utf-8-sig", "replace")
     answer = json.loads(text, strict=False, parse_constant=_refuse_constant)
     unknown: set[str] = set()
     if isinstance(answer, dict):
-        unknown = {f"$.{name}" for name in answer.keys() - set(_ANSWER)}
+        unknown = {f"$.{name}" for name in answer.keys() - set(_MEMBERS)}
         answer = {name: v for name, v in answer.items() if f"$.{name}" not in unknown}
-        answer |= (
-            {"list": _known_list(answer["list"], row, "", unknown)} if "list" in answer else {}
-        )
-    mended = _LONE_SURROGATE.sub("\ufffd", json.dumps(answer, ensure_ascii=False))
-    return mended.encode(), frozenset(unknown)
+        if "list" in answer:
+            answer["list"] = _known_list(answer["list"], row, "", unknown)
+    return answer, frozenset(unknown)
 
 
 def _known_list(values: Any, row: type[Row], path: str, unknown: set[str]) -> Any:
@@ -217,7 +253,7 @@ def _known_list(values: Any, row: type[Row], path: str, unknown: set[str]) -> An
 
 
 def _known(value: Any, row: type[Row], path: str, unknown: set[str]) -> Any:
-    """The value without members the row does not have; their paths go to `unknown`."""
+    """The value without members that the row does not have; their paths are added to `unknown`."""
     if not isinstance(value, dict):
         return value
     by_name = {member.name: member for member in members(row)}
@@ -237,38 +273,38 @@ def _known_part(part: Any, member: Column | Nested, path: str, unknown: set[str]
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(_("{name} is not a JSON number", name=name))
 
 
 def _is_true(flag: Any) -> bool:
-    # WECHAT: is_delay comes as a bool, as text or as 0 and 1
+    # WECHAT: is_delay is a boolean, a string, or 0 and 1
     if isinstance(flag, str):
         return flag.strip().lower() in {"true", "1"}
     return bool(flag)
 
 
-# --- choosing ----------------------------------------------------------------------------------
+# --- selecting ---------------------------------------------------------------------------------
 
 
-def _chosen(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> tuple[list[RowT], int]:
-    """The rows of a window in natural order, the last of each key, and how many fell out."""
-    chosen = rows if _is_in_order(endpoint, window, rows) else _put_in_order(endpoint, window, rows)
-    dropped = len(rows) - len(chosen)
+def _select(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> tuple[list[RowT], int]:
+    """The rows of a window in natural order, the last of each key, and how many were dropped."""
+    selected = rows if _is_in_order(endpoint, window, rows) else _sorted(endpoint, window, rows)
+    dropped = len(rows) - len(selected)
     if endpoint.running is None:
-        return chosen, dropped
-    tidied = [_tidied(row, endpoint.running.name) for row in chosen]
-    return [row for row, _ in tidied], dropped + sum(n for _, n in tidied)
+        return selected, dropped
+    pairs = [_with_sorted_totals(row, endpoint.running.name) for row in selected]
+    return [row for row, _count in pairs], dropped + sum(count for _row, count in pairs)
 
 
 def _is_in_order(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> bool:
-    # PERF: true of nearly every answer, and a quarter of the work of putting it in order
+    # PERF: true of nearly every reply, and takes a quarter of the time of sorting
     keys = [*map(_key_of(endpoint), rows)]
     return all(map(lt, keys, keys[1:])) and all(
         _day_of(row) in window for row in (*rows[:1], *rows[-1:])
     )
 
 
-def _put_in_order(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> list[RowT]:
+def _sorted(endpoint: Endpoint[RowT], window: Window, rows: list[RowT]) -> list[RowT]:
     key = _key_of(endpoint)
     by_key = {key(row): row for row in rows if _day_of(row) in window}
     return [by_key[k] for k in sorted(by_key)]
@@ -282,50 +318,68 @@ def _key_of(endpoint: Endpoint[Any]) -> Callable[[Row], Any]:
     return attrgetter(*endpoint.key)
 
 
-def _tidied(row: RowT, part: str) -> tuple[RowT, int]:
-    """The row with its running totals in order of stat_date, each day once."""
-    totals, day = getattr(row, part), attrgetter("stat_date")
+def _with_sorted_totals(row: RowT, name: str) -> tuple[RowT, int]:
+    """The row with its running totals by stat_date, one per day, and how many were dropped."""
+    totals, day = getattr(row, name), attrgetter("stat_date")
     if all(day(earlier) < day(later) for earlier, later in pairwise(totals)):
         return row, 0
     by_day = {day(total): total for total in totals}
-    tidy = [by_day[d] for d in sorted(by_day)]
-    return msgspec.structs.replace(row, **{part: tidy}), len(totals) - len(tidy)
+    in_order = [by_day[d] for d in sorted(by_day)]
+    return msgspec.structs.replace(row, **{name: in_order}), len(totals) - len(in_order)
 
 
-# --- refusing ----------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------------------------
 
 
-def _refuse_syntax(
+def _syntax_error(
     endpoint: Endpoint[Any], window: Window, body: bytes, error: json.JSONDecodeError
-) -> NoReturn:
+) -> TransportError | ShapeError:
     if _is_cut_off(error.doc.rstrip(), error.pos):
-        raise TransportError(
-            f"{endpoint} {window}: the answer ends after {len(body)} bytes, before its end",
-            hint="ask again",
+        return TransportError(
+            _(
+                "{endpoint} {window}: the reply ends early, after {count} bytes",
+                endpoint=endpoint.name,
+                window=str(window),
+                count=len(body),
+            ),
+            hint=_("try again"),
         )
-    _refuse(endpoint, window, body, f"the answer is not JSON: {error.msg} at character {error.pos}")
+    reason = _(
+        "the reply is not JSON: {error} at character {position}",
+        error=error.msg,
+        position=error.pos,
+    )
+    return _shape_error(endpoint, window, body, reason)
 
 
 def _is_cut_off(text: str, stopped_at: int) -> bool:
-    """Whether JSON that could be read up to a character only lacks its end."""
+    """Whether JSON that is valid up to a character is only missing its end."""
     if not text or stopped_at >= len(text):
         return not text or text[0] == "{"
-    # TRICKY: text or a number that was begun is reported where it begins
+    # TRICKY: an unfinished string or number is reported at its beginning
     return text[0] == "{" and text[-1] != "}" and not text[:stopped_at].rstrip().endswith("}")
 
 
-def _refuse(endpoint: Endpoint[Any], window: Window, body: bytes, why: str) -> NoReturn:
-    raise ShapeError(
-        f"{endpoint} {window}: {why}; it begins with: {beginning(body)}",
-        hint="the whole answer is in the error's `body`",
+def _shape_error(
+    endpoint: Endpoint[Any], window: Window, body: bytes, reason: Message
+) -> ShapeError:
+    return ShapeError(
+        _(
+            "{endpoint} {window}: {reason}; it begins with: {beginning}",
+            endpoint=endpoint.name,
+            window=str(window),
+            reason=reason,
+            beginning=_beginning(body),
+        ),
+        hint=_("the whole reply is in the error's `body`"),
         body=body,
     )
 
 
-def beginning(body: bytes) -> str:
-    """The first characters of an answer, fit to be shown on one line."""
-    text = body[: 4 * SHOWN].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in _without_openids(text)[:SHOWN])
+def _beginning(body: bytes) -> str:
+    """The first characters of a reply, on one line."""
+    text = body[: 4 * MAX_SHOWN].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else " " for c in _without_openids(text)[:MAX_SHOWN])
 
 
 def _without_openids(text: str) -> str:

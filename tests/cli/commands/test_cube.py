@@ -1,4 +1,4 @@
-"""`wxcube cube`: events on disk to rows of the warehouse, from the command line."""
+"""`wxcube cube`: from stored events to rows of the database, on the command line."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from wxcube.contract.user import getusercumulate
 from wxcube.contract.window import Window
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.ledger import Ledger
-from wxcube.cube.incremental.schedule import QUIET, Hanging
+from wxcube.cube.incremental.schedule import NO_EVENTS, Rollup
 from wxcube.errors import SettingsError
-from wxcube.events.store import EventStore
 from wxcube.events.store.retention import retain
+from wxcube.events.store.store import EventStore
 from wxcube.jobs.cube_build import memory_bytes
 from wxcube.jobs.cube_engine import OWN_OPTIONS, choose
 from wxcube.settings import CubeSettings, EngineName, load
@@ -68,7 +68,7 @@ def _cut(file: Path) -> None:
 
 
 def _scribble(file: Path) -> None:
-    """Damage that only reading all of it shows."""
+    """Damage a file so that only reading all of it shows it."""
     content = bytearray(file.read_bytes())
     content[4:40] = b"x" * 36
     file.write_bytes(content)
@@ -76,31 +76,31 @@ def _scribble(file: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_cut, _scribble, Path.unlink])
 @pytest.mark.parametrize("family", ["activity", "publish"])
-def test_a_file_of_events_that_cannot_be_read_holds_up_its_group_alone(
+def test_an_event_file_that_cannot_be_read_stops_only_its_group(
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     family: str,
     damage: Callable[[Path], None],
 ) -> None:
-    happened, through = crowded(5, 200)
+    events, through = crowded(5, 200)
     clock = ManualClock(datetime.combine(through + timedelta(days=1), time(9), BEIJING))
-    (folder / "e.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(happened))
+    (folder / "e.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(events))
     assert run(["events", "ingest", "e.jsonl", "--json"], clock=clock) == 0
     file = max((folder / "events" / "days").glob(f"*/g*/{family}-*.parquet"))
     content = file.read_bytes()
     damage(file)
     capsys.readouterr()
     assert run(["cube", "build", "--quiet"], clock=clock) == 3
-    said = " ".join(capsys.readouterr().err.split())
-    assert (file.name in said, "wxcube doctor" in said) == (True, True)
-    waits = _accounts_of(folder, int(file.parent.name.removeprefix("g")))
-    assert waits
-    others = [e for e in happened if e.account not in waits]
+    warning = " ".join(capsys.readouterr().err.split())
+    assert (file.name in warning, "wxcube doctor" in warning) == (True, True)
+    not_built = _accounts_of(folder, int(file.parent.name.removeprefix("g")))
+    assert not_built
+    others = [e for e in events if e.account not in not_built]
     with DuckDbEngine(threads=1, memory_limit="512MB") as engine:
         assert_equal(folder, others, through, engine)
         file.write_bytes(content)
         assert run(["cube", "build", "--quiet"], clock=clock) == 0
-        assert_equal(folder, distinct(happened), through, engine)
+        assert_equal(folder, distinct(events), through, engine)
 
 
 def _accounts_of(folder: Path, group: int) -> set[str]:
@@ -109,18 +109,18 @@ def _accounts_of(folder: Path, group: int) -> set[str]:
         return {name for n, name in enumerate(names) if n % store.layout.groups == group}
 
 
-def test_without_a_store_the_error_says_what_to_do(
+def test_without_a_store_the_error_has_a_hint(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["cube", "build"]) == 1
     assert "error:" in capsys.readouterr().err
 
 
-def test_sizes_of_memory_are_read_as_written() -> None:
+def test_memory_sizes_have_units() -> None:
     assert memory_bytes("1.5GiB") == 3 << 29
     assert memory_bytes("2gb") == 2 * 10**9
     assert memory_bytes("") > 0
-    with pytest.raises(SettingsError, match="no size"):
+    with pytest.raises(SettingsError, match="not a memory size"):
         memory_bytes("much")
     with pytest.raises(SettingsError, match="too little"):
         memory_bytes("1MB")
@@ -130,32 +130,34 @@ def test_sizes_of_memory_are_read_as_written() -> None:
 
 
 @dataclass(frozen=True)
-class Line:
-    """The command line on a day on which events of all days but that one may be built."""
+class CommandLine:
+    """The command line on the last day with events, which is not over."""
 
     clock: ManualClock
     last: date
     capsys: pytest.CaptureFixture[str]
 
-    def say(self, *words: str) -> tuple[int, str, str]:
+    def run_cli(self, *words: str) -> tuple[int, str, str]:
         self.capsys.readouterr()
         code = run(list(words), clock=self.clock)
         out, err = self.capsys.readouterr()
         return code, out, err
 
     def status(self) -> dict[str, Any]:
-        code, out, _ = self.say("cube", "status", "--json")
+        code, out, _ = self.run_cli("cube", "status", "--json")
         assert code == 0
         return dict(json.loads(out))
 
     def build(self, *options: str) -> dict[str, Any]:
-        code, out, _ = self.say("cube", "build", "--json", *options)
+        code, out, _ = self.run_cli("cube", "build", "--json", *options)
         assert code == 0
         return dict(json.loads(out))
 
 
 @pytest.fixture
-def line(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
+def line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> CommandLine:
     """Events are stored, nothing is built."""
     monkeypatch.setenv("LANG", "C")
     for name in ("LC_ALL", "LC_MESSAGES"):
@@ -164,175 +166,178 @@ def line(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     (folder / "wxcube.toml").write_text("[events]\ngroup_count = 2\n", encoding="utf-8")
     (folder / "e.jsonl").write_bytes(lines(events))
     clock = ManualClock(datetime(through.year, through.month, through.day, 9, tzinfo=BEIJING))
-    line = Line(clock, beijing.yesterday(clock.now()), capsys)
-    assert line.say("events", "ingest", "e.jsonl")[0] == 0
+    line = CommandLine(clock, beijing.yesterday(clock.now()), capsys)
+    assert line.run_cli("events", "ingest", "e.jsonl")[0] == 0
     return line
 
 
-def test_status_says_what_the_next_build_does(line: Line) -> None:
+def test_status_lists_the_days_of_the_next_build(line: CommandLine) -> None:
     status = line.status()
     assert status["through"] is None
     assert status["to"] == str(line.last)
     assert line.build()["days"] == len(status["changed"]) > 0
     built = {"through": str(line.last), "to": str(line.last)}
     assert line.status() == built | {"changed": [], "has_work": False, "waiting": 0}
-    assert "nothing to compute" in line.say("cube", "status")[1]
+    assert "nothing to compute" in line.run_cli("cube", "status")[1]
 
 
-def test_status_after_the_facts_were_removed_says_that_all_is_computed(line: Line) -> None:
+def test_after_the_facts_were_deleted_all_days_are_to_be_computed(line: CommandLine) -> None:
     before = line.status()
     line.build()
     shutil.rmtree("events/facts")
     assert line.status() == before
     days = before["changed"]
-    assert line.say("cube", "status")[1] == (
-        f"not built; the next build computes {len(days)} days ({days[0]} … {days[-1]}), "
+    assert line.run_cli("cube", "status")[1] == (
+        f"not built yet; the next build computes {len(days)} days ({days[0]} … {days[-1]}), "
         f"through {line.last}\n"
     )
     assert line.build()["days"] == len(days)
 
 
-def test_rows_that_a_lost_database_had_are_computed_again(line: Line) -> None:
+def test_rows_of_a_lost_database_are_recomputed(line: CommandLine) -> None:
     before = line.status()
     rows = line.build()["rows"]
     for path in Path().glob("wxcube.db*"):
         path.unlink()
     assert line.status() == before
     assert not list(Path().glob("wxcube.db*"))
-    code, out, err = line.say("cube", "build", "--quiet")
+    code, out, err = line.run_cli("cube", "build", "--quiet")
     assert (code, f"{rows:,} rows written" in out) == (0, True)
     first = before["changed"][0]
     assert " ".join(err.split()) == (
-        "! the database is not as the newest build left it (another one, or put back from a "
-        f"backup): everything from {first} on was computed again"
+        "! the database was replaced or restored from a backup since the last build: everything "
+        f"from {first} on was recomputed"
     )
     assert line.build()["again"] is None
     assert line.status()["changed"] == []
 
 
-def test_rows_of_events_that_are_gone_are_told_as_lost(line: Line) -> None:
+def test_lost_rows_of_deleted_events_are_reported(line: CommandLine) -> None:
     first = line.status()["changed"][0]
     line.build()
-    line.say("events", "retain", "--events", "3")
+    line.run_cli("events", "retain", "--events", "3")
     for path in Path().glob("wxcube.db*"):
         path.unlink()
-    kept = line.status()["changed"][0]
-    assert kept > first
-    _, out, err = line.say("--lang", "zh", "cube", "build", "--quiet")
+    recomputed_from = line.status()["changed"][0]
+    assert recomputed_from > first
+    _, out, err = line.run_cli("--lang", "zh", "cube", "build", "--quiet")
     assert out.startswith("✓")
     assert "".join(err.split()) == (
-        f"!数据库与上一次构建后的不同（换成了另一个，或从备份放回），从{kept}起的都重算了"
-        "；此前的部分日期缺少数据，其事件已按保留期删除，请放回更新的备份"
+        f"!上次计算之后，数据库换成了另一个或从备份恢复过：从{recomputed_from}起的全部数据已重新计算"
+        "；更早日期的数据有缺失，因为其事件已按保留期删除：请恢复更新的备份"
     )
     assert line.status()["through"] == str(line.last)
 
 
-def test_status_of_a_build_up_to_an_earlier_day(line: Line) -> None:
+def test_status_after_a_build_up_to_an_earlier_day(line: CommandLine) -> None:
     days = line.status()["changed"]
     line.build("--to", days[2])
     status = line.status()
     assert (status["through"], status["changed"]) == (days[2], days[3:])
 
 
-def test_status_the_day_after_is_that_a_build_goes_on(line: Line) -> None:
+def test_status_of_the_next_day_is_that_a_build_continues(line: CommandLine) -> None:
     line.build()
     line.clock.advance(timedelta(days=3))
-    # the last day of the events was not over before
+    # the last day of the events was not over at the first build
     line.build()
     line.clock.advance(timedelta(days=1))
     status = line.status()
     assert (status["changed"], status["has_work"]) == ([], True)
-    assert f"the next build goes on through {status['to']}" in line.say("cube", "status")[1]
+    assert f"the next build continues through {status['to']}" in line.run_cli("cube", "status")[1]
     assert line.build()["days"] == 0
     assert not line.status()["has_work"]
 
 
-def test_status_tells_days_marked_and_what_a_killed_build_left(line: Line) -> None:
+def test_status_includes_marked_days_and_pending_rows(line: CommandLine) -> None:
     line.build()
     facts = Path("events/facts")
-    with Ledger(facts) as ledger, ledger.changing():
-        (day, group), *_ = sorted(cell for cell, r in ledger.built().items() if r != QUIET)
+    with Ledger(facts) as ledger, ledger.transaction():
+        (day, group), *_ = sorted(one for one, r in ledger.built().items() if r != NO_EVENTS)
         ledger.set_built({(day, group): 0})
     assert line.status()["changed"] == [str(day_of_number(day))]
     line.build()
-    with Ledger(facts) as ledger, ledger.changing():
-        ledger.add_pending(group, [(Hanging.RUNNING, day)])
+    with Ledger(facts) as ledger, ledger.transaction():
+        ledger.add_pending(group, [(Rollup.RUNNING, day)])
     assert line.status()["has_work"]
     line.build()
     assert not line.status()["has_work"]
 
 
-def test_status_tells_events_that_wait_in_the_log(line: Line, folder: Path) -> None:
+def test_status_includes_events_in_the_log(line: CommandLine, folder: Path) -> None:
     line.build()
     (folder / "new.jsonl").write_bytes(lines([message(n, at=moment(line.last)) for n in range(3)]))
-    line.say("events", "ingest", "--no-compact", "new.jsonl")
+    line.run_cli("events", "ingest", "--no-compact", "new.jsonl")
     assert (line.status()["changed"], line.status()["waiting"]) == ([], 3)
-    assert "3 events wait in the log" in line.say("cube", "status")[1]
+    assert "3 events are waiting in the log" in line.run_cli("cube", "status")[1]
     assert line.build()["days"] == 1
 
 
-# --- what a build takes in first -----------------------------------------------------------------
+# --- compaction before a build -------------------------------------------------------------------
 
 
-def test_a_build_tells_what_it_took_in(line: Line, folder: Path) -> None:
+def test_a_build_reports_its_compaction(line: CommandLine, folder: Path) -> None:
     line.build()
     (folder / "new.jsonl").write_bytes(lines([message(1, at=moment(line.last))] * 2))
-    line.say("events", "ingest", "--no-compact", "new.jsonl")
-    code, out, err = line.say("cube", "build", "--quiet")
+    line.run_cli("events", "ingest", "--no-compact", "new.jsonl")
+    code, out, err = line.run_cli("cube", "build", "--quiet")
     assert code == 0
-    assert "1 days computed" in out
-    assert err == "1 events went into 1 days and groups; 1 had come before\n"
-    assert line.say("cube", "build", "--quiet")[2] == ""
+    assert "1 day computed" in out
+    assert err == "1 event compacted into 1 partition; 1 duplicate dropped\n"
+    assert line.run_cli("cube", "build", "--quiet")[2] == ""
 
 
 def damage_the_log() -> None:
-    """Bytes that are no batch, behind the last one of a segment."""
+    """Append bytes that are not a batch to a segment."""
     segment = max(Path("events/wal").iterdir())
     segment.write_bytes(segment.read_bytes() + b"no batch")
 
 
-def test_a_build_tells_what_is_wrong_with_the_log(line: Line, folder: Path) -> None:
+def test_a_build_reports_damage_of_the_log(line: CommandLine, folder: Path) -> None:
     line.build()
     (folder / "new.jsonl").write_bytes(lines([message(1, at=moment(line.last))]))
     for options in ((), ("--json",)):
-        line.say("events", "ingest", "--no-compact", "new.jsonl")
+        line.run_cli("events", "ingest", "--no-compact", "new.jsonl")
         damage_the_log()
-        code, out, err = line.say("cube", "build", "--quiet", *options)
+        code, out, err = line.run_cli("cube", "build", "--quiet", *options)
         assert code == 3
-        told = json.loads(out)["compacted"]["troubles"][0] if options else err
-        assert "holds bytes that are no batch" in told
+        trouble = json.loads(out)["compacted"]["troubles"][0] if options else err
+        assert "has bytes that are not a complete batch" in trouble
         assert bool(err) is not bool(options)
 
 
-def test_a_build_tells_events_that_came_too_late(line: Line, folder: Path) -> None:
+def test_a_build_reports_events_that_are_too_old(line: CommandLine, folder: Path) -> None:
     line.build()
     day = line.last - timedelta(days=40)
     (folder / "late.jsonl").write_bytes(lines([message(1, at=moment(day))]))
-    line.say("events", "ingest", "--no-compact", "late.jsonl")
+    line.run_cli("events", "ingest", "--no-compact", "late.jsonl")
     # retention that began after the event was acknowledged
     retain(Path("events"), line.clock.now(), event_days=1, fact_days=None)
-    _, _, err = line.say("cube", "build", "--quiet")
-    assert "1 events are of days that retention has removed; they do not count" in err
+    _, _, err = line.run_cli("cube", "build", "--quiet")
+    assert "1 event is from a day that retention has deleted; it does not count" in err
 
 
 # --- engines -------------------------------------------------------------------------------------
 
 SECRET = "pa55-w0rd-of-nobody"
 WRONG = [
-    (["--url", "http://h:8123"], "--url is for the engine clickhouse, not for duckdb"),
-    (["--engine", "spark", "--master", "yarn", "--url", "chdb:"], "--url is for the engine click"),
+    (["--url", "http://h:8123"], "--url is an option of the engine clickhouse, not of duckdb"),
+    (
+        ["--engine", "spark", "--master", "yarn", "--url", "chdb:"],
+        "--url is an option of the engine clickhouse, not of spark",
+    ),
     (
         ["--engine", "clickhouse", "--url", "chdb:", "--master", "yarn"],
-        "--master is for the engine",
+        "--master is an option of the engine spark",
     ),
-    (["--folder", "/mnt/x"], "--folder is for the engine spark, not for duckdb"),
+    (["--folder", "/mnt/x"], "--folder is an option of the engine spark, not of duckdb"),
     (["--partitions", "4"], "choose --engine spark"),
-    (["--engine", "spark"], "needs a master; give --master spark://host:7077"),
-    (["--engine", "spark", "--master", "localhost:7077"], "is no master of Spark's"),
-    (["--engine", "clickhouse"], "needs the URL of a server; give --url"),
+    (["--engine", "spark"], "needs a master; use --master with spark://host:7077"),
+    (["--engine", "spark", "--master", "localhost:7077"], "is not a Spark master"),
+    (["--engine", "clickhouse"], "needs the URL of a server; use --url"),
     (["--engine", "clickhouse", "--url", "localhost:8123"], "not a URL of its HTTP interface"),
     (["--engine", "clickhouse", "--url", "chdb://x"], "not a URL of its HTTP interface"),
-    (["--engine", "clickhouse", "--url", "chdb:", "--memory", "much"], "no size of memory"),
+    (["--engine", "clickhouse", "--url", "chdb:", "--memory", "much"], "is not a memory size"),
 ]
 
 
@@ -346,7 +351,7 @@ def store(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 @pytest.mark.parametrize(("options", "words"), WRONG)
-def test_options_that_do_not_fit_are_refused_with_what_to_do(
+def test_wrong_options_are_refused_with_a_hint(
     store: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["cube", "build", *options]) == 1
@@ -360,9 +365,7 @@ def test_options_that_do_not_fit_are_refused_with_what_to_do(
 @pytest.mark.parametrize(
     "options", [["--engine", "postgres"], ["--engine", "spark", "--partitions", "0"]]
 )
-def test_values_that_an_option_cannot_have_are_a_wrong_command_line(
-    folder: Path, options: list[str]
-) -> None:
+def test_invalid_values_of_options_are_a_usage_error(folder: Path, options: list[str]) -> None:
     assert run(["cube", "build", *options]) == 2
 
 
@@ -397,7 +400,7 @@ def test_a_password_in_the_url_is_refused_and_not_shown(
     assert "password" in err
 
 
-def test_a_server_that_is_not_there_is_told_without_its_password(
+def test_a_missing_server_is_reported_without_its_password(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("clickhouse_connect", reason="needs clickhouse-connect")
@@ -440,7 +443,7 @@ def test_each_engine_gets_its_options_from_the_settings() -> None:
         choose(server, EVENTS, environment={})
 
 
-def test_a_memory_limit_reaches_the_engine_that_has_this_memory() -> None:
+def test_a_memory_limit_is_passed_to_the_engine_that_it_is_for() -> None:
     def options(engine: EngineName, url: str, limit: str = "", machine: str = "") -> Any:
         cube = CubeSettings(engine=engine, url=url, memory_limit=limit)
         return choose(cube, EVENTS, machine_memory=machine, environment={}).options
@@ -449,11 +452,11 @@ def test_a_memory_limit_reaches_the_engine_that_has_this_memory() -> None:
     assert options("duckdb", "", machine="1GiB")["memory_limit"] == "614MiB"
     assert options("clickhouse", "chdb:", limit="1GiB")["memory_limit"] == GIB * 6 // 10
     assert options("clickhouse", "http://h:8123", limit="1GiB")["memory_limit"] == GIB
-    # the limit of this machine says nothing of the server's
+    # the limit of this machine is not the server's
     assert "memory_limit" not in options("clickhouse", "http://h:8123", machine="1GiB")
 
 
-def test_chunks_for_spark_grow_with_its_partitions_as_far_as_memory_here_goes() -> None:
+def test_chunks_for_spark_grow_with_its_partitions_up_to_a_fraction_of_memory() -> None:
     def chunk(partitions: int, memory: str) -> int:
         cube = CubeSettings(engine="spark", master="yarn", partitions=partitions)
         return choose(cube, EVENTS, machine_memory=memory).chunk_bytes
@@ -466,7 +469,7 @@ def test_chunks_for_spark_grow_with_its_partitions_as_far_as_memory_here_goes() 
 @pytest.mark.parametrize(
     "name", ["spark.authenticate.secret", "spark.ssl.keyPassword", "spark.hadoop.fs.s3a.access.key"]
 )
-def test_a_secret_of_sparks_is_refused_where_others_would_see_it(name: str) -> None:
+def test_a_secret_in_the_settings_of_spark_is_refused(name: str) -> None:
     cube = CubeSettings(engine="spark", master="yarn", spark={name: SECRET})
     with pytest.raises(SettingsError, match=r"SPARK_CONF_DIR") as caught:
         choose(cube, EVENTS)
@@ -480,14 +483,14 @@ def test_a_secret_of_sparks_is_refused_where_others_would_see_it(name: str) -> N
     [
         (
             'engine = "postgres"',
-            "cube.engine: invalid choice; use one of duckdb, spark, clickhouse",
+            "cube.engine: not an allowed value; use one of clickhouse, duckdb, spark",
         ),
         ('spark.executor.memory = "4g"', '"spark.executor.memory" = "4g"'),
-        ('password = "pa55"', "name a variable \\(password_env\\)"),
+        ('password = "pa55"', "use password_env to name a variable"),
         ("partitions = 0", "cube.partitions"),
     ],
 )
-def test_wrong_settings_of_the_cube_are_told(tmp_path: Path, text: str, words: str) -> None:
+def test_wrong_settings_of_the_cube_are_reported(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "wxcube.toml"
     file.write_text(f"[cube]\n{text}\n")
     with pytest.raises(SettingsError, match=words) as caught:

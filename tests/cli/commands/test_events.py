@@ -1,4 +1,4 @@
-"""`wxcube events`: what is said, in which language, and with which exit code."""
+"""`wxcube events`: output, language and exit codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.event_files import FIRST, NOW, PLANTED, lines, message, opened, put, some
+from support.event_files import (
+    FIRST,
+    NOW,
+    PLANTED,
+    lines,
+    message,
+    open_store,
+    sample_events,
+    store_events,
+)
 from support.events import moment
 from wxcube.cli.commands.compacted import stoppable
 from wxcube.cli.main import run
@@ -36,59 +45,61 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command; its exit code, output and remarks."""
+def run_command(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command; returns its exit code, output and standard error."""
 
-    def called(*arguments: str) -> tuple[int, str, str]:
+    def run_it(*arguments: str) -> tuple[int, str, str]:
         code = run(list(arguments))
         out, err = capsys.readouterr()
         return code, out, err
 
-    return called
+    return run_it
 
 
-def told(out: str) -> list[Any]:
+def json_lines(out: str) -> list[Any]:
     return [msgspec.json.decode(line) for line in out.splitlines()]
 
 
-def test_files_are_stored_and_compacted(folder: Path, say: Any) -> None:
-    (folder / "a.jsonl").write_bytes(lines(some(300)))
-    (folder / "b.jsonl.gz").write_bytes(gzip.compress(lines(some(300) + some(50, seed=2))))
-    code, out, err = say("events", "ingest", "a.jsonl", "b.jsonl.gz")
+def test_files_are_stored_and_compacted(folder: Path, run_command: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(sample_events(300)))
+    (folder / "b.jsonl.gz").write_bytes(
+        gzip.compress(lines(sample_events(300) + sample_events(50, seed=2)))
+    )
+    code, out, err = run_command("events", "ingest", "a.jsonl", "b.jsonl.gz")
     assert (code, out) == (0, "")
     assert "a.jsonl: 300 events stored" in err
-    assert "300 had come before" in err
-    code, out, _ = say("events", "status", "--json", "--exact")
-    found = told(out)[0]
-    assert (found["events"], found["duplicates"], found["waiting"]) == (350, 300, 0)
-    assert found["waiting_duplicates"] == 0
-    assert sum(found["families"].values()) == 350
+    assert "300 duplicates dropped" in err
+    code, out, _ = run_command("events", "status", "--json", "--exact")
+    report = json_lines(out)[0]
+    assert (report["events"], report["duplicates"], report["waiting"]) == (350, 300, 0)
+    assert report["waiting_duplicates"] == 0
+    assert sum(report["families"].values()) == 350
 
 
-def test_json_tells_what_is_acknowledged(folder: Path, say: Any) -> None:
-    (folder / "a.jsonl").write_bytes(lines(some(300)))
-    code, out, _ = say("events", "ingest", "--json", "a.jsonl")
-    acknowledged, end, compacted = told(out)
+def test_json_reports_acknowledged_lines(folder: Path, run_command: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(sample_events(300)))
+    code, out, _ = run_command("events", "ingest", "--json", "a.jsonl")
+    acknowledged, end, compacted = json_lines(out)
     assert code == 0
     assert acknowledged == {"file": "a.jsonl", "lines": 300, "events": 300, "refused": 0}
     assert end["done"]
     assert compacted["compacted"]["events"] == 300
 
 
-def test_a_bad_line_stops_or_is_left_out(folder: Path, say: Any) -> None:
+def test_a_bad_line_stops_or_is_skipped(folder: Path, run_command: Any) -> None:
     bad = b'{"event":"message","user":"%s"}\n' % PLANTED.encode()
     (folder / "a.jsonl").write_bytes(lines([message(1)]) + bad + lines([message(2)]))
-    code, _, err = say("events", "ingest", "a.jsonl")
+    code, _, err = run_command("events", "ingest", "a.jsonl")
     assert code == 1
     assert "a.jsonl line 2: Object missing required field" in err
     assert "--on-error skip" in err
     assert PLANTED not in err
-    code, out, _ = say("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
-    end = told(out)[1]
+    code, out, _ = run_command("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
+    end = json_lines(out)[1]
     assert (code, end["events"], end["refused"]) == (3, 2, 1)
     assert end["errors"][0]["line"] == 2
     assert Path(end["dead_letters"][0]).exists()
-    assert told(say("events", "status", "--json")[1])[0]["dead_letters"] == 1
+    assert json_lines(run_command("events", "status", "--json")[1])[0]["dead_letters"] == 1
 
 
 READ: dict[str, Any] = {"event": "read", "id": "1", "account": "a", "at": moment(FIRST)}
@@ -98,102 +109,102 @@ IN_CHINESE: list[tuple[bytes | dict[str, Any], str]] = [
     ({"at": "x"}, "成员 `at`：应为整数，却是文本"),
     ({"at": 1}, "成员 `at`：不能小于 1417363200"),
     ({"source": 8}, "成员 `source`：不能大于 7"),
-    ({"id": ""}, "成员 `id`：至少 1 个字符"),
-    ({"id": "x" * 129}, "成员 `id`：最多 128 个字符"),
+    ({"id": ""}, "成员 `id`：长度不能小于 1"),
+    ({"id": "x" * 129}, "成员 `id`：长度不能大于 128"),
     ({"colour": 1}, "有未知的成员 `colour`"),
-    ({"msgid": "1"}, "成员 `msgid`：应符合 ^[1-9][0-9]{0,15}_[1-9][0-9]?$"),
+    ({"msgid": "1"}, "成员 `msgid`：应符合正则表达式 '^[1-9][0-9]{0,15}_[1-9][0-9]?$'"),
     (b'{"event":"like"}', "缺少成员 `id`"),
     (b"7", "应为对象，却是整数"),
-    (b"{x", "不是正确的 JSON（第 1 个字节）"),
-    (b'{"event', "JSON 不完整"),
+    (b"{x", "不是正确的 JSON（JSON is malformed: "),
+    (b'{"event', "不是正确的 JSON（Input data was truncated）"),
     (b'{"x":' + b"[" * 100_000, "嵌套太深"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "reason"), IN_CHINESE)
-def test_reasons_are_told_in_chinese(
-    folder: Path, say: Any, bad: bytes | dict[str, Any], reason: str
+def test_reasons_are_in_chinese(
+    folder: Path, run_command: Any, bad: bytes | dict[str, Any], reason: str
 ) -> None:
     line = bad if isinstance(bad, bytes) else msgspec.json.encode(READ | bad)
     (folder / "a.jsonl").write_bytes(line + b"\n")
-    code, _, err = say("--lang", "zh", "events", "ingest", "a.jsonl")
+    code, _, err = run_command("--lang", "zh", "events", "ingest", "a.jsonl")
     assert code == 1
     assert f"a.jsonl 第 1 行：{reason}".replace(" ", "") in "".join(err.split())
 
 
-def test_many_bad_lines_are_counted_not_all_shown(folder: Path, say: Any) -> None:
+def test_of_many_bad_lines_only_some_are_shown(folder: Path, run_command: Any) -> None:
     (folder / "a.jsonl").write_bytes(b"{}\n" * 500)
-    code, _, err = say("events", "ingest", "a.jsonl", "--on-error", "skip")
+    code, _, err = run_command("events", "ingest", "a.jsonl", "--on-error", "skip")
     assert code == 3
     assert "and 480 more" in err
     assert len((next((folder / "events" / "dead").iterdir())).read_bytes().splitlines()) == 500
 
 
-def test_very_many_short_bad_lines_are_not_all_in_memory(folder: Path, say: Any) -> None:
+def test_memory_for_very_many_short_bad_lines_is_bounded(folder: Path, run_command: Any) -> None:
     good = lines([message(number) for number in range(3)])
     (folder / "a.jsonl").write_bytes(good + b"1\n" * 250_000 + good)
     tracemalloc.start()
     try:
-        code, out, _ = say("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
-        # all at once they took 150 MiB
+        code, out, _ = run_command("events", "ingest", "a.jsonl", "--on-error", "skip", "--json")
+        # without batches they took 150 MiB
         assert tracemalloc.get_traced_memory()[1] < 90 << 20
     finally:
         tracemalloc.stop()
-    end = next(one for one in told(out) if "done" in one)
+    end = next(one for one in json_lines(out) if "done" in one)
     assert (code, end["lines"], end["events"], end["refused"]) == (3, 250_006, 6, 250_000)
     letters = b"".join(Path(path).read_bytes() for path in end["dead_letters"]).splitlines()
     numbers = [msgspec.json.decode(line)["line"] for line in letters]
     assert numbers == list(range(4, 250_004))
 
 
-def test_a_file_that_is_not_there_is_one_line(say: Any) -> None:
-    code, out, err = say("events", "ingest", "none.jsonl")
+def test_a_missing_file_is_reported_in_one_line(run_command: Any) -> None:
+    code, out, err = run_command("events", "ingest", "none.jsonl")
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("error: none.jsonl cannot be read")
 
 
-def test_without_a_store_the_way_to_one_is_told(say: Any) -> None:
+def test_without_a_store_the_hint_is_how_to_create_one(run_command: Any) -> None:
     for command in ("status", "compact", "retain"):
-        code, _, err = say("events", command)
+        code, _, err = run_command("events", command)
         assert code == 1
-        assert "`wxcube events ingest FILE` makes one" in err
+        assert "`wxcube events ingest FILE`" in err
 
 
-def test_status_speaks_both_languages(folder: Path, say: Any) -> None:
-    (folder / "a.jsonl").write_bytes(lines(some(20)))
-    say("events", "ingest", "a.jsonl", "--no-compact")
-    _, out, _ = say("events", "status", "--exact")
-    assert "waiting in the log, duplicates among them" in out
+def test_status_is_in_both_languages(folder: Path, run_command: Any) -> None:
+    (folder / "a.jsonl").write_bytes(lines(sample_events(20)))
+    run_command("events", "ingest", "a.jsonl", "--no-compact")
+    _, out, _ = run_command("events", "status", "--exact")
+    assert "events waiting in the log, with duplicates" in out
     assert "20" in out
-    _, out, _ = say("--lang", "zh", "events", "status")
-    assert "待归档（可能含重复）" in out
+    _, out, _ = run_command("--lang", "zh", "events", "status")
+    assert "待归档的事件（含重复）" in out
 
 
 @pytest.mark.parametrize("is_readable", [True, False])
-def test_status_goes_on_beside_a_ledger_that_cannot_be_read(
-    folder: Path, say: Any, *, is_readable: bool
+def test_status_works_with_an_unreadable_ledger(
+    folder: Path, run_command: Any, *, is_readable: bool
 ) -> None:
-    (folder / "a.jsonl").write_bytes(lines(some(20)))
-    say("events", "ingest", "a.jsonl")
+    (folder / "a.jsonl").write_bytes(lines(sample_events(20)))
+    run_command("events", "ingest", "a.jsonl")
     ledger = folder / "events" / "facts" / "cube.db"
     ledger.parent.mkdir()
     if is_readable:
         ledger.write_bytes(b"no ledger any more" * 100)
     else:
         ledger.mkdir()
-    code, out, _ = say("events", "status")
+    code, out, _ = run_command("events", "status")
     assert code == 0
     assert "not known, see `wxcube doctor`" in out
-    assert "未知" in say("--lang", "zh", "events", "status")[1]
-    found = told(say("events", "status", "--json")[1])[0]
-    assert (found["events"], found["days_to_compute"]) == (20, None)
+    assert "未知" in run_command("--lang", "zh", "events", "status")[1]
+    report = json_lines(run_command("events", "status", "--json")[1])[0]
+    assert (report["events"], report["days_to_compute"]) == (20, None)
 
 
-def test_status_reads_the_log_a_segment_at_a_time(tmp_path: Path) -> None:
-    with opened(tmp_path / "events", segment_bytes=1 << 18) as store:
+def test_status_reads_the_log_segment_by_segment(tmp_path: Path) -> None:
+    with open_store(tmp_path / "events", segment_bytes=1 << 18) as store:
         for number in range(40):
-            put(store, [message(number * 1_000 + n) for n in range(1_000)])
-        put(store, [message(n) for n in range(1_000)])
+            store_events(store, [message(number * 1_000 + n) for n in range(1_000)])
+        store_events(store, [message(n) for n in range(1_000)])
         log = sum(path.stat().st_size for path in segments(store.folder))
         tracemalloc.start()
         try:
@@ -205,73 +216,73 @@ def test_status_reads_the_log_a_segment_at_a_time(tmp_path: Path) -> None:
 
 
 def test_retention_by_settings_and_by_option(
-    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+    folder: Path, run_command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = [message(n, at=moment(FIRST) + n * 86_400) for n in range(9)]
     (folder / "a.jsonl").write_bytes(lines(days))
-    say("events", "ingest", "a.jsonl")
-    assert told(say("events", "retain", "--json")[1])[0]["events"] == 0
+    run_command("events", "ingest", "a.jsonl")
+    assert json_lines(run_command("events", "retain", "--json")[1])[0]["events"] == 0
     monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_EVENTS", "5")
-    assert told(say("events", "retain", "--json")[1])[0]["events"] == 4
-    assert "removed 3 events of 3 days" in say("events", "retain", "--events", "2")[2]
+    assert json_lines(run_command("events", "retain", "--json")[1])[0]["events"] == 4
+    assert "deleted 3 events of 3 days" in run_command("events", "retain", "--events", "2")[2]
 
 
-def test_facts_are_kept_longer_than_events(
-    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+def test_facts_are_retained_longer_than_events(
+    folder: Path, run_command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "a.jsonl").write_bytes(lines([message(1)]))
-    say("events", "ingest", "a.jsonl")
+    run_command("events", "ingest", "a.jsonl")
     retain = ("events", "retain")
-    assert say(*retain, "--events", "10", "--facts", "41")[0] == 0
-    assert say(*retain, "--events", "10")[0] == 0
-    code, out, err = say(*retain, "--events", "10", "--facts", "40", "--json")
+    assert run_command(*retain, "--events", "10", "--facts", "41")[0] == 0
+    assert run_command(*retain, "--events", "10")[0] == 0
+    code, out, err = run_command(*retain, "--events", "10", "--facts", "40", "--json")
     assert (code, out) == (1, "")
-    assert "facts of 40 days are too few beside events of 10 days" in err
-    assert "keep facts for 41 days or more (retention_days_facts, --facts)" in err
-    assert "or events for 9 days or fewer (retention_days_events, --events)" in err
-    code, _, err = say(*retain, "--facts", "400")
+    assert "facts for 40 days is too short while events are retained for 10 days" in err
+    assert "retain facts for 41 days or more (retention_days_facts, --facts)" in err
+    assert "or retain events for 9 days or fewer (retention_days_events, --events)" in err
+    code, _, err = run_command(*retain, "--facts", "400")
     assert code == 1
-    assert "facts of 400 days are too few beside all events" in err
-    assert "keep facts without a limit" in err
-    # each option goes over the setting of its name, and is looked at together with the other
+    assert "facts for 400 days is too short while all events are retained" in err
+    assert "retain facts without a limit" in err
+    # each option overrides its setting, and is checked together with the other one
     monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_EVENTS", "30")
     monkeypatch.setenv("WXCUBE_EVENTS__RETENTION_DAYS_FACTS", "70")
-    assert say(*retain)[0] == 0
-    assert say(*retain, "--facts", "61")[0] == 0
-    assert say(*retain, "--events", "39")[0] == 0
-    assert "beside events of 40 days" in say(*retain, "--events", "40")[2]
-    assert "facts of 60 days" in say(*retain, "--facts", "60")[2]
-    assert say(*retain, "--events", "40", "--facts", "71")[0] == 0
+    assert run_command(*retain)[0] == 0
+    assert run_command(*retain, "--facts", "61")[0] == 0
+    assert run_command(*retain, "--events", "39")[0] == 0
+    assert "events are retained for 40 days" in run_command(*retain, "--events", "40")[2]
+    assert "retaining facts for 60 days" in run_command(*retain, "--facts", "60")[2]
+    assert run_command(*retain, "--events", "40", "--facts", "71")[0] == 0
 
 
-def test_retention_tells_what_it_took_in_first(folder: Path, say: Any) -> None:
+def test_retention_reports_the_compaction_before_it(folder: Path, run_command: Any) -> None:
     (folder / "a.jsonl").write_bytes(lines([message(1), message(1)]))
-    say("events", "ingest", "--no-compact", "a.jsonl")
-    code, _, err = say("events", "retain", "--events", "5")
+    run_command("events", "ingest", "--no-compact", "a.jsonl")
+    code, _, err = run_command("events", "retain", "--events", "5")
     assert code == 0
-    assert "1 events went into 1 days and groups; 1 had come before" in err
-    done = told(say("events", "retain", "--events", "5", "--json")[1])[0]
+    assert "1 event compacted into 1 partition; 1 duplicate dropped" in err
+    done = json_lines(run_command("events", "retain", "--events", "5", "--json")[1])[0]
     assert (done["events"], done["compacted"]["events"]) == (0, 0)
 
 
-def test_events_that_came_too_late_are_told(folder: Path, say: Any) -> None:
+def test_events_of_deleted_days_are_reported(folder: Path, run_command: Any) -> None:
     days = [message(n, at=moment(FIRST) + n * 86_400) for n in range(9)]
     (folder / "a.jsonl").write_bytes(lines(days))
-    say("events", "ingest", "a.jsonl")
+    run_command("events", "ingest", "a.jsonl")
     (folder / "late.jsonl").write_bytes(lines([message(9, at=moment(FIRST))]))
-    say("events", "ingest", "--no-compact", "late.jsonl")
+    run_command("events", "ingest", "--no-compact", "late.jsonl")
     # the event waits in the log while its day is removed
     retain(folder / "events", NOW, event_days=5, fact_days=None)
-    code, _, err = say("events", "compact")
+    code, _, err = run_command("events", "compact")
     assert code == 0
-    assert "1 events are of days that retention has removed; they do not count" in err
+    assert "1 event is from a day that retention has deleted; it does not count" in err
 
 
-# One thread: beside others DuckDB's own thread may wait for them and ask for no signal meanwhile.
+# One thread: with more, DuckDB's main thread may wait for the others without checking for signals.
 STOPPED_QUERY = """
 import os, signal, threading, duckdb
 from wxcube.cli.commands.compacted import stoppable
-# who starts the tests in the background hands down that Ctrl-C is ignored
+# a process started in the background inherits that Ctrl-C is ignored
 signal.signal(signal.SIGINT, signal.default_int_handler)
 connection = duckdb.connect(config={"threads": 1})
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -280,8 +291,8 @@ with stoppable():
 """
 
 
-def test_what_is_stopped_inside_the_engine_is_stopped() -> None:
-    # in a process of its own: packages of other tests put in handlers of their own for the signal
+def test_an_interrupt_inside_duckdb_stops_the_program() -> None:
+    # in a separate process: packages of other tests install their own signal handlers
     ended = subprocess.run(
         [sys.executable, "-c", STOPPED_QUERY],
         capture_output=True,
@@ -293,59 +304,59 @@ def test_what_is_stopped_inside_the_engine_is_stopped() -> None:
     assert ended.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
-def test_another_error_inside_the_engine_stays() -> None:
+def test_another_error_inside_duckdb_is_passed_on() -> None:
     with pytest.raises(RuntimeError, match="another"), stoppable():
         raise RuntimeError("another")
 
 
-def test_a_damaged_file_is_told_and_taken_out(folder: Path, say: Any) -> None:
+def test_a_damaged_file_is_reported_and_can_be_moved_out(folder: Path, run_command: Any) -> None:
     (folder / "a.jsonl").write_bytes(lines([message(1)]))
-    say("events", "ingest", "a.jsonl")
+    run_command("events", "ingest", "a.jsonl")
     file = next((folder / "events" / "days").rglob("*.parquet"))
     file.write_bytes(b"damaged")
-    code, _, err = say("events", "ingest", "a.jsonl")
+    code, _, err = run_command("events", "ingest", "a.jsonl")
     assert code == 3
     assert f"{file.relative_to(folder)} cannot be read" in err
-    assert "1 events keep waiting" in err
-    assert say("events", "compact")[0] == 3
-    assert say("events", "forget", str(file), "--yes")[0] == 0
-    assert say("events", "compact")[0] == 0
-    assert told(say("events", "status", "--json")[1])[0]["events"] == 1
+    assert "1 event is still waiting in the log" in err
+    assert run_command("events", "compact")[0] == 3
+    assert run_command("events", "forget", str(file), "--yes")[0] == 0
+    assert run_command("events", "compact")[0] == 0
+    assert json_lines(run_command("events", "status", "--json")[1])[0]["events"] == 1
 
 
-def test_the_key_is_changed_only_when_said(folder: Path, say: Any) -> None:
+def test_the_key_is_changed_only_on_command(folder: Path, run_command: Any) -> None:
     (folder / "a.jsonl").write_bytes(lines([message(1)]))
-    say("events", "ingest", "a.jsonl")
+    run_command("events", "ingest", "a.jsonl")
     before = (folder / "events" / USER_KEY).read_text()
-    assert say("events", "rotate-key", "--yes")[0] == 0
+    assert run_command("events", "rotate-key", "--yes")[0] == 0
     assert (folder / "events" / USER_KEY).read_text() != before
-    assert say("events", "ingest", "a.jsonl")[0] == 0
+    assert run_command("events", "ingest", "a.jsonl")[0] == 0
 
 
 def test_the_key_may_come_from_the_settings(
-    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch
+    folder: Path, run_command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "a.jsonl").write_bytes(lines([message(1)]))
     monkeypatch.setenv("WXCUBE_EVENTS_KEY", "a key of my own")
-    assert say("events", "ingest", "a.jsonl")[0] == 0
+    assert run_command("events", "ingest", "a.jsonl")[0] == 0
     assert not (folder / "events" / USER_KEY).exists()
-    opened(folder / "events", user_key="a key of my own").close()
+    open_store(folder / "events", user_key="a key of my own").close()
     monkeypatch.delenv("WXCUBE_EVENTS_KEY")
-    code, _, err = say("events", "status")
+    code, _, err = run_command("events", "status")
     assert code == 1
     assert "another key" in err
     assert "a key of my own" not in err
 
 
-def test_secrets_come_from_a_variable_or_a_file(folder: Path) -> None:
+def test_secrets_are_read_from_a_variable_or_a_file(folder: Path) -> None:
     (folder / "token").write_text(" a-token-of-32-characters-0123456 \n")
     assert events_token(EventsSettings(token_file="token"), {}).reveal().startswith("a-token")
     given = {"MY_KEY": "k"}
     assert events_key(EventsSettings(key_env="MY_KEY"), given).reveal() == "k"
     assert not events_key(EventsSettings(), {})
-    with pytest.raises(SettingsError, match="MY_KEY is empty or not there"):
+    with pytest.raises(SettingsError, match="MY_KEY is empty or missing"):
         events_key(EventsSettings(key_env="MY_KEY"), {})
-    with pytest.raises(SettingsError, match="less than 16 characters"):
+    with pytest.raises(SettingsError, match="shorter than 16 characters"):
         events_token(EventsSettings(), {"WXCUBE_EVENTS_TOKEN": "short"})
 
 

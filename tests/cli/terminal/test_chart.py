@@ -1,4 +1,4 @@
-"""Charts in plain text."""
+"""Charts of text characters."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def test_a_sparkline_has_one_character_per_value_and_shows_every_nonzero(values:
 
 
 @given(COUNTS)
-def test_taller_columns_have_more_ink(values: list[int]) -> None:
+def test_larger_values_have_taller_columns(values: list[int]) -> None:
     lines = columns(values, height=4, width=1)
     assert len(lines) == 4
-    ink = [sum("▁▂▃▄▅▆▇█".find(line[i]) + 1 for line in lines) for i in range(len(values))]
+    heights = [sum("▁▂▃▄▅▆▇█".find(line[i]) + 1 for line in lines) for i in range(len(values))]
     order = sorted(range(len(values)), key=lambda i: values[i])
-    assert all(ink[a] <= ink[b] for a, b in itertools.pairwise(order))
+    assert all(heights[a] <= heights[b] for a, b in itertools.pairwise(order))
 
 
-def test_a_bar_is_as_wide_as_asked() -> None:
+def test_a_bar_has_the_given_width() -> None:
     assert bar(0, 10, 8) == " " * 8
     assert bar(10, 10, 8) == "█" * 8
     assert len(bar(3, 10, 8)) == 8

@@ -1,4 +1,4 @@
-"""Rows on the terminal: nothing is cut off, whatever the width."""
+"""Rows in the terminal: nothing is cut off at any width."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from wxcube.cli.terminal.grid import Head, show
-from wxcube.cli.terminal.paragraph import tell, wrapped
+from wxcube.cli.terminal.grid import Heading, show
+from wxcube.cli.terminal.paragraph import print_paragraph, wrapped
 
-HEADS = [Head("ref_date"), Head("阅读人数", is_number=True), Head("title")]
+HEADINGS = [Heading("ref_date"), Heading("阅读人数", is_number=True), Heading("title")]
 ROWS = [("2026-03-01", 12, "这个春天"), ("2026-03-02", 3456, None)]
 
 
@@ -23,7 +23,7 @@ def printed(width: int, *, terminal: bool, rows: Sequence[Sequence[object]] | No
     console = Console(
         file=out, width=width, force_terminal=terminal, color_system=None, markup=False, emoji=False
     )
-    show(console, HEADS, ROWS if rows is None else rows)
+    show(console, HEADINGS, ROWS if rows is None else rows)
     return out.getvalue()
 
 
@@ -37,7 +37,7 @@ def test_a_table_that_fits_is_a_table() -> None:
     assert lines[1].index("12") > lines[2].index("3456")
 
 
-def test_one_that_does_not_fit_is_told_value_by_value() -> None:
+def test_a_table_that_does_not_fit_is_one_line_per_value() -> None:
     text = printed(24, terminal=True)
     assert [line.split() for line in text.splitlines()[:4]] == [
         ["–", "1", "–"],
@@ -54,7 +54,7 @@ def test_a_file_gets_the_whole_table(width: int) -> None:
     assert "x" * 300 in printed(width, terminal=False, rows=long)
 
 
-def test_a_value_stays_on_its_line_and_commands_no_terminal() -> None:
+def test_values_stay_on_one_line_without_control_characters() -> None:
     text = printed(80, terminal=True, rows=[("a\nb\tc", 1, "\x1b[31mred\x07 [bold]x[/nope]")])
     assert "a b c" in text
     assert "[31mred [bold]x[/nope]" in text
@@ -65,22 +65,22 @@ WORDS = st.text(st.sampled_from("ab1 ,.（）《》，。天周阅读 "), max_si
 
 
 @given(text=WORDS, width=st.integers(4, 40))
-def test_wrapping_loses_nothing_and_keeps_the_width(text: str, width: int) -> None:
+def test_wrapping_keeps_all_text_within_the_width(text: str, width: int) -> None:
     lines = wrapped(text, width)
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(cell_len(line) <= width for line in lines)
 
 
-def test_lines_do_not_begin_with_closing_marks() -> None:
+def test_lines_do_not_begin_with_closing_punctuation() -> None:
     lines = wrapped("共 20 天被微信拒绝（48001 功能未授权；7 天后重试）。", 20)
     assert len(lines) > 2
     assert not [line for line in lines if line[:1] in "，。；）"]
     assert not [line for line in lines if line.endswith(("20", "（"))]
 
 
-def test_a_sentence_is_indented_on_a_terminal_and_whole_in_a_file() -> None:
+def test_text_is_indented_on_a_terminal_and_on_one_line_in_a_file() -> None:
     for terminal, expected in ((True, ["! one two", "  three"]), (False, ["! one two three"])):
         out = io.StringIO()
         console = Console(file=out, width=10, force_terminal=terminal, color_system=None)
-        tell(console, "one two three", mark="! ", style="yellow")
+        print_paragraph(console, "one two three", mark="! ", style="yellow")
         assert out.getvalue().splitlines() == expected

@@ -1,4 +1,4 @@
-"""Every engine but DuckDB, started once: ClickHouse in this process, Spark on a small cluster."""
+"""All engines, each started once: ClickHouse in this process, Spark on a small cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from wxcube.cube.engines.duckdb import DuckDbEngine
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests on the cluster in one process, so that there is one cluster.
+    """Run the tests on the cluster in one process, so that there is one cluster.
 
-    xdist 3.8 writes the group where pytest 9.2 does not look any more (pytest-xdist issue 1386).
+    xdist 3.8 sets the group where pytest 9.2 no longer reads it (pytest-xdist issue 1386).
     """
     if not config.getoption("loadgroup", default=False):
         return
@@ -62,7 +62,7 @@ def spark_applications(
 
 @pytest.fixture
 def spark_engine(spark_applications: SparkApplications) -> OpenEngine:
-    """The engine that most tests share."""
+    """The engine that most tests use."""
     return spark_applications.shared()
 
 
@@ -77,6 +77,6 @@ def free_cluster(
 
 @pytest.fixture(params=["clickhouse", pytest.param("spark", marks=ON_SPARK)])
 def other_engine(request: pytest.FixtureRequest) -> OpenEngine:
-    """Each engine in turn that has to agree with DuckDB."""
-    found: OpenEngine = request.getfixturevalue(f"{request.param}_engine")
-    return found
+    """Each engine that is compared with DuckDB."""
+    other: OpenEngine = request.getfixturevalue(f"{request.param}_engine")
+    return other

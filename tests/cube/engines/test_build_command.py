@@ -1,4 +1,4 @@
-"""`wxcube cube build` on other engines: the warehouse that DuckDB fills, facts beside the events."""
+"""`wxcube cube build` on other engines: the same database as with DuckDB, and facts in the store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES_CHANGE = (date(2020, 2, 28), date(2025, 11, 1))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the store is, and the current folder."""
+    """The folder of the store, which is the current folder."""
     folder = tmp_path / "own"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -39,16 +39,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def built_by_duckdb(folder: Path, *seeds: int, groups: int) -> Path:
-    """Store histories; a warehouse with the rows of them, built from a copy of the store."""
-    told = []
+    """Store histories; a database with their rows, built by DuckDB from a copy of the store."""
+    events = []
     for seed in seeds:
         accounts = dict(zip("abcd", (f"a-{seed}", f"b-{seed}") * 2, strict=True))
-        told += [
+        events += [
             msgspec.structs.replace(event, account=accounts[event.account[-1]])
             for event in crowded(seed, 300)[0]
         ]
     (folder / "wxcube.toml").write_text(f"[events]\ngroup_count = {groups}\n")
-    (folder / "events.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(told))
+    (folder / "events.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(events))
     assert run(["events", "ingest", "events.jsonl", "--json"], clock=CLOCK) == 0
     copy = folder.parent / "by-duckdb"
     shutil.copytree(folder, copy)
@@ -58,14 +58,14 @@ def built_by_duckdb(folder: Path, *seeds: int, groups: int) -> Path:
     return copy / "wxcube.db"
 
 
-def lines(warehouse: Path) -> dict[str, list[Any]]:
-    """Every line of every table, without its place among those that were written with it."""
+def table_rows(warehouse: Path) -> dict[str, list[Any]]:
+    """Every row of every table, without the column `place`."""
     connection = sqlite3.connect(warehouse)
     connection.row_factory = sqlite3.Row
     try:
-        # builds tells one ledger from another
-        asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'builds'"
-        names = connection.execute(asked).fetchall()
+        # the table builds has the random name of the ledger
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'builds'"
+        names = connection.execute(query).fetchall()
         return {
             name: sorted(
                 repr([(c, value) for c, value in zip(row.keys(), row, strict=True) if c != "place"])
@@ -78,7 +78,7 @@ def lines(warehouse: Path) -> dict[str, list[Any]]:
 
 
 def rows(warehouse: Path) -> dict[str, list[Any]]:
-    """The rows of each endpoint as they are read, one account after the other."""
+    """The rows of each endpoint, by account."""
     with Warehouse.open(warehouse, read_only=True) as opened:
         return {
             endpoint.name: [
@@ -91,16 +91,16 @@ def rows(warehouse: Path) -> dict[str, list[Any]]:
 
 
 def assert_built_as_by_duckdb(folder: Path, by_duckdb: Path) -> None:
-    found, expected = lines(folder / "wxcube.db"), lines(by_duckdb)
-    assert found.keys() == expected.keys()
-    for name, told in expected.items():
-        assert found[name] == told, name
+    tables, expected = table_rows(folder / "wxcube.db"), table_rows(by_duckdb)
+    assert tables.keys() == expected.keys()
+    for name, expected_rows in expected.items():
+        assert tables[name] == expected_rows, name
     assert all(rows(by_duckdb).values())
     assert rows(folder / "wxcube.db") == rows(by_duckdb)
     assert list((folder / "events" / "facts").rglob("*.parquet"))
 
 
-def test_clickhouse_builds_what_duckdb_builds_in_one_go_or_two(
+def test_clickhouse_builds_the_same_database_in_one_build_or_two(
     clickhouse_engine: OpenEngine, folder: Path, capsys: Any
 ) -> None:
     by_duckdb = built_by_duckdb(folder, LATE, groups=2)
@@ -113,7 +113,7 @@ def test_clickhouse_builds_what_duckdb_builds_in_one_go_or_two(
 
 
 @on_spark
-def test_spark_builds_what_duckdb_builds_in_every_era(
+def test_spark_builds_the_same_database_in_every_era(
     free_cluster: SparkCluster, folder: Path, capsys: Any
 ) -> None:
     by_duckdb = built_by_duckdb(folder, EARLY, MIDDLE, LATE, groups=1)

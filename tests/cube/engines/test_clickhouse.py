@@ -1,4 +1,4 @@
-"""ClickHouse over HTTP, and what its engine sends and says."""
+"""ClickHouse over HTTP: the statements its engine sends, and its errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from support.click_house_server import PASSWORD, USER, Server, click_house_server
+from support.clickhouse_server import PASSWORD, USER, Server, clickhouse_server
 from support.simulated import batch as simulated
 from wxcube.contract.article import getarticletotal
 from wxcube.contract.endpoint import Endpoint
@@ -31,7 +31,7 @@ CHOSEN: list[Endpoint[Any]] = [getupstreammsgdist, getarticletotal]
 
 @pytest.fixture
 def server(clickhouse_engine: OpenEngine) -> Iterator[Server]:
-    with click_house_server() as running:
+    with clickhouse_server() as running:
         yield running
 
 
@@ -42,13 +42,13 @@ def with_password(server: Server) -> str:
 def test_rows_computed_over_http_equal_duckdbs(
     server: Server, duckdb_engine: DuckDbEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clickhouse, "ROWS_AT_ONCE", 500)
+    monkeypatch.setattr(clickhouse, "ROWS_PER_REQUEST", 500)
     batch = simulated(count=1, through=DAY)
     with ClickHouseEngine(with_password(server)) as engine:
-        found = compute(batch, DAY, engine=engine, endpoints=CHOSEN)
+        computed = compute(batch, DAY, engine=engine, endpoints=CHOSEN)
     expected = compute(batch, DAY, engine=duckdb_engine, endpoints=CHOSEN)
     for endpoint in CHOSEN:
-        rows = found.rows(batch.accounts[0], endpoint)
+        rows = computed.rows(batch.accounts[0], endpoint)
         assert rows
         assert rows == expected.rows(batch.accounts[0], endpoint)
     assert sum(s.startswith("INSERT INTO message") for s in server.statements) > 1
@@ -67,7 +67,7 @@ def test_tables_are_in_a_database_that_is_dropped_at_the_end(server: Server) -> 
     assert "MergeTree" in table
 
 
-def test_every_statement_has_the_settings_that_keep_rows_right(server: Server) -> None:
+def test_every_statement_has_the_settings_that_results_depend_on(server: Server) -> None:
     with ClickHouseEngine(with_password(server), memory_limit=10**9) as engine:
         server.settings.clear()
         engine.load("numbers", {"acct": np.arange(3, dtype="i4")})
@@ -83,7 +83,7 @@ def test_every_statement_has_the_settings_that_keep_rows_right(server: Server) -
     assert all(wanted.items() <= settings.items() for settings in server.settings)
 
 
-def test_a_wrong_password_is_said_without_saying_it(server: Server) -> None:
+def test_a_wrong_password_is_an_error_that_does_not_show_it(server: Server) -> None:
     wrong = "not-this-one"
     with pytest.raises(EngineError, match="does not answer") as caught:
         ClickHouseEngine(server.url.replace("://", f"://{USER}:{wrong}@"))
@@ -91,18 +91,22 @@ def test_a_wrong_password_is_said_without_saying_it(server: Server) -> None:
     ClickHouseEngine(server.url.replace("://", f"://{USER}@"), password=PASSWORD).close()
 
 
-def test_a_server_that_is_not_there_is_an_engine_error(server: Server) -> None:
+def test_a_missing_server_is_an_engine_error(server: Server) -> None:
     with pytest.raises(EngineError, match="does not answer"):
         ClickHouseEngine("http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("url", ["localhost:8123", "clickhouse://localhost", "http://", ""])
-def test_an_address_that_is_no_http_url_is_refused(url: str, clickhouse_engine: OpenEngine) -> None:
+def test_an_address_that_is_not_an_http_url_is_refused(
+    url: str, clickhouse_engine: OpenEngine
+) -> None:
     with pytest.raises(SettingsError, match="HTTP"):
         ClickHouseEngine(url)
 
 
-def test_a_step_over_its_memory_is_an_engine_error(clickhouse_engine: OpenEngine) -> None:
+def test_a_step_that_exceeds_its_memory_limit_is_an_engine_error(
+    clickhouse_engine: OpenEngine,
+) -> None:
     by_number = "SELECT acct, COUNT(*) AS n FROM numbers GROUP BY acct"
     with ClickHouseEngine("chdb:", memory_limit=10_000_000) as engine:
         engine.load("numbers", {"acct": np.arange(2_000_000, dtype="i8")})

@@ -1,4 +1,4 @@
-"""Engines by name: what is refused, what is missing, and that nothing is imported too early."""
+"""Engines by name: wrong options, missing packages, and lazy imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wxcube.errors import SettingsError
 HEAVY = ("duckdb", "pyspark", "pyarrow", "chdb", "clickhouse_connect", "sqlglot")
 
 
-def test_an_engine_is_made_by_its_name_and_ends_with_its_block() -> None:
+def test_an_engine_is_created_by_name() -> None:
     with engine("duckdb", threads=1, memory_limit="100MB") as duckdb:
         duckdb.load("numbers", {"acct": np.arange(3, dtype="i4")})
         assert duckdb.fetch("numbers", ["acct"])["acct"].tolist() == [0, 1, 2]
@@ -32,7 +32,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("duckdb", {"master": "local"}, "no option master; it has threads"),
+        ("duckdb", {"master": "local"}, "no option master; its options are threads"),
         ("spark", {"folder": "."}, "needs the option master"),
         ("clickhouse", {}, "needs the option url"),
     ],
@@ -43,7 +43,7 @@ def test_wrong_options_are_named(name: str, options: dict[str, Any], words: str)
 
 
 @pytest.mark.parametrize("package", ["pyspark.sql", "pyarrow"])
-def test_without_its_packages_spark_names_the_extra(
+def test_without_its_packages_the_error_of_spark_names_the_extra(
     package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -60,18 +60,18 @@ def test_without_sqlglot_the_error_names_both_extras(monkeypatch: pytest.MonkeyP
 
 def test_without_java_the_error_says_so(tmp_path: Path) -> None:
     pytest.importorskip("pyspark", reason="Spark is not installed: pip install --group engines")
-    told = _python(
+    output = _python(
         f"engine('spark', master='local[1]', folder={str(tmp_path)!r})",
         JAVA_HOME=str(tmp_path / "no-java"),
     )
-    assert "EngineError" in told
-    assert "Java 17" in told
+    assert "EngineError" in output
+    assert "Java 17" in output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_heavy_is_imported_before_an_engine_is_made() -> None:
-    told = _python(f"import sys; print([n for n in {HEAVY} if n in sys.modules])")
-    assert told.strip() == "[]"
+def test_no_large_package_is_imported_before_an_engine_is_created() -> None:
+    output = _python(f"import sys; print([n for n in {HEAVY} if n in sys.modules])")
+    assert output.strip() == "[]"
 
 
 def _python(code: str, **environment: str) -> str:

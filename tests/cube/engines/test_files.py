@@ -1,4 +1,4 @@
-"""Files in and out of every engine, as a build of the cube needs them."""
+"""Reading and writing files with every engine, as a build of the cube needs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def files(tmp_path: Path) -> list[Path]:
         for n, text in enumerate(TEXTS):
             columns = {"acct": np.asarray([n, n], "i4"), "d": np.asarray([7, 8], "i4")}
             duckdb.load("part", {**columns, "flag": np.asarray([True, False])})
-            duckdb.ask("SELECT 1 AS one")
+            duckdb.query("SELECT 1 AS one")
             path = tmp_path / f"{n}'s file.parquet"
             copy = f"SELECT *, '{text.replace(chr(39), chr(39) * 2)}' AS title FROM part"
             place = str(path).replace("'", "''")
@@ -37,24 +37,24 @@ EMPTY = "acct INT, day INT, set BIGINT, title TEXT"
 SORTED = "SELECT acct, day, set, title FROM texts ORDER BY day, acct DESC"
 
 
-def test_files_are_read_and_asked_for_in_order(other_engine: OpenEngine, files: list[Path]) -> None:
+def test_files_are_read_and_queried_in_order(other_engine: OpenEngine, files: list[Path]) -> None:
     other_engine.read("texts", COLUMNS, files, EMPTY)
     try:
-        found = other_engine.ask(SORTED)
+        actual = other_engine.query(SORTED)
     finally:
         other_engine.drop("texts")
-    assert list(found) == ["acct", "day", "set", "title"]
-    lines = list(zip(*(column.tolist() for column in found.values()), strict=True))
+    assert list(actual) == ["acct", "day", "set", "title"]
+    lines = list(zip(*(column.tolist() for column in actual.values()), strict=True))
     assert lines == [(n, day, 8 - day, TEXTS[n]) for day in (7, 8) for n in (2, 1, 0)]
 
 
-def test_no_files_make_an_empty_table(other_engine: OpenEngine) -> None:
+def test_without_files_a_table_is_empty(other_engine: OpenEngine) -> None:
     other_engine.read("texts", COLUMNS, [], EMPTY)
     try:
-        found = other_engine.ask(SORTED)
+        actual = other_engine.query(SORTED)
     finally:
         other_engine.drop("texts")
-    assert {name: len(column) for name, column in found.items()} == {
+    assert {name: len(column) for name, column in actual.items()} == {
         "acct": 0,
         "day": 0,
         "set": 0,
@@ -88,6 +88,6 @@ def test_tables_are_written_by_day_and_group(
     assert parts == ["part=10", "part=11", "part=13"]
     with engine("duckdb", threads=1, memory_limit="100MB") as duckdb:
         duckdb.read("numbers", "*", sorted(folder.glob("part=*/*")), "")
-        found = duckdb.fetch("numbers", ["acct"])
-    assert found["person"].tolist() == numbers["person"].tolist()
-    assert found["person"].dtype == numbers["person"].dtype
+        actual = duckdb.fetch("numbers", ["acct"])
+    assert actual["person"].tolist() == numbers["person"].tolist()
+    assert actual["person"].dtype == numbers["person"].dtype

@@ -1,4 +1,4 @@
-"""Every engine computes the same rows, and does the four things an engine does in the same way."""
+"""Every engine computes the same rows, and its methods behave in the same way."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ FEW = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck
 
 @cache
 def every_era() -> tuple[Batch, date]:
-    """Crowded histories around each edge day, and two simulated accounts over a month's end."""
+    """Random events around each day on which rules change, and two simulated accounts."""
     histories, last = many_stories()
     return together(histories, simulated(count=2, through=date(2025, 12, 2))), last
 
 
-NOT_BY_STEPS: tuple[Endpoint[Any], ...] = (
+WITHOUT_STEPS: tuple[Endpoint[Any], ...] = (
     getusersummary,
     getusercumulate,
     getarticletotal,
     getarticletotaldetail,
 )
-"""Endpoints whose rows a build makes of its ledger and in numpy; the test of a build on Spark runs
-the steps of all others, in every era too."""
+"""Endpoints that a build computes without their steps, from its ledger and with numpy. The test of a
+build on Spark runs the steps of all others, also in every era."""
 
 
 def assert_same_rows(
-    found: CubeRows,
+    actual: CubeRows,
     expected: CubeRows,
     batch: Batch,
     endpoints: tuple[Endpoint[Any], ...] = CUBE_ENDPOINTS,
 ) -> None:
     for endpoint in endpoints:
         for account in batch.accounts:
-            assert found.rows(account, endpoint) == expected.rows(account, endpoint), endpoint.name
+            assert actual.rows(account, endpoint) == expected.rows(account, endpoint), endpoint.name
 
 
 def test_every_row_of_every_endpoint_equals_duckdbs(
@@ -67,17 +67,17 @@ def test_every_row_of_every_endpoint_equals_duckdbs(
 
 
 @on_spark
-def test_spark_computes_what_a_build_makes_without_steps(
+def test_spark_computes_the_endpoints_that_a_build_computes_without_steps(
     spark_engine: OpenEngine, duckdb_engine: DuckDbEngine
 ) -> None:
     batch, through = every_era()
-    chosen = {"endpoints": NOT_BY_STEPS}
+    chosen = {"endpoints": WITHOUT_STEPS}
     expected = compute(batch, through, engine=duckdb_engine, **chosen)
-    found = compute(batch, through, engine=spark_engine, **chosen)
-    assert_same_rows(found, expected, batch, NOT_BY_STEPS)
+    actual = compute(batch, through, engine=spark_engine, **chosen)
+    assert_same_rows(actual, expected, batch, WITHOUT_STEPS)
 
 
-def test_these_rows_are_of_every_era_and_endpoint(duckdb_engine: DuckDbEngine) -> None:
+def test_the_compared_rows_are_of_every_era_and_endpoint(duckdb_engine: DuckDbEngine) -> None:
     batch, through = every_era()
     years = np.unique((batch.message["at"] + 8 * 3600).astype("datetime64[s]").astype("M8[Y]"))
     assert {int(str(year)) for year in years} >= YEARS
@@ -94,8 +94,8 @@ def test_clickhouse_computes_random_histories_as_duckdb(
 ) -> None:
     events, through = history
     batch = to_batch(events)
-    found = compute(batch, through, engine=clickhouse_engine)
-    assert_same_rows(found, compute(batch, through, engine=duckdb_engine), batch)
+    actual = compute(batch, through, engine=clickhouse_engine)
+    assert_same_rows(actual, compute(batch, through, engine=duckdb_engine), batch)
 
 
 def test_no_events_give_no_rows(other_engine: OpenEngine) -> None:
@@ -114,18 +114,20 @@ NUMBERS = {
 }
 
 
-def test_numbers_of_every_kind_come_back_in_order(other_engine: OpenEngine) -> None:
+def test_numbers_of_every_type_are_returned_in_order(other_engine: OpenEngine) -> None:
     other_engine.load("numbers", NUMBERS)
     try:
-        found = other_engine.fetch("numbers", ["acct", "d"])
+        actual = other_engine.fetch("numbers", ["acct", "d"])
     finally:
         other_engine.drop("numbers")
     for name, array in NUMBERS.items():
-        assert found[name].tolist() == array[[1, 2, 0]].tolist(), name
-        assert found[name].dtype == array.dtype, name
+        assert actual[name].tolist() == array[[1, 2, 0]].tolist(), name
+        assert actual[name].dtype == array.dtype, name
 
 
-def test_a_dropped_table_is_gone_and_its_name_free(other_engine: OpenEngine) -> None:
+def test_a_dropped_table_is_missing_and_its_name_can_be_used_again(
+    other_engine: OpenEngine,
+) -> None:
     for _ in range(2):
         other_engine.load("numbers", NUMBERS)
         other_engine.drop("numbers")
@@ -133,7 +135,7 @@ def test_a_dropped_table_is_gone_and_its_name_free(other_engine: OpenEngine) -> 
         other_engine.fetch("numbers", ["acct"])
 
 
-def test_a_step_that_fails_is_named_and_the_engine_goes_on(other_engine: OpenEngine) -> None:
+def test_a_step_that_fails_is_named_and_the_engine_remains_usable(other_engine: OpenEngine) -> None:
     with pytest.raises(EngineError, match="computing wrong failed") as caught:
         other_engine.run(Step("wrong", (), "SELECT acct FROM nowhere"))
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Damaged and missing facts are found, named and mended; what is well is left in peace."""
+"""Damaged and missing facts are found and repaired; intact ones are left unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.cube.compute import CUBE_ENDPOINTS
 from wxcube.cube.engines.duckdb import DuckDbEngine
-from wxcube.cube.incremental.checkup import ASIDE, Flaw, Mend, check
+from wxcube.cube.incremental.checkup import DAMAGED, Problem, Repair, check
 from wxcube.cube.incremental.fact_files import FACTS
 from wxcube.cube.incremental.ledger import FILE, LOCK, VERSION, Ledger
 from wxcube.errors import EventStoreError
@@ -43,7 +43,7 @@ class Site:
 
     folder: Path
     clock: ManualClock
-    say: Callable[..., tuple[int, str]]
+    run_cli: Callable[..., tuple[int, str]]
 
     @property
     def events(self) -> Path:
@@ -54,32 +54,32 @@ class Site:
         return self.events / "facts"
 
     def files(self, fact: str = "") -> list[Path]:
-        """Files that count, of a fact or of all."""
-        with Ledger(self.facts, is_reader=True) as ledger:
-            kept = {one.file: one.fact for one in ledger.kept()}
-        found = (path for path in self.facts.rglob("*.parquet") if path.name in kept)
-        return sorted(path for path in found if fact in {"", kept[path.name]})
+        """The valid files of a fact, or of all facts."""
+        with Ledger(self.facts, read_only=True) as ledger:
+            fact_of = {one.file: one.fact for one in ledger.fact_files()}
+        paths = (path for path in self.facts.rglob("*.parquet") if path.name in fact_of)
+        return sorted(path for path in paths if fact in {"", fact_of[path.name]})
 
-    def flaws(self, *, deep: bool = False) -> list[Flaw]:
+    def problems(self, *, deep: bool = False) -> list[Problem]:
         with DuckDbEngine(memory_limit="512MB", threads=1) as engine:
             return check(self.events, engine, deep=deep)
 
     def rows(self) -> dict[tuple[str, str], Any]:
         """Rows and states of days of every account and endpoint."""
-        found: dict[tuple[str, str], Any] = {}
+        paths: dict[tuple[str, str], Any] = {}
         with Warehouse.open(self.folder / "wxcube.db", read_only=True) as warehouse:
             for account in warehouse.accounts():
                 for endpoint in CUBE_ENDPOINTS:
-                    lines = warehouse.coverage(account, endpoint, Origin.CUBE)
-                    found[account, endpoint.name] = (
+                    entries = warehouse.coverage(account, endpoint, Origin.CUBE)
+                    paths[account, endpoint.name] = (
                         warehouse.read(account, endpoint, EVER, Origin.CUBE),
-                        {day: line.state for day, line in lines.items()},
+                        {day: entry.state for day, entry in entries.items()},
                     )
-        assert found
-        return found
+        assert paths
+        return paths
 
     def state(self) -> dict[Path, str]:
-        """Every file and its content; SQLite's own beside an open file aside."""
+        """The checksum of every file but SQLite's temporary ones."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return {
             path: sha256(path.read_bytes()).hexdigest()
@@ -90,12 +90,12 @@ class Site:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ManualClock]:
-    """A store whose events were built, with the settings of its groups."""
+    """A folder with a store whose events are built."""
     folder = tmp_path_factory.mktemp("built")
     events, _ = crowded(5, 500)
     first = min(one.at for one in events)
     events = [one for one in events if one.at < first + 9 * 86_400]
-    # some days later, so that there are facts of a day on which nothing happened
+    # some days later, so that there are facts of days without events
     clock = ManualClock(datetime.fromtimestamp(first + 15 * 86_400, BEIJING))
     (folder / "wxcube.toml").write_text("[events]\ngroup_count = 2\n", encoding="utf-8")
     (folder / "e.jsonl").write_bytes(lines(events))
@@ -119,13 +119,13 @@ def new_site(
         folder.mkdir(exist_ok=True)
         monkeypatch.chdir(folder)
 
-        def say(*words: str) -> tuple[int, str]:
+        def run_cli(*words: str) -> tuple[int, str]:
             capsys.readouterr()
             code = run(list(words), clock=clock)
             out, err = capsys.readouterr()
             return code, out + err
 
-        return Site(folder, clock, say)
+        return Site(folder, clock, run_cli)
 
     return made
 
@@ -146,19 +146,19 @@ def damaged_somehow(path: Path, how: str) -> None:
         path.write_bytes(cut.get(how, b"no Parquet at all " * 20))
 
 
-# --- what is well ---------------------------------------------------------------------------------
+# --- no problems ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_nothing_is_said_of_good_facts_and_nothing_is_changed(site: Site, deep: bool) -> None:
+def test_intact_facts_have_no_problems_and_are_not_changed(site: Site, deep: bool) -> None:
     before = site.state()
-    assert site.flaws(deep=deep) == []
-    assert site.say("doctor", *(["--deep"] if deep else []))[0] == 0
+    assert site.problems(deep=deep) == []
+    assert site.run_cli("doctor", *(["--deep"] if deep else []))[0] == 0
     assert site.state() == before
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_false_alarm_where_days_rightly_lack_facts(
+def test_days_without_facts_of_some_kind_are_no_problem(
     new_site: Callable[[ManualClock], Site], seed: int
 ) -> None:
     """Few events, so that most days have no facts of one kind or another."""
@@ -168,29 +168,29 @@ def test_no_false_alarm_where_days_rightly_lack_facts(
     site = new_site(clock)
     for part in (events[:15], events[15:]):
         (site.folder / "e.jsonl").write_bytes(lines(part))
-        assert site.say("events", "ingest", "e.jsonl")[0] == 0
-        assert site.say("cube", "build", "--json")[0] == 0
-        assert site.flaws(deep=True) == []
+        assert site.run_cli("events", "ingest", "e.jsonl")[0] == 0
+        assert site.run_cli("cube", "build", "--json")[0] == 0
+        assert site.problems(deep=True) == []
         clock.advance(timedelta(days=40))
 
 
-def test_events_that_came_since_are_no_flaw(site: Site) -> None:
+def test_events_stored_since_are_no_problem(site: Site) -> None:
     events, _ = crowded(9, 60)
     later = [msgspec.structs.replace(one, id=f"later-{one.id}") for one in events]
     (site.folder / "later.jsonl").write_bytes(lines(later))
-    assert site.say("events", "ingest", "later.jsonl")[0] == 0
-    assert site.flaws() == []
+    assert site.run_cli("events", "ingest", "later.jsonl")[0] == 0
+    assert site.problems() == []
 
 
-def test_without_a_build_there_is_nothing_to_look_at(
+def test_before_the_first_build_there_are_no_problems(
     new_site: Callable[[ManualClock], Site], tmp_path: Path
 ) -> None:
     site = new_site(ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING)))
     (site.folder / "e.jsonl").write_bytes(lines(crowded(1, 20)[0]))
-    assert site.say("events", "ingest", "e.jsonl")[0] == 0
-    assert site.flaws() == []
+    assert site.run_cli("events", "ingest", "e.jsonl")[0] == 0
+    assert site.problems() == []
     site.facts.mkdir()
-    assert site.flaws() == []
+    assert site.problems() == []
     assert not list(site.facts.iterdir())
 
 
@@ -198,80 +198,80 @@ def test_without_a_build_there_is_nothing_to_look_at(
 
 
 @pytest.mark.parametrize("how", ["empty", "half", "a byte less", "no Parquet"])
-def test_a_damaged_file_of_every_fact_is_named(site: Site, how: str) -> None:
+def test_a_damaged_file_of_every_fact_is_found(site: Site, how: str) -> None:
     dice = Random(how)
     some = [dice.choice(site.files(fact)) for fact in FACTS]
     for path in some:
         damaged_somehow(path, how)
-    assert {f.path: f.mend for f in site.flaws()} == dict.fromkeys(some, Mend.MARK)
+    assert {f.path: f.repair for f in site.problems()} == dict.fromkeys(some, Repair.MARK)
 
 
 @pytest.mark.parametrize(("fact", "how"), [*zip(FACTS, cycle(["gone", "half"]), strict=False)])
-def test_a_bad_file_is_mended_to_the_same_rows(site: Site, fact: str, how: str) -> None:
-    rows, status = site.rows(), site.say("cube", "status")
+def test_the_repair_of_a_file_gives_the_same_rows(site: Site, fact: str, how: str) -> None:
+    rows, status = site.rows(), site.run_cli("cube", "status")
     path = Random(how).choice(site.files(fact))
     damaged_somehow(path, how)
-    [flaw] = site.flaws()
-    days = len({day for day, _ in flaw.cells})
-    code, said = site.say("doctor", "--mend")
+    [problem] = site.problems()
+    days = len({day for day, _ in problem.partitions})
+    code, result = site.run_cli("doctor", "--repair")
     assert code == 0
-    assert f"✗ {path.relative_to(site.folder)}: " in said
-    assert "wxcube doctor --mend" in said
-    assert f"{days} days marked (" in said
-    assert "run `wxcube cube build`" in said
-    assert site.say("cube", "status") != status
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws() == []
+    assert f"✗ {path.relative_to(site.folder)}: " in result
+    assert "wxcube doctor --repair" in result
+    assert f"{days} day{'s' * (days > 1)} marked (" in result
+    assert "run `wxcube cube build`" in result
+    assert site.run_cli("cube", "status") != status
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems() == []
     assert site.rows() == rows
-    assert site.say("cube", "status") == status
+    assert site.run_cli("cube", "status") == status
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_exactly_the_files_that_went_away_are_missed(site: Site, seed: int) -> None:
+def test_exactly_the_missing_files_are_found(site: Site, seed: int) -> None:
     dice = Random(seed)
     files = site.files()
     gone = dice.sample(files, dice.randint(1, len(files)))
     for path in gone:
         path.unlink()
-    assert {f.path: f.mend for f in site.flaws()} == dict.fromkeys(gone, Mend.MARK)
+    assert {f.path: f.repair for f in site.problems()} == dict.fromkeys(gone, Repair.MARK)
 
 
-def test_several_flaws_are_mended_at_once(site: Site) -> None:
+def test_several_problems_are_repaired_together(site: Site) -> None:
     rows = site.rows()
     some = Random(3).sample(site.files(), 5)
     for path, how in zip(some, cycle(("gone", "half", "empty")), strict=False):
         damaged_somehow(path, how)
-    assert {f.path for f in site.flaws()} == set(some)
-    assert site.say("doctor", "--mend")[0] == 0
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws() == []
+    assert {f.path for f in site.problems()} == set(some)
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems() == []
     assert site.rows() == rows
 
 
-def test_all_facts_that_went_away_are_missed_and_mended(site: Site) -> None:
+def test_missing_facts_are_all_found_and_repaired(site: Site) -> None:
     rows, files = site.rows(), site.files()
     for path in site.facts.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-    assert [f.path for f in site.flaws()] == files
-    assert site.say("doctor", "--mend")[0] == 0
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws() == []
+    assert [f.path for f in site.problems()] == files
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems() == []
     assert site.rows() == rows
 
 
-def test_damage_in_the_middle_is_found_by_a_deep_look(site: Site) -> None:
+def test_damage_in_the_middle_of_a_file_is_found_by_a_deep_check(site: Site) -> None:
     path = max(site.files(), key=lambda p: p.stat().st_size)
     raw = bytearray(path.read_bytes())
     raw[8 : len(raw) // 3] = bytes(len(raw) // 3 - 8)
     path.write_bytes(raw)
-    assert [f.path for f in site.flaws(deep=True)] == [path]
+    assert [f.path for f in site.problems(deep=True)] == [path]
 
 
-def test_what_waits_for_a_build_anyway_is_not_serious(site: Site) -> None:
+def test_facts_of_changed_days_are_not_serious(site: Site) -> None:
     path = site.files()[0]
     path.write_bytes(b"")
-    [flaw] = site.flaws()
+    [problem] = site.problems()
     new = [
         ev.Message(
             id=f"new{day}-{letter}",
@@ -280,25 +280,25 @@ def test_what_waits_for_a_build_anyway_is_not_serious(site: Site) -> None:
             user="o1",
             msg_type=1,
         )
-        for day in {day for day, _ in flaw.cells}
+        for day in {day for day, _ in problem.partitions}
         for letter in "abcd"
     ]
     (site.folder / "new.jsonl").write_bytes(lines(new))
-    assert site.say("events", "ingest", "new.jsonl")[0] == 0
-    assert [(f.path, f.mend) for f in site.flaws()] == [(path, Mend.BUILD)]
-    code, said = site.say("doctor")
+    assert site.run_cli("events", "ingest", "new.jsonl")[0] == 0
+    assert [(f.path, f.repair) for f in site.problems()] == [(path, Repair.BUILD)]
+    code, result = site.run_cli("doctor")
     assert code == 0
-    assert f"! {path.relative_to(site.folder)}: " in said
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws() == []
+    assert f"! {path.relative_to(site.folder)}: " in result
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems() == []
 
 
-# --- what cannot be made again --------------------------------------------------------------------
+# --- facts that cannot be recomputed --------------------------------------------------------------
 
 
 @pytest.fixture
 def long_site(new_site: Callable[[ManualClock], Site]) -> Site:
-    """Days of five months, each with a message and a reader, built month by month."""
+    """Five months with a message and a reader each day, built month by month."""
     first = date(2026, 1, 1)
     clock = ManualClock(datetime(2026, 6, 30, 9, tzinfo=BEIJING))
     site = new_site(clock)
@@ -315,53 +315,56 @@ def long_site(new_site: Callable[[ManualClock], Site]) -> Site:
         ]
     (site.folder / "e.jsonl").write_bytes(lines(events))
     (site.folder / "wxcube.toml").write_text("[events]\ngroup_count = 1\n", encoding="utf-8")
-    assert site.say("events", "ingest", "e.jsonl")[0] == 0
+    assert site.run_cli("events", "ingest", "e.jsonl")[0] == 0
     for month in range(1, 6):
         last = date(2026, month + 1, 1) - timedelta(days=1)
-        assert site.say("cube", "build", "--json", "--to", str(last))[0] == 0
+        assert site.run_cli("cube", "build", "--json", "--to", str(last))[0] == 0
     return site
 
 
 def by_time(files: Iterable[Path]) -> list[Path]:
-    """Files of facts by the days in their names."""
+    """Fact files ordered by the days in their names."""
     return sorted(files, key=lambda path: path.name[:17])
 
 
-def test_facts_that_retention_removed_are_not_missed(long_site: Site) -> None:
+def test_facts_deleted_by_retention_are_no_problem(long_site: Site) -> None:
     site = long_site
-    assert site.flaws() == []
+    assert site.problems() == []
     before = site.files()
     removed = retain(site.events, site.clock.now(), event_days=None, fact_days=60)
     assert removed.fact_days > 60
     left = by_time(site.files())
     assert len(left) < len(before)
-    assert site.flaws() == []
+    assert site.problems() == []
     left[0].write_bytes(b"")
     left[-1].write_bytes(b"")
-    assert {f.path: f.mend for f in site.flaws()} == {left[0]: Mend.BACKUP, left[-1]: Mend.MARK}
-    code, said = site.say("doctor", "--mend")
+    assert {f.path: f.repair for f in site.problems()} == {
+        left[0]: Repair.BACKUP,
+        left[-1]: Repair.MARK,
+    }
+    code, result = site.run_cli("doctor", "--repair")
     assert code == 1
-    assert "put it back from a backup" in said
+    assert "restore it from a backup" in result
 
 
-def test_an_old_file_that_went_away_alone_is_missed(long_site: Site) -> None:
-    """Retention would have taken the others of its time too."""
+def test_a_single_missing_old_file_is_found(long_site: Site) -> None:
+    """Retention would have deleted the others of its time too."""
     january = [path for path in long_site.files() if path.name[9:17] == "20260131"]
     assert len(january) > 1
     january[0].unlink()
-    assert [(f.path, f.mend) for f in long_site.flaws()] == [(january[0], Mend.MARK)]
+    assert [(f.path, f.repair) for f in long_site.problems()] == [(january[0], Repair.MARK)]
 
 
-def test_facts_of_events_that_are_gone_need_a_backup(long_site: Site) -> None:
+def test_facts_of_deleted_events_need_a_backup(long_site: Site) -> None:
     site = long_site
     retain(site.events, site.clock.now(), event_days=40, fact_days=None)
     oldest = by_time(site.files())[0]
     oldest.write_bytes(b"")
-    assert [(f.path, f.mend) for f in site.flaws()] == [(oldest, Mend.BACKUP)]
+    assert [(f.path, f.repair) for f in site.problems()] == [(oldest, Repair.BACKUP)]
     (site.facts / FILE).write_bytes(b"")
-    assert [f.mend for f in site.flaws()] == [Mend.BACKUP_ALL]
+    assert [f.repair for f in site.problems()] == [Repair.BACKUP_ALL]
     before = site.state()
-    assert site.say("doctor", "--mend")[0] == 1
+    assert site.run_cli("doctor", "--repair")[0] == 1
     assert site.state() == before
 
 
@@ -382,91 +385,91 @@ def torn(path: Path) -> None:
 LEDGERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no database": (lambda path: path.write_bytes(b"no database " * 500), "cannot be read"),
     "empty": (lambda path: path.write_bytes(b""), "it is empty"),
-    "gone": (Path.unlink, "it is gone"),
+    "gone": (Path.unlink, "it is missing"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "malformed|damaged"),
     "torn": (torn, "malformed|damaged"),
     "of another layout": (other_layout, "layout"),
 }
 
 
-def test_a_bad_ledger_is_named(site: Site) -> None:
+def test_a_damaged_ledger_is_found(site: Site) -> None:
     ledger = site.facts / FILE
     good = ledger.read_bytes()
     for damage, words in LEDGERS.values():
         damage(ledger)
-        [flaw] = site.flaws()
-        assert (flaw.path, flaw.mend) == (ledger, Mend.ANEW)
-        assert any(word in flaw.what for word in words.split("|")), flaw.what
+        [problem] = site.problems()
+        assert (problem.path, problem.repair) == (ledger, Repair.NEW_LEDGER)
+        assert any(word in problem.what for word in words.split("|")), problem.what
         ledger.write_bytes(good)
-    assert site.flaws() == []
+    assert site.problems() == []
 
 
 @pytest.mark.parametrize("how", ["no database", "gone"])
-def test_a_bad_ledger_is_mended_to_the_same_rows(site: Site, how: str) -> None:
-    rows, status = site.rows(), site.say("cube", "status")
+def test_the_repair_of_a_ledger_gives_the_same_rows(site: Site, how: str) -> None:
+    rows, status = site.rows(), site.run_cli("cube", "status")
     ledger = site.facts / FILE
     LEDGERS[how][0](ledger)
     there = ledger.exists()
-    assert site.say("doctor")[0] == 1
-    assert site.say("doctor", "--mend")[0] == 0
-    assert (site.facts / ASIDE).exists() == there
-    assert site.flaws() == []
-    assert site.say("cube", "status") != status
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws(deep=True) == []
+    assert site.run_cli("doctor")[0] == 1
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert (site.facts / DAMAGED).exists() == there
+    assert site.problems() == []
+    assert site.run_cli("cube", "status") != status
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems(deep=True) == []
     assert site.rows() == rows
-    assert site.say("cube", "status") == status
+    assert site.run_cli("cube", "status") == status
 
 
-def test_a_ledger_without_a_warehouse_is_mended_too(site: Site) -> None:
+def test_a_ledger_without_a_database_is_repaired_too(site: Site) -> None:
     rows = site.rows()
     (site.facts / FILE).unlink()
     for path in site.folder.glob("wxcube.db*"):
         path.unlink()
-    assert site.say("doctor", "--mend")[0] == 0
-    assert site.say("cube", "build", "--json")[0] == 0
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert site.run_cli("cube", "build", "--json")[0] == 0
     assert site.rows() == rows
 
 
-# --- while others are at work ---------------------------------------------------------------------
+# --- other processes ------------------------------------------------------------------------------
 
 
-def test_while_a_build_runs_its_files_are_left_alone(site: Site) -> None:
+def test_while_a_build_runs_its_files_are_not_checked(site: Site) -> None:
     site.files()[0].write_bytes(b"")
     with locked(site.facts / LOCK):
-        [flaw] = site.flaws()
-        code, said = site.say("doctor")
-    assert flaw.mend is Mend.WAIT
+        [problem] = site.problems()
+        code, result = site.run_cli("doctor")
+    assert problem.repair is Repair.WAIT
     assert code == 0
-    assert "a build is running" in said
-    assert len(site.flaws()) == 1
+    assert "a build is running" in result
+    assert len(site.problems()) == 1
 
 
-def test_a_damaged_event_store_is_told_first(site: Site) -> None:
+def test_a_damaged_event_store_is_reported_first(site: Site) -> None:
     (site.events / "state.json").write_bytes(b"{")
     with pytest.raises(EventStoreError):
-        site.flaws()
-    code, said = site.say("doctor", "--mend")
+        site.problems()
+    code, result = site.run_cli("doctor", "--repair")
     assert code == 1
-    assert "state.json" in said
-    assert "facts were not read" in said
-    assert "Traceback" not in said
+    assert "state.json" in result
+    assert "facts were not checked" in result
+    assert "Traceback" not in result
 
 
 def test_as_json(site: Site) -> None:
     path = site.files()[0]
     path.write_bytes(b"")
-    [flaw] = site.flaws()
-    days = sorted({str(day_of_number(day)) for day, _ in flaw.cells})
-    code, said = site.say("doctor", "--mend", "--json")
-    finding, done = (msgspec.json.decode(line) for line in said.splitlines())
+    [problem] = site.problems()
+    days = sorted({str(day_of_number(day)) for day, _ in problem.partitions})
+    code, result = site.run_cli("doctor", "--repair", "--json")
+    finding, done = (msgspec.json.decode(line) for line in result.splitlines())
     assert code == 0
     assert finding["file"].endswith(str(path.relative_to(site.folder)))
     assert finding["is_serious"]
     assert done == {"marked_days": days, "new_ledger": False}
 
 
-def test_a_build_that_lacks_a_file_names_it(site: Site) -> None:
+def test_a_build_with_a_missing_file_names_it(site: Site) -> None:
     path = by_time(site.files("touched"))[-1]
     last = date.fromisoformat(path.name[9:17])
     new = [
@@ -476,12 +479,12 @@ def test_a_build_that_lacks_a_file_names_it(site: Site) -> None:
         for letter in "abcd"
     ]
     (site.folder / "new.jsonl").write_bytes(lines(new))
-    assert site.say("events", "ingest", "new.jsonl")[0] == 0
+    assert site.run_cli("events", "ingest", "new.jsonl")[0] == 0
     path.unlink()
-    code, said = site.say("cube", "build")
+    code, result = site.run_cli("cube", "build")
     assert code == 1
-    assert path.name in said.replace("\n", "")
-    assert "wxcube doctor --mend" in said
-    assert site.say("doctor", "--mend")[0] == 0
-    assert site.say("cube", "build", "--json")[0] == 0
-    assert site.flaws(deep=True) == []
+    assert path.name in result.replace("\n", "")
+    assert "wxcube doctor --repair" in result
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems(deep=True) == []

@@ -1,11 +1,12 @@
-"""A build killed at any moment: the next one ends in the rows of one that was not."""
+"""A build killed at random points: the next one gives the rows of a build that was not killed."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import time
-from multiprocessing.context import SpawnProcess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
@@ -18,44 +19,49 @@ from wxcube.cube.compute import CUBE_ENDPOINTS, compute
 from wxcube.events.columns import to_batch
 from wxcube.warehouse.store import Warehouse
 
-MOMENTS = int(os.environ.get("WXCUBE_KILLS", "4"))
-"""How many moments are tried; 30 for the whole proof."""
+KILLS = int(os.environ.get("WXCUBE_KILLS", "4"))
+"""The number of builds that are killed; 30 for the complete proof."""
 EVER = Window(parse_day("2010-01-01"), parse_day("2040-01-01"))
 
 
-@pytest.fixture(scope="module")
-def seconds(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """How long a build takes that nobody kills."""
-    process = begun(tmp_path_factory.mktemp("whole"), 0)
-    start = time.monotonic()
-    process.join()
-    return time.monotonic() - start
-
-
-def begun(folder: Path, moment: int) -> SpawnProcess:
-    """A process in which a build begins now."""
+@contextmanager
+def running_build(folder: Path, seed: int) -> Iterator[Connection]:
+    """A build in a process that is killed at the end of the block, and its reports."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=run, args=(str(folder), moment, theirs))
+    process = context.Process(target=run, args=(str(folder), seed, theirs))
     process.start()
-    assert ours.recv() == "begun"
-    return process
+    theirs.close()
+    try:
+        with ours:
+            yield ours
+    finally:
+        process.kill()
+        process.join()
+        process.close()
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
-def test_a_killed_build_goes_on_and_ends_in_the_same_rows(
-    tmp_path: Path, moment: int, seconds: float
+@pytest.fixture(scope="module")
+def batch_count(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The number of batches of a build that is not killed."""
+    with running_build(tmp_path_factory.mktemp("complete"), 0) as reports:
+        return sum(1 for _ in iter(reports.recv, "end"))
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_killed_build_resumes_and_gives_the_same_rows(
+    tmp_path: Path, seed: int, batch_count: int
 ) -> None:
-    process = begun(tmp_path, moment)
-    time.sleep(Random(moment).uniform(0.01, 0.9) * seconds)
-    process.kill()
-    process.join()
-    happened, through = history(moment)
-    build(events_in(tmp_path, happened, 2), tmp_path, through)
-    batch = to_batch(happened, KEY)
+    with running_build(tmp_path, seed) as reports:
+        for _ in range(Random(seed).randint(1, batch_count - 1)):
+            if reports.recv() == "end":
+                break
+    events, through = history(seed)
+    build(events_in(tmp_path, events, 2), tmp_path, through)
+    batch = to_batch(events, KEY)
     expected = compute(batch, through)
     with Warehouse.open(tmp_path / "wxcube.db", read_only=True) as warehouse:
         for account in batch.accounts:
             for endpoint in CUBE_ENDPOINTS:
-                found = warehouse.read(account, endpoint, EVER, Origin.CUBE)
-                assert found == expected.rows(account, endpoint), endpoint.name
+                rows = warehouse.read(account, endpoint, EVER, Origin.CUBE)
+                assert rows == expected.rows(account, endpoint), endpoint.name

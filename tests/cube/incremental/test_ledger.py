@@ -1,4 +1,4 @@
-"""The ledger when its file or its disk is bad: what is said, and that nothing stays locked."""
+"""The ledger with a damaged file or a full disk: the error, and that no lock is left."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from support.full_disk import files_no_larger_than
 from wxcube.cube.incremental.ledger import FILE, VERSION, Ledger
 from wxcube.errors import EngineError
 
-MEND, ROOM = "wxcube doctor --mend", "space on the disk"
+REPAIR, SPACE = "wxcube doctor --repair", "free space on the disk"
 MANY = {(day, group): 1 for day in range(20_000) for group in range(3)}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a ledger of many days."""
-    with Ledger(tmp_path) as ledger, ledger.changing():
+    with Ledger(tmp_path) as ledger, ledger.transaction():
         ledger.set_built(MANY)
     return tmp_path
 
@@ -45,65 +45,65 @@ def of_another_layout(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [overwritten, cut, torn])
-def test_a_damaged_file_is_for_the_doctor(folder: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_file_is_an_error_that_leads_to_the_doctor(
+    folder: Path, damage: Callable[[Path], None]
+) -> None:
     damage(folder / FILE)
     with pytest.raises(EngineError) as caught, Ledger(folder) as ledger:
         assert ledger.built()
     assert str(folder / FILE) in caught.value.message
-    assert MEND in caught.value.hint
-    assert ROOM not in caught.value.hint
+    assert REPAIR in caught.value.hint
+    assert SPACE not in caught.value.hint
 
 
 @pytest.mark.parametrize("cached_pages", [5, 5_000], ids=["half way", "at the end"])
-def test_a_disk_that_takes_no_more_is_told_as_such_and_changes_nothing(
-    folder: Path, cached_pages: int
-) -> None:
+def test_a_full_disk_is_reported_and_changes_nothing(folder: Path, cached_pages: int) -> None:
     with Ledger(folder) as ledger:
         ledger._all(f"PRAGMA cache_size={cached_pages}")
         with (
             files_no_larger_than(100_000),
             pytest.raises(EngineError, match="disk I/O error") as caught,
-            ledger.changing(),
+            ledger.transaction(),
         ):
             ledger.set_built(dict.fromkeys(MANY, 2))
         assert ledger.built() == MANY
-    assert ROOM in caught.value.hint
-    assert MEND not in caught.value.hint
+    assert SPACE in caught.value.hint
+    assert REPAIR not in caught.value.hint
 
 
-def test_a_file_that_somebody_else_holds_is_no_damage(folder: Path) -> None:
+def test_a_locked_file_is_not_reported_as_damaged(folder: Path) -> None:
     with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with Ledger(folder) as ledger:
             ledger._all("PRAGMA busy_timeout=0")
-            with pytest.raises(EngineError, match="locked") as caught, ledger.changing():
+            with pytest.raises(EngineError, match="locked") as caught, ledger.transaction():
                 pass
-    assert ROOM in caught.value.hint
-    assert MEND not in caught.value.hint
+    assert SPACE in caught.value.hint
+    assert REPAIR not in caught.value.hint
 
 
-def test_a_reader_waits_for_no_writer(folder: Path) -> None:
-    with Ledger(folder) as writer, writer.changing():
+def test_a_read_only_ledger_does_not_wait_for_a_writer(folder: Path) -> None:
+    with Ledger(folder) as writer, writer.transaction():
         writer.set_built({(0, 0): 2})
-        with Ledger(folder, is_reader=True) as reader:
+        with Ledger(folder, read_only=True) as reader:
             assert reader.built() == MANY
 
 
 @pytest.mark.parametrize("damage", [overwritten, of_another_layout])
-def test_a_ledger_that_does_not_open_holds_no_lock(
+def test_a_ledger_that_cannot_be_opened_leaves_no_lock(
     folder: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(folder / FILE)
     with pytest.raises(EngineError) as caught:
         Ledger(folder)
     assert "another build" not in str(caught.value)
-    # while the error is at hand, so are the frames that it went through
+    # the caught error keeps its frames, and so their local variables, alive
     (folder / FILE).unlink()
     with Ledger(folder) as ledger:
         assert ledger.built() == {}
 
 
-def test_only_one_may_build(folder: Path) -> None:
+def test_only_one_build_can_run(folder: Path) -> None:
     with Ledger(folder):
         for _ in range(2):
             with pytest.raises(EngineError, match="another build is running"):

@@ -1,4 +1,4 @@
-"""What the door does with a whole batch: one event a line, and no trace of a refused batch."""
+"""Batches: one event a line, and no trace of a rejected batch."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.event_files import PLANTED, lines, message, opened, total
+from support.event_files import PLANTED, count_events, lines, message, open_store
 from wxcube.events import kinds as ev
-from wxcube.events.intake.batches import OnError, ingest, take_in
-from wxcube.events.intake.files import pieces
-from wxcube.events.store import EventStore
+from wxcube.events.intake.batches import OnError, ingest, store_batch
+from wxcube.events.intake.files import read_batches
+from wxcube.events.store.store import EventStore
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EventStore]:
-    with opened(tmp_path / "events") as one:
+    with open_store(tmp_path / "events") as one:
         yield one
 
 
@@ -30,7 +30,7 @@ JOINED = [
 
 @pytest.mark.parametrize(("body", "bad"), JOINED)
 @pytest.mark.parametrize("more", [b"", b"{}\n"])
-def test_a_line_is_one_event_whatever_else_is_in_the_batch(
+def test_a_line_is_one_event_whatever_the_batch_contains(
     store: EventStore, body: bytes, bad: list[int], more: bytes
 ) -> None:
     admitted = store.admit(body + b"\n" + lines([message(3)]) + more)
@@ -39,7 +39,7 @@ def test_a_line_is_one_event_whatever_else_is_in_the_batch(
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\n", b"\n\n\n"])
-def test_blank_lines_are_no_events(store: EventStore, blank: bytes) -> None:
+def test_blank_lines_are_not_events(store: EventStore, blank: bytes) -> None:
     for body in (blank, blank + lines([message(1)]), lines([message(1)]) + blank + blank):
         admitted = store.admit(body)
         assert (admitted.events, admitted.refused) == (int(b"{" in body), ())
@@ -54,17 +54,17 @@ def test_blank_lines_are_no_events(store: EventStore, blank: bytes) -> None:
         b'{"event":"like","id":"1","account":"other","at":1772326800,"user":"o","msgid":"x"}\n',
     ],
 )
-def test_a_rejected_batch_names_no_accounts(store: EventStore, bad: bytes) -> None:
-    store._door.earliest = 1_600_000_000
+def test_a_rejected_batch_registers_no_accounts(store: EventStore, bad: bytes) -> None:
+    store._admission.earliest = 1_600_000_000
     admitted = store.admit(lines([message(1, account="mine")]) + bad)
-    receipt = take_in(store, admitted, OnError.REJECT, "test")
+    receipt = store_batch(store, admitted, OnError.REJECT, "test")
     assert receipt.is_rejected
     assert store.accounts() == ()
-    receipt = take_in(store, admitted, OnError.SKIP, "test")
+    receipt = store_batch(store, admitted, OnError.SKIP, "test")
     assert receipt.written
     receipt.written.result(10)
     store.compact()
-    assert (store.accounts(), total(store)) == (("mine",), 1)
+    assert (store.accounts(), count_events(store)) == (("mine",), 1)
 
 
 LINKS = [
@@ -84,14 +84,14 @@ LINKS = [
 
 @pytest.mark.parametrize(("link", "is_refused"), LINKS)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_link_that_names_a_person_is_refused(
+def test_a_link_with_an_openid_is_refused(
     tmp_path: Path, store: EventStore, link: str, form: str, *, is_refused: bool
 ) -> None:
     event = ev.Publish(id="p", account="a", at=message(1).at, msgid="9_1", content_url=link)
     file = tmp_path / f"a.{form}"
     table = f"event,id,account,at,msgid,content_url\npublish,p,a,{event.at},9_1,{link}\n"
     file.write_bytes(lines([event]) if form == "jsonl" else table.encode())
-    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    done = ingest(store, read_batches(str(file)), OnError.SKIP, file.name)
     assert (done.events, done.refused_count) == (int(not is_refused), int(is_refused))
     assert PLANTED not in str(done.refused)
     assert all("content_url" in one.reason for one in done.refused)

@@ -1,4 +1,4 @@
-"""Files of every form and packing give the same events; a damaged one is told with its name."""
+"""Files of every format and compression give the same events; an error names a damaged file."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ import msgspec
 import pytest
 import zstandard
 
-from support.event_files import lines, message, opened, some, stored, total
+from support.event_files import count_events, lines, message, open_store, sample_events, stored
 from wxcube.errors import EventError
 from wxcube.events.columns import FAMILIES
-from wxcube.events.intake import files as forms
+from wxcube.events.intake import files
 from wxcube.events.intake.batches import Ingested, OnError, ingest
-from wxcube.events.intake.files import Form, form_of, pieces
-from wxcube.events.store import EventStore
+from wxcube.events.intake.files import FileFormat, format_of, read_batches
+from wxcube.events.store.store import EventStore
 
-HAPPENED = some(600)
+HAPPENED = sample_events(600)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EventStore]:
-    with opened(tmp_path / "events", user_key="a key of the settings") as one:
+    with open_store(tmp_path / "events", user_key="a key of the settings") as one:
         yield one
 
 
@@ -56,7 +56,7 @@ def as_parquet(events: Any, folder: Path) -> bytes:
     return target.read_bytes()
 
 
-PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": gzip.compress,
     ".zst": zstandard.compress,
@@ -73,78 +73,87 @@ def everything(store: EventStore) -> list[Any]:
     )
 
 
-@pytest.mark.parametrize("packing", PACKINGS)
-@pytest.mark.parametrize("form", Form)
-def test_every_form_and_packing_gives_the_same_events(
-    tmp_path: Path, store: EventStore, form: Form, packing: str
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("file_format", FileFormat)
+def test_every_format_and_compression_gives_the_same_events(
+    tmp_path: Path, store: EventStore, file_format: FileFormat, compression: str
 ) -> None:
-    made: dict[Form, Callable[[], bytes]] = {
-        Form.JSONL: lambda: lines(HAPPENED),
-        Form.CSV: lambda: as_csv(HAPPENED),
-        Form.PARQUET: lambda: as_parquet(HAPPENED, tmp_path),
+    made: dict[FileFormat, Callable[[], bytes]] = {
+        FileFormat.JSONL: lambda: lines(HAPPENED),
+        FileFormat.CSV: lambda: as_csv(HAPPENED),
+        FileFormat.PARQUET: lambda: as_parquet(HAPPENED, tmp_path),
     }
-    file = tmp_path / f"some.{form}{packing}"
-    file.write_bytes(PACKINGS[packing](made[form]()))
-    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    file = tmp_path / f"some.{file_format}{compression}"
+    file.write_bytes(COMPRESSIONS[compression](made[file_format]()))
+    done = ingest(store, read_batches(str(file)), OnError.REJECT, file.name)
     assert (done.refused, done.events) == ([], 600)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
-    with opened(tmp_path / "other", user_key="a key of the settings") as other:
+    with open_store(tmp_path / "other", user_key="a key of the settings") as other:
         other.append(other.admit(lines(HAPPENED))).result()
         assert everything(store) == everything(other)
 
 
-def test_the_form_is_known_by_the_name() -> None:
-    names = {"a.csv": Form.CSV, "A.CSV.GZ": Form.CSV, "a.parquet": Form.PARQUET, "-": Form.JSONL}
-    names |= {"a.pq.zst": Form.PARQUET, "a.jsonl": Form.JSONL, "events.log.gz": Form.JSONL}
-    assert {name: form_of(name) for name in names} == names
+def test_the_format_follows_from_the_name() -> None:
+    names = {
+        "a.csv": FileFormat.CSV,
+        "A.CSV.GZ": FileFormat.CSV,
+        "a.parquet": FileFormat.PARQUET,
+        "-": FileFormat.JSONL,
+    }
+    names |= {
+        "a.pq.zst": FileFormat.PARQUET,
+        "a.jsonl": FileFormat.JSONL,
+        "events.log.gz": FileFormat.JSONL,
+    }
+    assert {name: format_of(name) for name in names} == names
 
 
-def test_lines_are_numbered_through_all_pieces(
+def test_lines_are_numbered_across_batches(
     tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
-    content = [lines([event]) for event in some(100)]
+    monkeypatch.setattr(files, "BLOCK_BYTES", 1_000)
+    content = [lines([event]) for event in sample_events(100)]
     for place in (0, 40, 99):
         content[place] = b"{}\n"
     content[20] = b"\n"
     file = tmp_path / "some.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + b"".join(content).rstrip(b"\n"))
-    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    done = ingest(store, read_batches(str(file)), OnError.SKIP, file.name)
     assert [one.line for one in done.refused] == [1, 41, 100]
     assert (done.events, done.lines) == (96, 100)
-    kept = [path.read_bytes() for path in sorted((store.folder / "dead").iterdir())]
-    letters = [msgspec.json.decode(line) for part in kept for line in part.splitlines()]
+    contents = [path.read_bytes() for path in sorted((store.folder / "dead").iterdir())]
+    letters = [msgspec.json.decode(line) for part in contents for line in part.splitlines()]
     assert sorted(letter["line"] for letter in letters) == [1, 41, 100]
     assert {letter["from"] for letter in letters} == {"some.jsonl"}
 
 
-def test_a_rejected_piece_stops_and_what_came_before_stays(
+def test_a_rejected_batch_stops_and_earlier_batches_stay(
     tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "BLOCK_BYTES", 1_000)
-    good = lines(some(100))
+    monkeypatch.setattr(files, "BLOCK_BYTES", 1_000)
+    good = lines(sample_events(100))
     file = tmp_path / "some.jsonl"
-    file.write_bytes(good + b"{}\n" + lines(some(100, seed=2)))
-    told: list[tuple[int, int]] = []
+    file.write_bytes(good + b"{}\n" + lines(sample_events(100, seed=2)))
+    steps: list[tuple[int, int]] = []
 
     def note(done: Ingested) -> None:
-        told.append((done.lines, done.events))
+        steps.append((done.lines, done.events))
 
-    done = ingest(store, pieces(str(file)), OnError.REJECT, file.name, note)
+    done = ingest(store, read_batches(str(file)), OnError.REJECT, file.name, note)
     assert done.is_rejected
     assert [one.line for one in done.refused] == [101]
-    assert told == sorted(told)
-    assert told[-1] == (done.lines, done.events)
+    assert steps == sorted(steps)
+    assert steps[-1] == (done.lines, done.events)
     store.compact()
-    assert total(store) == done.events < 101
-    file.write_bytes(good + lines(some(100, seed=2)))
-    ingest(store, pieces(str(file)), OnError.REJECT, file.name)
+    assert count_events(store) == done.events < 101
+    file.write_bytes(good + lines(sample_events(100, seed=2)))
+    ingest(store, read_batches(str(file)), OnError.REJECT, file.name)
     store.compact()
-    assert total(store) == 200
+    assert count_events(store) == 200
 
 
-def test_csv_lines_are_told_by_their_number(tmp_path: Path, store: EventStore) -> None:
+def test_refused_csv_lines_have_their_numbers(tmp_path: Path, store: EventStore) -> None:
     file = tmp_path / "some.csv"
     file.write_bytes(
         b"event,id,account,at,user,msg_type\n"
@@ -158,7 +167,7 @@ def test_csv_lines_are_told_by_their_number(tmp_path: Path, store: EventStore) -
         b",,,,,\n"
         b"message,7,a,1.77233E+09,o1,1\n"
     )
-    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    done = ingest(store, read_batches(str(file)), OnError.SKIP, file.name)
     assert done.events == 1
     reasons = {one.line: one.reason for one in done.refused}
     assert reasons.keys() == {3, 5, 6, 7, 8, 9, 11}
@@ -178,7 +187,7 @@ NOT_CLOSED = [
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize(("bad", "later"), NOT_CLOSED)
-def test_a_quote_that_is_not_closed_takes_no_other_row_with_it(
+def test_an_unclosed_quote_affects_no_other_row(
     tmp_path: Path, store: EventStore, bad: bytes, later: bytes, ending: bytes
 ) -> None:
     good = [b"message,%d,a,1772300000,o%d,1,," % (n, n) for n in range(300)]
@@ -187,24 +196,24 @@ def test_a_quote_that_is_not_closed_takes_no_other_row_with_it(
         rows.append(b"reply,x" + later)
     file = tmp_path / "some.csv"
     file.write_bytes(ending.join(rows) + ending)
-    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    done = ingest(store, read_batches(str(file)), OnError.SKIP, file.name)
     assert done.events == 300
     assert [one.line for one in done.refused] == [12, *([len(rows)] if later else [])]
 
 
-def test_a_good_file_with_a_bad_row_keeps_the_good_ones(tmp_path: Path, store: EventStore) -> None:
+def test_a_bad_row_affects_no_other_row(tmp_path: Path, store: EventStore) -> None:
     rows = as_csv(HAPPENED).splitlines(keepends=True)
     file = tmp_path / "some.csv"
     file.write_bytes(b"".join([*rows[:300], b"dance\r\n", *rows[300:]]))
-    done = ingest(store, pieces(str(file)), OnError.SKIP, file.name)
+    done = ingest(store, read_batches(str(file)), OnError.SKIP, file.name)
     assert (done.events, [one.line for one in done.refused]) == (600, [301])
 
 
-def test_rows_of_parquet_are_numbered_through_all_pieces(
+def test_rows_of_parquet_are_numbered_across_batches(
     tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "RECORDS_AT_ONCE", 70)
-    monkeypatch.setattr(forms, "ROWS_AT_ONCE", 210)
+    monkeypatch.setattr(files, "BATCH_ROWS", 70)
+    monkeypatch.setattr(files, "READ_ROWS", 210)
     file = tmp_path / "some.parquet"
     file.write_bytes(as_parquet(HAPPENED, tmp_path))
     bad = (1, 70, 71, 210, 211, 600)
@@ -212,7 +221,7 @@ def test_rows_of_parquet_are_numbered_through_all_pieces(
         f'COPY (SELECT * REPLACE (if(row_number() OVER () IN {bad}, 7, "at") AS "at") '
         f"FROM '{file}') TO '{tmp_path / 'bad.parquet'}' (FORMAT parquet)"
     )
-    done = ingest(store, pieces(str(tmp_path / "bad.parquet")), OnError.SKIP, "bad")
+    done = ingest(store, read_batches(str(tmp_path / "bad.parquet")), OnError.SKIP, "bad")
     assert (done.events, done.lines) == (594, 600)
     assert tuple(one.line for one in done.refused) == bad
 
@@ -220,7 +229,7 @@ def test_rows_of_parquet_are_numbered_through_all_pieces(
 def test_an_empty_file_has_no_events(tmp_path: Path, store: EventStore) -> None:
     for name in ("a.jsonl", "a.csv"):
         (tmp_path / name).touch()
-        assert ingest(store, pieces(str(tmp_path / name)), OnError.REJECT, name).events == 0
+        assert ingest(store, read_batches(str(tmp_path / name)), OnError.REJECT, name).events == 0
 
 
 DAMAGED = {
@@ -234,45 +243,47 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_file_is_told_with_its_name(tmp_path: Path, store: EventStore, name: str) -> None:
+def test_an_error_names_the_damaged_file(tmp_path: Path, store: EventStore, name: str) -> None:
     (tmp_path / name).write_bytes(DAMAGED[name])
     with pytest.raises(EventError, match=f"{name} cannot be read"):
-        ingest(store, pieces(str(tmp_path / name)), OnError.SKIP, name)
+        ingest(store, read_batches(str(tmp_path / name)), OnError.SKIP, name)
 
 
-PACKED_MIB = 300
+UNCOMPRESSED_MIB = 300
 
 
 @pytest.mark.parametrize("byte", [b"\0", b"\n"], ids=["zeros", "line ends"])
-def test_what_was_packed_from_very_much_is_unpacked_bit_by_bit(
+def test_a_very_large_file_is_decompressed_in_parts(
     tmp_path: Path, store: EventStore, byte: bytes
 ) -> None:
     file = tmp_path / "much.jsonl.zst"
-    with zstandard.open(file, "wb") as packed:
-        for _ in range(PACKED_MIB):
-            packed.write(byte * (1 << 20))
+    with zstandard.open(file, "wb") as file_object:
+        for _ in range(UNCOMPRESSED_MIB):
+            file_object.write(byte * (1 << 20))
     assert file.stat().st_size < 1 << 20
     tracemalloc.start()
     try:
         with suppress(EventError):  # of a line longer than 16 MiB
-            assert ingest(store, pieces(str(file)), OnError.REJECT, file.name).events == 0
-        assert tracemalloc.get_traced_memory()[1] < PACKED_MIB << 19
+            assert ingest(store, read_batches(str(file)), OnError.REJECT, file.name).events == 0
+        assert tracemalloc.get_traced_memory()[1] < UNCOMPRESSED_MIB << 19
     finally:
         tracemalloc.stop()
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EventError, match=r"none\.jsonl cannot be read \(No such") as told:
-        list(pieces(str(tmp_path / "none.jsonl")))
-    assert told.value.hint == "check its name, and who may read it"
+def test_an_error_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(EventError, match=r"none\.jsonl cannot be read \(No such") as raised:
+        list(read_batches(str(tmp_path / "none.jsonl")))
+    assert raised.value.hint == "check its name, and who may read it"
 
 
-def test_standard_input_may_be_packed(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_may_be_compressed(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Input:
         buffer = io.BufferedReader(io.BytesIO(gzip.compress(lines([message(1)]))))
 
     monkeypatch.setattr(sys, "stdin", Input())
-    assert ingest(store, pieces("-"), OnError.REJECT, "-").events == 1
+    assert ingest(store, read_batches("-"), OnError.REJECT, "-").events == 1
 
 
 def test_a_table_that_begins_with_an_empty_line_is_refused_row_by_row(
@@ -280,22 +291,22 @@ def test_a_table_that_begins_with_an_empty_line_is_refused_row_by_row(
 ) -> None:
     path = tmp_path / "events.csv"
     path.write_bytes(b"\n\nevent,id\nopen,a\n")
-    done = ingest(store, pieces(str(path)), OnError.SKIP, path.name)
+    done = ingest(store, read_batches(str(path)), OnError.SKIP, path.name)
     assert (done.events, done.refused_count) == (0, 2)
     assert [one.line for one in done.refused] == [3, 4]
 
 
-def test_only_the_length_of_the_last_line_itself_counts(
+def test_the_longest_line_is_limited_by_its_own_length(
     tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "LONGEST_LINE", 1_000)
-    monkeypatch.setattr(forms, "BLOCK_BYTES", 600)
+    monkeypatch.setattr(files, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(files, "BLOCK_BYTES", 600)
     path = tmp_path / "events.jsonl"
     long = b" " * 900
     path.write_bytes(b"\n" * 500 + long)
-    assert [(one.first_line, one.last_line) for one in pieces(str(path))] == [(1, 501)]
+    assert [(one.first_line, one.last_line) for one in read_batches(str(path))] == [(1, 501)]
     path.write_bytes(b"\n" * 600 + b" " * 1_000 + b"\n" * 3)
-    assert list(pieces(str(path)))[-1].last_line == 603
+    assert list(read_batches(str(path)))[-1].last_line == 603
     path.write_bytes(b"\n" * 500 + b" " * 1_101)
     with pytest.raises(EventError, match="line 501 is longer"):
-        list(pieces(str(path)))
+        list(read_batches(str(path)))

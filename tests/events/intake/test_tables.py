@@ -1,4 +1,4 @@
-"""Whole columns are checked as single rows are: nothing more is accepted, nothing less told."""
+"""The check of whole columns accepts and refuses the same rows as the check of single records."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.event_files import some
-from wxcube.events.intake import files as forms
-from wxcube.events.intake.admission import Admitted, Door
-from wxcube.events.intake.files import pieces
-from wxcube.events.intake.plain_csv import ABSENT, MOST_DIGITS, REFUSED, Cells
+from support.event_files import sample_events
+from wxcube.events.intake import files
+from wxcube.events.intake.admission import Admission, Admitted
+from wxcube.events.intake.files import read_batches
+from wxcube.events.intake.plain_csv import ABSENT, INVALID, MAX_DIGITS, Cells
 from wxcube.events.intake.tables import KINDS, Records
 from wxcube.events.kinds import AnyEvent
 from wxcube.events.store.accounts import AccountNumbers
@@ -32,16 +32,17 @@ NAMES = (
 )
 
 
-def both_ways(folder: Path, records: Records) -> tuple[Admitted, Admitted]:
-    """What becomes of rows by column, and one by one."""
+def both_checks(folder: Path, records: Records) -> tuple[Admitted, Admitted]:
+    """The results of rows checked by column, and as single records."""
     (folder / "a").mkdir()
     (folder / "b").mkdir()
-    doors = [Door(KEYS, AccountNumbers(folder / name), EARLIEST) for name in "ab"]
-    return doors[0].admit_records(records), doors[1]._admit_each(doors[1]._read_records(records))
+    admissions = [Admission(KEYS, AccountNumbers(folder / name), EARLIEST) for name in "ab"]
+    by_column, by_row = admissions
+    return by_column.admit_records(records), by_row._admit_singly(by_row._read_records(records))
 
 
 def assert_same(folder: Path, records: Records) -> Admitted:
-    by_column, one_by_one = both_ways(folder, records)
+    by_column, one_by_one = both_checks(folder, records)
     # NaN is not equal to itself
     assert repr(by_column.refused) == repr(one_by_one.refused)
     assert by_column.events == one_by_one.events
@@ -49,8 +50,8 @@ def assert_same(folder: Path, records: Records) -> Admitted:
     for family, columns in one_by_one.chunk.items():
         assert columns.keys() == by_column.chunk[family].keys()
         for name, column in columns.items():
-            found = by_column.chunk[family][name]
-            assert (found.dtype, found.tolist()) == (column.dtype, column.tolist())
+            actual = by_column.chunk[family][name]
+            assert (actual.dtype, actual.tolist()) == (column.dtype, column.tolist())
     return by_column
 
 
@@ -91,14 +92,14 @@ GOOD = [
     {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in row}
     for row in (
         [(n, v) for n, v in msgspec.to_builtins(event).items() if v is not None]
-        for event in some(120)
+        for event in sample_events(120)
     )
 ]
 
 
 @st.composite
 def csv_rows(draw: st.DrawFn) -> list[dict[str, str]]:
-    """Rows of good events, some cells of some of which say something else."""
+    """Rows of valid events, with some cells changed."""
     rows = [dict(row) for row in draw(st.lists(st.sampled_from(GOOD), min_size=1, max_size=12))]
     if draw(st.booleans()):
         for row in rows:
@@ -109,7 +110,7 @@ def csv_rows(draw: st.DrawFn) -> list[dict[str, str]]:
 
 @settings(max_examples=200, deadline=None)
 @given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
-def test_cells_are_checked_by_column_as_row_by_row(
+def test_string_cells_are_checked_by_column_as_by_row(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
 ) -> None:
     shown = tuple(names[:width])
@@ -118,24 +119,24 @@ def test_cells_are_checked_by_column_as_row_by_row(
     assert_same(tmp_path_factory.mktemp("csv"), records)
 
 
-def test_good_rows_are_good_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_rows_are_valid_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = tuple([row.get(name, "") for row in GOOD] for name in NAMES)
     records = Records(NAMES, columns, range(2, len(GOOD) + 2))
-    monkeypatch.setattr(Door, "_read_record", None)
-    door = Door(KEYS, AccountNumbers(tmp_path))
-    assert door.admit_records(records).events == len(GOOD)
+    monkeypatch.setattr(Admission, "_read_record", None)
+    admission = Admission(KEYS, AccountNumbers(tmp_path))
+    assert admission.admit_records(records).events == len(GOOD)
 
 
-def plainly(cell: str) -> str:
+def plain_ascii(cell: str) -> str:
     """A cell in ASCII that needs no quotes."""
     return cell.encode("ascii", "replace").decode().translate({ord(c): "?" for c in ',"\r\n'})
 
 
-def in_places(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records | None:
-    """Rows as places in the text of a file; None if a line says nothing."""
-    cells = [[plainly(row.get(name, "")) for name in names] for row in rows]
+def ascii_records(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records | None:
+    """Rows as positions in the text of a file; None if a line is empty."""
+    cells = [[plain_ascii(row.get(name, "")) for name in names] for row in rows]
     text = "".join(",".join(row) + "\n" for row in cells)
-    columns = forms._plain_columns(len(names), text)
+    columns = files._plain_columns(len(names), text)
     if columns is None:
         assert any(not any(row) for row in cells)
         return None
@@ -146,50 +147,54 @@ def in_places(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records |
 
 @settings(max_examples=200, deadline=None)
 @given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
-def test_cells_that_are_places_are_checked_as_row_by_row(
+def test_ascii_cells_are_checked_by_column_as_by_row(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
 ) -> None:
-    records = in_places(names[:width], rows)
+    records = ascii_records(names[:width], rows)
     if records:
         assert_same(tmp_path_factory.mktemp("csv"), records)
 
 
-def test_good_cells_that_are_places_never_become_rows(
+def test_valid_ascii_cells_never_become_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records = in_places(NAMES, GOOD)
+    records = ascii_records(NAMES, GOOD)
     assert records
-    monkeypatch.setattr(Door, "_read_record", None)
-    door = Door(KEYS, AccountNumbers(tmp_path))
-    assert door.admit_records(records).events == len(GOOD)
+    monkeypatch.setattr(Admission, "_read_record", None)
+    admission = Admission(KEYS, AccountNumbers(tmp_path))
+    assert admission.admit_records(records).events == len(GOOD)
 
 
 ASCII = st.text(st.characters(codec="ascii", exclude_characters=',"\r\n'), max_size=40)
 
 
 @given(st.lists(st.tuples(ASCII, st.sampled_from(["", "ab", *WHOLE, "007", "18", "1" * 18]))))
-def test_places_are_texts_to_whoever_asks(rows: list[tuple[str, str]]) -> None:
+def test_ascii_cells_behave_as_strings(rows: list[tuple[str, str]]) -> None:
     text = "".join(f"x,{cell},{number}\n" for cell, number in rows) or "x,,\n"
     given_rows = rows or [("", "")]
-    columns = forms._plain_columns(3, text)
+    columns = files._plain_columns(3, text)
     assert columns
     _, cells, numbers = columns
     assert isinstance(cells, Cells)
     assert isinstance(numbers, Cells)
-    texts = [cell for cell, _ in given_rows]
-    assert (list(cells), cells[-1], list(cells[1:])) == (texts, texts[-1], texts[1:])
-    joined = cells.joined()
-    assert (joined.content.decode(), joined.lengths.tolist()) == (
-        "".join(texts),
-        list(map(len, texts)),
+    string_array = [cell for cell, _ in given_rows]
+    assert (list(cells), cells[-1], list(cells[1:])) == (
+        string_array,
+        string_array[-1],
+        string_array[1:],
     )
-    for found, (_, said) in zip(numbers.whole_numbers().tolist(), given_rows, strict=True):
-        is_known = said.isdigit() and str(int(said)) == said and len(said) <= MOST_DIGITS
-        assert found == (int(said) if is_known else REFUSED if said else ABSENT)
+    joined = cells.concatenated()
+    assert (joined.content.decode(), joined.lengths.tolist()) == (
+        "".join(string_array),
+        list(map(len, string_array)),
+    )
+    for value, (_, text) in zip(numbers.integers().tolist(), given_rows, strict=True):
+        is_valid = text.isdigit() and str(int(text)) == text and len(text) <= MAX_DIGITS
+        assert value == (int(text) if is_valid else INVALID if text else ABSENT)
 
 
-def test_a_text_that_may_be_left_out_is_empty_then() -> None:
-    """Else an empty cell that is a place would have to become something else."""
+def test_the_default_of_an_optional_string_is_empty() -> None:
+    """The check of ASCII cells relies on it: an empty cell is its own default."""
     optional = {
         (member.name, member.default)
         for kind in KINDS.values()
@@ -199,14 +204,14 @@ def test_a_text_that_may_be_left_out_is_empty_then() -> None:
     assert optional == {("title", ""), ("content_url", ""), ("msgid", None)}
 
 
-def test_a_name_given_twice_is_read_as_rows_are(tmp_path: Path) -> None:
+def test_a_duplicate_column_name_is_read_as_in_records(tmp_path: Path) -> None:
     names = ("event", "id", "account", "at", "user", "msg_type", "user")
     rows = [["message", "1", "a", "1772300000", "o1", "1", "o2"], ["reply", "2", *[""] * 5]]
     records = Records(names, tuple(zip(*rows, strict=True)), [2, 3])
     assert assert_same(tmp_path, records).events == 1
 
 
-PIECES_OF_CSV = st.sampled_from(
+CSV_FRAGMENTS = st.sampled_from(
     [
         "a",
         "message",
@@ -229,20 +234,20 @@ PIECES_OF_CSV = st.sampled_from(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(PIECES_OF_CSV, max_size=40).map("".join), st.integers(1, 4))
-def test_lines_without_quotes_are_cut_as_the_csv_module_does(text: str, width: int) -> None:
+@given(st.lists(CSV_FRAGMENTS, max_size=40).map("".join), st.integers(1, 4))
+def test_lines_without_quotes_are_split_as_by_the_csv_module(text: str, width: int) -> None:
     header = [f"n{place}" for place in range(width)]
     text = text.removesuffix("\n") + "\n"
-    _, found = forms._table(header, text, 2)
-    kept, forms._plain_columns = forms._plain_columns, lambda *_: None
+    _, actual = files._table(header, text, 2)
+    original, files._plain_columns = files._plain_columns, lambda *_: None
     try:
-        _, expected = forms._table(header, text, 2)
+        _, expected = files._table(header, text, 2)
     finally:
-        forms._plain_columns = kept
-    assert list(zip(found.numbers, found, strict=True)) == list(
+        files._plain_columns = original
+    assert list(zip(actual.numbers, actual, strict=True)) == list(
         zip(expected.numbers, expected, strict=True)
     )
-    assert found.complaints == expected.complaints
+    assert actual.problems == expected.problems
 
 
 @settings(max_examples=200, deadline=None)
@@ -250,14 +255,14 @@ def test_lines_without_quotes_are_cut_as_the_csv_module_does(text: str, width: i
 def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]) -> None:
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)
-    _, found = forms._table(["a", "b", "c"], file.getvalue(), 1)
+    _, actual = files._table(["a", "b", "c"], file.getvalue(), 1)
     names = ("a", "b", "c")
-    said = [
+    expected = [
         {name: cell for name, cell in zip(names, row, strict=True) if cell}
         for row in rows
         if any(row)
     ]
-    assert list(found) == said
+    assert list(actual) == expected
 
 
 # --- Parquet --------------------------------------------------------------------------------------
@@ -309,35 +314,33 @@ def parquet(folder: Path, columns: dict[str, tuple[str, list[str]]]) -> Records:
     )
     file = folder / "some.parquet"
     with duckdb.connect() as connection:
-        told = " UNION ALL ".join(f"SELECT {row}" for row in rows)
-        connection.execute(f"COPY ({told}) TO '{file}' (FORMAT parquet)").fetchall()
-    [piece] = pieces(str(file))
-    assert piece.records is not None
-    return piece.records
+        query = " UNION ALL ".join(f"SELECT {row}" for row in rows)
+        connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)").fetchall()
+    [batch] = read_batches(str(file))
+    assert batch.records is not None
+    return batch.records
 
 
 @pytest.mark.parametrize("kind", IN_PARQUET)
 @pytest.mark.parametrize("name", ["event", "id", "at", "msgid", "finished", "title", "colour"])
-def test_columns_of_every_type_are_checked_as_row_by_row(
-    tmp_path: Path, kind: str, name: str
-) -> None:
+def test_columns_of_every_type_are_checked_as_by_row(tmp_path: Path, kind: str, name: str) -> None:
     values = IN_PARQUET[kind]
     columns = {n: (k, [value] * len(values)) for n, (k, value) in PLAIN.items()}
     columns |= {name: (kind, values)}
     assert_same(tmp_path, parquet(tmp_path, columns))
 
 
-def test_events_of_every_kind_are_good_by_column(
+def test_events_of_every_kind_are_valid_by_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    happened: list[AnyEvent] = some(300)
+    happened: list[AnyEvent] = sample_events(300)
     source, file = tmp_path / "some.jsonl", tmp_path / "some.parquet"
     source.write_bytes(msgspec.json.Encoder().encode_lines(happened))
     duckdb.sql(
         f"COPY (FROM read_json('{source}', format = 'newline_delimited', sample_size = -1)) "
         f"TO '{file}' (FORMAT parquet)"
     )
-    [piece] = pieces(str(file))
-    monkeypatch.setattr(Door, "_read_record", None)
-    assert piece.records is not None
-    assert Door(KEYS, AccountNumbers(tmp_path)).admit_records(piece.records).events == 300
+    [batch] = read_batches(str(file))
+    monkeypatch.setattr(Admission, "_read_record", None)
+    assert batch.records is not None
+    assert Admission(KEYS, AccountNumbers(tmp_path)).admit_records(batch.records).events == 300

@@ -1,4 +1,4 @@
-"""A file of the store that is lost, old or changed: an error that names it, never other figures."""
+"""A missing, old or changed file of the store: an error that names it, never wrong numbers."""
 
 from __future__ import annotations
 
@@ -8,131 +8,143 @@ from random import Random
 import msgspec
 import pytest
 
-from support.event_files import NOW, lines, message, opened, put, some, total
+from support.event_files import (
+    NOW,
+    count_events,
+    lines,
+    message,
+    open_store,
+    sample_events,
+    store_events,
+)
 from wxcube.errors import EventStoreError
-from wxcube.events.store import EventStore
 from wxcube.events.store import layout as layouts
 from wxcube.events.store.backlog import LOG
 from wxcube.events.store.check import check
 from wxcube.events.store.repair import rotate_key
+from wxcube.events.store.store import EventStore
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A store with compacted events and some that wait."""
-    with opened(tmp_path / "events") as store:
-        put(store, some(100))
+    """A store with compacted events and some in the log."""
+    with open_store(tmp_path / "events") as store:
+        store_events(store, sample_events(100))
         store.compact()
-        put(store, some(10, seed=2))
+        store_events(store, sample_events(10, seed=2))
     return tmp_path / "events"
 
 
-def told(folder: Path) -> list[str]:
-    """What doctor says that is serious, with the ways to mend it."""
+def serious_problems(folder: Path) -> list[str]:
+    """The serious problems that doctor finds, with their repairs."""
     return [f"{one.what}; {one.mend}" for one in check(folder, NOW) if one.is_serious]
 
 
-def in_order(folder: Path) -> None:
-    """The store opens, has its events once, and doctor finds nothing."""
+def assert_intact(folder: Path) -> None:
+    """Assert that the store opens, has each event once, and has no problems."""
     assert not check(folder, NOW)
-    with opened(folder) as store:
-        put(store, some(100))
+    with open_store(folder) as store:
+        store_events(store, sample_events(100))
         store.compact()
-        assert (total(store), store.manifest().duplicates) == (110, 100)
+        assert (count_events(store), store.manifest().duplicates) == (110, 100)
 
 
-LOST = {
-    "accounts.jsonl": r"accounts\.jsonl is gone.*backup",
-    "state.json": r"state\.json is gone.*backup",
-    "key": r"key is gone.*backup.*lost for good.*rotate-key",
-    "key-ids": r"key-ids is gone.*backup.*lost for good",
-    "FORMAT": r"FORMAT is gone.*backup",
+ERRORS = {
+    "accounts.jsonl": r"accounts\.jsonl is missing.*backup",
+    "state.json": r"state\.json is missing.*backup",
+    "key": r"key is missing.*backup.*lost for good.*rotate-key",
+    "key-ids": r"key-ids is missing.*backup.*lost for good",
+    "FORMAT": r"FORMAT is missing.*backup",
 }
 
 
-@pytest.mark.parametrize("name", LOST)
-def test_a_lost_file_is_refused_by_name_and_nothing_is_made(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_missing_file_is_an_error_that_names_it_and_nothing_is_created(
+    folder: Path, name: str
+) -> None:
     content = (folder / name).read_bytes()
     (folder / name).unlink()
     before = {path for path in folder.rglob("*") if path.is_file()}
     for create in (True, False):
-        with pytest.raises(EventStoreError, match=LOST[name]):
-            opened(folder, create=create)
+        with pytest.raises(EventStoreError, match=ERRORS[name]):
+            open_store(folder, create=create)
         assert {path for path in folder.rglob("*") if path.is_file()} == before
-    assert any(name in text and "backup" in text for text in told(folder))
+    assert any(name in text and "backup" in text for text in serious_problems(folder))
     (folder / name).write_bytes(content)
-    in_order(folder)
+    assert_intact(folder)
 
 
 @pytest.mark.parametrize("bytes_lost", [1, 3, 40])
-def test_cut_accounts_are_refused(folder: Path, bytes_lost: int) -> None:
+def test_truncated_account_numbers_are_an_error(folder: Path, bytes_lost: int) -> None:
     path = folder / "accounts.jsonl"
     content = path.read_bytes()
     path.write_bytes(content[:-bytes_lost])
-    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is gone or was cut.*backup"):
-        opened(folder)
-    assert any("accounts.jsonl is gone or was cut" in text for text in told(folder))
+    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is missing or truncated.*backup"):
+        open_store(folder)
+    assert any(
+        "accounts.jsonl is missing or truncated" in text for text in serious_problems(folder)
+    )
     path.write_bytes(content)
-    in_order(folder)
+    assert_intact(folder)
 
 
-def test_accounts_that_go_while_a_store_runs_are_refused(folder: Path) -> None:
+def test_account_numbers_that_are_deleted_while_a_store_runs_are_an_error(folder: Path) -> None:
     content = (folder / "accounts.jsonl").read_bytes()
-    with opened(folder) as store:
+    with open_store(folder) as store:
         (folder / "accounts.jsonl").unlink()
         with pytest.raises(EventStoreError, match=r"accounts\.jsonl"):
             store.admit(lines([message(1, account="another")]))
         (folder / "accounts.jsonl").write_bytes(content)
-        put(store, [message(1, account="another")])
+        store_events(store, [message(1, account="another")])
         assert store.accounts()[-1] == "another"
 
 
-def test_accounts_that_could_not_be_noted_are_not_used(folder: Path) -> None:
-    with opened(folder) as store:
+def test_account_numbers_that_could_not_be_recorded_are_not_used(folder: Path) -> None:
+    with open_store(folder) as store:
         before = (folder / "FORMAT").read_bytes()
         (folder / "FORMAT").write_bytes(b"damaged")
         for _ in range(2):
             with pytest.raises(EventStoreError, match="FORMAT is damaged"):
                 store.admit(lines([message(1, account="another")]))
         (folder / "FORMAT").write_bytes(before)
-        put(store, [message(1, account="another")])
+        store_events(store, [message(1, account="another")])
     path = folder / "accounts.jsonl"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is gone or was cut"):
-        opened(folder)
+    with pytest.raises(EventStoreError, match=r"accounts\.jsonl is missing or truncated"):
+        open_store(folder)
 
 
-def test_accounts_of_several_writers_are_all_noted(folder: Path) -> None:
-    with opened(folder) as one, opened(folder) as other:
-        put(one, [message(1, account="a")])
-        put(other, [message(1, account="b"), message(1, account="a")])
-        put(one, [message(1, account="b")])
+def test_accounts_of_several_writers_are_all_recorded(folder: Path) -> None:
+    with open_store(folder) as one, open_store(folder) as other:
+        store_events(one, [message(1, account="a")])
+        store_events(other, [message(1, account="b"), message(1, account="a")])
+        store_events(one, [message(1, account="b")])
     path = folder / "accounts.jsonl"
     assert layouts.read(folder).accounts.bytes == path.stat().st_size
 
 
-def test_a_lost_log_folder_is_told_and_made_again(folder: Path) -> None:
+def test_a_missing_log_folder_is_reported_and_created_again(folder: Path) -> None:
     for path in (folder / LOG).iterdir():
         path.unlink()
     (folder / LOG).rmdir()
     [finding] = check(folder, NOW)
     assert finding.file == str(folder / LOG)
-    with opened(folder) as store:
-        put(store, some(10, seed=2))
-    in_order(folder)
+    with open_store(folder) as store:
+        store_events(store, sample_events(10, seed=2))
+    assert_intact(folder)
 
 
-def test_a_store_that_runs_while_its_log_folder_goes_makes_it_again(folder: Path) -> None:
-    with opened(folder) as store:
+def test_a_running_store_creates_its_deleted_log_folder_again(folder: Path) -> None:
+    with open_store(folder) as store:
         store.compact()
         (folder / LOG).rmdir()
-        put(store, some(5, seed=3))
+        store_events(store, sample_events(5, seed=3))
         store.compact()
-        assert total(store) == 115
+        assert count_events(store) == 115
 
 
 @pytest.mark.parametrize("name", ["state.json", "accounts.jsonl", "FORMAT", "key", "key-ids"])
-def test_any_bit_that_changes_is_an_error_with_the_file(folder: Path, name: str) -> None:
+def test_any_changed_bit_is_an_error_that_names_the_file(folder: Path, name: str) -> None:
     path = folder / name
     content, dice = path.read_bytes(), Random(1)
     for place in sorted(dice.sample(range(len(content)), 20)):
@@ -141,11 +153,11 @@ def test_any_bit_that_changes_is_an_error_with_the_file(folder: Path, name: str)
         path.write_bytes(changed)
         if bytes(changed).strip() == content.strip():
             continue
-        said = f"{name}|another key" if name == "key" else name
-        with pytest.raises(EventStoreError, match=said):
-            opened(folder)
+        expected = f"{name}|another key" if name == "key" else name
+        with pytest.raises(EventStoreError, match=expected):
+            open_store(folder)
     path.write_bytes(content)
-    in_order(folder)
+    assert_intact(folder)
 
 
 NO_UTF8 = b'{"layout":1,"groups":2,"key":"\xff","consumed":{"\xff":1},"number":0,"account":"\xff"}'
@@ -153,76 +165,81 @@ NO_UTF8 = b'{"layout":1,"groups":2,"key":"\xff","consumed":{"\xff":1},"number":0
 
 @pytest.mark.parametrize("name", ["state.json", "FORMAT", "accounts.jsonl"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe{\n", NO_UTF8, b"[" * 5])
-def test_nonsense_is_an_error_with_the_file(folder: Path, name: str, content: bytes) -> None:
+def test_invalid_content_is_an_error_that_names_the_file(
+    folder: Path, name: str, content: bytes
+) -> None:
     path = folder / name
     path.write_bytes(content + b"\n")
     with pytest.raises(EventStoreError, match=name.replace(".", r"\.")):
-        opened(folder)
-    assert any(name in text for text in told(folder))
+        open_store(folder)
+    assert any(name in text for text in serious_problems(folder))
 
 
 @pytest.mark.parametrize("groups", [0, 1, 3])
-def test_another_count_of_groups_is_refused(folder: Path, groups: int) -> None:
+def test_a_changed_group_count_is_an_error(folder: Path, groups: int) -> None:
     path = folder / "FORMAT"
     path.write_text(path.read_text().replace('"groups":2', f'"groups":{groups}'))
     with pytest.raises(EventStoreError, match="FORMAT is damaged"):
-        opened(folder)
-    assert any("FORMAT is damaged" in text for text in told(folder))
+        open_store(folder)
+    assert any("FORMAT is damaged" in text for text in serious_problems(folder))
 
 
-def test_a_key_of_another_store_is_refused(folder: Path, tmp_path: Path) -> None:
-    opened(tmp_path / "other").close()
-    for name, said in (("key", "another key"), ("key-ids", "key-ids is another key")):
+def test_a_key_of_another_store_is_an_error(folder: Path, tmp_path: Path) -> None:
+    open_store(tmp_path / "other").close()
+    for name, expected in (
+        ("key", "another key"),
+        ("key-ids", "key-ids is the key of another store"),
+    ):
         before = (folder / name).read_bytes()
         (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
-        with pytest.raises(EventStoreError, match=said):
-            opened(folder)
-        assert any(said in text for text in told(folder))
+        with pytest.raises(EventStoreError, match=expected):
+            open_store(folder)
+        assert any(expected in text for text in serious_problems(folder))
         (folder / name).write_bytes(before)
 
 
-def test_a_lost_key_can_be_given_up(folder: Path) -> None:
+def test_a_lost_key_can_be_replaced(folder: Path) -> None:
     (folder / "key").unlink()
     rotate_key(folder, NOW)
-    in_order(folder)
+    assert_intact(folder)
 
 
-def without_the_new(folder: Path) -> None:
-    """The store as an earlier version wrote it."""
-    kept = {"layout", "groups", "key", "key_since"}
+def downgrade(folder: Path) -> None:
+    """Rewrite the store as an earlier version wrote it."""
+    known = {"layout", "groups", "key", "key_since"}
     for name in ("FORMAT", "state.json"):
         value = msgspec.json.decode((folder / name).read_bytes().partition(b"\n")[0])
         if name == "FORMAT":
-            value = {member: value[member] for member in kept}
+            value = {member: value[member] for member in known}
         (folder / name).write_bytes(msgspec.json.encode(value))
 
 
-def test_a_store_of_an_earlier_version_opens_and_is_completed(folder: Path) -> None:
-    without_the_new(folder)
+def test_a_store_of_an_earlier_version_opens_and_is_upgraded(folder: Path) -> None:
+    downgrade(folder)
     before = (folder / "FORMAT").read_bytes()
-    opened(folder).close()
+    open_store(folder).close()
     assert (folder / "FORMAT").read_bytes() == before
-    in_order(folder)
+    assert_intact(folder)
     assert b'"ids"' in (folder / "FORMAT").read_bytes()
     (folder / "key-ids").write_bytes(b"0" * 64)
-    with pytest.raises(EventStoreError, match="key-ids is another key"):
-        opened(folder)
+    with pytest.raises(EventStoreError, match="key-ids is the key of another store"):
+        open_store(folder)
 
 
-def test_one_of_an_earlier_version_that_never_compacted_opens_too(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        put(store, some(20))
-    without_the_new(tmp_path)
+def test_a_store_of_an_earlier_version_that_was_never_compacted_opens_too(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store_events(store, sample_events(20))
+    downgrade(tmp_path)
     (tmp_path / "state.json").unlink()
-    with opened(tmp_path) as store:
-        assert (store.compact().events, total(store)) == (20, 20)
-    without_the_new(tmp_path)
+    with open_store(tmp_path) as store:
+        assert (store.compact().events, count_events(store)) == (20, 20)
+    downgrade(tmp_path)
     (tmp_path / "state.json").unlink()
-    with pytest.raises(EventStoreError, match=r"state\.json is gone"):
-        opened(tmp_path)
+    with pytest.raises(EventStoreError, match=r"state\.json is missing"):
+        open_store(tmp_path)
 
 
-def test_a_store_that_is_made_anew_stays_apart(tmp_path: Path) -> None:
-    with opened(tmp_path / "one") as one, opened(tmp_path / "two") as two:
+def test_every_store_has_its_own_keys(tmp_path: Path) -> None:
+    with open_store(tmp_path / "one") as one, open_store(tmp_path / "two") as two:
         assert isinstance(one, EventStore)
         assert one.layout.ids != two.layout.ids

@@ -1,4 +1,4 @@
-"""Any folder will do: the names of folders and files are names, never patterns or columns."""
+"""Folder and file names are taken literally, never as patterns or Hive partition columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wxcube.contract.window import Window
 from wxcube.cube.compute import CUBE_ENDPOINTS
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.engines.local_parquet import column_types
-from wxcube.events.intake.files import pieces
+from wxcube.events.intake.files import read_batches
 from wxcube.warehouse.store import Warehouse
 
 HAPPENED, THROUGH = crowded(5, 120)
@@ -35,21 +35,21 @@ NAMES = [
 
 
 def built(folder: Path) -> dict[str, Any]:
-    """Every row of a warehouse built in a folder, of events that came in two compactions."""
+    """Every row built in a folder, from events that were stored by two compactions."""
     folder.mkdir(parents=True)
     site = Site(folder, CLOCK)
     # a relative path would hide the folder's name
     store = msgspec.json.encode(str(folder / "events")).decode()
     site.settings.write_text(f"[events]\nfolder = {store}\n", encoding="utf-8")
-    for place, part in enumerate((HAPPENED[:80], HAPPENED)):
-        (folder / f"{place}.jsonl").write_bytes(lines(part))
-        assert site.run("events", "ingest", f"{place}.jsonl").code == 0
+    for number, part in enumerate((HAPPENED[:80], HAPPENED)):
+        (folder / f"{number}.jsonl").write_bytes(lines(part))
+        assert site.run("events", "ingest", f"{number}.jsonl").code == 0
     assert msgspec.json.decode(site.run("events", "status", "--json").out)["events"] == len(
         {(event.account, event.id) for event in HAPPENED}
     )
     for command in (["cube", "build"], ["cube", "status"], ["doctor", "--deep"]):
-        said = site.run(*command)
-        assert said.code == 0, said.text
+        output = site.run(*command)
+        assert output.code == 0, output.text
     accounts = sorted({event.account for event in HAPPENED})
     with Warehouse.open(site.database, read_only=True) as warehouse:
         return {
@@ -66,8 +66,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_store_lives_in_any_folder(tmp_path: Path, expected: dict[str, Any], name: str) -> None:
-    # what a pattern would find as well
+def test_a_store_works_in_any_folder(tmp_path: Path, expected: dict[str, Any], name: str) -> None:
+    # folders that a pattern would match too
     for other in ("a1", "axb", "x", "y"):
         (tmp_path / other).mkdir()
     assert built(tmp_path / name) == expected
@@ -83,10 +83,10 @@ def written(file: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "dt=2026-03-01", "user=bob"])
-def test_a_parquet_file_of_any_name_is_read_alone_and_as_it_is(tmp_path: Path, name: str) -> None:
+def test_of_a_parquet_file_with_any_name_only_that_file_is_read(tmp_path: Path, name: str) -> None:
     written(tmp_path / name / "data[1].parquet", 1)
     written(tmp_path / name / "data1.parquet", 2)
-    [piece] = pieces(str(tmp_path / name / "data[1].parquet"))
+    [piece] = read_batches(str(tmp_path / name / "data[1].parquet"))
     [record] = piece.records or []
     assert record == msgspec.to_builtins(message(1))
 
@@ -99,7 +99,7 @@ def test_engines_read_the_columns_that_files_have(tmp_path: Path, name: str) -> 
     assert list(column_types(file)) == list(msgspec.to_builtins(message(1)))
     with DuckDbEngine() as engine:
         engine.read("rows_read", "*", [file], "")
-        found = engine.fetch("rows_read", ["id"])
-    assert {name: column.tolist() for name, column in found.items()} == {
+        columns = engine.fetch("rows_read", ["id"])
+    assert {name: column.tolist() for name, column in columns.items()} == {
         name: [value] for name, value in msgspec.to_builtins(message(1)).items()
     }

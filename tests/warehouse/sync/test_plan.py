@@ -1,4 +1,4 @@
-"""A plan settles what is wanted with the fewest calls, and asks nothing twice without need."""
+"""A plan settles the wanted days with the fewest calls, and requests no day twice without need."""
 
 from __future__ import annotations
 
@@ -16,39 +16,42 @@ from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError
-from wxcube.warehouse.coverage import DayState, State, judge
-from wxcube.warehouse.sync.plan import Plan, PlannedCall, Reason, Wanted, plan
+from wxcube.warehouse.coverage import DayState, State, initial_state
+from wxcube.warehouse.sync.plan import Plan, PlannedCall, SkipReason, WantedDays, plan
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 FOUR_MONTHS = Window(date(2025, 11, 10), date(2026, 3, 9))
 CARD = {"getcardmembercarddetail": {"card_id": "p1"}}
-EVERYTHING = Wanted("wx1", FOUR_MONTHS, params=CARD)
+EVERYTHING = WantedDays("wx1", FOUR_MONTHS, params=CARD)
 Ledger = Mapping[str, Mapping[date, DayState]]
 
 
 class Known:
     """A ledger by endpoint name."""
 
-    def __init__(self, lines: Ledger | None = None) -> None:
-        self.lines = lines or {}
+    def __init__(self, entries: Ledger | None = None) -> None:
+        self.entries = entries or {}
 
     def __call__(
         self, appid: str, endpoint: Endpoint[Any], *, params: Mapping[str, object] | None = None
     ) -> Mapping[date, DayState]:
-        return self.lines.get(endpoint.name, {})
+        return self.entries.get(endpoint.name, {})
 
 
-def made(
-    wanted: Wanted = EVERYTHING, lines: Ledger | None = None, now: datetime = NOW, **more: bool
+def sync_plan_of(
+    wanted: WantedDays = EVERYTHING,
+    entries: Ledger | None = None,
+    now: datetime = NOW,
+    **more: bool,
 ) -> Plan:
-    return plan([wanted], Known(lines), now, **{"include_retired": True, **more})
+    return plan([wanted], Known(entries), now, **{"include_retired": True, **more})
 
 
-def only(name: str, window: Window = FOUR_MONTHS) -> Wanted:
-    return Wanted("wx1", window, [named(name)], CARD)
+def only(name: str, window: Window = FOUR_MONTHS) -> WantedDays:
+    return WantedDays("wx1", window, [named(name)], CARD)
 
 
-# --- the minimum, by a way of its own ------------------------------------------------------------
+# --- the minimum, calculated independently -------------------------------------------------------
 
 SPANS = {
     "getusersummary": 7,
@@ -94,14 +97,14 @@ def fewest(days: list[date], span: int) -> int:
 
 def weeks(window: Window) -> int:
     """Weeks with a day in a window that are over by its end."""
-    found = {d.isocalendar()[:2]: d for d in window}
-    return sum(d.isoweekday() == 7 for d in found.values())
+    last_days = {d.isocalendar()[:2]: d for d in window}
+    return sum(d.isoweekday() == 7 for d in last_days.values())
 
 
 def months(window: Window) -> int:
     """Months with a day in a window that are over by its end."""
-    found = {(d.year, d.month): d for d in window}
-    return sum((d + timedelta(days=1)).day == 1 for d in found.values())
+    last_days = {(d.year, d.month): d for d in window}
+    return sum((d + timedelta(days=1)).day == 1 for d in last_days.values())
 
 
 def test_a_first_sync_makes_the_fewest_calls_the_spans_permit() -> None:
@@ -110,9 +113,9 @@ def test_a_first_sync_makes_the_fewest_calls_the_spans_permit() -> None:
         **dict.fromkeys(WEEKS, weeks(FOUR_MONTHS)),
         **dict.fromkeys(MONTHS, months(FOUR_MONTHS)),
     }
-    found = {name: cost.calls for (_, name), cost in made().cost.items()}
-    assert found == expected
-    assert sum(found.values()) == sum(expected.values())
+    calls = {name: cost.calls for (_, name), cost in sync_plan_of().cost.items()}
+    assert calls == expected
+    assert sum(calls.values()) == sum(expected.values())
 
 
 @given(
@@ -122,8 +125,8 @@ def test_a_first_sync_makes_the_fewest_calls_the_spans_permit() -> None:
 def test_holes_are_filled_with_the_fewest_calls(name: str, holes: set[date]) -> None:
     endpoint, window = named(name), Window(date(2026, 1, 1), date(2026, 2, 20))
     final = DayState(State.FINAL, NOW, NOW)
-    lines = {name: {day: final for day in window if day not in holes}}
-    calls = made(only(name, window), lines).calls
+    entries = {name: {day: final for day in window if day not in holes}}
+    calls = sync_plan_of(only(name, window), entries).calls
     assert len(calls) == fewest(sorted(holes), SPANS[name])
     assert sorted(day for call in calls for day in call.labels) == sorted(holes)
     assert all(len(call.window) <= endpoint.span_days for call in calls)
@@ -134,30 +137,35 @@ def test_holes_are_filled_with_the_fewest_calls(name: str, holes: set[date]) -> 
 
 
 def test_every_wanted_day_is_planned_once_and_newest_first() -> None:
-    found = made()
-    newest = [call.window.last for call in found.calls]
+    sync_plan = sync_plan_of()
+    newest = [call.window.last for call in sync_plan.calls]
     assert newest == sorted(newest, reverse=True)
-    assert {call.endpoint.name for call in found.calls[:10]} > {"getusersummary", "getarticleread"}
+    assert {call.endpoint.name for call in sync_plan.calls[:10]} > {
+        "getusersummary",
+        "getarticleread",
+    }
     for endpoint in ENDPOINTS:
-        days = sorted(d for call in found.calls if call.endpoint is endpoint for d in call.labels)
+        days = sorted(
+            d for call in sync_plan.calls if call.endpoint is endpoint for d in call.labels
+        )
         ready = [d for d in endpoint.labels_over(FOUR_MONTHS) if endpoint.ready_at(d) <= NOW]
         assert days == ready
-    assert found.days == sum(cost.days for cost in found.cost.values())
+    assert sync_plan.days == sum(cost.days for cost in sync_plan.cost.values())
 
 
 def test_nothing_that_is_not_ready_is_planned() -> None:
     early = datetime(2026, 3, 10, 7, 59, tzinfo=BEIJING)
-    for call in made(now=early).calls:
+    for call in sync_plan_of(now=early).calls:
         assert call.window.last < date(2026, 3, 9)
-    until_today = Wanted("wx1", Window(date(2026, 3, 1), date(2026, 3, 20)), params=CARD)
-    assert max(call.window.last for call in made(until_today).calls) == date(2026, 3, 9)
+    until_today = WantedDays("wx1", Window(date(2026, 3, 1), date(2026, 3, 20)), params=CARD)
+    assert max(call.window.last for call in sync_plan_of(until_today).calls) == date(2026, 3, 9)
 
 
 def test_weeks_and_months_that_began_before_the_window_are_planned() -> None:
     window = Window.parse("2026-02-20..2026-03-09")
     week, month = (
-        made(only("getupstreammsgweek", window)),
-        made(only("getupstreammsgmonth", window)),
+        sync_plan_of(only("getupstreammsgweek", window)),
+        sync_plan_of(only("getupstreammsgmonth", window)),
     )
     assert [str(call.window) for call in week.calls] == ["2026-03-02", "2026-02-23", "2026-02-16"]
     assert [str(call.window) for call in month.calls] == ["2026-02-01"]
@@ -165,18 +173,18 @@ def test_weeks_and_months_that_began_before_the_window_are_planned() -> None:
 
 def test_several_accounts_share_a_plan() -> None:
     wanted = [
-        Wanted(appid, Window.day(date(2026, 3, 9)), [named("getuserread")])
+        WantedDays(appid, Window.day(date(2026, 3, 9)), [named("getuserread")])
         for appid in ("wx1", "wx2")
     ]
-    found = plan(wanted, Known(), NOW, include_retired=True)
-    assert [(call.appid, str(call.window)) for call in found.calls] == [
+    sync_plan = plan(wanted, Known(), NOW, include_retired=True)
+    assert [(call.appid, str(call.window)) for call in sync_plan.calls] == [
         ("wx1", "2026-03-09"),
         ("wx2", "2026-03-09"),
     ]
 
 
 def test_params_go_with_the_calls() -> None:
-    [call] = made(only("getcardmembercarddetail", Window.day(date(2026, 3, 9)))).calls
+    [call] = sync_plan_of(only("getcardmembercarddetail", Window.day(date(2026, 3, 9)))).calls
     assert call == PlannedCall(
         "wx1",
         named("getcardmembercarddetail"),
@@ -189,89 +197,93 @@ def test_params_go_with_the_calls() -> None:
 @pytest.mark.parametrize(
     ("name", "window", "reason", "detail"),
     [
-        ("getuserread", FOUR_MONTHS, Reason.RETIRED, "2026"),
-        ("getcardmembercarddetail", FOUR_MONTHS, Reason.NEEDS_PARAM, "card_id"),
-        ("getarticleread", Window.parse("2025-01-01..2025-10-31"), Reason.OUTSIDE, ""),
-        ("getupstreammsgmonth", Window.parse("2026-03-01..2026-03-09"), Reason.NOT_READY, ""),
-        ("getusersummary", Window.parse("2026-03-10"), Reason.NOT_READY, ""),
+        ("getuserread", FOUR_MONTHS, SkipReason.RETIRED, "2026"),
+        ("getcardmembercarddetail", FOUR_MONTHS, SkipReason.NEEDS_PARAM, "card_id"),
+        ("getarticleread", Window.parse("2025-01-01..2025-10-31"), SkipReason.OUTSIDE, ""),
+        ("getupstreammsgmonth", Window.parse("2026-03-01..2026-03-09"), SkipReason.NOT_READY, ""),
+        ("getusersummary", Window.parse("2026-03-10"), SkipReason.NOT_READY, ""),
     ],
 )
-def test_what_is_left_out_has_a_reason(
-    name: str, window: Window, reason: Reason, detail: str
+def test_a_skipped_endpoint_has_a_reason(
+    name: str, window: Window, reason: SkipReason, detail: str
 ) -> None:
-    found = plan([Wanted("wx1", window, [named(name)])], Known(), NOW)
-    assert found.calls == ()
-    assert [(s.appid, s.endpoint.name, s.reason, s.detail) for s in found.skipped] == [
+    sync_plan = plan([WantedDays("wx1", window, [named(name)])], Known(), NOW)
+    assert sync_plan.calls == ()
+    assert [(s.appid, s.endpoint.name, s.reason, s.detail) for s in sync_plan.skipped] == [
         ("wx1", name, reason, detail)
     ]
 
 
-def test_retired_endpoints_are_asked_only_on_request() -> None:
+def test_retired_endpoints_are_requested_only_if_included() -> None:
     retired = {e.name for e in ENDPOINTS if e.is_retired}
-    found = plan([EVERYTHING], Known(), NOW)
-    assert {s.endpoint.name for s in found.skipped} == retired
+    sync_plan = plan([EVERYTHING], Known(), NOW)
+    assert {s.endpoint.name for s in sync_plan.skipped} == retired
     assert len(retired) == 6
-    assert made().skipped == ()
+    assert sync_plan_of().skipped == ()
 
 
-def test_wrong_params_are_found_before_anything_is_asked() -> None:
-    wanted = Wanted(
+def test_wrong_params_are_an_error_of_the_plan() -> None:
+    wanted = WantedDays(
         "wx1", FOUR_MONTHS, [named("getcardcardinfo")], {"getcardcardinfo": {"cardid": "p"}}
     )
-    with pytest.raises(ContractError, match="takes no 'cardid'"):
+    with pytest.raises(ContractError, match="has no parameter 'cardid'"):
         plan([wanted], Known(), NOW)
 
 
-def test_a_refused_endpoint_is_left_until_the_refusal_is_old() -> None:
-    refused = DayState(State.REFUSED, NOW - timedelta(days=1), None, 48001, "api unauthorized")
-    lines = {"getusersummary": {date(2026, 3, 8): refused}}
-    found = made(only("getusersummary"), lines)
-    assert [(s.reason, s.detail) for s in found.skipped] == [(Reason.REFUSED, "48001 2026-03-09")]
-    assert made(only("getusersummary"), lines, retry_refused=True).days == 120
-    assert made(only("getusersummary"), lines, NOW + timedelta(days=6)).days == 120
+def test_a_refused_endpoint_is_skipped_until_the_refusal_is_old() -> None:
+    refused = DayState(State.REFUSED, NOW - timedelta(days=1), None, 48001)
+    entries = {"getusersummary": {date(2026, 3, 8): refused}}
+    sync_plan = sync_plan_of(only("getusersummary"), entries)
+    assert [(s.reason, s.detail) for s in sync_plan.skipped] == [
+        (SkipReason.REFUSED, "48001 on 2026-03-09")
+    ]
+    assert sync_plan_of(only("getusersummary"), entries, retry_refused=True).days == 120
+    assert sync_plan_of(only("getusersummary"), entries, NOW + timedelta(days=6)).days == 120
 
 
 # --- the second sync ---------------------------------------------------------------------------------
 
 
 def after(
-    found: Plan, now: datetime, *, empty: frozenset[date] = frozenset()
+    sync_plan: Plan, now: datetime, *, empty: frozenset[date] = frozenset()
 ) -> dict[str, dict[date, DayState]]:
-    """The ledger once every call was answered, with rows for all days but some."""
-    lines: dict[str, dict[date, DayState]] = {}
-    for call in found.calls:
+    """The ledger after every call was answered, with rows for all days except the empty ones."""
+    entries: dict[str, dict[date, DayState]] = {}
+    for call in sync_plan.calls:
         for day in call.labels:
             has_rows = day not in empty
-            state = judge(call.endpoint, day, has_rows=has_rows, is_delay=False, asked_at=now)
-            line = DayState(state, now, now if has_rows else None)
-            lines.setdefault(call.endpoint.name, {})[day] = line
-    return lines
+            state = initial_state(
+                call.endpoint, day, has_rows=has_rows, is_delay=False, asked_at=now
+            )
+            entry = DayState(state, now, now if has_rows else None)
+            entries.setdefault(call.endpoint.name, {})[day] = entry
+    return entries
 
 
-def test_a_second_sync_right_after_asks_only_days_that_can_still_move() -> None:
+def test_a_second_sync_requests_only_days_that_can_still_change() -> None:
     recent = frozenset({date(2026, 3, 8), date(2026, 3, 9), date(2026, 1, 5)})
-    lines = after(made(), NOW, empty=recent)
-    second = made(lines=lines, now=NOW + timedelta(minutes=1))
+    entries = after(sync_plan_of(), NOW, empty=recent)
+    second = sync_plan_of(entries=entries, now=NOW + timedelta(minutes=1))
     asked = {(call.endpoint.name, day) for call in second.calls for day in call.labels}
-    states = {(name, day): line.state for name, days in lines.items() for day, line in days.items()}
+    states = {(name, day): e.state for name, days in entries.items() for day, e in days.items()}
     assert {states[key] for key in asked} == {State.WAITING}
     assert asked == {key for key, state in states.items() if state is State.WAITING}
-    refreshed = made(lines=lines, now=NOW + timedelta(minutes=1), refresh=True)
+    refreshed = sync_plan_of(entries=entries, now=NOW + timedelta(minutes=1), refresh=True)
     again = {(call.endpoint.name, day) for call in refreshed.calls for day in call.labels}
     assert again == {key for key, state in states.items() if state in {State.WAITING, State.MOVING}}
 
 
-def test_moving_days_are_asked_again_once_a_newer_day_is_ready() -> None:
-    lines = after(made(only("getarticletotaldetail")), NOW)
+def test_moving_days_are_requested_again_once_data_for_a_newer_day_is_available() -> None:
+    entries = after(sync_plan_of(only("getarticletotaldetail")), NOW)
     wanted = only("getarticletotaldetail", Window(FOUR_MONTHS.first, date(2026, 3, 10)))
-    assert made(wanted, lines, NOW + timedelta(hours=22)).calls == ()
-    tomorrow = made(wanted, lines, NOW + timedelta(hours=23))
+    assert sync_plan_of(wanted, entries, NOW + timedelta(hours=22)).calls == ()
+    tomorrow = sync_plan_of(wanted, entries, NOW + timedelta(hours=23))
     days = sorted(day for call in tomorrow.calls for day in call.labels)
-    # 29 days still moved when they were asked, and the new one
+    # the 29 days that were still moving, and the new one
     assert days == list(Window(date(2026, 2, 9), date(2026, 3, 10)))
 
 
-def test_a_plan_with_nothing_due_says_so() -> None:
-    lines = after(made(only("getusersummary")), NOW)
-    found = made(only("getusersummary"), lines)
-    assert [s.reason for s in found.skipped] == [Reason.NOTHING_DUE]
+def test_an_endpoint_without_due_days_is_skipped() -> None:
+    entries = after(sync_plan_of(only("getusersummary")), NOW)
+    sync_plan = sync_plan_of(only("getusersummary"), entries)
+    assert [s.reason for s in sync_plan.skipped] == [SkipReason.NOTHING_DUE]

@@ -1,9 +1,10 @@
-"""A sync stores what it gets, stops what cannot go on, and goes on with the rest."""
+"""A sync stores answers; errors stop an endpoint or an account, and the others continue."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,21 @@ from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.codes import reply_error
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
+from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.replies import series_with_replies, stored
+from wxcube.warehouse.replies import of_series, series_with_replies
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, Reason, Wanted, plan
-from wxcube.warehouse.sync.progress import Answered, Failed, Left, Paused, Progress, Report, Why
-from wxcube.warehouse.sync.run import Budgets, Patience, sync
+from wxcube.warehouse.sync.plan import Plan, SkipReason, WantedDays, plan
+from wxcube.warehouse.sync.progress import (
+    AccountPaused,
+    CallAnswered,
+    CallFailed,
+    CallNotMade,
+    Report,
+    StopReason,
+    SyncEvent,
+)
+from wxcube.warehouse.sync.run import Budgets, ErrorLimits, sync
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 2, 20), date(2026, 3, 9))
@@ -47,22 +57,22 @@ def planned(
     **more: bool,
 ) -> Plan:
     chosen = endpoints or ENDPOINTS
-    wanted = [Wanted(appid, WINDOW, chosen, CARD) for appid in appids]
+    wanted = [WantedDays(appid, WINDOW, chosen, CARD) for appid in appids]
     return plan(wanted, warehouse.coverage, clock.now(), include_retired=True, **more)
 
 
-async def run(warehouse: Warehouse, source: WrittenSource, found: Plan, **more: Any) -> Report:
-    sources = {call.appid: source for call in found.calls}
+async def run(warehouse: Warehouse, source: WrittenSource, sync_plan: Plan, **more: Any) -> Report:
+    sources = {call.appid: source for call in sync_plan.calls}
     settings: dict[str, Any] = {
         "clock": source.clock,
-        "patience": Patience(pause_seconds=0.01),
+        "limits": ErrorLimits(pause_seconds=0.01),
         **more,
     }
-    return await sync(found, sources, warehouse, **settings)
+    return await sync(sync_plan, sources, warehouse, **settings)
 
 
 def answers_of(errcode: int, *names: str) -> Callable[[Endpoint[Any], Window], None]:
-    """Trouble that answers an errcode for some endpoints, or for all."""
+    """A source's error: an errcode for some endpoints, or for all."""
 
     def trouble(endpoint: Endpoint[Any], window: Window) -> None:
         if not names or endpoint.name in names:
@@ -72,45 +82,46 @@ def answers_of(errcode: int, *names: str) -> Callable[[Endpoint[Any], Window], N
 
 
 def states(warehouse: Warehouse, endpoint: Endpoint[Any], appid: str = "wx1") -> set[State]:
-    return {line.state for line in warehouse.coverage(appid, endpoint).values()}
+    return {entry.state for entry in warehouse.coverage(appid, endpoint).values()}
 
 
-async def test_everything_asked_is_stored(warehouse: Warehouse, clock: ManualClock) -> None:
-    source, seen = WrittenSource(clock), list[Progress]()
-    found = planned(warehouse, clock)
-    report = await run(warehouse, source, found, on_progress=seen.append)
+async def test_all_answers_are_stored(warehouse: Warehouse, clock: ManualClock) -> None:
+    source, seen = WrittenSource(clock), list[SyncEvent]()
+    sync_plan = planned(warehouse, clock)
+    report = await run(warehouse, source, sync_plan, on_progress=seen.append)
     assert report.is_complete
-    assert report.calls == report.answered == len(found.calls) == len(source.asked)
+    assert report.calls == report.answered == len(sync_plan.calls) == len(source.asked)
     assert sorted(source.asked, key=repr) == sorted(
-        ((c.endpoint.name, c.window) for c in found.calls), key=repr
+        ((c.endpoint.name, c.window) for c in sync_plan.calls), key=repr
     )
     for endpoint in ENDPOINTS:
         ready = [d for d in endpoint.labels(WINDOW) if endpoint.ready_at(d) <= NOW]
         rows = [row for day in ready for row in written(endpoint, day)]
         assert warehouse.read("wx1", endpoint, WINDOW) == rows
-    assert report.rows == sum(event.rows for event in seen if isinstance(event, Answered))
-    assert sum(report.days.values()) == found.days
-    assert not report.troubles
-    assert not report.left
+    assert report.rows == sum(event.rows for event in seen if isinstance(event, CallAnswered))
+    assert sum(report.days.values()) == sync_plan.days
+    assert not report.errors
+    assert not report.not_made
 
 
-async def test_a_second_sync_right_after_asks_only_what_can_still_move(
+async def test_a_second_sync_requests_only_days_that_can_still_change(
     warehouse: Warehouse, clock: ManualClock
 ) -> None:
     source = WrittenSource(clock)
     await run(warehouse, source, planned(warehouse, clock))
     second = planned(warehouse, clock)
     for call in second.calls:
-        lines = warehouse.coverage("wx1", call.endpoint, params=call.params)
-        assert {lines[day].state for day in call.labels} <= {State.WAITING, State.MOVING}
+        entries = warehouse.coverage("wx1", call.endpoint, params=call.params)
+        assert {entries[day].state for day in call.labels} <= {State.WAITING, State.MOVING}
     assert second.days < 60
 
 
-async def test_no_more_calls_at_once_than_allowed(warehouse: Warehouse, clock: ManualClock) -> None:
-    source = WrittenSource(clock, delay_seconds=0.002)
-    found = planned(warehouse, clock, SUMMARY, READ, TOTAL, appids=("wx1", "wx2", "wx3"))
-    await run(warehouse, source, found, concurrency=4)
-    assert source.most_at_once == 4
+async def test_calls_in_parallel_are_limited(warehouse: Warehouse, clock: ManualClock) -> None:
+    source = WrittenSource(clock, barrier=asyncio.Barrier(4))
+    sync_plan = planned(warehouse, clock, SUMMARY, READ, TOTAL, appids=("wx1", "wx2", "wx3"))
+    calls = replace(sync_plan, calls=sync_plan.calls[: len(sync_plan.calls) // 4 * 4])
+    await run(warehouse, source, calls, concurrency=4)
+    assert source.most_in_parallel == 4
 
 
 async def test_newest_days_come_first(warehouse: Warehouse, clock: ManualClock) -> None:
@@ -129,16 +140,16 @@ async def test_quota_stops_the_endpoint_for_the_day_only(
     source = WrittenSource(clock, trouble=answers_of(45009, "getarticleread"))
     report = await run(warehouse, source, planned(warehouse, clock, READ, TOTAL), concurrency=1)
     assert [name for name, _ in source.asked].count("getarticleread") == 1
-    assert report.left == {("wx1", "getarticleread", Why.QUOTA): 17}
-    assert [(t.endpoint, t.errcode, t.calls) for t in report.troubles] == [
+    assert report.not_made == {("wx1", "getarticleread", StopReason.QUOTA): 17}
+    assert [(t.endpoint, t.errcode, t.calls) for t in report.errors] == [
         ("getarticleread", 45009, 1)
     ]
     assert warehouse.coverage("wx1", READ) == {}
     assert len(warehouse.coverage("wx1", TOTAL)) == 18
-    # started again on the same day, nothing of it is asked; the next day it is
+    # no calls are made on the same day; on the next day they are
     again = WrittenSource(clock)
     report = await run(warehouse, again, planned(warehouse, clock, READ))
-    assert (again.asked, report.left) == ([], {("wx1", "getarticleread", Why.QUOTA): 18})
+    assert (again.asked, report.not_made) == ([], {("wx1", "getarticleread", StopReason.QUOTA): 18})
     clock.advance(timedelta(days=1))
     assert (await run(warehouse, again, planned(warehouse, clock, READ))).is_complete
 
@@ -153,9 +164,9 @@ async def test_a_budget_holds_over_restarts(
         sorted(name for name, _ in source.asked)
         == ["getarticleread"] * 5 + ["getarticletotaldetail"] * 7
     )
-    assert set(report.left) == {
-        ("wx1", "getarticleread", Why.BUDGET),
-        ("wx1", "getarticletotaldetail", Why.BUDGET),
+    assert set(report.not_made) == {
+        ("wx1", "getarticleread", StopReason.BUDGET),
+        ("wx1", "getarticletotaldetail", StopReason.BUDGET),
     }
     with Warehouse.open(path) as reopened:
         again = WrittenSource(clock)
@@ -172,18 +183,20 @@ async def test_a_refusal_covers_every_planned_day(
 ) -> None:
     source = WrittenSource(clock, trouble=answers_of(errcode, "getarticleread"))
     report = await run(warehouse, source, planned(warehouse, clock, READ, SUMMARY), concurrency=1)
-    lines = warehouse.coverage("wx1", READ)
-    assert {(d.state, d.errcode) for d in lines.values()} == {(State.REFUSED, errcode)}
-    assert list(lines) == list(WINDOW)
+    entries = warehouse.coverage("wx1", READ)
+    assert {(d.state, d.errcode) for d in entries.values()} == {(State.REFUSED, errcode)}
+    assert list(entries) == list(WINDOW)
     assert report.days[State.REFUSED] == 18
     assert [name for name, _ in source.asked].count("getarticleread") == 1
     assert State.FINAL in states(warehouse, SUMMARY)
     skipped = planned(warehouse, clock, READ)
-    assert [s.reason for s in skipped.skipped] == [Reason.REFUSED]
+    assert [s.reason for s in skipped.skipped] == [SkipReason.REFUSED]
     assert planned(warehouse, clock, READ, retry_refused=True).days == 18
 
 
-async def test_not_ready_waits_and_is_asked_again(warehouse: Warehouse, clock: ManualClock) -> None:
+async def test_days_that_are_not_ready_are_requested_again(
+    warehouse: Warehouse, clock: ManualClock
+) -> None:
     source = WrittenSource(clock, trouble=answers_of(61503))
     report = await run(warehouse, source, planned(warehouse, clock, SUMMARY))
     assert states(warehouse, SUMMARY) == {State.WAITING}
@@ -200,32 +213,34 @@ async def test_a_failed_call_does_not_stop_the_others(
 
     def trouble(endpoint: Endpoint[Any], window: Window) -> None:
         if window.first == bad:
-            raise errors.TransportError("no answer within 30 s")
+            raise errors.TransportError(verbatim("no answer within 30 s"))
 
     source = WrittenSource(clock, trouble=trouble)
     report = await run(warehouse, source, planned(warehouse, clock, READ))
-    lines = warehouse.coverage("wx1", READ)
-    assert {day for day, line in lines.items() if line.state is State.FAILED} == {bad}
-    assert lines[bad].message == "no answer within 30 s"
+    entries = warehouse.coverage("wx1", READ)
+    assert {day for day, entry in entries.items() if entry.state is State.FAILED} == {bad}
+    assert entries[bad].message == "no answer within 30 s"
     assert (report.answered, report.is_complete) == (17, False)
     again = planned(warehouse, clock, READ)
     assert bad in {day for call in again.calls for day in call.labels}
 
 
-async def test_a_dead_account_is_left_after_some_calls(
+async def test_an_account_without_answers_is_stopped_after_some_calls(
     warehouse: Warehouse, clock: ManualClock
 ) -> None:
     def trouble(endpoint: Endpoint[Any], window: Window) -> None:
-        raise errors.TransportError("no route")
+        raise errors.TransportError(verbatim("no route"))
 
     dead, alive = WrittenSource(clock, trouble=trouble), WrittenSource(clock)
-    found = planned(warehouse, clock, READ, TOTAL, appids=("wx1", "wx2"))
-    report = await sync(found, {"wx1": dead, "wx2": alive}, warehouse, clock=clock, concurrency=2)
+    sync_plan = planned(warehouse, clock, READ, TOTAL, appids=("wx1", "wx2"))
+    report = await sync(
+        sync_plan, {"wx1": dead, "wx2": alive}, warehouse, clock=clock, concurrency=2
+    )
     assert 10 <= len(dead.asked) <= 11
     assert len(alive.asked) == 36
-    left = {(appid, why) for appid, _, why in report.left}
-    assert left == {("wx1", Why.UNREACHABLE)}
-    assert report.calls + report.left.total() == len(found.calls)
+    left = {(appid, why) for appid, _, why in report.not_made}
+    assert left == {("wx1", StopReason.UNREACHABLE)}
+    assert report.calls + report.not_made.total() == len(sync_plan.calls)
 
 
 async def test_answers_between_failures_keep_an_account_going(
@@ -240,12 +255,12 @@ async def test_answers_between_failures_keep_an_account_going(
     report = await run(
         warehouse, WrittenSource(clock, trouble=trouble), planned(warehouse, clock, READ, TOTAL)
     )
-    assert not report.left
+    assert not report.not_made
     assert report.answered == 12
 
 
 @pytest.mark.parametrize(
-    "error", [reply_error(40164, "invalid ip"), errors.SettingsError("no secret")]
+    "error", [reply_error(40164, "invalid ip"), errors.SettingsError(verbatim("no secret"))]
 )
 async def test_credentials_stop_the_account_only(
     warehouse: Warehouse, clock: ManualClock, error: errors.WxcubeError
@@ -254,10 +269,12 @@ async def test_credentials_stop_the_account_only(
         raise error
 
     barred, other = WrittenSource(clock, trouble=trouble), WrittenSource(clock)
-    found = planned(warehouse, clock, READ, SUMMARY, appids=("wx1", "wx2"))
-    report = await sync(found, {"wx1": barred, "wx2": other}, warehouse, clock=clock, concurrency=1)
+    sync_plan = planned(warehouse, clock, READ, SUMMARY, appids=("wx1", "wx2"))
+    report = await sync(
+        sync_plan, {"wx1": barred, "wx2": other}, warehouse, clock=clock, concurrency=1
+    )
     assert len(barred.asked) == 1
-    assert {why for _, _, why in report.left} == {Why.CREDENTIALS}
+    assert {why for _, _, why in report.not_made} == {StopReason.CREDENTIALS}
     assert len(warehouse.coverage("wx2", READ)) == 18
 
 
@@ -267,11 +284,11 @@ async def test_credentials_stop_the_account_only(
         (reply_error(61501, "date range error"), State.REFUSED, 61501),
         (reply_error(47001, "data format error"), State.REFUSED, 47001),
         (reply_error(99999, "never seen"), State.REFUSED, 99999),
-        (errors.ShapeError("no list", body=b'{"lst":[]}'), State.FAILED, None),
-        (errors.WindowError("too long"), State.FAILED, None),
+        (errors.ShapeError(verbatim("no list"), body=b'{"lst":[]}'), State.FAILED, None),
+        (errors.WindowError(verbatim("too long")), State.FAILED, None),
     ],
 )
-async def test_errors_that_would_come_again_end_the_endpoint_after_three(
+async def test_an_endpoint_is_stopped_after_three_errors_that_a_retry_would_not_change(
     warehouse: Warehouse,
     clock: ManualClock,
     error: errors.WxcubeError,
@@ -285,25 +302,23 @@ async def test_errors_that_would_come_again_end_the_endpoint_after_three(
     source = WrittenSource(clock, trouble=trouble)
     report = await run(warehouse, source, planned(warehouse, clock, READ, SUMMARY), concurrency=1)
     assert [name for name, _ in source.asked].count("getarticleread") == 3
-    lines = warehouse.coverage("wx1", READ)
-    assert [(d.state, d.errcode) for d in lines.values()] == [(state, errcode)] * 3
-    assert report.left == {("wx1", "getarticleread", Why.ERRORS): 15}
+    entries = warehouse.coverage("wx1", READ)
+    assert [(d.state, d.errcode) for d in entries.values()] == [(state, errcode)] * 3
+    assert report.not_made == {("wx1", "getarticleread", StopReason.ERRORS): 15}
     assert State.FINAL in states(warehouse, SUMMARY)
 
 
-async def test_bodies_that_cannot_be_read_are_kept(
-    warehouse: Warehouse, clock: ManualClock
-) -> None:
+async def test_unreadable_bodies_are_stored(warehouse: Warehouse, clock: ManualClock) -> None:
     def trouble(endpoint: Endpoint[Any], window: Window) -> None:
-        raise errors.ShapeError("no list", body=b'{"lst":[]}')
+        raise errors.ShapeError(verbatim("no list"), body=b'{"lst":[]}')
 
     await run(warehouse, WrittenSource(clock, trouble=trouble), planned(warehouse, clock, SUMMARY))
     with warehouse._reading() as connection:
         [series] = series_with_replies(connection)
-        assert {reply.body for reply in stored(connection, series)} == {b'{"lst":[]}'}
+        assert {reply.body for reply in of_series(connection, series)} == {b'{"lst":[]}'}
 
 
-async def test_a_minute_quota_pauses_the_account_and_goes_on(
+async def test_after_a_minute_quota_the_account_pauses_and_resumes(
     warehouse: Warehouse, clock: ManualClock
 ) -> None:
     left = iter([True] * 4)
@@ -312,16 +327,16 @@ async def test_a_minute_quota_pauses_the_account_and_goes_on(
         if next(left, False):
             raise reply_error(45011, "must slower")
 
-    source, seen = WrittenSource(clock, trouble=trouble), list[Progress]()
+    source, seen = WrittenSource(clock, trouble=trouble), list[SyncEvent]()
     report = await run(
         warehouse, source, planned(warehouse, clock, READ), concurrency=2, on_progress=seen.append
     )
     assert report.is_complete
-    assert not report.troubles
-    assert sum(isinstance(event, Paused) for event in seen) == 4
+    assert not report.errors
+    assert sum(isinstance(event, AccountPaused) for event in seen) == 4
 
 
-async def test_a_minute_quota_that_stays_ends_after_some_pauses(
+async def test_a_lasting_minute_quota_stops_the_account_after_some_pauses(
     warehouse: Warehouse, clock: ManualClock
 ) -> None:
     source = WrittenSource(clock, trouble=answers_of(45011))
@@ -330,22 +345,22 @@ async def test_a_minute_quota_that_stays_ends_after_some_pauses(
         source,
         planned(warehouse, clock, READ),
         concurrency=1,
-        patience=Patience(pause_seconds=0.001, pauses=2, account_errors=4),
+        limits=ErrorLimits(pause_seconds=0.001, pauses=2, account_errors=4),
     )
     assert len(source.asked) == 4 * 3
-    assert report.left == {("wx1", "getarticleread", Why.UNREACHABLE): 14}
-    assert {line.errcode for line in warehouse.coverage("wx1", READ).values()} == {45011}
+    assert report.not_made == {("wx1", "getarticleread", StopReason.UNREACHABLE): 14}
+    assert {entry.errcode for entry in warehouse.coverage("wx1", READ).values()} == {45011}
 
 
-async def test_a_database_that_fails_ends_everything(
+async def test_a_database_error_ends_the_sync(
     warehouse: Warehouse, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise errors.WarehouseError("there is no room left")
+        raise errors.WarehouseError(verbatim("the disk is full"))
 
-    source = WrittenSource(clock, delay_seconds=0.001)
+    source = WrittenSource(clock)
     monkeypatch.setattr(warehouse, "replace", full)
-    with pytest.raises(errors.WarehouseError, match="no room"):
+    with pytest.raises(errors.WarehouseError, match="the disk is full"):
         await run(warehouse, source, planned(warehouse, clock, READ), concurrency=2)
     assert len(source.asked) <= 4
 
@@ -355,32 +370,40 @@ async def test_a_plan_without_a_source_is_refused(warehouse: Warehouse, clock: M
         await sync(planned(warehouse, clock, READ), {}, warehouse, clock=clock)
 
 
-async def test_every_planned_call_is_told_once(warehouse: Warehouse, clock: ManualClock) -> None:
+async def test_every_planned_call_has_one_event(warehouse: Warehouse, clock: ManualClock) -> None:
     source, seen = (
         WrittenSource(clock, trouble=answers_of(48001, "getarticleread")),
-        list[Progress](),
+        list[SyncEvent](),
     )
-    found = planned(warehouse, clock, READ, SUMMARY)
-    await run(warehouse, source, found, on_progress=seen.append)
-    told = [event.call for event in seen if isinstance(event, Answered | Failed | Left)]
-    assert sorted(map(str, told)) == sorted(map(str, found.calls))
+    sync_plan = planned(warehouse, clock, READ, SUMMARY)
+    await run(warehouse, source, sync_plan, on_progress=seen.append)
+    reported_calls = [
+        event.call for event in seen if isinstance(event, CallAnswered | CallFailed | CallNotMade)
+    ]
+    assert sorted(map(str, reported_calls)) == sorted(map(str, sync_plan.calls))
 
 
-async def test_a_cancelled_sync_leaves_whole_answers_and_goes_on_later(
+async def test_a_cancelled_sync_leaves_complete_answers_and_can_be_resumed(
     warehouse: Warehouse,
     path: Path,
     clock: ManualClock,
     copy_to: Callable[[Path], Path],
     tmp_path: Path,
 ) -> None:
-    source = WrittenSource(clock, delay_seconds=0.001)
-    first = planned(warehouse, clock)
-    task = asyncio.create_task(run(warehouse, source, first))
-    await asyncio.sleep(0.15)
+    first, stored = planned(warehouse, clock), asyncio.Event()
+
+    def on_progress(_event: SyncEvent) -> None:
+        stored.set()
+
+    # the source never answers its last calls, so that the sync cannot end before it is cancelled
+    source = WrittenSource(clock, answers=len(first.calls) // 2)
+    task = asyncio.create_task(run(warehouse, source, first, on_progress=on_progress))
+    await stored.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert 0 < len(source.asked) < len(first.calls)
+    source.answers = None
     assert (await run(warehouse, source, planned(warehouse, clock))).is_complete
     with Warehouse.open(copy_to(tmp_path / "other.db")) as undisturbed:
         await run(undisturbed, WrittenSource(clock), planned(undisturbed, clock))

@@ -1,4 +1,4 @@
-"""What a compaction did, told by every command that begins or ends with one."""
+"""The result of a compaction, shown by every command that begins or ends with one."""
 
 from __future__ import annotations
 
@@ -7,63 +7,80 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wxcube.cli.commands.context import Context
-from wxcube.cli.error_words import in_words
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.i18n import Message, _, plural
+from wxcube.log import redact
 
 if TYPE_CHECKING:
-    from wxcube.events.store.compaction import Compacted
+    from wxcube.events.store.compaction import CompactionResult
     from wxcube.events.store.store import EventStore
 
-_STOPPED = "Query interrupted"
+_INTERRUPTED = "Query interrupted"
 _COUNTS = ("events", "duplicates", "too_old", "held", "troubles")
 
 
-def run(store: EventStore) -> Compacted:
-    """Compact a store, until the end or until somebody stops it."""
+def run(store: EventStore) -> CompactionResult:
+    """Compact a store; an interrupt stops it."""
     with stoppable():
         return store.compact()
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """What is stopped inside DuckDB ends as what is stopped anywhere else."""
+    """Turn DuckDB's error for Ctrl-C into KeyboardInterrupt."""
     try:
         yield
     except RuntimeError as error:
-        # DuckDB takes Ctrl-C away and tells it so
-        if str(error) != _STOPPED:
+        # DuckDB takes the signal and raises this instead
+        if str(error) != _INTERRUPTED:
             raise
         raise KeyboardInterrupt from error
 
 
-def counts(done: Compacted) -> dict[str, object]:
-    """What a compaction did, as a member `compacted` for JSON."""
-    return {"compacted": {name: getattr(done, name) for name in _COUNTS}}
+def counts(done: CompactionResult) -> dict[str, object]:
+    """The result of a compaction as a member `compacted` for JSON."""
+    result = {name: getattr(done, name) for name in _COUNTS}
+    return {"compacted": result | {"troubles": list(map(str, done.troubles))}}
 
 
-def has_news(done: Compacted) -> bool:
-    """Whether a compaction that nobody asked for is worth a word: something waited."""
+def has_results(done: CompactionResult) -> bool:
+    """Whether the compaction changed anything or found problems."""
     return any(getattr(done, name) for name in _COUNTS)
 
 
-def show(root: Context, done: Compacted) -> None:
-    """Tell a person what a compaction did, what is wrong first."""
-    say, notes = root.say, root.notes
+def show(root: Context, done: CompactionResult) -> None:
+    """Print the result of a compaction, problems first."""
     for trouble in done.troubles:
-        tell(notes, in_words(trouble, say), mark="! ", style="yellow")
-    text = say(
-        f"{done.events:,} 个事件归入 {len(done.places)} 个（日, 账号组），"
-        f"{done.duplicates:,} 个重复的不计",
-        f"{done.events:,} events went into {len(done.places)} days and groups; "
-        f"{done.duplicates:,} had come before",
-    )
-    tell(notes, text)
+        _warn(root, trouble)
+    print_paragraph(root.notes, root.translate(_result(done)))
     if done.too_old:
-        late = say(
-            f"{done.too_old:,} 个事件所属的日期已按保留期删除，不再计入",
-            f"{done.too_old:,} events are of days that retention has removed; they do not count",
+        _warn(
+            root,
+            plural(
+                "{n:,} event is from a day that retention has deleted; it does not count",
+                "{n:,} events are from days that retention has deleted; they do not count",
+                n=done.too_old,
+            ),
         )
-        tell(notes, late, mark="! ", style="yellow")
     if done.held:
-        wait = say(f"{done.held:,} 个事件仍在等待", f"{done.held:,} events keep waiting")
-        tell(notes, wait, mark="! ", style="yellow")
+        _warn(
+            root,
+            plural(
+                "{n:,} event is still waiting in the log",
+                "{n:,} events are still waiting in the log",
+                n=done.held,
+            ),
+        )
+
+
+def _result(done: CompactionResult) -> Message:
+    return _(
+        "{events} compacted into {partitions}; {duplicates} dropped",
+        events=plural("{n:,} event", "{n:,} events", n=done.events),
+        partitions=plural("{n:,} partition", "{n:,} partitions", n=len(done.partitions)),
+        duplicates=plural("{n:,} duplicate", "{n:,} duplicates", n=done.duplicates),
+    )
+
+
+def _warn(root: Context, message: Message) -> None:
+    print_paragraph(root.notes, redact(root.translate(message)), mark="! ", style="yellow")

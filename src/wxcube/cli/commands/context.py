@@ -12,6 +12,7 @@ from rich.console import Console
 
 from wxcube import log
 from wxcube.beijing import Clock, SystemClock
+from wxcube.cli.help import Start
 from wxcube.i18n.language import Language, language
 from wxcube.settings import Settings, load
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from wxcube.warehouse.store import Warehouse
 
 
+_CONTEXT = "wxcube.context"
+
+
 @dataclass
 class Context:
-    """Settings and the things made from them, each when first needed."""
+    """Settings and the objects created from them, each when first needed."""
 
     flags: dict[str, Any]
     clock: Clock
@@ -39,7 +43,17 @@ class Context:
         return settings
 
     @cached_property
-    def say(self) -> Language:
+    def account_clock(self) -> Clock:
+        """The clock of the accounts: the emulator's where the settings are for an emulator.
+
+        Not for use inside an event loop before its first use outside.
+        """
+        from wxcube.jobs.account_clock import account_clock
+
+        return account_clock(self.settings.accounts, self.clock)
+
+    @cached_property
+    def translate(self) -> Language:
         """The reader's language."""
         return language(self.settings.language)
 
@@ -55,7 +69,7 @@ class Context:
 
     def has_warehouse(self) -> bool:
         """Whether there may be a warehouse already: one on a server counts."""
-        name = self.settings.database
+        name = self.settings.database.removeprefix("sqlite:///")
         return "://" in name or Path(name).exists()
 
     def warehouse(self, *, read_only: bool = False) -> Warehouse:
@@ -67,11 +81,12 @@ class Context:
 
 def context() -> Context:
     """The context of the command that is running."""
-    found = click.get_current_context().find_root()
-    if not isinstance(found.obj, Context):
-        flags, clock = found.obj
-        found.obj = Context(flags, clock or SystemClock())
-    return found.obj
+    root = click.get_current_context().find_root()
+    if not isinstance(root.meta.get(_CONTEXT), Context):
+        start: Start = root.obj
+        root.meta[_CONTEXT] = Context(start.flags, start.clock or SystemClock())
+    command_context: Context = root.meta[_CONTEXT]
+    return command_context
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -1,8 +1,8 @@
-"""Commands for figures computed from own events: build, status."""
+"""Commands for figures computed from first-party events: build, status."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -17,54 +17,68 @@ from wxcube import beijing
 from wxcube.cli.commands import compacted
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.commands.sync import INCOMPLETE, Day
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.help import Group
+from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.i18n import SEMICOLON, Message, _, joined, plural
 from wxcube.settings import EngineName
 
 if TYPE_CHECKING:
-    from wxcube.cube.incremental.progress import Progress as Event
+    from wxcube.cube.incremental.progress import Progress as BuildProgress
     from wxcube.cube.incremental.watermark import Watermark
-    from wxcube.jobs.cube_build import Done
+    from wxcube.jobs.cube_build import BuildResult
     from wxcube.jobs.cube_engine import EngineChoice
-    from wxcube.jobs.cube_outlook import Outlook
+    from wxcube.jobs.cube_preview import BuildPreview
 
 
-@click.group()
+@click.group(cls=Group)
 def cube() -> None:
-    """Compute the figures of every endpoint from own events, exactly.
+    """Compute exact figures of every endpoint from first-party events.
 
-    Rows go to the warehouse under origin `cube`; `serve` shows them where there are none of WeChat.
+    The rows are stored in the database with origin `cube`; `serve` returns them where there are
+    none from WeChat.
     """
 
 
 @cube.command()
-@click.option("--from", "first", type=Day(), help="First day to build (default: all that changed).")
+@click.option("--from", "first", type=Day(), help="First day to build (default: all changed days).")
 @click.option("--to", "last", type=Day(), help="Last day to build (default: yesterday).")
-@click.option("--account", "accounts", multiple=True, help="As the events name it.")
-@click.option("--memory", metavar="SIZE", help="Like 2GB (default: half the machine).")
 @click.option(
-    "--engine", type=click.Choice(get_args(EngineName)), help="What computes (default: duckdb)."
+    "--account",
+    "accounts",
+    multiple=True,
+    help="Account, named as in the events; may be repeated (default: all).",
 )
 @click.option(
-    "--master", metavar="URL", help="Spark: spark://host:7077, yarn, k8s://… or local[2]."
+    "--memory", metavar="SIZE", help="Memory limit, e.g. 2GB (default: half of the memory)."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(get_args(EngineName)),
+    help="Engine of the computation (default: duckdb).",
+)
+@click.option(
+    "--master",
+    metavar="URL",
+    help="Spark: master, as spark://host:7077, yarn, k8s://… or local[2].",
 )
 @click.option(
     "--folder",
     metavar="PATH",
-    help="Spark: where it keeps tables, the same for all its machines (default: with the events).",
+    help="Spark: folder for its tables, shared by all its machines (default: in the event store).",
 )
 @click.option(
     "--partitions",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="Spark: parts of the accounts, 2 or 3 for a core (default: 16).",
+    help="Spark: number of partitions, 2 or 3 per core (default: 16).",
 )
 @click.option(
     "--url",
     metavar="URL",
-    help="ClickHouse: http(s)://user@host:port without password, or chdb: in this process.",
+    help="ClickHouse: http(s)://user@host:port without password, or chdb: for in-process.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The result as one JSON line.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def build(
     *,
     first: date | None,
@@ -74,16 +88,22 @@ def build(
     quiet: bool,
     **of_engine: Any,
 ) -> int:
-    """Compute the days whose events changed, and what hangs on them.
+    """Compute the days whose events changed, and all rows that depend on them.
 
-    That is their week and month, the running totals of the 30 days after, and the followers since.
-    It may be stopped at any moment and started again.
+    These are the rows of their weeks and months, running totals of the following 30 days, and
+    followers since. A build can be stopped at any time and run again.
 
-    Events that wait in the log are taken in first. Exit code 3 means that some events cannot be
-    read: only accounts of the same group wait for them.
+    Events in the log are compacted first. Exit code 3 means that some events cannot be read; the
+    accounts of their group were not built.
 
-    The password of ClickHouse comes from the variable WXCUBE_CUBE_PASSWORD, or from what the
-    section [cube] of the settings names.
+    The password of ClickHouse is read from the environment variable WXCUBE_CUBE_PASSWORD, or from
+    where the section [cube] of the settings says.
+
+    \b
+    Examples:
+      wxcube cube build
+      wxcube cube build --from 2026-03-01 --to 2026-03-07 --memory 2GB
+      wxcube cube build --engine spark --master yarn --folder /mnt/shared
     """
     from wxcube.jobs.cube_build import build as run
     from wxcube.server.events_intake import open_store
@@ -95,101 +115,110 @@ def build(
         compacted.stoppable(),
         open_store(root.settings.events, root.clock, create=False) as store,
         root.warehouse() as warehouse,
-        _bar(root, quiet=quiet or as_json) as progress,
+        _progress_bar(root, quiet=quiet or as_json) as on_progress,
     ):
-        taken_in = store.compact()
-        if compacted.has_news(taken_in) and not as_json:
-            compacted.show(root, taken_in)
-        done = run(
+        compaction = store.compact()
+        if compacted.has_results(compaction) and not as_json:
+            compacted.show(root, compaction)
+        result = run(
             store,
             warehouse,
             open_engine=choice.open,
-            budget_bytes=choice.chunk_bytes,
+            chunk_bytes=choice.chunk_bytes,
             first=first,
             last=end,
             accounts=accounts,
             clock=root.clock,
-            tell=progress,
+            on_progress=on_progress,
         )
     if as_json:
-        left_out = [str(path) for path in done.left_out]
-        told = {
-            "days": done.days,
-            "rows": done.rows,
-            "through": end,
-            "left_out": left_out,
-            "again": done.again,
-            "has_lost": done.has_lost,
-        }
-        click.echo(json_line(told | compacted.counts(taken_in)))
+        click.echo(json_line(_as_json(result, end) | compacted.counts(compaction)))
     else:
-        _show_built(root, done, end)
-    return INCOMPLETE if taken_in.troubles or done.left_out else 0
+        _show_result(root, result, end)
+    return INCOMPLETE if compaction.troubles or result.unreadable else 0
 
 
-def _show_built(root: Context, done: Done, end: date) -> None:
-    if done.again:
-        tell(
-            root.notes, _again(root, done.again, has_lost=done.has_lost), mark="! ", style="yellow"
+def _as_json(result: BuildResult, end: date) -> dict[str, object]:
+    return {
+        "days": result.days,
+        "rows": result.rows,
+        "through": end,
+        "left_out": [str(path) for path in result.unreadable],
+        "again": result.rebuilt_from,
+        "has_lost": result.has_lost_rows,
+    }
+
+
+def _show_result(root: Context, result: BuildResult, end: date) -> None:
+    for warning in _warnings(result):
+        print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
+    summary = _(
+        "{days} computed, {rows} written, through {end}",
+        days=plural("{n} day", "{n} days", n=result.days),
+        rows=plural("{n:,} row", "{n:,} rows", n=result.rows),
+        end=end,
+    )
+    print_paragraph(root.console, root.translate(summary), mark="✓ ", style="green")
+
+
+def _warnings(result: BuildResult) -> Iterator[Message]:
+    if result.rebuilt_from:
+        rebuilt = _(
+            "the database was replaced or restored from a backup since the last build: everything "
+            "from {since} on was recomputed",
+            since=result.rebuilt_from,
         )
-    for path, why in done.left_out.items():
-        said = root.say(
-            f"{path} 无法读取（{why}）：同组公众号暂不计算；`wxcube doctor` 说明如何修复",
-            f"{path} cannot be read ({why}): accounts of its group wait; "
-            "`wxcube doctor` says how to mend it",
+        lost = _(
+            "rows of earlier days are missing, because retention has deleted their events: restore "
+            "a newer backup"
         )
-        tell(root.notes, said, mark="! ", style="yellow")
-    said = root.say(
-        f"计算了 {done.days} 天，写入 {done.rows:,} 行，截至 {end}",
-        f"{done.days} days computed, {done.rows:,} rows written, through {end}",
-    )
-    tell(root.console, said, mark="✓ ", style="green")
+        yield joined([rebuilt, lost], SEMICOLON) if result.has_lost_rows else rebuilt
+    for path, reason in result.unreadable.items():
+        yield _(
+            "{path} cannot be read ({reason}), so the accounts of its group were not built; "
+            "`wxcube doctor` explains how to repair it",
+            path=path,
+            reason=reason,
+        )
 
 
-def _again(root: Context, since: date, *, has_lost: bool) -> str:
-    told = root.say(
-        f"数据库与上一次构建后的不同（换成了另一个，或从备份放回），从 {since} 起的都重算了",
-        "the database is not as the newest build left it (another one, or put back from a backup): "
-        f"everything from {since} on was computed again",
-    )
-    if not has_lost:
-        return told
-    return told + root.say(
-        "；此前的部分日期缺少数据，其事件已按保留期删除，请放回更新的备份",
-        "; it lacks days before, whose events were removed by retention: put a newer backup back",
-    )
-
-
-def _engine(root: Context, *, memory: str | None, **given: Any) -> EngineChoice:
-    """The engine of the settings, the command line's options first."""
+def _engine(root: Context, *, memory: str | None, **options: Any) -> EngineChoice:
+    """The engine of the command line's options, then of the settings."""
     from wxcube.jobs.cube_engine import check_options, choose
 
-    said = {name: value for name, value in {**given, "memory_limit": memory}.items() if value}
-    cube = msgspec.structs.replace(root.settings.cube, **said)
-    check_options(cube.engine, given)
+    overrides = {
+        name: value for name, value in {**options, "memory_limit": memory}.items() if value
+    }
+    cube = msgspec.structs.replace(root.settings.cube, **overrides)
+    check_options(cube.engine, options)
     events = root.settings.events
     return choose(cube, Path(events.folder).expanduser(), machine_memory=events.memory_limit)
 
 
 @cube.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as one JSON line.")
 def status(*, as_json: bool) -> None:
-    """Show through which day rows are built, and which days the next build would compute."""
-    from wxcube.jobs.cube_outlook import outlook
+    """Show the last day that is built, and the days that the next build computes.
+
+    \b
+    Example:
+      wxcube cube status
+    """
+    from wxcube.jobs.cube_preview import preview_build
     from wxcube.server.events_intake import open_store
 
     root = context()
     last = beijing.yesterday(root.clock.now())
     with open_store(root.settings.events, root.clock, create=False) as store:
-        found = outlook(store, last, _mark(root))
+        preview = preview_build(store, last, _watermark(root))
     if as_json:
-        click.echo(json_line({**asdict(found), "to": last}))
+        click.echo(json_line({**asdict(preview), "to": last}))
         return
-    tell(root.console, root.say("；", "; ").join(_told(root, found, last)))
+    print_paragraph(root.console, root.translate(joined(_status(preview, last), SEMICOLON)))
 
 
-def _mark(root: Context) -> Watermark | None:
-    """What the database has of builds; nothing before there is one."""
+def _watermark(root: Context) -> Watermark | None:
+    """The watermark of the database; None if there is no database yet."""
     from wxcube.jobs.cube_sink import watermark_of
 
     if not root.has_warehouse():
@@ -198,29 +227,36 @@ def _mark(root: Context) -> Watermark | None:
         return watermark_of(warehouse)
 
 
-def _told(root: Context, found: Outlook, last: date) -> Iterator[str]:
-    say, days, end = root.say, found.changed, found.through
-    yield say(f"已计算到 {end}", f"built through {end}") if end else say("尚未计算", "not built")
-    if days:
-        span = f" ({days[0]} … {days[-1]})"
-        yield say(
-            f"下次构建将计算 {len(days)} 天{span}，截至 {last}",
-            f"the next build computes {len(days)} days{span}, through {last}",
-        )
-    elif found.has_work:
-        yield say(f"下次构建将续算至 {last}", f"the next build goes on through {last}")
+def _status(preview: BuildPreview, last: date) -> Iterator[Message]:
+    built = preview.through
+    yield _("built through {day}", day=built) if built else _("not built yet")
+    if preview.changed:
+        yield _next_build(preview.changed, last)
+    elif preview.has_work:
+        yield _("the next build continues through {last}", last=last)
     else:
-        yield say("没有要计算的", "nothing to compute")
-    if found.waiting:
-        yield say(
-            f"另有 {found.waiting:,} 个事件待归档，构建会先归档",
-            f"{found.waiting:,} events wait in the log, which a build takes in first",
+        yield _("nothing to compute")
+    if preview.waiting:
+        yield plural(
+            "{n:,} event is waiting in the log; a build compacts it first",
+            "{n:,} events are waiting in the log; a build compacts them first",
+            n=preview.waiting,
         )
+
+
+def _next_build(days: list[date], last: date) -> Message:
+    return plural(
+        "the next build computes {n} day ({span}), through {last}",
+        "the next build computes {n} days ({span}), through {last}",
+        n=len(days),
+        span=str(days[0]) if len(days) == 1 else f"{days[0]} … {days[-1]}",
+        last=last,
+    )
 
 
 @contextmanager
-def _bar(root: Context, *, quiet: bool) -> Iterator[Any]:
-    """What is called whenever the build is further."""
+def _progress_bar(root: Context, *, quiet: bool) -> Iterator[Callable[[BuildProgress], None]]:
+    """A progress bar, as the function that updates it."""
     if quiet:
         yield lambda _: None
         return
@@ -231,15 +267,20 @@ def _bar(root: Context, *, quiet: bool) -> Iterator[Any]:
         TimeElapsedColumn(),
         console=root.notes,
     )
-    task = bar.add_task(root.say("计算", "build"), total=None)
+    task = bar.add_task(root.translate(_("build")), total=None)
 
-    def step(event: Event) -> None:
+    def update(progress: BuildProgress) -> None:
         bar.start()
-        name = f"{root.say('计算', 'build')} {event.what}".strip()
-        bar.update(task, completed=event.done, total=event.total or 1, description=name)
+        description = root.translate(_("build {task}", task=progress.task)).strip()
+        bar.update(
+            task,
+            completed=progress.done,
+            total=progress.total or 1,
+            description=description,
+        )
 
     try:
-        yield step
+        yield update
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -1,4 +1,4 @@
-"""The command doctor: what is wrong with what is kept, file by file, and how it is mended."""
+"""The command doctor: problems found in the stored data, and their repair."""
 
 from __future__ import annotations
 
@@ -7,57 +7,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from wxcube.cli.commands.context import Context, context, json_line
-from wxcube.cli.error_words import in_words
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.help import Command
+from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.errors import WxcubeError
+from wxcube.i18n import Message, _, plural
 from wxcube.log import redact
 
 if TYPE_CHECKING:
-    from wxcube.cube.incremental.checkup import Flaw
+    from wxcube.cube.incremental.checkup import Problem
     from wxcube.events.store.check import Finding
 
 SERIOUS = 1
 
 
-@click.command()
-@click.option("--deep", is_flag=True, help="Read every file of events and facts, not only its end.")
-@click.option("--mend", is_flag=True, help="Mark damaged or missing facts for the next build.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON line for each finding.")
-def doctor(*, deep: bool, mend: bool, as_json: bool) -> int:
-    """Say what is wrong with what is kept, and how to mend it.
+@click.command(cls=Command)
+@click.option("--deep", is_flag=True, help="Read all files of events and facts completely.")
+@click.option("--repair", is_flag=True, help="Mark damaged or missing facts for the next build.")
+@click.option("--mend", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per problem.")
+def doctor(*, deep: bool, repair: bool, mend: bool, as_json: bool) -> int:
+    """Find problems in the stored data and explain how to repair them.
 
-    Looks at the warehouse, the event store and the cube's facts. Without --mend nothing is changed;
-    with it the next `wxcube cube build` computes again what it can. Exit code 1 means that figures
-    may be missing or cannot be stored.
+    Checks the database, the event store and the cube's facts. Without --repair nothing is changed;
+    with it, the next `wxcube cube build` recomputes what it can. Exit code 1 means that figures may
+    be missing or that new data cannot be stored.
     """
     root = context()
-    found = [*_warehouse(root), *_events(root, deep=deep)]
-    flaws, others = _facts(root, deep=deep)
-    found += [*others, *(flaw.finding for flaw in flaws)]
-    for one in found:
+    findings = [*_warehouse(root), *_events(root, deep=deep)]
+    problems, unread = _facts(root, deep=deep)
+    findings += [*unread, *(problem.finding for problem in problems)]
+    for finding in findings:
         if as_json:
-            click.echo(json_line(one))
+            click.echo(_json(finding))
         else:
-            _show(root, one)
-    if not found and not as_json:
-        root.notes.print(root.say("没有发现问题", "nothing wrong found"))
-    mended = _mend(root, flaws, as_json=as_json) if mend else []
-    left = [one for one in found if one not in mended]
-    return SERIOUS if any(one.is_serious for one in left) else 0
+            _show(root, finding)
+    if not findings and not as_json:
+        root.notes.print(root.translate(_("no problems found")))
+    repaired = _repair(root, problems, as_json=as_json) if repair or mend else []
+    remaining = [one for one in findings if one not in repaired]
+    return SERIOUS if any(one.is_serious for one in remaining) else 0
 
 
-def _show(root: Context, one: Finding) -> None:
-    style = "red" if one.is_serious else "yellow"
-    what, mend = (redact(in_words(text, root.say)) for text in (one.what, one.mend))
-    text = f"{one.file}{root.say('：', ': ')}{what}"
-    tell(root.console, text, mark="✗ " if one.is_serious else "! ", style=style)
-    tell(root.console, mend, mark="  → ")
+def _json(finding: Finding) -> str:
+    # msgspec encodes a plain str, not a Message
+    return json_line(asdict(finding) | {"what": str(finding.what), "mend": str(finding.mend)})
+
+
+def _show(root: Context, finding: Finding) -> None:
+    style = "red" if finding.is_serious else "yellow"
+    problem = _("{file}: {problem}", file=finding.file, problem=finding.what)
+    mark = "✗ " if finding.is_serious else "! "
+    print_paragraph(root.console, redact(root.translate(problem)), mark=mark, style=style)
+    print_paragraph(root.console, redact(root.translate(finding.mend)), mark="  → ")
 
 
 def _warehouse(root: Context) -> list[Finding]:
-    """What is wrong with the warehouse, if there is one yet."""
+    """The problems of the database, if there is one yet."""
     from wxcube.events.store.check import Finding
 
     if not root.has_warehouse():
@@ -71,7 +79,7 @@ def _warehouse(root: Context) -> list[Finding]:
 
 
 def _events(root: Context, *, deep: bool) -> list[Finding]:
-    """What is wrong with the event store, if there is one yet."""
+    """The problems of the event store, if there is one yet."""
     from wxcube.events.store.check import check
     from wxcube.settings import events_key
 
@@ -83,13 +91,13 @@ def _store(root: Context) -> Path:
     return Path(root.settings.events.folder).expanduser()
 
 
-def _facts(root: Context, *, deep: bool) -> tuple[list[Flaw], list[Finding]]:
-    """What is wrong with the cube's facts, if there are some yet, and why they were not read."""
+def _facts(root: Context, *, deep: bool) -> tuple[list[Problem], list[Finding]]:
+    """The problems of the cube's facts, if there are any yet, and why they could not be read."""
     store = _store(root)
     if not store.exists():
         return [], []
     from wxcube.cube.engines.duckdb import DuckDbEngine
-    from wxcube.cube.incremental.checkup import Mend, check
+    from wxcube.cube.incremental.checkup import Repair, check
     from wxcube.events.store.check import Finding
     from wxcube.events.store.retention import FACTS
     from wxcube.jobs.cube_build import memory_bytes
@@ -101,52 +109,48 @@ def _facts(root: Context, *, deep: bool) -> tuple[list[Flaw], list[Finding]]:
         with DuckDbEngine(memory_limit=f"{memory // 2 >> 20}MiB") as engine:
             return check(store, engine, deep=deep), []
     except WxcubeError as error:
-        what = f"the cube's facts were not read ({error.message})"
-        return [], [Finding(str(store / FACTS), what, Mend.FIRST.value)]
+        what = _("the cube's facts were not checked ({reason})", reason=error.message)
+        return [], [Finding(str(store / FACTS), what, Repair.FIRST.value)]
 
 
-def _mend(root: Context, flaws: list[Flaw], *, as_json: bool) -> list[Finding]:
-    """Do for the facts what can be done, and say what is left to do; what was mended."""
-    from wxcube.cube.incremental.checkup import BY_ITSELF, Mend, begin_anew, mark_for_rebuild
+def _repair(root: Context, problems: list[Problem], *, as_json: bool) -> list[Finding]:
+    """Repair the facts as far as possible and report it; the findings that were repaired."""
+    from wxcube.cube.incremental.checkup import AUTOMATIC, Repair, mark_for_rebuild, replace_ledger
 
-    is_anew = any(flaw.mend is Mend.ANEW for flaw in flaws)
-    if is_anew:
-        begin_anew(_store(root), _handed_over(root))
-    days = mark_for_rebuild(_store(root), flaws)
+    is_new_ledger = any(problem.repair is Repair.NEW_LEDGER for problem in problems)
+    if is_new_ledger:
+        replace_ledger(_store(root), _last_computed(root))
+    days = mark_for_rebuild(_store(root), problems)
     if as_json:
-        click.echo(json_line({"marked_days": days, "new_ledger": is_anew}))
+        click.echo(json_line({"marked_days": days, "new_ledger": is_new_ledger}))
     else:
-        _tell_mended(root, days, is_anew=is_anew)
-    return [flaw.finding for flaw in flaws if flaw.mend in BY_ITSELF]
+        print_paragraph(root.notes, root.translate(_repaired(days, is_new_ledger=is_new_ledger)))
+    return [problem.finding for problem in problems if problem.repair in AUTOMATIC]
 
 
-def _tell_mended(root: Context, days: list[date], *, is_anew: bool) -> None:
-    if is_anew:
-        text = root.say(
-            "已换上新的账本；请运行 wxcube cube build，全部日期将重新计算",
-            "a new ledger is in place; run `wxcube cube build`, which computes all days again",
-        )
-    elif days:
-        span = str(days[0]) if len(days) == 1 else f"{days[0]} … {days[-1]}"
-        text = root.say(
-            f"标记了 {len(days)} 天（{span}）；请运行 wxcube cube build 重新计算",
-            f"{len(days)} days marked ({span}); run `wxcube cube build` to compute them again",
-        )
-    else:
-        text = root.say("没有可自动修复的内容", "nothing that can be mended by itself")
-    tell(root.notes, text)
+def _repaired(days: list[date], *, is_new_ledger: bool) -> Message:
+    if is_new_ledger:
+        return _("created a new ledger; run `wxcube cube build` to recompute all days")
+    if not days:
+        return _("nothing can be repaired automatically")
+    return plural(
+        "{n} day marked ({span}); run `wxcube cube build` to recompute it",
+        "{n} days marked ({span}); run `wxcube cube build` to recompute them",
+        n=len(days),
+        span=str(days[0]) if len(days) == 1 else f"{days[0]} … {days[-1]}",
+    )
 
 
-def _handed_over(root: Context) -> date | None:
-    """The last day of which the warehouse has computed rows."""
+def _last_computed(root: Context) -> date | None:
+    """The last day for which the database has computed rows."""
     from wxcube.contract.source import Origin
     from wxcube.contract.user import getusercumulate
 
     if not root.has_warehouse():
         return None
     with root.warehouse(read_only=True) as warehouse:
-        found = (
+        extents = (
             warehouse.extent(account, getusercumulate, Origin.CUBE)
             for account in warehouse.accounts()
         )
-        return max((extent.last for extent in found if extent), default=None)
+        return max((extent.last for extent in extents if extent), default=None)

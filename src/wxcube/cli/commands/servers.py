@@ -1,9 +1,8 @@
-"""Commands that answer WeChat's protocol: serve and emulate."""
+"""Commands that serve WeChat's protocol: serve and emulate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,126 +12,201 @@ from rich.table import Table
 from rich.text import Text
 
 from wxcube.cli.commands.context import Context, context, json_line
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.help import Command
+from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.errors import SettingsError, WarehouseError
+from wxcube.i18n import Listing, Message, _
 from wxcube.settings import events_token
 
 if TYPE_CHECKING:
     from wxcube.emulator.emulator import Emulator
-    from wxcube.server.apps import Written
-    from wxcube.server.http import AsgiApp
+    from wxcube.server.apps import FileChange
+    from wxcube.server.events_api import EventsApi
 
 CLOCK_YEARS = range(2015, 2100)
-"""WeChat's figures begin at the end of 2014."""
+"""Years to which the emulator's clock can be set; WeChat's statistics begin in December 2014."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port (default: 8300).")
 def serve(host: str | None, port: int | None) -> None:
-    """Answer WeChat's protocol from the warehouse.
+    """Serve the stored data over WeChat's protocol.
 
-    Existing clients work by changing their base URL to http://HOST:PORT and using the appid and
-    secret of the apps file. The six retired article calls stay alive. With a token for events in
-    the settings it also takes in own events, at POST /events.
+    Existing clients need only a new base URL, http://HOST:PORT, and the appid and secret in the
+    apps file. The six retired article endpoints work too. If the settings have a token for events,
+    the server also accepts your events, at POST /events.
+
+    \b
+    Examples:
+      wxcube serve
+      wxcube serve --port 8301
+      wxcube serve --database demo/wxcube.db
     """
     from wxcube.server import apps
+    from wxcube.server.events_api import with_events
     from wxcube.server.gateway import Gateway
-    from wxcube.server.http import asgi, serve_forever
+    from wxcube.server.http import asgi, listen, serve_forever
     from wxcube.server.protocol import Api, Era
 
     root = context()
-    wanted = root.settings.serve
-    address = host or wanted.host
-    with root.warehouse() as warehouse:
-        accounts = [*warehouse.accounts(), *(a.appid for a in root.settings.accounts)]
-        if not accounts and not events_token(root.settings.events):
-            raise WarehouseError(
-                "the warehouse is empty and no account is set up",
-                hint="fill it with `wxcube sync`, or try `wxcube emulate`",
-            )
-        local, written = apps.ensure(Path(wanted.apps_file), accounts)
-        api = Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED)
-        with _taking_events(asgi(api), root) as app:
+    settings = root.settings.serve
+    address, file = host or settings.host, Path(settings.apps_file)
+    is_new = not root.has_warehouse()
+    accounts = _served_accounts(root)
+    # opened last, so that a start that fails does not create a database
+    with listen(address, settings.port if port is None else port) as listener:
+        local, change = apps.ensure(file, accounts)
+        with _event_intake(root) as events, root.warehouse() as warehouse:
+            app = asgi(Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED))
+            if is_new:
+                _warn_empty(root)
             serve_forever(
-                app,
-                address,
-                wanted.port if port is None else port,
-                on_ready=lambda url: _announce(root, url, address, wanted.apps_file, written),
+                with_events(app, events) if events else app,
+                listener,
+                on_ready=lambda url: _announce(root, url, address, file, change),
             )
 
 
-@contextmanager
-def _taking_events(app: AsgiApp, root: Context) -> Iterator[AsgiApp]:
-    """The application, taking events in too if the settings have a token for that."""
-    if not events_token(root.settings.events):
-        yield app
-        return
-    from wxcube.server.events_intake import taking_events
+def _served_accounts(root: Context) -> list[str]:
+    """The accounts of the warehouse and of the settings.
 
-    with taking_events(app, root.settings.events, root.clock) as both:
-        yield both
-
-
-def _announce(root: Context, url: str, host: str, file: str, written: Written) -> None:
-    say, notes = root.say, root.notes
-    notes.print(say(f"正在监听 {url}", f"listening on {url}"))
-    new = say("（刚刚生成，仅本人可读）", " (written just now, readable by you alone)")
-    notes.print(
-        say(f"appid 和 secret 在 {file}", f"appid and secret stand in {file}")
-        + (new if written.is_new else "")
-    )
-    _tell_added(root, file, written)
-    _warn_if_open(root, host)
-    notes.print(say("按 Ctrl-C 结束", "Ctrl-C ends it"))
-
-
-def _tell_added(root: Context, file: str, written: Written) -> None:
-    say, added, without = root.say, ", ".join(written.added), ", ".join(written.without)
-    if added:
-        tell(root.notes, say(f"{file} 新增了账号：{added}", f"{file} has new accounts: {added}"))
-    if without:
-        told = say(
-            f"{file} 无法修改（{written.trouble}），请手工添加这些账号的 [[apps]]：{without}",
-            f"{file} cannot be changed ({written.trouble}); add an [[apps]] section by hand "
-            f"for each of these accounts: {without}",
-        )
-        tell(root.notes, told, mark="! ", style="yellow")
-
-
-def _warn_if_open(root: Context, host: str) -> None:
-    if host not in LOOPBACK:
-        root.notes.print(
-            root.say(
-                "注意：此地址可被其他机器访问，且没有加密；请放在 HTTPS 反向代理之后",
-                "careful: other machines can reach this address, unencrypted; "
-                "put it behind an HTTPS proxy",
+    Raises:  WarehouseError if there are none and no events are accepted either.
+    """
+    stored: list[str] = []
+    if root.has_warehouse():
+        with root.warehouse() as warehouse:
+            stored = list(warehouse.accounts())
+    accounts = [*stored, *(a.appid for a in root.settings.accounts)]
+    if not accounts and not events_token(root.settings.events):
+        raise WarehouseError(
+            _(
+                "there is no data in {database} and no account in the settings",
+                database=root.settings.database,
             ),
-            style="yellow",
+            hint=_("run `wxcube init` and `wxcube sync` first, or try `wxcube emulate`"),
         )
+    return accounts
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same figures.")
-@click.option("--accounts", type=click.IntRange(1, 50), default=2, show_default=True)
-@click.option("--days", type=click.IntRange(1, 1500), default=120, show_default=True)
-@click.option("--now", help="Beijing time of its clock, e.g. 2026-03-10T09:00 (default: now).")
-@click.option("--frozen", is_flag=True, help="The clock stands still until it is moved.")
-@click.option("--era", type=click.Choice(["documented", "current"]), default="documented")
+def _event_intake(root: Context) -> AbstractContextManager[EventsApi | None]:
+    """POST /events if the settings have a token for events."""
+    settings = root.settings.events
+    token = events_token(settings)
+    if not token:
+        return nullcontext()
+    from wxcube.server.events_intake import event_intake
+
+    return event_intake(settings, token, root.clock)
+
+
+def _warn_empty(root: Context) -> None:
+    message = _(
+        "{database} is new and empty: requests return empty lists until `wxcube sync` or "
+        "`wxcube cube build` has stored data",
+        database=root.settings.database,
+    )
+    print_paragraph(root.notes, root.translate(message), mark="! ", style="yellow")
+
+
+def _announce(root: Context, url: str, host: str, file: Path, change: FileChange) -> None:
+    translate, notes = root.translate, root.notes
+    notes.print(translate(_("listening on {url}", url=url)))
+    notes.print(translate(_credentials(file, change)))
+    _print_added(root, file, change)
+    _warn_if_reachable(root, host)
+    notes.print(translate(_("press Ctrl-C to stop")))
+
+
+def _credentials(file: Path, change: FileChange) -> Message:
+    if change.is_new:
+        return _("appid and secret are in {file} (new, readable only by you)", file=file)
+    return _("appid and secret are in {file}", file=file)
+
+
+def _print_added(root: Context, file: Path, change: FileChange) -> None:
+    if change.added:
+        added = _(
+            "new accounts were added to {file}: {accounts}",
+            file=file,
+            accounts=Listing(change.added),
+        )
+        print_paragraph(root.notes, root.translate(added))
+    if change.not_added:
+        not_added = _(
+            "{file} cannot be changed ({reason}); add an [[apps]] section by hand for each of "
+            "these accounts: {accounts}",
+            file=file,
+            reason=change.reason,
+            accounts=Listing(change.not_added),
+        )
+        print_paragraph(root.notes, root.translate(not_added), mark="! ", style="yellow")
+
+
+def _warn_if_reachable(root: Context, host: str) -> None:
+    if host not in LOOPBACK:
+        warning = _(
+            "other machines can reach this address, and connections are not encrypted; put it "
+            "behind an HTTPS proxy"
+        )
+        print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--quirk", multiple=True, metavar="NAME", help="An oddity of real answers: is_delay=string …"
+    "--port", type=click.IntRange(0, 65535), default=8400, show_default=True, help="Port."
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=7,
+    show_default=True,
+    help="Random seed; the same seed gives the same figures.",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, 50),
+    default=2,
+    show_default=True,
+    help="Number of accounts.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 1500),
+    default=120,
+    show_default=True,
+    help="Number of days with figures.",
+)
+@click.option(
+    "--now",
+    help="Start time of the clock, in Beijing time, e.g. 2026-03-10T09:00 (default: now).",
+)
+@click.option("--frozen", is_flag=True, help="Stop the clock; it then changes only when set.")
+@click.option(
+    "--era",
+    type=click.Choice(["documented", "current"]),
+    default="documented",
+    show_default=True,
+    help="With current, the six retired endpoints return 47009.",
+)
+@click.option(
+    "--quirk",
+    multiple=True,
+    metavar="NAME",
+    help="A deviation seen in real replies, such as is_delay=string; repeatable.",
 )
 @click.option(
     "--fault",
     multiple=True,
     metavar="SPEC",
-    help='Something that goes wrong: "getuserread errcode=45009 after=5" …',
+    help='An error to inject, such as "getuserread errcode=45009 after=5"; repeatable.',
 )
-@click.option("--daily-limit", type=click.IntRange(1), help="Calls per endpoint and day.")
-@click.option("--json", "as_json", is_flag=True, help="Print the accounts as JSON lines.")
+@click.option(
+    "--daily-limit", type=click.IntRange(1), help="Calls per endpoint and day (default: 10000)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the accounts as JSON Lines.")
 def emulate(  # noqa: PLR0913, PLR0917 - one per option
     host: str,
     port: int,
@@ -148,15 +222,21 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     frozen: bool,
     as_json: bool,
 ) -> None:
-    """Answer WeChat's protocol from simulated accounts.
+    """Serve simulated accounts over WeChat's protocol.
 
-    The clock and faults can be changed while it runs, through the admin API under /_wxcube/.
+    The clock and the faults can be changed while it runs, with the admin API under /_wxcube/.
+
+    \b
+    Examples:
+      wxcube emulate
+      wxcube emulate --accounts 1 --now 2026-03-10T09:00
+      wxcube emulate --fault "getuser* errcode=61503 times=2"
     """
     from wxcube.beijing import ManualClock
     from wxcube.emulator.emulator import DAILY_LIMIT, Emulator
     from wxcube.emulator.faults import parse_fault
     from wxcube.emulator.quirks import parse_quirks
-    from wxcube.server.http import serve_forever
+    from wxcube.server.http import listen, serve_forever
 
     root = context()
     emulator = Emulator(
@@ -165,37 +245,40 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
         days=days,
         era=era,
         quirks=parse_quirks(quirk),
-        clock=ManualClock(_moment(root, now), running=not frozen),
+        clock=ManualClock(_start_time(root, now), running=not frozen),
         daily_limit=daily_limit or DAILY_LIMIT,
     )
     for text in fault:
         emulator.faults.add(parse_fault(text))
-    emulator.prepare()
-    serve_forever(
-        emulator.asgi,
-        host,
-        port,
-        on_ready=lambda url: _show_accounts(root, emulator, url, as_json=as_json),
-    )
+    with listen(host, port) as listener:
+        emulator.prepare()
+        serve_forever(
+            emulator.asgi,
+            listener,
+            on_ready=lambda url: _show_accounts(root, emulator, url, as_json=as_json),
+        )
 
 
-def _moment(root: Context, text: str | None) -> datetime:
-    from wxcube.beijing import moment_of
+def _start_time(root: Context, text: str | None) -> datetime:
+    from wxcube.beijing import parse_timestamp
 
     if text is None:
         return root.clock.now()
     try:
-        moment = moment_of(text)
+        time = parse_timestamp(text)
     except ValueError:
         raise SettingsError(
-            f"--now {text!r} is not a moment", hint="write it as 2026-03-10T09:00 (Beijing time)"
+            _("--now {text!r} is not a time", text=text),
+            hint=_("write it as 2026-03-10T09:00 (Beijing time)"),
         ) from None
-    if moment.year not in CLOCK_YEARS:
+    if time.year not in CLOCK_YEARS:
         raise SettingsError(
-            f"--now {text!r} is too far away",
-            hint=f"give a moment from {CLOCK_YEARS[0]} to {CLOCK_YEARS[-1]}",
+            _("--now {text!r} is out of range", text=text),
+            hint=_(
+                "choose a year from {first} to {last}", first=CLOCK_YEARS[0], last=CLOCK_YEARS[-1]
+            ),
         )
-    return moment
+    return time
 
 
 def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool) -> None:
@@ -204,15 +287,30 @@ def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool
             line = {"url": url, "appid": app.appid, "secret": app.secret}
             click.echo(json_line(line | {"name": emulator.name(app.appid)}))
         return
-    say, console, now = root.say, root.console, f"{emulator.clock.now():%Y-%m-%d %H:%M}"
-    told = say(f"北京时间 {now}", f"Beijing time {now}")
-    console.print(Text.assemble((url, "bold"), f"  {told}"))
-    table = Table("appid", "secret", say("名称", "name"), box=None, header_style="bold")
+    translate, console = root.translate, root.console
+    time = translate(_("Beijing time {time}", time=f"{emulator.clock.now():%Y-%m-%d %H:%M}"))
+    console.print(Text.assemble((url, "bold"), f"  {time}"))
+    table = Table("appid", "secret", translate(_("name")), box=None, header_style="bold")
     for app in emulator.accounts:
         table.add_row(app.appid, app.secret, emulator.name(app.appid))
     console.print(table)
-    first = emulator.accounts[0]
-    console.print(say("试一试：", "try:"))
-    query = f"grant_type=client_credential&appid={first.appid}&secret={first.secret}"
-    console.print(f"  curl -s '{url}/cgi-bin/token?{query}'", soft_wrap=True)
-    root.notes.print(say("按 Ctrl-C 结束", "Ctrl-C ends it"))
+    _show_next(root, emulator, url)
+    root.notes.print(translate(_("press Ctrl-C to stop")))
+
+
+def _show_next(root: Context, emulator: Emulator, url: str) -> None:
+    """Commands to paste into another terminal."""
+    app, day = emulator.accounts[0], emulator.last_day
+    query = f"grant_type=client_credential&appid={app.appid}&secret={app.secret}"
+    dates = f'{{"begin_date":"{day}","end_date":"{day}"}}'
+    steps = {
+        _("To sync from it, in another terminal:"): [f"wxcube init --emulator {url}"],
+        _("To send a request:"): [
+            f"TOKEN=$(curl -s '{url}/cgi-bin/token?{query}' | cut -d'\"' -f4)",
+            f"curl -s -d '{dates}' \"{url}/datacube/getusersummary?access_token=$TOKEN\"",
+        ],
+    }
+    for title, commands in steps.items():
+        root.console.print(root.translate(title))
+        for command in commands:
+            root.console.print(f"  {command}", soft_wrap=True)

@@ -1,9 +1,9 @@
-"""Commands to begin with an own account: init, account."""
+"""Commands for setting up accounts: init, account."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,88 +12,60 @@ import msgspec
 from rich.table import Table
 
 from wxcube import beijing, contract
-from wxcube.cli.commands.context import Context, context, json_line
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.commands.context import Context, context
+from wxcube.cli.help import Command, Group, reader
+from wxcube.cli.settings_template import account_section, emulated_account_section, settings_text
+from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import parse_day
 from wxcube.errors import SettingsError
+from wxcube.i18n import Listing, Message, _, plural, verbatim
 from wxcube.settings import DEFAULT_FILE, AccountSettings, default_secret_variable
 
-TEMPLATE = """\
-# wxcube 的设置 · settings of wxcube
-# 命令行选项 > 环境变量 WXCUBE_… > 本文件 > 默认值
-# flags go over the environment (WXCUBE_…), that over this file, that over the defaults
-
-# SQLite 文件 · a SQLite file
-database = "wxcube.db"
-# zh / en，留空则看系统 · empty: as the system
-language = ""
-
-[sync]
-# 要哪天以来的数据 · fetch from this day on
-since = {since}
-# 同时进行的请求数 · calls at once
-concurrency = 8
-# 每个账号每个接口每天最多请求数 · calls per account, endpoint and day
-daily_calls_per_endpoint = 500
-# 2026 年已下线的六个图文接口 · the six article endpoints switched off in 2026
-include_retired = false
-
-# 每个公众号一段 · one section for each account
-[[accounts]]
-appid = "{appid}"
-name = {name}
-# AppSecret 不写在这里：放进下面的环境变量，或用 secret_file 指向一个文件
-# the secret does not stand here: put it into this variable, or name a file with secret_file
-secret_env = "{secret_env}"
-# stable（默认）、classic、url（中控）、command、fixed · where the token comes from
-token = "stable"
-# token_url = "https://token.example.com/wx"
-# 只要这些接口或分组 · only these endpoints or groups
-# endpoints = ["user", "content", "message", "interface"]
-# 会员卡 ID · ids of membership cards
-# cards = []
-
-[serve]
-host = "127.0.0.1"
-port = 8300
-
-# 自有事件：wxcube events ingest，或设置令牌后 POST /events
-# own events: wxcube events ingest, or POST /events once a token is set
-# [events]
-# folder = "events"
-# token_env = "WXCUBE_EVENTS_TOKEN"
-# 保留多少天（默认全部）；事实至少比事件多 31 天，迟到的事件所在的月和累计数要用到它们
-# days kept (default: all); facts 31 days longer than events or more, since the month and the
-# running totals of an event that comes late are made of them
-# retention_days_events = 400
-# retention_days_facts = 431
-"""
+DEFAULT_DAYS = 90
+"""Days before today from which `init` fetches by default."""
+PLACEHOLDER = "wx0000000000000000"
+"""AppID in the settings file until the user enters the real one."""
 
 
-@click.command()
-@click.option("--appid", default="", help="The account's AppID.")
-@click.option("--name", default="main", show_default=True, help="A short name for it.")
-@click.option("--since", metavar="DAY", help="First day wanted (default: 90 days ago).")
-@click.option("--force", is_flag=True, help="Overwrite the file.")
-def init(appid: str, name: str, since: str | None, *, force: bool) -> None:
-    """Write a commented wxcube.toml."""
+@click.command(cls=Command)
+@click.option("--appid", default="", help="AppID of the account.")
+@click.option("--name", default="main", show_default=True, help="A short name for the account.")
+@click.option(
+    "--emulator", metavar="URL", help="Set up all accounts of a running emulator instead."
+)
+@click.option(
+    "--since",
+    metavar="DAY",
+    help="First day to fetch (default: 90 days ago, or the emulator's first day).",
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def init(appid: str, name: str, emulator: str | None, since: str | None, *, force: bool) -> None:
+    """Write a commented wxcube.toml.
+
+    With --emulator the file is complete: its accounts are those of the emulator, their secrets are
+    in files of their own, and the commands use the emulator's clock.
+
+    \b
+    Examples:
+      wxcube init --appid wx0123456789abcdef --since 2026-01-01
+      wxcube init --emulator http://127.0.0.1:8400
+    """
     root = context()
+    if emulator and appid:
+        translate = reader(click.get_current_context())
+        raise click.UsageError(translate(_("--appid and --emulator exclude each other")))
     path = Path(root.flags.get("config") or DEFAULT_FILE)
     if path.exists() and not force:
         raise SettingsError(
-            f"{path} is there already", hint="edit it, or overwrite it with `wxcube init --force`"
+            _("{path} already exists", path=path),
+            hint=_("edit it, or overwrite it with `wxcube init --force`"),
         )
-    today = beijing.day_of(root.clock.now())
-    first = parse_day(since) if since else today - timedelta(days=90)
-    one = _account(appid or "wx0000000000000000", name)
-    variable = default_secret_variable(one)
-    # a JSON text is a TOML text too
-    text = TEMPLATE.format(
-        appid=one.appid, name=json_line(one.name), since=first, secret_env=variable
-    )
-    path.write_text(text, encoding="utf-8")
-    _tell_next_steps(root, path, variable)
+    first = parse_day(since) if since else None
+    if emulator:
+        _init_emulator(root, path, emulator.rstrip("/"), first)
+    else:
+        _init_account(root, path, _account(appid or PLACEHOLDER, name), first)
 
 
 def _account(appid: str, name: str) -> AccountSettings:
@@ -101,72 +73,130 @@ def _account(appid: str, name: str) -> AccountSettings:
         return msgspec.convert({"appid": appid, "name": name}, AccountSettings)
     except msgspec.ValidationError:
         raise SettingsError(
-            f"{appid!r} is not an AppID",
-            hint="copy it from mp.weixin.qq.com, it looks like wx0123456789abcdef",
+            _("{appid!r} is not an AppID", appid=appid),
+            hint=_("copy it from mp.weixin.qq.com, it looks like wx0123456789abcdef"),
         ) from None
 
 
-def _tell_next_steps(root: Context, path: Path, variable: str) -> None:
-    say, console = root.say, root.console
-    console.print(say(f"已写入 {path}。接下来：", f"Wrote {path}. Next:"))
-    console.print(
-        say(
-            "  1. 在其中填入 AppID，并把本机 IP 加入公众平台的 IP 白名单",
-            "  1. put your AppID into it, and this machine's address on the IP allow-list",
-        )
+def _init_account(root: Context, path: Path, one: AccountSettings, first: date | None) -> None:
+    since = first or beijing.day_of(root.clock.now()) - timedelta(days=DEFAULT_DAYS)
+    variable = default_secret_variable(one)
+    section = account_section(one.appid, one.name, variable)
+    path.write_text(settings_text(since, [section]), encoding="utf-8")
+    wxcube = _wxcube(path)
+    steps = [
+        *([_("put your AppID into {path}", path=path)] if one.appid == PLACEHOLDER else []),
+        _("add this machine's IP address to the account's IP allow-list on mp.weixin.qq.com"),
+        verbatim(f"export {variable}=<AppSecret>"),
+        verbatim(f"{wxcube} account check"),
+        verbatim(f"{wxcube} plan && {wxcube} sync && {wxcube} status"),
+    ]
+    _show_steps(root, _("Wrote {path}. Next:", path=path), steps)
+
+
+def _init_emulator(root: Context, path: Path, url: str, first: date | None) -> None:
+    from wxcube.jobs.emulator_admin import emulated_accounts, emulator_state
+
+    since, accounts = first or emulator_state(url).first_day, emulated_accounts(url)
+    files = [path.with_name(f"{one.appid}.secret") for one in accounts]
+    sections = []
+    for one, file in zip(accounts, files, strict=True):
+        _write_secret(file, one.secret)
+        sections.append(emulated_account_section(one.appid, one.name, str(file), url))
+    path.write_text(settings_text(since, sections), encoding="utf-8")
+    title = _(
+        "Wrote {path} for the emulator at {url}, and secrets into {files}. Next:",
+        path=path,
+        url=url,
+        files=Listing(files),
     )
-    console.print(f"  2. export {variable}=<AppSecret>")
-    console.print("  3. wxcube account check")
-    console.print("  4. wxcube plan && wxcube sync && wxcube status")
+    steps = [verbatim(f"{_wxcube(path)} {command}") for command in ("plan", "sync", "status")]
+    _show_steps(root, title, steps)
 
 
-@click.group(invoke_without_command=True)
+def _write_secret(path: Path, secret: str) -> None:
+    """Write a file that only its owner can read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(f"{secret}\n", encoding="utf-8")
+
+
+def _wxcube(path: Path) -> str:
+    """The command that uses these settings."""
+    return "wxcube" if path == Path(DEFAULT_FILE) else f"wxcube --config {path}"
+
+
+def _show_steps(root: Context, title: Message, steps: list[Message]) -> None:
+    print_paragraph(root.console, root.translate(title))
+    for number, step in enumerate(steps, start=1):
+        print_paragraph(root.console, root.translate(step), mark=f"  {number}. ")
+
+
+@click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def account(ctx: click.Context) -> None:
-    """List the accounts, or try one against WeChat."""
+    """List the accounts, or check them against WeChat.
+
+    \b
+    Examples:
+      wxcube account
+      wxcube account check main
+    """
     if ctx.invoked_subcommand is None:
         _list(context())
 
 
 def _list(root: Context) -> None:
-    say = root.say
+    translate = root.translate
     table = Table(
-        say("名称", "name"), "appid", say("令牌", "token"), say("接口", "endpoints"), box=None
+        translate(_("name")), "appid", translate(_("token")), translate(_("endpoints")), box=None
     )
     for one in root.settings.chosen(()):
-        wanted = ", ".join(one.endpoints) or say("全部", "all")
-        table.add_row(one.title, one.appid, one.token, wanted)
+        endpoints = ", ".join(one.endpoints) or translate(_("all"))
+        table.add_row(one.title, one.appid, one.token, endpoints)
     root.console.print(table)
 
 
 @account.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Get a token and ask one day, to see that appid, secret, address and rights are good."""
+    """Check AppID, secret, IP address and permissions with one call.
+
+    NAMES are names or AppIDs of accounts; without them all accounts are checked.
+
+    \b
+    Examples:
+      wxcube account check
+      wxcube account check main
+    """
     root = context()
+    day = beijing.latest_ready_day(root.account_clock.now())
     for one in root.settings.chosen(names):
-        rows = asyncio.run(_try(root, one))
-        said = root.say(
-            f"{one.title}：令牌可用，取到 {rows} 行",
-            f"{one.title}: the token works, {rows} rows came",
+        rows = asyncio.run(_fetch(root, one, day))
+        message = plural(
+            "{account}: the token works; {endpoint} returned {n} row for {day}",
+            "{account}: the token works; {endpoint} returned {n} rows for {day}",
+            account=one.title,
+            endpoint=_probe(one),
+            n=rows,
+            day=day,
         )
-        tell(root.console, said, mark="✓ ", style="green")
+        print_paragraph(root.console, root.translate(message), mark="✓ ", style="green")
 
 
-async def _try(root: Context, one: AccountSettings) -> int:
-    from wxcube.jobs.accounts import source
+async def _fetch(root: Context, one: AccountSettings, day: date) -> int:
+    """The number of rows of one day."""
+    from wxcube.jobs.accounts import account_client
 
-    endpoint = _probe(one)
-    day = beijing.latest_ready_day(root.clock.now())
-    async with source(one, root.settings.sync, root.clock) as client:
-        return len(await client.fetch(endpoint, day, day))
+    async with account_client(one, root.settings.sync, root.account_clock) as client:
+        return len(await client.fetch(_probe(one), day, day))
 
 
 def _probe(one: AccountSettings) -> Endpoint[Any]:
-    """An endpoint of the account that can be asked one day and nothing else."""
-    plain = (
+    """An endpoint of the account that needs nothing but one day."""
+    simple = (
         e
         for e in contract.select(one.endpoints)
         if not (e.is_retired or e.has_labels or any(p.required for p in e.params))
     )
-    return next(plain, contract.user.getusersummary)
+    return next(simple, contract.user.getusersummary)

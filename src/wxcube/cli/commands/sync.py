@@ -1,4 +1,4 @@
-"""Commands that fill the warehouse and say how full it is: plan, sync, status."""
+"""Commands about the coverage of the warehouse: plan, sync, status."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ import click
 from rich.table import Table
 
 from wxcube.cli.commands.context import Context, context, json_line
-from wxcube.cli.coverage_table import Covered, coverage_table, covered, missing_lines, title
-from wxcube.cli.terminal.paragraph import tell
+from wxcube.cli.coverage_table import (
+    EndpointCoverage,
+    coverage_table,
+    endpoint_coverages,
+    missing_lines,
+)
+from wxcube.cli.help import Command, reader
+from wxcube.cli.stored_accounts import stored_account
+from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.cli.terminal.progress_bar import SyncBar
-from wxcube.cli.trouble import in_full
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import WxcubeError
-from wxcube.jobs.accounts import includes_retired, nothing_known, sources, wanted
+from wxcube.i18n import Listing, Message, _, plural
+from wxcube.jobs.accounts import account_clients, includes_retired, no_coverage, wanted_days
 from wxcube.log import redact
 from wxcube.settings import AccountSettings
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.database import path_of
+from wxcube.warehouse.explanation import STATE_LABELS, explain_skipped, explain_stop
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import CoverageOf, Plan, Reason, Wanted
+from wxcube.warehouse.sync.plan import CoverageReader, Plan, SkipReason, WantedDays
 from wxcube.warehouse.sync.plan import plan as plan_calls
-from wxcube.warehouse.sync.progress import Report
+from wxcube.warehouse.sync.progress import ErrorCount, Report
 from wxcube.warehouse.sync.run import Budgets
 from wxcube.warehouse.sync.run import sync as run_sync
-from wxcube.warehouse.words import explain_left, explain_skipped
 
 INCOMPLETE = 3
 
@@ -40,40 +47,58 @@ class Day(click.ParamType[date]):
     name = "DAY"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """The day, or a usage error that says how to write one."""
+        """The day, or a usage error with the format of days."""
         if isinstance(value, date):
             return value
         try:
             return parse_day(str(value))
         except WxcubeError as error:
-            self.fail(str(error), param, ctx)
+            message = error.as_message()
+            self.fail(reader(ctx)(message) if ctx else message, param, ctx)
 
 
-def _choice(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose accounts, endpoints and days."""
+def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that select accounts, endpoints and days."""
     for option in reversed(
         (
-            click.option("--account", "accounts", multiple=True, help="Name or appid."),
+            click.option("--account", "accounts", multiple=True, help="Name or AppID."),
             click.option("--only", multiple=True, metavar="NAME", help="Endpoint or group."),
-            click.option("--from", "first", type=Day(), help="First day wanted."),
-            click.option("--to", "last", type=Day(), help="Last day wanted."),
-            click.option("--retired", is_flag=True, help="Ask the six retired calls too."),
-            click.option("--retry-refused", is_flag=True, help="Ask what was refused again."),
+            click.option("--from", "first", type=Day(), help="First day."),
+            click.option("--to", "last", type=Day(), help="Last day."),
         )
     ):
         command = option(command)
     return command
 
 
-@click.command()
-@_choice
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per call.")
-def plan(*, as_json: bool, **choice: Any) -> None:
-    """Show what a sync would ask: calls, days, cost. Nothing is sent."""
+def _retries(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that add calls to a plan."""
+    for option in reversed(
+        (
+            click.option("--retired", is_flag=True, help="Request the six retired endpoints too."),
+            click.option("--retry-refused", is_flag=True, help="Request refused days again."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(cls=Command)
+@_selection
+@_retries
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per call.")
+def plan(*, as_json: bool, **options: Any) -> None:
+    """Show what a sync would request: calls and days, without requesting it.
+
+    \b
+    Examples:
+      wxcube plan
+      wxcube plan --only user --from 2026-01-01
+    """
     root = context()
-    made = _plan_only(root, choice)
+    planned = _plan_only(root, options)
     if as_json:
-        for call in made.calls:
+        for call in planned.calls:
             click.echo(
                 json_line(
                     {
@@ -87,208 +112,230 @@ def plan(*, as_json: bool, **choice: Any) -> None:
                 )
             )
     else:
-        _show_plan(root, made)
+        _show_plan(root, planned)
 
 
-@click.command()
-@_choice
-@click.option("--json", "as_json", is_flag=True, help="The report as one JSON line.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
-def sync(*, as_json: bool, quiet: bool, **choice: Any) -> int:
-    """Fetch what is missing or may still change, newest first.
+@click.command(cls=Command)
+@_selection
+@_retries
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON line.")
+@click.option("--quiet", is_flag=True, help="Print only problems.")
+def sync(*, as_json: bool, quiet: bool, **options: Any) -> int:
+    """Fetch days that are missing or may still change, newest first.
 
-    It may be stopped at any moment and started again; what is stored stays.
+    It can be stopped at any time and started again; stored data remains.
+
+    \b
+    Examples:
+      wxcube sync
+      wxcube sync --account shop --only article --from 2026-01-01
+      wxcube sync --quiet
     """
     root = context()
+    if not _has_database(root):
+        _check_settings(root, options)
     with root.warehouse() as warehouse:
-        made = _plan(root, warehouse.coverage, choice)
+        planned = _plan(root, warehouse.coverage, options)
         if not (quiet or as_json):
-            _show_plan(root, made, brief=True)
-        report = asyncio.run(_run(root, warehouse, made, quiet=quiet or as_json))
+            _show_cost(root, planned)
+        report = asyncio.run(_run(root, warehouse, planned, quiet=quiet or as_json))
     if as_json:
         click.echo(json_line(_as_data(report)))
-    else:
-        show_report(root, report)
+    elif not (quiet and report.is_complete):
+        _show_report(root, report)
     return 0 if report.is_complete else INCOMPLETE
 
 
-@click.command()
-@_choice
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per endpoint.")
-def status(*, as_json: bool, **choice: Any) -> None:
-    """Show what is there, what is missing, and why."""
+@click.command(cls=Command)
+@_selection
+# options of a sync, which earlier versions accepted here
+@click.option("--retired", is_flag=True, hidden=True)
+@click.option("--retry-refused", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per endpoint.")
+def status(*, as_json: bool, **options: Any) -> None:
+    """Show which days are stored, which are missing, and why.
+
+    \b
+    Examples:
+      wxcube status
+      wxcube status --account shop --from 2026-01-01
+    """
     root = context()
     with root.warehouse(read_only=True) as warehouse:
-        found = _status(root, warehouse, choice)
+        rows = _status(root, warehouse, options)
     if as_json:
-        for row in found:
-            click.echo(json_line(_as_line(row, root)))
+        for row in rows:
+            click.echo(json_line(_as_line(row)))
         return
-    for appid in dict.fromkeys(row.appid for row in found):
-        mine = [row for row in found if row.appid == appid]
+    for appid in dict.fromkeys(row.appid for row in rows):
+        of_account = [row for row in rows if row.appid == appid]
         root.console.print(_title(root, appid), style="bold")
-        root.console.print(coverage_table(mine, root.say, root.console.width))
-        for line in missing_lines(mine, root.say):
-            tell(root.console, line, mark="· ", style="yellow")
+        root.console.print(coverage_table(of_account, root.translate, root.console.width))
+        for line in missing_lines(of_account, root.translate):
+            print_paragraph(root.console, line, mark="· ", style="yellow")
 
 
-def _status(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> list[Covered]:
-    parts = _wanted_or_stored(root, warehouse, choice)
-    now = root.clock.now()
-    planned = plan_calls(parts, warehouse.coverage, now, include_retired=choice["retired"])
-    reasons = {
-        (left.appid, left.endpoint.name): explain_skipped(left, root.say.code)
-        for left in planned.skipped
-        if left.reason in {Reason.RETIRED, Reason.NEEDS_PARAM}
-    }
-    return covered(warehouse, parts, now, reasons)
+def _has_database(root: Context) -> bool:
+    return path_of(root.settings.database).exists()
 
 
-def _plan_only(root: Context, choice: dict[str, Any]) -> Plan:
-    """The plan, without making a file or writing to it."""
-    if not path_of(root.settings.database).exists():
-        return _plan(root, nothing_known, choice)
+def _check_settings(root: Context, options: dict[str, Any]) -> None:
+    """Check settings, options and secrets before a database is created."""
+    planned = _plan(root, no_coverage, options)
+    asyncio.run(_open_clients(root, planned))
+
+
+async def _open_clients(root: Context, planned: Plan) -> None:
+    clients = account_clients(_accounts_of(root, planned), root.settings.sync, root.account_clock)
+    async with clients:
+        pass
+
+
+def _accounts_of(root: Context, planned: Plan) -> list[AccountSettings]:
+    appids = {call.appid for call in planned.calls}
+    return [account for account in root.settings.accounts if account.appid in appids]
+
+
+# --- plan ----------------------------------------------------------------------------------------
+
+
+def _plan_only(root: Context, options: dict[str, Any]) -> Plan:
+    """The plan, without creating or changing the database."""
+    if not _has_database(root):
+        return _plan(root, no_coverage, options)
     with root.warehouse(read_only=True) as warehouse:
-        return _plan(root, warehouse.coverage, choice)
+        return _plan(root, warehouse.coverage, options)
 
 
-def _plan(root: Context, coverage: CoverageOf, choice: dict[str, Any]) -> Plan:
-    chosen = root.settings.chosen(choice["accounts"])
-    plans = [_plan_one(root, coverage, one, choice) for one in chosen]
+def _plan(root: Context, coverage: CoverageReader, options: dict[str, Any]) -> Plan:
+    accounts = root.settings.chosen(options["accounts"])
+    plans = [_plan_account(root, coverage, account, options) for account in accounts]
     calls = sorted(
         (call for p in plans for call in p.calls), key=lambda call: call.window.last, reverse=True
     )
-    return Plan(tuple(calls), tuple(left for p in plans for left in p.skipped))
+    return Plan(tuple(calls), tuple(skipped for p in plans for skipped in p.skipped))
 
 
-def _plan_one(
-    root: Context, coverage: CoverageOf, account: AccountSettings, choice: dict[str, Any]
+def _plan_account(
+    root: Context, coverage: CoverageReader, account: AccountSettings, options: dict[str, Any]
 ) -> Plan:
-    retired = choice["retired"] or includes_retired(account, root.settings.sync)
     return plan_calls(
-        _wanted(root, account, choice),
+        _wanted(root, account, options),
         coverage,
-        root.clock.now(),
-        include_retired=retired,
-        retry_refused=choice["retry_refused"],
+        root.account_clock.now(),
+        include_retired=options["retired"] or includes_retired(account, root.settings.sync),
+        retry_refused=options["retry_refused"],
     )
 
 
-def _wanted(root: Context, account: AccountSettings, choice: dict[str, Any]) -> list[Wanted]:
-    return wanted(
+def _wanted(root: Context, account: AccountSettings, options: dict[str, Any]) -> list[WantedDays]:
+    return wanted_days(
         account,
         root.settings.sync,
-        root.clock.now(),
-        only=choice["only"],
-        first=choice["first"],
-        last=choice["last"],
+        root.account_clock.now(),
+        only=options["only"],
+        first=options["first"],
+        last=options["last"],
     )
 
 
-def _wanted_or_stored(root: Context, warehouse: Warehouse, choice: dict[str, Any]) -> list[Wanted]:
-    """What the settings want; without accounts in the settings, what the warehouse has."""
-    accounts = root.settings.accounts
-    if accounts or choice["accounts"]:
-        chosen = root.settings.chosen(choice["accounts"])
-    else:
-        since = {"since": choice["first"]} if choice["first"] else {}
-        chosen = [AccountSettings(appid=appid, **since) for appid in warehouse.accounts()]
-    return [part for one in chosen for part in _stored(root, warehouse, one, choice)]
+def _show_plan(root: Context, planned: Plan) -> None:
+    appids = [*(call.appid for call in planned.calls), *(one.appid for one in planned.skipped)]
+    for appid in dict.fromkeys(appids):
+        root.console.print(_title(root, appid), style="bold")
+        root.console.print(_plan_table(root, planned, appid))
+        for line in _skipped_lines(root, planned, appid):
+            print_paragraph(root.console, line, mark="· ", style="dim")
+    _show_cost(root, planned)
 
 
-def _stored(
-    root: Context, warehouse: Warehouse, account: AccountSettings, choice: dict[str, Any]
-) -> list[Wanted]:
-    parts = _wanted(root, account, choice)
-    if account in root.settings.accounts or choice["first"]:
-        return parts
-    extents = [warehouse.extent(account.appid, e) for part in parts for e in part.endpoints]
-    known = [extent for extent in extents if extent]
-    if not known:
-        return parts
-    window = Window(min(e.first for e in known), max(e.last for e in known))
-    return [Wanted(part.appid, window, part.endpoints, part.params) for part in parts]
+def _show_cost(root: Context, planned: Plan) -> None:
+    cost = plural(
+        "{n} call for {days} days (weeks, months)",
+        "{n} calls for {days} days (weeks, months)",
+        n=len(planned.calls),
+        days=planned.days,
+    )
+    print_paragraph(root.notes, root.translate(cost))
 
 
-async def _run(root: Context, warehouse: Warehouse, made: Plan, *, quiet: bool) -> Report:
-    settings = root.settings.sync
-    asked = {call.appid for call in made.calls}
-    chosen = [a for a in root.settings.accounts if a.appid in asked]
-    bar = None if quiet or not made.calls else SyncBar(root.notes, root.say, len(made.calls))
-    async with sources(chosen, settings, root.clock) as clients:
+def _plan_table(root: Context, planned: Plan, appid: str) -> Table:
+    translate = root.translate
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(translate(_("endpoint")))
+    table.add_column(translate(_("calls")), justify="right")
+    table.add_column(translate(_("days (weeks, months)")), justify="right")
+    for (owner, name), cost in planned.cost.items():
+        if owner == appid:
+            table.add_row(name, str(cost.calls), str(cost.days))
+    return table
+
+
+def _skipped_lines(root: Context, planned: Plan, appid: str) -> list[str]:
+    """Endpoints without calls, those with the same reason on one line."""
+    names: dict[Message, list[str]] = {}
+    for skipped in planned.skipped:
+        if skipped.appid == appid:
+            names.setdefault(explain_skipped(skipped), []).append(skipped.endpoint.name)
+    return [
+        root.translate(_("{endpoints}: {reason}", endpoints=Listing(of), reason=reason))
+        for reason, of in names.items()
+    ]
+
+
+# --- sync ----------------------------------------------------------------------------------------
+
+
+async def _run(root: Context, warehouse: Warehouse, planned: Plan, *, quiet: bool) -> Report:
+    settings, count = root.settings.sync, len(planned.calls)
+    bar = None if quiet or not count else SyncBar(root.notes, root.translate, count)
+    accounts = _accounts_of(root, planned)
+    async with account_clients(accounts, settings, root.account_clock) as clients:
         with bar or nullcontext():
             return await run_sync(
-                made,
+                planned,
                 clients,
                 warehouse,
-                clock=root.clock,
+                clock=root.account_clock,
                 concurrency=settings.concurrency,
                 budgets=Budgets(settings.daily_calls_per_endpoint),
                 on_progress=bar,
             )
 
 
-def _show_plan(root: Context, made: Plan, *, brief: bool = False) -> None:
-    if not brief:
-        owners = [*(call.appid for call in made.calls), *(left.appid for left in made.skipped)]
-        for appid in dict.fromkeys(owners):
-            root.console.print(_title(root, appid), style="bold")
-            root.console.print(_plan_table(root, made, appid))
-            for line in _skipped_lines(root, made, appid):
-                tell(root.console, line, mark="· ", style="dim")
-    tell(
-        root.notes,
-        root.say(
-            f"共 {len(made.calls)} 次请求，{made.days} 天（周、月）",
-            f"{len(made.calls)} calls for {made.days} days (weeks, months)",
-        ),
+def _show_report(root: Context, report: Report) -> None:
+    translate, notes, none = root.translate, root.notes, _("none")
+    states = [
+        _("{count} {state}", count=report.days[state], state=STATE_LABELS[state])
+        for state in State
+        if report.days[state]
+    ]
+    total = plural(
+        "{n} call, {rows:,} rows; days by state: {states}",
+        "{n} calls, {rows:,} rows; days by state: {states}",
+        n=report.calls,
+        rows=report.rows,
+        states=Listing(states or [none]),
     )
+    print_paragraph(notes, translate(total))
+    for error in report.errors:
+        print_paragraph(notes, redact(translate(_error_line(error))), mark="! ", style="yellow")
+    for (appid, name, reason), count in report.not_made.items():
+        line = plural(
+            "{appid} {endpoint}: {n} call not made, {reason}",
+            "{appid} {endpoint}: {n} calls not made, {reason}",
+            appid=appid,
+            endpoint=name,
+            n=count,
+            reason=explain_stop(reason),
+        )
+        print_paragraph(notes, translate(line), mark="! ", style="yellow")
 
 
-def _plan_table(root: Context, made: Plan, appid: str) -> Table:
-    say = root.say
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(say("接口", "endpoint"))
-    table.add_column(say("请求", "calls"), justify="right")
-    table.add_column(say("天（周、月）", "days (weeks, months)"), justify="right")
-    for (owner, name), cost in made.cost.items():
-        if owner == appid:
-            table.add_row(name, str(cost.calls), str(cost.days))
-    return table
-
-
-def _skipped_lines(root: Context, made: Plan, appid: str) -> list[str]:
-    """Endpoints that are not asked, those with the same reason on one line."""
-    by_reason: dict[str, list[str]] = {}
-    for left in made.skipped:
-        if left.appid == appid:
-            why = explain_skipped(left, root.say.code)
-            by_reason.setdefault(why, []).append(left.endpoint.name)
-    colon = root.say("：", ": ")
-    return [f"{', '.join(names)}{colon}{why}" for why, names in by_reason.items()]
-
-
-def show_report(root: Context, report: Report) -> None:
-    """Print what a sync did."""
-    say, notes = root.say, root.notes
-    states = say("，", ", ").join(
-        f"{report.days[s]} {title(s, say)}" for s in State if report.days[s]
-    )
-    tell(
-        notes,
-        say(
-            f"{report.calls} 次请求，{report.rows:,} 行；各状态天数：{states or '无'}",
-            f"{report.calls} calls, {report.rows:,} rows; days by state: {states or 'none'}",
-        ),
-    )
-    for trouble in report.troubles:
-        times = f" ×{trouble.calls}" if trouble.calls > 1 else ""
-        words = in_full(trouble.message, trouble.errcode, say)
-        tell(notes, f"{trouble.appid} {words}{times}", mark="! ", style="yellow")
-    for (appid, name, why), count in report.left.items():
-        words = explain_left(why, say.code)
-        left = say(f"{count} 次请求未发出，{words}", f"{count} calls not made, {words}")
-        tell(notes, f"{appid} {name}: {left}", mark="! ", style="yellow")
+def _error_line(error: ErrorCount) -> Message:
+    if error.calls == 1:
+        return _("{appid} {error}", appid=error.appid, error=error.message)
+    return _("{appid} {error} ×{count}", appid=error.appid, error=error.message, count=error.calls)
 
 
 def _as_data(report: Report) -> dict[str, object]:
@@ -300,23 +347,76 @@ def _as_data(report: Report) -> dict[str, object]:
         "days": {state.value: n for state, n in report.days.items()},
         "troubles": [
             {
-                "appid": t.appid,
-                "endpoint": t.endpoint,
-                "errcode": t.errcode,
-                "message": redact(t.message),
-                "remedy": t.remedy.value,
-                "calls": t.calls,
+                "appid": error.appid,
+                "endpoint": error.endpoint,
+                "errcode": error.errcode,
+                "message": redact(str(error.message)),
+                "remedy": error.remedy.value,
+                "calls": error.calls,
             }
-            for t in report.troubles
+            for error in report.errors
         ],
         "left": [
-            {"appid": a, "endpoint": e, "why": w.value, "calls": n}
-            for (a, e, w), n in report.left.items()
+            {"appid": appid, "endpoint": endpoint, "why": reason.value, "calls": n}
+            for (appid, endpoint, reason), n in report.not_made.items()
         ],
     }
 
 
-def _as_line(row: Covered, root: Context) -> dict[str, object]:
+# --- status --------------------------------------------------------------------------------------
+
+
+def _status(root: Context, warehouse: Warehouse, options: dict[str, Any]) -> list[EndpointCoverage]:
+    now = root.account_clock.now()
+    rows = []
+    for account in _status_accounts(root, warehouse, options["accounts"]):
+        wanted = _wanted_or_stored(root, warehouse, account, options)
+        planned = plan_calls(
+            wanted,
+            warehouse.coverage,
+            now,
+            include_retired=options["retired"] or includes_retired(account, root.settings.sync),
+        )
+        reasons = {
+            (skipped.appid, skipped.endpoint.name): explain_skipped(skipped)
+            for skipped in planned.skipped
+            if skipped.reason in {SkipReason.RETIRED, SkipReason.NEEDS_PARAM}
+        }
+        rows += endpoint_coverages(warehouse, wanted, now, reasons)
+    return rows
+
+
+def _status_accounts(
+    root: Context, warehouse: Warehouse, words: tuple[str, ...]
+) -> list[AccountSettings]:
+    """The selected accounts, of the settings or else of the warehouse."""
+    settings, stored = root.settings, warehouse.accounts()
+    if not words:
+        return settings.accounts or [AccountSettings(appid=appid) for appid in stored]
+    known = {
+        word: account for account in settings.accounts for word in (account.name, account.appid)
+    }
+    return [
+        known.get(word) or AccountSettings(appid=stored_account(word, stored)) for word in words
+    ]
+
+
+def _wanted_or_stored(
+    root: Context, warehouse: Warehouse, account: AccountSettings, options: dict[str, Any]
+) -> list[WantedDays]:
+    """The days of an account of the settings; of any other one the days with rows."""
+    wanted = _wanted(root, account, options)
+    if account in root.settings.accounts or options["first"]:
+        return wanted
+    extents = [warehouse.extent(account.appid, e) for days in wanted for e in days.endpoints]
+    known = [extent for extent in extents if extent]
+    if not known:
+        return wanted
+    window = Window(min(e.first for e in known), max(e.last for e in known))
+    return [WantedDays(days.appid, window, days.endpoints, days.params) for days in wanted]
+
+
+def _as_line(row: EndpointCoverage) -> dict[str, object]:
     return {
         "appid": row.appid,
         "endpoint": row.endpoint.name,
@@ -324,7 +424,7 @@ def _as_line(row: Covered, root: Context) -> dict[str, object]:
         "from": row.window.first if row.window else None,
         "to": row.window.last if row.window else None,
         **{state.value: row.count(state) for state in State},
-        "why": row.words(root.say),
+        "why": str(row.missing()),
     }
 
 

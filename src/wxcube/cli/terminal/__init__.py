@@ -1,1 +1,1 @@
-"""What a terminal shows: tables, charts, paragraphs, progress."""
+"""Output for the terminal: tables, charts, paragraphs, progress."""

@@ -1,4 +1,4 @@
-"""Small charts in plain text, for the terminal."""
+"""Small charts of text characters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sparkline(values: Sequence[int]) -> str:
 
 
 def columns(values: Sequence[int], height: int = 6, width: int = 2) -> list[str]:
-    """Upright columns, `width` characters each, as lines from top to bottom."""
+    """A column chart, `width` characters per column, as lines from top to bottom."""
     top = max(values, default=0)
     heights = [_share(value, top, height * 8) for value in values]
     return [
@@ -25,14 +25,14 @@ def columns(values: Sequence[int], height: int = 6, width: int = 2) -> list[str]
 
 
 def bar(value: int, top: int, width: int = 30) -> str:
-    """A level bar whose length is the value's share of `top`."""
+    """A horizontal bar whose length is the value's share of `top`."""
     eighths = _share(value, top, width * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (_BAR[rest] if rest else "")).ljust(width)
 
 
 def _share(value: int, top: int, parts: int) -> int:
-    """How many of `parts` a value fills; something is never nothing."""
+    """The share of a value in `top`, in `parts`; at least 1 for a value above 0."""
     if top <= 0 or value <= 0:
         return 0
     return max(1, round(value * parts / top))

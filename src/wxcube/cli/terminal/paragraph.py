@@ -1,4 +1,4 @@
-"""Sentences on the terminal: wrapped between words and Chinese characters, under their mark."""
+"""Text in the terminal, wrapped between words and Chinese characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OPENS, _CLOSES = "（《「", "，。；：、）》」"
 _PIECE = re.compile(
     f" +|[{_OPENS}]*(?:[0-9]+ (?=[{_CHINESE}]))?(?:[{_CHINESE}]|[^ {_CHINESE}]+)[{_CLOSES}]*"
 )
-"""What stays together: a word, a character, a number and its unit, each with its punctuation."""
+"""Unbreakable text: a word, a Chinese character, or a number and unit, with its punctuation."""
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -31,10 +31,10 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def tell(console: Console, text: str, *, mark: str = "", style: str = "") -> None:
-    """Print a sentence, its further lines indented below its first word.
+def print_paragraph(console: Console, text: str, *, mark: str = "", style: str = "") -> None:
+    """Print a text after a mark, with its further lines indented.
 
-    On anything but a terminal it stays on one line, so that it can be searched.
+    Output that is not a terminal gets one line, so that it can be searched.
     """
     indent = cell_len(mark)
     width = max(console.width - indent, 1)

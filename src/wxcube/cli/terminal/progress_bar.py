@@ -1,41 +1,49 @@
-"""A sync's progress on the terminal."""
+"""Progress of a sync in the terminal."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Self
 
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wxcube.cli.terminal.paragraph import tell
-from wxcube.cli.trouble import in_short
-from wxcube.errors import ReplyError
+from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.errors import ReplyError, WxcubeError
+from wxcube.i18n import _
 from wxcube.i18n.language import Language
-from wxcube.warehouse.sync.progress import Answered, Failed, Left, Paused
-from wxcube.warehouse.sync.progress import Progress as Event
+from wxcube.log import redact
+from wxcube.warehouse.sync.plan import PlannedCall
+from wxcube.warehouse.sync.progress import (
+    AccountPaused,
+    CallAnswered,
+    CallFailed,
+    CallNotMade,
+    SyncEvent,
+)
 
 _WIDTH = 34
-"""Columns of the longest endpoint's name and a day."""
+"""Columns for the longest name of an endpoint and a day."""
 
 
 class SyncBar:
-    """A bar that fills with every call; errors are printed above it, each kind once."""
+    """A progress bar over calls; errors are printed above it, each kind once."""
 
-    def __init__(self, console: Console, say: Language, total: int) -> None:
-        self._say = say
+    def __init__(self, console: Console, translate: Language, total: int) -> None:
+        self._say = translate
         self._rows = 0
-        self._told: set[tuple[str, str, object]] = set()
+        self._shown: set[tuple[str, str, str]] = set()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn(say("{task.fields[rows]:,} 行", "{task.fields[rows]:,} rows")),
+            TextColumn(translate(_("{{task.fields[rows]:,}} rows"))),
             TimeRemainingColumn(),
             console=console,
             transient=False,
         )
-        self._task = self._bar.add_task(say("同步", "sync"), total=total, rows=0)
+        self._task = self._bar.add_task(translate(_("sync")), total=total, rows=0)
 
     def __enter__(self) -> Self:
         self._bar.__enter__()
@@ -47,33 +55,45 @@ class SyncBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.update(self._task, description=f"{self._say('同步', 'sync'):<{_WIDTH}}")
+        self._bar.update(self._task, description=_padded(self._say(_("sync"))))
         self._bar.__exit__(kind, error, trace)
 
-    def __call__(self, event: Event) -> None:
-        """Take an event of the sync into the picture."""
+    def __call__(self, event: SyncEvent) -> None:
+        """Show an event of the sync."""
         match event:
-            case Answered(call, rows, _):
+            case CallAnswered(call, rows, _):
                 self._rows += rows
                 self._step(f"{call.endpoint} {call.window.last}")
-            case Failed(call, error, _):
-                kind = error.errcode if isinstance(error, ReplyError) else type(error)
-                self._tell(call.appid, str(call.endpoint), kind, in_short(error, self._say))
+            case CallFailed(call, error, _):
+                self._show_error(call, error)
                 self._step(str(call.endpoint))
-            case Left(call, _):
+            case CallNotMade(call, _):
                 self._step(str(call.endpoint))
-            case Paused(appid, seconds):
+            case AccountPaused(appid, seconds):
                 text = self._say(
-                    f"微信要求放慢，等待 {seconds:g} 秒", f"WeChat wants a pause of {seconds:g} s"
+                    _(
+                        "WeChat limits the calls per minute (45011): pausing {seconds:g} s",
+                        seconds=seconds,
+                    )
                 )
-                self._tell(appid, "", Paused, text)
+                self._show_once(appid, "", "pause", text)
 
     def _step(self, description: str) -> None:
-        shown = f"{description:<{_WIDTH}}"
-        self._bar.update(self._task, advance=1, rows=self._rows, description=shown)
+        self._bar.update(self._task, advance=1, rows=self._rows, description=_padded(description))
 
-    def _tell(self, appid: str, endpoint: str, kind: object, text: str) -> None:
-        if (appid, endpoint, kind) not in self._told:
-            self._told.add((appid, endpoint, kind))
+    def _show_error(self, call: PlannedCall, error: WxcubeError) -> None:
+        message, kind = error.as_message(), type(error).__name__
+        if isinstance(error, ReplyError):
+            message, kind = error.in_short(), str(error.errcode)
+        self._show_once(call.appid, str(call.endpoint), kind, redact(self._say(message)))
+
+    def _show_once(self, appid: str, endpoint: str, kind: str, text: str) -> None:
+        if (appid, endpoint, kind) not in self._shown:
+            self._shown.add((appid, endpoint, kind))
             about = f"{appid} {endpoint}: " if endpoint else f"{appid}: "
-            tell(self._bar.console, about + text, mark="! ", style="yellow")
+            print_paragraph(self._bar.console, about + text, mark="! ", style="yellow")
+
+
+def _padded(description: str) -> str:
+    """The description at a fixed width, so that the bar does not move."""
+    return set_cell_size(description, _WIDTH)

@@ -1,1 +1,1 @@
-"""The engines that run the cube's SQL: DuckDB, ClickHouse, Spark."""
+"""The engines that run the cube's SQL: DuckDB, ClickHouse and Spark."""

@@ -1,4 +1,4 @@
-"""ClickHouse as the cube's engine: a server behind a URL, or one inside this process for tests."""
+"""ClickHouse as the cube's engine: a server at a URL, or one inside this process for tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.cube.engines.dialect import Dialect, empty_table, translated, type_name
+from wxcube.cube.engines.duckdb import QUERY, computing, failed
 from wxcube.cube.engines.local_parquet import column_types, write_parts
 from wxcube.cube.steps import Step
 from wxcube.errors import EngineError, SettingsError
-from wxcube.events.arrays import NDArray, np
 from wxcube.events.columns import Columns
+from wxcube.i18n import Message, _
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -23,18 +27,18 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 IN_PROCESS = "chdb:"
-"""URL of a ClickHouse inside this process, made by the package chdb."""
-ROWS_AT_ONCE = 1_000_000
-"""Rows that are sent to the server in one request."""
+"""The URL of a ClickHouse inside this process, which the package chdb provides."""
+ROWS_PER_REQUEST = 1_000_000
+"""The number of rows sent to the server in one request."""
 
 _SETTINGS = {
-    # Without these ClickHouse reads an alias where a column is meant, joins to 0 instead of NULL,
-    # and turns dates by the server's own time zone.
+    # Without these, ClickHouse resolves a name to a column where an alias is meant, joins to 0
+    # instead of NULL, and converts dates in the server's own time zone.
     "prefer_column_name_to_alias": 1,
     "join_use_nulls": 1,
     "session_timezone": "UTC",
 }
-_KINDS = {"b": "Bool", "i1": "Int8", "i2": "Int16", "i4": "Int32", "i8": "Int64"}
+_TYPES = {"b": "Bool", "i1": "Int8", "i2": "Int16", "i4": "Int32", "i8": "Int64"}
 _NUMPY = {
     "Bool": "?",
     **{f"{u}Int{8 * n}": f"{u.lower() or 'i'}{n}" for u in ("", "U") for n in (1, 2, 4, 8)},
@@ -45,8 +49,8 @@ class ClickHouseEngine:
     """ClickHouse, in a database of its own that is dropped at the end; a context manager.
 
     `url` is http(s)://user:password@host:port, or "chdb:" for one inside this process.
-    `memory_limit` is what one step may use, in bytes: half of it before grouping and sorting go to
-    disk. `table_engine` is how tables between the steps are kept.
+    `memory_limit` is the limit for one step, in bytes; grouping and sorting spill to disk from half
+    of it. `table_engine` is the table engine of the steps' tables.
     """
 
     def __init__(
@@ -65,52 +69,54 @@ class ClickHouseEngine:
         )
         self._database = f"wxcube_{uuid4().hex}"
         try:
-            self._try("the database", lambda: self._command(f"CREATE DATABASE {self._database}"))
+            create = f"CREATE DATABASE {self._database}"
+            self._try(_("creating a database"), lambda: self._command(create))
         except Exception:
             self._client.close()
             raise
         self._client.database = self._database
 
     def load(self, name: str, columns: Columns) -> None:
-        """Make a table of these columns."""
-        self._try(name, lambda: self._load(name, columns))
+        """Load columns into a new table."""
+        self._try(computing(name), lambda: self._load(name, columns))
 
     def run(self, step: Step) -> None:
-        """Make the table a step describes."""
+        """Make the table of a step."""
         query = translated(step.sql, Dialect.CLICKHOUSE)
         create = f"CREATE TABLE {step.name} ENGINE = {self._tables} AS {query}"
-        self._try(step.name, lambda: self._command(create))
+        self._try(computing(step.name), lambda: self._command(create))
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
-        """All rows of a table by column, ordered by some of them."""
+        """All rows of a table, by column, ordered by some of the columns."""
         query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
-        return self._try(name, lambda: self._rows(query))
+        return self._try(computing(name), lambda: self._rows(query))
 
     def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
-        """Make a table of some columns of Parquet files of this machine, which are sent over.
+        """Load some columns of local Parquet files, which are sent to the server, into a table.
 
-        Without files the table is an empty one of the types in `empty`.
+        Without files, the table is empty, with the types in `empty`.
         """
         if files:
-            self._try(name, lambda: self._read(name, columns, files))
+            self._try(computing(name), lambda: self._read(name, columns, files))
         else:
             self.run(Step(name, (), empty_table(empty)))
 
-    def ask(self, query: str) -> Columns:
-        """The rows of a query by column, in the query's order."""
-        return self._try("a query", lambda: self._rows(translated(query, Dialect.CLICKHOUSE)))
+    def query(self, query: str) -> Columns:
+        """The rows of a query, by column, in the query's order."""
+        return self._try(QUERY, lambda: self._rows(translated(query, Dialect.CLICKHOUSE)))
 
     def write(self, name: str, folder: Path, group_count: int) -> None:
-        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
-        rows = self._try(name, lambda: self._rows(f"SELECT * FROM {name}"))  # noqa: S608 - our own names
+        """Write a table to one file per day and group: `part=<day * group_count + group>/…`."""
+        query = f"SELECT * FROM {name}"  # noqa: S608 - our own names
+        rows = self._try(computing(name), lambda: self._rows(query))
         write_parts(rows, folder, group_count)
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
-        self._try(name, lambda: self._command(f"DROP TABLE {name} SYNC"))
+        """Drop a table."""
+        self._try(computing(name), lambda: self._command(f"DROP TABLE {name} SYNC"))
 
     def close(self) -> None:
-        """Drop the database and end the connection."""
+        """Drop the database and close the connection."""
         with suppress(Exception):
             self._command(f"DROP DATABASE IF EXISTS {self._database} SYNC")
         self._client.close()
@@ -127,16 +133,16 @@ class ClickHouseEngine:
         self.close()
 
     def _load(self, name: str, columns: Columns) -> None:
-        lines = ", ".join(f"{column} {_kind(array)}" for column, array in columns.items())
-        self._command(f"CREATE TABLE {name} ({lines}) ENGINE = {self._tables}")
+        types = ", ".join(f"{column} {_type(array)}" for column, array in columns.items())
+        self._command(f"CREATE TABLE {name} ({types}) ENGINE = {self._tables}")
         for block in _blocks(columns):
             self._client.raw_insert(name, list(columns), block, fmt="RowBinary")
 
     def _read(self, name: str, columns: str, files: Sequence[Path]) -> None:
         sent = f"{name}_files"
         types = {c: type_name(t, Dialect.CLICKHOUSE) for c, t in column_types(files[0]).items()}
-        lines = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
-        self._command(f"CREATE TABLE {sent} ({lines}) ENGINE = {self._tables}")
+        typed = ", ".join(f"`{column}` {kind}" for column, kind in types.items())
+        self._command(f"CREATE TABLE {sent} ({typed}) ENGINE = {self._tables}")
         try:
             for path in files:
                 with path.open("rb") as file:
@@ -146,26 +152,26 @@ class ClickHouseEngine:
             self._command(f"DROP TABLE {sent} SYNC")
 
     def _rows(self, query: str) -> Columns:
-        shown = self._client.query(f"DESCRIBE TABLE ({query})").result_columns[:2]
-        types = dict(zip(*shown, strict=True))
+        names_and_types = self._client.query(f"DESCRIBE TABLE ({query})").result_columns[:2]
+        types = dict(zip(*names_and_types, strict=True))
         if not set(types.values()) <= _NUMPY.keys():
             columns = self._client.query(query).result_columns
             values = columns or [()] * len(types)
             return {c: np.asarray(v, "O") for c, v in zip(types, values, strict=True)}
-        kind = np.dtype([(column, _NUMPY[kind]) for column, kind in types.items()])
-        rows = np.frombuffer(self._client.raw_query(query, fmt="RowBinary"), kind)
+        dtype = np.dtype([(column, _NUMPY[kind]) for column, kind in types.items()])
+        rows = np.frombuffer(self._client.raw_query(query, fmt="RowBinary"), dtype)
         return {column: np.ascontiguousarray(rows[column]) for column in types}
 
     def _command(self, statement: str) -> None:
         self._client.command(statement)
 
-    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+    def _try(self, task: Message, action: Callable[[], _T]) -> _T:
         from clickhouse_connect.driver.exceptions import ClickHouseError
 
         try:
             return action()
         except (ClickHouseError, OSError) as error:
-            raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
+            raise EngineError(failed(task, _first_line(error))) from error
 
 
 def _memory(limit: int | None) -> dict[str, int]:
@@ -175,16 +181,16 @@ def _memory(limit: int | None) -> dict[str, int]:
     return {"max_memory_usage": limit, **dict.fromkeys(spill, limit // 2)}
 
 
-def _kind(array: NDArray[Any]) -> str:
-    return _KINDS["b" if array.dtype.kind == "b" else array.dtype.str[1:]]
+def _type(array: NDArray[Any]) -> str:
+    return _TYPES["b" if array.dtype.kind == "b" else array.dtype.str[1:]]
 
 
 def _blocks(columns: Columns) -> Iterator[bytes]:
-    """The rows as ClickHouse's RowBinary, which is what a packed record of numpy is."""
-    kind = np.dtype([(name, array.dtype.newbyteorder("<")) for name, array in columns.items()])
-    number = len(next(iter(columns.values())))
-    for start in range(0, number, ROWS_AT_ONCE):
-        rows = np.empty(min(ROWS_AT_ONCE, number - start), kind)
+    """The rows in ClickHouse's format RowBinary, which equals a packed record of numpy."""
+    dtype = np.dtype([(name, array.dtype.newbyteorder("<")) for name, array in columns.items()])
+    count = len(next(iter(columns.values())))
+    for start in range(0, count, ROWS_PER_REQUEST):
+        rows = np.empty(min(ROWS_PER_REQUEST, count - start), dtype)
         for name, array in columns.items():
             rows[name] = array[start : start + len(rows)]
         yield rows.tobytes()
@@ -196,24 +202,25 @@ def _connect(url: str, password: str | None, settings: dict[str, Any]) -> Client
         from clickhouse_connect.driver.exceptions import ClickHouseError
     except ImportError as missing:
         raise SettingsError(
-            "the engine clickhouse needs clickhouse-connect",
-            hint='install it with: pip install "wxcube[clickhouse]"',
+            _("the engine clickhouse needs clickhouse-connect"),
+            hint=_('install it with: pip install "wxcube[clickhouse]"'),
         ) from missing
     try:
         return clickhouse_connect.get_client(**_address(url, password), settings=settings)
     except ImportError as missing:
         raise SettingsError(
-            "ClickHouse inside this process needs chdb", hint="install it with: pip install chdb"
+            _("ClickHouse inside this process needs chdb"),
+            hint=_("install it with: pip install chdb"),
         ) from missing
     except ClickHouseError as error:
         raise EngineError(
-            f"ClickHouse does not answer: {_first_line(error)}",
-            hint="check its address, user, password and that it runs",
+            _("ClickHouse does not answer: {reason}", reason=_first_line(error)),
+            hint=_("check its address, user and password, and that it is running"),
         ) from error
 
 
 def _address(url: str, password: str | None) -> dict[str, Any]:
-    """What the driver asks for; the password apart, so that no error shows it."""
+    """The driver's options; the password is separate, so that no error shows it."""
     if url == IN_PROCESS:
         return {"interface": "chdb"}
     parts = split_url(url)
@@ -227,20 +234,22 @@ def _address(url: str, password: str | None) -> dict[str, Any]:
 
 
 def split_url(url: str) -> SplitResult:
-    """The parts of a server's URL: scheme, user, password, host and port, nothing behind.
+    """The parts of a server's URL, which has only scheme, user, password, host and port.
 
-    Raises:  SettingsError if it is none; the error does not show it.
+    Raises:  SettingsError if it is not such a URL; the error does not show the URL.
     """
     with suppress(ValueError):
         parts = urlsplit(url)
         rest = parts.path.strip("/") + parts.query + parts.fragment
-        # asking for the port is what finds a wrong one
+        # reading the port raises ValueError if it is not a number
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and not rest:
             return parts
     raise SettingsError(
-        "the address of ClickHouse is not a URL of its HTTP interface",
-        hint=f'write it like "http://user@localhost:8123", or "{IN_PROCESS}" for one inside this '
-        "process; signs like / # ? @ in a user or password are written as %2F %23 %3F %40",
+        _("the address of ClickHouse is not a URL of its HTTP interface"),
+        hint=_(
+            'write it like "http://user@localhost:8123", or "chdb:" for one inside this process; '
+            "characters like / # ? @ in a user or password are written as %2F %23 %3F %40"
+        ),
     )
 
 

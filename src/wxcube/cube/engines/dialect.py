@@ -1,4 +1,4 @@
-"""The cube's SQL in the words of other engines."""
+"""Translation of the cube's SQL into the dialects of other engines."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wxcube.errors import SettingsError
+from wxcube.i18n import _
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 
 class Dialect(StrEnum):
-    """An engine whose SQL differs from DuckDB's."""
+    """The dialect of an engine whose SQL differs from DuckDB's."""
 
     SPARK = "spark"
     CLICKHOUSE = "clickhouse"
@@ -21,9 +22,9 @@ class Dialect(StrEnum):
 
 @cache
 def translated(sql: str, dialect: Dialect) -> str:
-    """A step's SELECT as another engine wants it; the same rows by the same column names.
+    """A SELECT in another dialect; it gives the same rows with the same column names.
 
-    Raises:  SettingsError without sqlglot.
+    Raises:  SettingsError if sqlglot is not installed.
     """
     tree = _parsed(sql)
     if dialect is Dialect.CLICKHOUSE:
@@ -33,19 +34,19 @@ def translated(sql: str, dialect: Dialect) -> str:
     return tree.sql(dialect=dialect.value)
 
 
-def type_name(kind: str, dialect: Dialect) -> str:
-    """A type of DuckDB's in another engine's words, without NULL.
+def type_name(duckdb_type: str, dialect: Dialect) -> str:
+    """The name of a DuckDB type in another dialect, not nullable.
 
     >>> type_name("BIGINT", Dialect.CLICKHOUSE), type_name("VARCHAR", Dialect.SPARK)
     ('Int64', 'STRING')
     """
-    tree = _parsed(f"CAST(x AS {kind})")
+    tree = _parsed(f"CAST(x AS {duckdb_type})")
     _never_null(tree)
     return str(tree.args["to"].sql(dialect=dialect.value))
 
 
 def empty_table(types: str) -> str:
-    """A SELECT of no rows, with these columns and types.
+    """A SELECT that gives no rows, with these columns and types.
 
     >>> empty_table("acct INT, title TEXT")
     'SELECT CAST(0 AS INT) AS acct, CAST(0 AS TEXT) AS title WHERE 1 = 0'
@@ -59,34 +60,34 @@ def _parsed(sql: str) -> exp.Expr:
         import sqlglot
     except ImportError as missing:
         raise SettingsError(
-            "engines other than DuckDB need sqlglot",
-            hint='install it with: pip install "wxcube[spark]" or "wxcube[clickhouse]"',
+            _("engines other than DuckDB need sqlglot"),
+            hint=_('install it with: pip install "wxcube[spark]" or "wxcube[clickhouse]"'),
         ) from missing
     return sqlglot.parse_one(sql, dialect="duckdb")
 
 
 def _never_null(tree: exp.Expr) -> None:
-    """Types as they are: sqlglot writes Nullable(T), which is slow and never needed here."""
+    """Make types not nullable: sqlglot writes Nullable(T), which is slow and not needed here."""
     from sqlglot import exp
 
-    for kind in tree.find_all(exp.DataType):
-        kind.set("nullable", False)
+    for data_type in tree.find_all(exp.DataType):
+        data_type.set("nullable", False)
 
 
 def _plain_names(tree: exp.Expr) -> None:
-    """Names for `t.column` in a SELECT: a table made of it would have a column "t.column"."""
+    """Add aliases to `t.column` in a SELECT: a table made of it would have a column "t.column"."""
     from sqlglot import exp
 
     for select in tree.find_all(exp.Select):
-        shown = [
+        aliased = [
             exp.alias_(one, one.name) if isinstance(one, exp.Column) and one.table else one
             for one in select.expressions
         ]
-        select.set("expressions", shown)
+        select.set("expressions", aliased)
 
 
 def _functions(tree: exp.Expr) -> None:
-    """ClickHouse has functions where others have the operators `&` and `>>`."""
+    """Replace the operators `&` and `>>` by functions, which ClickHouse has instead."""
     from sqlglot import exp
 
     names: dict[type[exp.Expr], str] = {

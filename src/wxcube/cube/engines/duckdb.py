@@ -1,4 +1,4 @@
-"""What runs the cube's steps: a database in this process, or anything with the same calls."""
+"""The interface of an engine that runs the cube's steps, and DuckDB in this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from wxcube.cube.steps import Step
-from wxcube.errors import EngineError, SettingsError
+from wxcube.errors import EngineError
 from wxcube.events.columns import Columns
-from wxcube.events.parquet_paths import quoted, reading
+from wxcube.events.parquet_paths import quoted, read_parquet
+from wxcube.i18n import Message, _
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,30 +24,30 @@ _Option = str | bool | int | float | list[str]
 
 
 class Engine(Protocol):
-    """A place with tables of numbers, where steps make new tables out of others."""
+    """A database with tables of numbers, in which steps make new tables from others."""
 
     def load(self, name: str, columns: Columns) -> None:
-        """Make a table of these columns."""
+        """Load columns into a new table."""
         ...
 
     def run(self, step: Step) -> None:
-        """Make the table a step describes."""
+        """Make the table of a step."""
         ...
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
-        """All rows of a table by column, ordered by some of them."""
+        """All rows of a table, by column, ordered by some of the columns."""
         ...
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
+        """Drop a table."""
         ...
 
 
 class DuckDbEngine:
-    """DuckDB inside this process; a context manager that gives its memory back at the end.
+    """DuckDB inside this process; a context manager that releases its memory at the end.
 
-    `memory_limit` is DuckDB's own notation ("2GB"); what does not fit goes to files below
-    `spill_directory` (the system's place for temporary files by default) until the end.
+    `memory_limit` is in DuckDB's notation ("2GB"). Data that does not fit is spilled to files in
+    `spill_directory` (default: the system's folder for temporary files) until the end.
     """
 
     def __init__(
@@ -73,62 +74,68 @@ class DuckDbEngine:
             raise
 
     def load(self, name: str, columns: Columns) -> None:
-        """Make a table of these columns."""
-        self._try(name, lambda: self._load(name, columns))
+        """Load columns into a new table."""
+        self._try(computing(name), lambda: self._load(name, columns))
 
     def run(self, step: Step) -> None:
-        """Make the table a step describes."""
-        self._try(step.name, lambda: self._execute(f"CREATE TABLE {step.name} AS {step.sql}"))
+        """Make the table of a step."""
+        create = f"CREATE TABLE {step.name} AS {step.sql}"
+        self._try(computing(step.name), lambda: self._execute(create))
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
-        """All rows of a table by column, ordered by some of them."""
+        """All rows of a table, by column, ordered by some of the columns."""
         query = f"SELECT * FROM {name} ORDER BY {', '.join(order)}"  # noqa: S608 - our own names
-        return self._try(name, lambda: dict(self._connection.execute(query).fetchnumpy()))
+        return self._try(
+            computing(name), lambda: dict(self._connection.execute(query).fetchnumpy())
+        )
 
     def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
-        """Make a table of some columns of files; without files an empty one of these types."""
+        """Load some columns of files into a table; without files, it is empty, of these types."""
         if not files:
-            self._try(name, lambda: self._execute(f"CREATE TABLE {name} ({empty})"))
+            create = f"CREATE TABLE {name} ({empty})"
+            self._try(computing(name), lambda: self._execute(create))
             return
-        self.run(Step(name, (), f"SELECT {columns} FROM {reading(files)}"))  # noqa: S608 - own names
+        select = f"SELECT {columns} FROM {read_parquet(files)}"  # noqa: S608 - own names
+        self.run(Step(name, (), select))
 
-    def ask(self, query: str) -> Columns:
-        """The rows of a query by column."""
-        return self._try("a query", lambda: dict(self._connection.execute(query).fetchnumpy()))
+    def query(self, query: str) -> Columns:
+        """The rows of a query, by column, in the query's order."""
+        return self._try(QUERY, lambda: dict(self._connection.execute(query).fetchnumpy()))
 
-    def take(self, query: str) -> Columns:
-        """The rows of a query by column, as `ask`, from any thread and beside others."""
+    def query_in_thread(self, query: str) -> Columns:
+        """The rows of a query, as `query`; callable from several threads at the same time."""
 
         def rows() -> Columns:
-            with self._connection.cursor() as beside:
-                return dict(beside.execute(query).fetchnumpy())
+            with self._connection.cursor() as cursor:
+                return dict(cursor.execute(query).fetchnumpy())
 
-        return self._try("a query", rows)
+        return self._try(QUERY, rows)
 
-    def put(self, columns: Columns, file: Path) -> None:
-        """Write columns as one Parquet file, from any thread and beside others."""
+    def write_in_thread(self, columns: Columns, file: Path) -> None:
+        """Write columns to one Parquet file; callable from several threads at the same time."""
 
         def copy() -> None:
-            with self._connection.cursor() as beside:
-                beside.register("outgoing", columns)
+            with self._connection.cursor() as cursor:
+                cursor.register("outgoing", columns)
                 options = "FORMAT parquet, COMPRESSION zstd"
-                beside.execute(f"COPY (FROM outgoing) TO {quoted(file)} ({options})").fetchall()
+                cursor.execute(f"COPY (FROM outgoing) TO {quoted(file)} ({options})").fetchall()
 
-        self._try(str(file), copy)
+        self._try(_("writing {file}", file=file), copy)
 
     def write(self, name: str, folder: Path, group_count: int) -> None:
-        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
+        """Write a table to one file per day and group: `part=<day * group_count + group>/…`."""
         query = f"SELECT *, d * {group_count} + acct % {group_count} AS part FROM {name}"  # noqa: S608 - own names
         options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part)"
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._try(name, lambda: self._execute(f"COPY ({query}) TO {quoted(folder)} ({options})"))
+        copy = f"COPY ({query}) TO {quoted(folder)} ({options})"
+        self._try(computing(name), lambda: self._execute(copy))
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
-        self._try(name, lambda: self._execute(f"DROP TABLE {name}"))
+        """Drop a table."""
+        self._try(computing(name), lambda: self._execute(f"DROP TABLE {name}"))
 
     def close(self) -> None:
-        """Give memory and files back."""
+        """Release the memory and delete the temporary files."""
         with suppress(Exception):
             self._connection.close()
         self._spill.cleanup()
@@ -152,39 +159,53 @@ class DuckDbEngine:
             self._connection.unregister("incoming")
 
     def _execute(self, statement: str) -> None:
-        # ENGINE: an unread result blocks DuckDB's connection for the next statement.
+        # an unread result blocks the connection for the next statement
         self._connection.execute(statement).fetchall()
 
-    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+    def _try(self, task: Message, action: Callable[[], _T]) -> _T:
         import duckdb
 
         try:
             return action()
         except duckdb.OutOfMemoryException as error:
             raise EngineError(
-                f"computing {name} needs more memory than the engine may use: {error}",
-                hint="give DuckDbEngine a larger memory_limit or fewer threads",
+                _(
+                    "{task} needs more memory than the engine may use: {reason}",
+                    task=task,
+                    reason=error,
+                ),
+                hint=_("give DuckDbEngine a larger memory_limit or fewer threads"),
             ) from error
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise EngineError(
-                f"computing {name} failed: {error}",
-                hint="if a file is damaged, `wxcube doctor` says which and how to mend it",
+                failed(task, str(error)),
+                hint=_("if a file is damaged, `wxcube doctor` explains how to repair it"),
             ) from error
         except duckdb.Error as error:
-            raise EngineError(f"computing {name} failed: {error}") from error
+            raise EngineError(failed(task, str(error))) from error
+
+
+QUERY = _("a query")
+"""The task of running a query, in an error message."""
+
+
+def computing(table: str) -> Message:
+    """The task of computing or reading a table, in an error message."""
+    return _("computing {table}", table=table)
+
+
+def failed(task: Message, reason: str) -> Message:
+    """The message of a task that failed."""
+    return _("{task} failed: {reason}", task=task, reason=reason)
 
 
 def _connect(options: dict[str, _Option]) -> duckdb.DuckDBPyConnection:
-    try:
-        import duckdb
-    except ImportError as missing:
-        raise SettingsError(
-            "computing rows from events needs DuckDB",
-            hint='install it with: pip install "wxcube[cube]"',
-        ) from missing
+    import duckdb
+
     try:
         return duckdb.connect(":memory:", config=options)
     except duckdb.Error as error:
         raise EngineError(
-            f"DuckDB refuses its options: {error}", hint="check threads and memory_limit"
+            _("DuckDB refuses its options: {reason}", reason=error),
+            hint=_("check threads and memory_limit"),
         ) from error

@@ -1,4 +1,4 @@
-"""Parquet files of this machine, for engines whose tables are elsewhere; by DuckDB."""
+"""Local Parquet files, read and written with DuckDB for engines that run elsewhere."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from wxcube.errors import EngineError
 from wxcube.events.columns import Columns
-from wxcube.events.parquet_paths import quoted, reading
+from wxcube.events.parquet_paths import quoted, read_parquet
+from wxcube.i18n import _
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def column_types(file: Path) -> dict[str, str]:
-    """The columns of a file and their types in DuckDB's words.
+    """The columns of a file and their DuckDB types.
 
     Raises:  EngineError if it cannot be read.
     """
@@ -23,14 +24,16 @@ def column_types(file: Path) -> dict[str, str]:
 
     try:
         with closing(_connection()) as connection:
-            found = connection.execute(f"DESCRIBE FROM {reading([file])}").fetchall()
+            rows = connection.execute(f"DESCRIBE FROM {read_parquet([file])}").fetchall()
     except duckdb.Error as error:
-        raise EngineError(f"{file} cannot be read: {_first_line(error)}") from error
-    return {line[0]: line[1] for line in found}
+        raise EngineError(
+            _("{file} cannot be read: {reason}", file=file, reason=_first_line(error))
+        ) from error
+    return {row[0]: row[1] for row in rows}
 
 
 def write_parts(columns: Columns, folder: Path, group_count: int) -> None:
-    """Write rows as files by day and group: `part=<day * group_count + group>/…`.
+    """Write rows to one file per day and group: `part=<day * group_count + group>/…`.
 
     Raises:  EngineError if they cannot be written.
     """
@@ -44,7 +47,9 @@ def write_parts(columns: Columns, folder: Path, group_count: int) -> None:
             connection.register("rows", columns)
             connection.execute(f"COPY ({query}) TO {quoted(folder)} ({options})").fetchall()
     except duckdb.Error as error:
-        raise EngineError(f"{folder} cannot be written: {_first_line(error)}") from error
+        raise EngineError(
+            _("{folder} cannot be written: {reason}", folder=folder, reason=_first_line(error))
+        ) from error
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

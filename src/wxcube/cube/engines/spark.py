@@ -1,4 +1,4 @@
-"""Spark as the cube's engine: tables are Parquet in a folder that the whole cluster sees."""
+"""Spark as the cube's engine: tables are Parquet files in a folder shared by the whole cluster."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
 
+import numpy as np
+
 from wxcube.cube.engines.dialect import Dialect, empty_table, translated
+from wxcube.cube.engines.duckdb import QUERY, computing, failed
 from wxcube.cube.steps import Step
 from wxcube.errors import EngineError, SettingsError
-from wxcube.events.arrays import np
 from wxcube.events.columns import Columns
+from wxcube.i18n import Message, _
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _T = TypeVar("_T")
 
-ROWS_AT_ONCE = 1_000_000
-"""Rows in one Parquet file of a loaded table; executors read several files at the same time."""
+ROWS_PER_FILE = 1_000_000
+"""Rows in one Parquet file of a loaded table; executors read several files in parallel."""
 
 _SETTINGS = {
     "spark.app.name": "wxcube",
@@ -45,19 +48,19 @@ _NUMPY = {
     "bigint": "i8",
     "string": "O",
 }
-_ASKED = "asked"
+_RESULT = "query_result"
 _FILES = "incoming_files"
 _INCOMING, _PROBE, _WAREHOUSE = "_incoming", "_probe", "_warehouse"
 _MASTER = re.compile(r"(spark|k8s)://.+|yarn|local(\[.+\])?")
 
 
 class SparkEngine:
-    """Spark, with its tables in a folder that is removed at the end; a context manager.
+    """Spark, with its tables in a folder that is deleted at the end; a context manager.
 
-    `master` is spark://host:port, yarn, k8s://… or local[n]; `folder` a path under which this
-    process and every executor see the same files. A table with accounts is kept in `partitions`
-    parts by account, so that no step after the first moves its rows between machines. `settings`
-    go to Spark as they are.
+    `master` is spark://host:port, yarn, k8s://… or local[n]; `folder` is a path under which this
+    process and every executor see the same files. Tables with accounts are split by account into
+    `partitions` partitions, so that no step after the first moves rows between machines. `settings`
+    are passed to Spark unchanged.
     """
 
     def __init__(
@@ -70,68 +73,68 @@ class SparkEngine:
     ) -> None:
         if not _MASTER.fullmatch(master):
             raise SettingsError(
-                f"{master!r} is no master of Spark's",
-                hint="write it like spark://host:7077, yarn, k8s://… or local[2]",
+                _("{master!r} is not a Spark master", master=master),
+                hint=_("write it like spark://host:7077, yarn, k8s://… or local[2]"),
             )
         self._partitions = partitions
         self._database = f"wxcube_{uuid4().hex}"
-        # as it was given: a link that only this machine has must not be followed
+        # not resolved: a symbolic link may exist on this machine only
         self._folder = Path(folder).absolute() / self._database
         own = {
             "spark.master": master,
             "spark.sql.shuffle.partitions": str(partitions),
-            "spark.sql.warehouse.dir": _place(self._folder / _WAREHOUSE),
+            "spark.sql.warehouse.dir": _uri(self._folder / _WAREHOUSE),
         }
         is_local = master.startswith("local")
         local = _LOOPBACK if is_local else {}
         self._spark = _started(own | _SETTINGS | local | dict(settings or {}))
         try:
-            self._try("the tables' folder", self._make_database)
+            self._try(_("creating the folder of tables"), self._make_database)
             if not is_local:
-                self._try("a first table", lambda: self._check_shared(self._folder))
+                self._try(_("writing a first table"), lambda: self._check_shared(self._folder))
         except BaseException:
             self.close()
             raise
 
     def load(self, name: str, columns: Columns) -> None:
-        """Make a table of these columns."""
-        self._try(name, lambda: self._load(name, columns))
+        """Load columns into a new table."""
+        self._try(computing(name), lambda: self._load(name, columns))
 
     def run(self, step: Step) -> None:
-        """Make the table a step describes."""
+        """Make the table of a step."""
         query = translated(step.sql, Dialect.SPARK)
-        self._try(step.name, lambda: self._save(step.name, self._spark.sql(query)))
+        self._try(computing(step.name), lambda: self._save(step.name, self._spark.sql(query)))
 
     def fetch(self, name: str, order: Sequence[str]) -> Columns:
-        """All rows of a table by column, ordered by some of them."""
-        found = self._try(name, lambda: self._read(name))
-        line = np.lexsort([found[column] for column in reversed(order)])
-        return {column: array[line] for column, array in found.items()}
+        """All rows of a table, by column, ordered by some of the columns."""
+        table = self._try(computing(name), lambda: self._read(name))
+        sorting = np.lexsort([table[column] for column in reversed(order)])
+        return {column: array[sorting] for column, array in table.items()}
 
     def read(self, name: str, columns: str, files: Sequence[Path], empty: str) -> None:
-        """Make a table of some columns of Parquet files that every executor sees.
+        """Load some columns of Parquet files, which every executor must see, into a table.
 
-        Without files the table is an empty one of the types in `empty`.
+        Without files, the table is empty, with the types in `empty`.
         """
         if files:
-            self._try(name, lambda: self._take(name, columns, files))
+            self._try(computing(name), lambda: self._load_files(name, columns, files))
         else:
             self.run(Step(name, (), empty_table(empty)))
 
-    def ask(self, query: str) -> Columns:
-        """The rows of a query by column, in the query's order."""
-        return self._try("a query", lambda: self._ask(translated(query, Dialect.SPARK)))
+    def query(self, query: str) -> Columns:
+        """The rows of a query, by column, in the query's order."""
+        return self._try(QUERY, lambda: self._query(translated(query, Dialect.SPARK)))
 
     def write(self, name: str, folder: Path, group_count: int) -> None:
-        """Write a table as files by day and group: `part=<day * group_count + group>/…`."""
-        self._try(name, lambda: self._write(name, folder, group_count))
+        """Write a table to one file per day and group: `part=<day * group_count + group>/…`."""
+        self._try(computing(name), lambda: self._write(name, folder, group_count))
 
     def drop(self, name: str) -> None:
-        """Forget a table."""
-        self._try(name, lambda: self._spark.sql(f"DROP TABLE {name}"))
+        """Drop a table."""
+        self._try(computing(name), lambda: self._spark.sql(f"DROP TABLE {name}"))
 
     def close(self) -> None:
-        """Remove the tables and leave the cluster."""
+        """Delete the tables and disconnect from the cluster."""
         with suppress(Exception):
             self._spark.sql(f"DROP DATABASE IF EXISTS {self._database} CASCADE")
         with suppress(Exception):
@@ -151,48 +154,51 @@ class SparkEngine:
 
     def _make_database(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        place = str(self._folder).replace("\\", "\\\\").replace("'", "\\'")
-        self._spark.sql(f"CREATE DATABASE {self._database} LOCATION 'file:{place}'")
+        location = str(self._folder).replace("\\", "\\\\").replace("'", "\\'")
+        self._spark.sql(f"CREATE DATABASE {self._database} LOCATION 'file:{location}'")
         self._spark.catalog.setCurrentDatabase(self._database)
 
     def _check_shared(self, folder: Path) -> None:
-        """Refuse a folder of which executors have another: tables would come out empty."""
+        """Refuse a folder that executors do not share: tables would be read as empty."""
         probe = folder / _PROBE
         try:
             parts = self._partitions
-            self._spark.range(0, parts, 1, parts).write.parquet(_place(probe))
-            found = sum(len(_arrow().parquet.read_table(file)) for file in _files(probe))
+            self._spark.range(0, parts, 1, parts).write.parquet(_uri(probe))
+            rows = sum(len(_arrow().parquet.read_table(file)) for file in _files(probe))
         finally:
             rmtree(probe, ignore_errors=True)
-        if found != parts:
+        if rows != parts:
             raise EngineError(
-                f"{folder.parent} is not the same folder here and on Spark's machines",
-                hint="name a folder that all of them share under the same path",
+                _(
+                    "{folder} is not the same folder on this machine and on Spark's machines",
+                    folder=folder.parent,
+                ),
+                hint=_("choose a folder that all of them share under the same path"),
             )
 
     def _load(self, name: str, columns: Columns) -> None:
         incoming = self._folder / _INCOMING
         try:
             _write(incoming, columns)
-            frame = self._spark.read.parquet(_place(incoming))
+            frame = self._spark.read.parquet(_uri(incoming))
             by_account = frame.repartition(self._partitions, "acct") if "acct" in columns else frame
             self._save(name, by_account)
         finally:
             rmtree(incoming, ignore_errors=True)
 
-    def _ask(self, query: str) -> Columns:
-        # SPARK: it has no DISTINCT ON, and sqlglot's way around it leaves a column of its own.
+    def _query(self, query: str) -> Columns:
+        # Spark has no DISTINCT ON; sqlglot's replacement leaves a column of its own
         frame = self._spark.sql(query).drop("_row_number")
-        # Parts of a sorted frame are in order; by account they would not be.
-        self._clear(_ASKED)
-        frame.write.format("parquet").saveAsTable(_ASKED)
+        # the files of a sorted frame are in order; bucketed by account they would not be
+        self._clear(_RESULT)
+        frame.write.format("parquet").saveAsTable(_RESULT)
         try:
-            return self._read(_ASKED)
+            return self._read(_RESULT)
         finally:
-            self.drop(_ASKED)
+            self.drop(_RESULT)
 
-    def _take(self, name: str, columns: str, files: Sequence[Path]) -> None:
-        self._spark.read.parquet(*map(_place, files)).createOrReplaceTempView(_FILES)
+    def _load_files(self, name: str, columns: str, files: Sequence[Path]) -> None:
+        self._spark.read.parquet(*map(_uri, files)).createOrReplaceTempView(_FILES)
         query = translated(f"SELECT {columns} FROM {_FILES}", Dialect.SPARK)  # noqa: S608 - our own names
         self._save(name, self._spark.sql(query).repartition(self._partitions, "acct"))
 
@@ -200,14 +206,14 @@ class SparkEngine:
         part = f"d * {group_count} + acct % {group_count} AS part"
         frame = self._spark.table(name).selectExpr("*", part).repartition("part")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # one file for each part, whatever Spark is told elsewhere
+        # one file per part, whatever other settings say
         options = {"compression": "zstd", "maxRecordsPerFile": "0"}
-        frame.write.partitionBy("part").options(**options).parquet(_place(folder))
+        frame.write.partitionBy("part").options(**options).parquet(_uri(folder))
         for extra in (*folder.rglob(".*.crc"), folder / "_SUCCESS"):
             extra.unlink(missing_ok=True)
 
     def _clear(self, name: str) -> None:
-        """Remove what a failed write left, which Spark would not write over."""
+        """Delete the leftovers of a failed write, which Spark would not overwrite."""
         folder = self._folder / name
         if folder.exists() and not self._spark.catalog.tableExists(name):
             rmtree(folder)
@@ -220,24 +226,24 @@ class SparkEngine:
         writer.saveAsTable(name)
 
     def _read(self, name: str) -> Columns:
-        """The table's files, without Spark: rows through the driver would cost it their memory."""
+        """The rows of a table, read from its files without using the memory of Spark's driver."""
         parquet = _arrow().parquet
         schema = self._spark.table(name).schema
-        found = {f.name: np.zeros(0, _NUMPY[f.dataType.simpleString()]) for f in schema}
+        columns = {f.name: np.zeros(0, _NUMPY[f.dataType.simpleString()]) for f in schema}
         parts = [parquet.read_table(file) for file in _files(self._folder / name)]
-        for column, empty in found.items():
+        for column, empty in columns.items():
             arrays = [part[column].to_numpy() for part in parts]
-            found[column] = np.concatenate([empty, *arrays])
-        return found
+            columns[column] = np.concatenate([empty, *arrays])
+        return columns
 
-    def _try(self, name: str, action: Callable[[], _T]) -> _T:
+    def _try(self, task: Message, action: Callable[[], _T]) -> _T:
         try:
             return action()
         except _failures() as error:
-            raise EngineError(f"computing {name} failed: {_first_line(error)}") from error
+            raise EngineError(failed(task, _first_line(error))) from error
 
 
-def _place(path: Path) -> str:
+def _uri(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
@@ -249,8 +255,8 @@ def _write(folder: Path, columns: Columns) -> None:
     arrow = _arrow()
     table = arrow.table(columns)
     folder.mkdir()
-    for start in range(0, max(1, len(table)), ROWS_AT_ONCE):
-        part = table.slice(start, ROWS_AT_ONCE)
+    for start in range(0, max(1, len(table)), ROWS_PER_FILE):
+        part = table.slice(start, ROWS_PER_FILE)
         arrow.parquet.write_table(part, folder / f"{start}.parquet", compression="zstd")
 
 
@@ -260,25 +266,25 @@ def _started(settings: Mapping[str, str]) -> SparkSession:
         from pyspark.sql import SparkSession
     except ImportError as missing:
         raise SettingsError(
-            "the engine spark needs pyspark and pyarrow",
-            hint='install them with: pip install "wxcube[spark]"',
+            _("the engine spark needs pyspark and pyarrow"),
+            hint=_('install them with: pip install "wxcube[spark]"'),
         ) from missing
     if SparkSession.getActiveSession() is not None:
         raise SettingsError(
-            "Spark runs in this process already, maybe with another master",
-            hint="stop that session first",
+            _("this process already runs Spark, possibly with another master"),
+            hint=_("stop that session first"),
         )
     try:
         return SparkSession.builder.config(map=dict(settings)).getOrCreate()
     except _failures() as error:
         raise EngineError(
-            f"Spark does not start: {_first_line(error)}",
-            hint="check that Java 17 or newer is installed and that the master runs",
+            _("Spark does not start: {reason}", reason=_first_line(error)),
+            hint=_("check that Java 17 or newer is installed and that the master is running"),
         ) from error
 
 
 def _arrow() -> Any:
-    """pyarrow, whose types nobody has written down."""
+    """The module pyarrow, which has no type hints."""
     import_module("pyarrow.parquet")
     return import_module("pyarrow")
 
@@ -289,6 +295,6 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _first_line(error: Exception) -> str:
-    # what py4j itself says of an error in Java is only where it was called
+    # py4j's own text of a Java error only says which call failed
     text = getattr(error, "java_exception", None) or error
     return str(text).strip().partition("\n")[0]

@@ -1,1 +1,1 @@
-"""The cube kept up to date: facts per day and group of accounts, and rows rolled up from them."""
+"""The cube as an incremental computation: facts per day and group, and rows rolled up from them."""

@@ -1,4 +1,4 @@
-"""Articles as their Publish events say, by column."""
+"""Published articles by column."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.cube.inputs import article_days
-from wxcube.cube.kernel.ordered import places_of
-from wxcube.events.arrays import NDArray, np
+from wxcube.cube.kernel.ordered import positions_of
 from wxcube.events.columns import Columns
 
 _NUMBERS = {
@@ -28,17 +30,17 @@ Published = tuple[int, int, int, int, int, int, str, str]
 
 @dataclass(frozen=True, eq=False)
 class Articles:
-    """Some articles, each once."""
+    """Distinct articles."""
 
     columns: Columns
-    """Numbers and texts of all, under the names of a Publish event's members."""
+    """Their numbers and texts, under the names of a Publish event's members."""
 
     @classmethod
     def of(cls, columns: Sequence[Sequence[Any]]) -> Articles:
         """Articles from columns in the order of `Published`."""
-        kinds = {**_NUMBERS, **dict.fromkeys(_TEXTS, "O")}
-        pairs = zip(kinds.items(), columns, strict=True)
-        return cls({name: np.asarray(values, kind) for (name, kind), values in pairs})
+        types = {**_NUMBERS, **dict.fromkeys(_TEXTS, "O")}
+        pairs = zip(types.items(), columns, strict=True)
+        return cls({name: np.asarray(values, dtype) for (name, dtype), values in pairs})
 
     @classmethod
     def none(cls) -> Articles:
@@ -49,33 +51,33 @@ class Articles:
         return len(self.columns["acct"])
 
     def __add__(self, others: Articles) -> Articles:
-        """These and others that are not among them."""
+        """These articles and others, which must be different ones."""
         return Articles(
             {name: np.concatenate((c, others.columns[name])) for name, c in self.columns.items()}
         )
 
-    def lines(self) -> Iterator[Published]:
-        """One article after the other."""
+    def tuples(self) -> Iterator[Published]:
+        """The articles as tuples."""
         return zip(*(column.tolist() for column in self.columns.values()), strict=True)
 
     @cached_property
     def table(self) -> Columns:
-        """The steps' table `article`."""
+        """The table `article` that the steps read."""
         names = ("acct", "article", "d", "publish_type", "target_user")
         is_notified = self.columns["publish_type"] == 0
         table = {name: self.columns[name] for name in names}
         return table | {"days": article_days(self.columns["d"], is_notified)}
 
     def of_accounts(self, accounts: Iterable[int]) -> Articles:
-        """Those of some accounts."""
+        """The articles of some accounts."""
         chosen = np.isin(self.columns["acct"], np.asarray(list(accounts), "i4"))
         return Articles({name: column[chosen] for name, column in self.columns.items()})
 
-    def places(self, acct: NDArray[Any], article: NDArray[Any]) -> NDArray[Any]:
-        """Where articles stand among these, -1 where they do not."""
-        return places_of(acct, article, self.columns)
+    def positions(self, acct: NDArray[Any], article: NDArray[Any]) -> NDArray[Any]:
+        """The indexes of articles among these, -1 for those that are not."""
+        return positions_of(acct, article, self.columns)
 
-    def texts(self, name: str, places: NDArray[Any]) -> NDArray[Any]:
-        """Titles or URLs of articles at places; empty at -1."""
-        found: NDArray[Any] = np.append(self.columns[name], np.asarray([""], "O"))[places]
-        return found
+    def texts(self, name: str, positions: NDArray[Any]) -> NDArray[Any]:
+        """The titles or URLs of the articles at some indexes; empty at -1."""
+        texts: NDArray[Any] = np.append(self.columns[name], np.asarray([""], "O"))[positions]
+        return texts

@@ -1,7 +1,7 @@
-"""What is wrong with the cube's folder: facts that are damaged or gone, a ledger that is; mending.
+"""Checks of the cube's folder: finds damaged or missing facts and a damaged ledger, and repairs.
 
-The ledger says which file has the facts of which day. A file may be gone rightly: retention takes
-whole files away, the oldest first, and leaves the ledger as it is.
+The ledger records which file has the facts of which day. A missing file is no problem if retention
+deleted it: retention deletes whole files, the oldest first, and does not change the ledger.
 """
 
 from __future__ import annotations
@@ -20,76 +20,76 @@ from tempfile import TemporaryDirectory
 
 from wxcube.beijing import day_number, day_of_number
 from wxcube.cube.engines.duckdb import DuckDbEngine
-from wxcube.cube.incremental import schedule as calendar
-from wxcube.cube.incremental.fact_files import Kept
+from wxcube.cube.incremental import schedule
+from wxcube.cube.incremental.fact_files import MIN_RETAINED_DAYS, FactFile
 from wxcube.cube.incremental.ledger import FILE, LOCK, VERSION, Ledger
-from wxcube.cube.incremental.schedule import QUIET, NumberedCell
+from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
 from wxcube.cube.inputs import DETAIL_DAYS
 from wxcube.errors import EngineError
-from wxcube.events.parquet_paths import listed, reading
+from wxcube.events.parquet_paths import file_list, read_parquet
 from wxcube.events.store import manifest as state
 from wxcube.events.store.check import Finding
-from wxcube.events.store.durable import locked_now, sync_folder
+from wxcube.events.store.durable import sync_folder, try_locked
 from wxcube.events.store.retention import FACTS as FOLDER
+from wxcube.i18n import NOTHING, Message, _
 
-FILES_AT_ONCE = 64
-"""Files whose ends are read by one query."""
-ALWAYS_KEPT_DAYS = 32
-"""Retention leaves at least so many days of facts."""
-ASIDE = "cube.db.damaged"
-"""Where a damaged ledger is put."""
+FILES_PER_QUERY = 64
+"""The number of files that one query checks."""
+DAMAGED = "cube.db.damaged"
+"""The name that a damaged ledger gets."""
 
 
-class Mend(Enum):
-    """How something is mended; the value says it to people."""
+class Repair(Enum):
+    """A way to repair a problem; the value describes it."""
 
-    MARK = (
-        "`wxcube doctor --mend` marks its days, `wxcube cube build` then makes it again from events"
+    MARK = _(
+        "run `wxcube doctor --repair` to mark its days, then `wxcube cube build` to recompute them "
+        "from events"
     )
-    BUILD = "`wxcube cube build` makes it again: its days wait for that"
-    ANEW = (
-        "`wxcube doctor --mend` puts it aside and begins a new one, `wxcube cube build` then "
-        "computes all days again from events"
+    BUILD = _("run `wxcube cube build`: its days are already waiting to be recomputed")
+    NEW_LEDGER = _(
+        "run `wxcube doctor --repair` to replace it with a new one, then `wxcube cube build` to "
+        "recompute all days from events"
     )
-    BACKUP = (
-        "put it back from a backup: events or facts from which it was made were removed since; "
-        "without one remove the file, and weeks, months and running totals that are computed anew "
-        "will lack its days"
+    BACKUP = _(
+        "restore it from a backup: events or facts it was computed from have been deleted; without "
+        "a backup, delete the file, and weeks, months and running totals recomputed later will "
+        "lack its days"
     )
-    BACKUP_ALL = (
-        "put the whole folder back from a backup as old as the warehouse: events from which it "
-        "was made were removed since"
+    BACKUP_ALL = _(
+        "restore the whole folder from a backup as old as the database: events it was computed "
+        "from have been deleted"
     )
-    WAIT = "run `wxcube doctor` again when the build has ended"
-    FIRST = "mend that first, then run `wxcube doctor` again"
+    WAIT = _("run `wxcube doctor` again when the build has ended")
+    FIRST = _("repair that first, then run `wxcube doctor` again")
 
 
-_HARMLESS = {Mend.BUILD, Mend.WAIT}
-BY_ITSELF = {Mend.MARK, Mend.ANEW}
-"""What `mark_for_rebuild` and `begin_anew` do."""
+_HARMLESS = {Repair.BUILD, Repair.WAIT}
+AUTOMATIC = {Repair.MARK, Repair.NEW_LEDGER}
+"""The repairs that `mark_for_rebuild` and `replace_ledger` make."""
 
 
 @dataclass(frozen=True)
-class Flaw:
-    """One thing that is wrong: the file, what it is, how to mend it, and its days and groups."""
+class Problem:
+    """A problem: the file, a description, the repair, and the partitions the file comes from."""
 
     path: Path
-    what: str
-    mend: Mend
-    cells: frozenset[NumberedCell] = frozenset()
+    what: Message
+    repair: Repair
+    partitions: frozenset[NumberedPartition] = frozenset()
 
     @property
     def finding(self) -> Finding:
-        """The flaw as it is told to people."""
-        is_serious = self.mend not in _HARMLESS
-        return Finding(str(self.path), self.what, self.mend.value, is_serious=is_serious)
+        """The problem as `wxcube doctor` shows it."""
+        is_serious = self.repair not in _HARMLESS
+        return Finding(str(self.path), self.what, self.repair.value, is_serious=is_serious)
 
 
-def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Flaw]:
-    """Everything wrong with the facts and the ledger of an event store; nothing is changed.
+def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Problem]:
+    """All problems of the facts and the ledger of an event store; nothing is changed.
 
-    Files that are gone count as removed by retention if they are older than 32 days and than every
-    file that is left. `deep` reads every value of every file instead of only its end.
+    A missing file is taken as deleted by retention if it is older than 32 days and older than every
+    file that exists. `deep` reads every value of every file instead of only the end of each file.
 
     Cost:    opens every file.
     Raises:  WxcubeError if the event store itself cannot be read.
@@ -97,59 +97,70 @@ def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Flaw
     folder = store / FOLDER
     if not folder.is_dir() or not ((folder / FILE).exists() or any(folder.rglob("*.parquet"))):
         return []
-    with locked_now(folder / LOCK) as is_free:
+    with try_locked(folder / LOCK) as is_free:
         if not is_free:
-            return [Flaw(folder / FILE, "a build is running, its files were not read", Mend.WAIT)]
+            running = _("a build is running; its files were not checked")
+            return [Problem(folder / FILE, running, Repair.WAIT)]
         manifest = state.load(store)
         with _copied(folder) as copy:
-            wrong = _wrong_ledger(copy / FILE, deep=deep)
-            if wrong:
-                is_whole = manifest.kept_from is None
-                return [Flaw(folder / FILE, wrong, Mend.ANEW if is_whole else Mend.BACKUP_ALL)]
+            what = _ledger_problem(copy / FILE, deep=deep)
+            if what:
+                has_all_events = manifest.kept_from is None
+                repair = Repair.NEW_LEDGER if has_all_events else Repair.BACKUP_ALL
+                return [Problem(folder / FILE, what, repair)]
             with Ledger(copy) as ledger:
-                known = _Known.of(folder, manifest, ledger)
-        return list(_flaws(known, engine, deep=deep))
+                expected = _Expected.of(folder, manifest, ledger)
+        return list(_fact_problems(expected, engine, deep=deep))
 
 
-def mark_for_rebuild(store: Path, flaws: Iterable[Flaw]) -> list[date]:
-    """Let the next build compute the days of flaws again, those that it can; which days these are.
+def mark_for_rebuild(store: Path, problems: Iterable[Problem]) -> list[date]:
+    """Mark the days of problems, where that repairs them, for the next build, and return the days.
 
     Raises:  EngineError if a build is running.
     """
-    cells = {cell for flaw in flaws if flaw.mend is Mend.MARK for cell in flaw.cells}
-    if cells:
-        with Ledger(store / FOLDER) as ledger, ledger.changing():
-            ledger.set_built(dict.fromkeys(cells, 0))
-    return [day_of_number(day) for day in sorted({day for day, _ in cells})]
+    partitions = {
+        partition
+        for problem in problems
+        if problem.repair is Repair.MARK
+        for partition in problem.partitions
+    }
+    if partitions:
+        with Ledger(store / FOLDER) as ledger, ledger.transaction():
+            ledger.set_built(dict.fromkeys(partitions, 0))
+    return [day_of_number(day) for day in sorted({day for day, _ in partitions})]
 
 
-def begin_anew(store: Path, through: date | None) -> None:
-    """Put a new ledger in the place of a damaged one; the next build computes all days again.
+def replace_ledger(store: Path, through: date | None) -> None:
+    """Replace a damaged ledger with a new one; the next build recomputes all days.
 
-    `through` is the last day of which rows were handed over already: these are then replaced.
+    `through` is the last day of which rows were written before: the build replaces these.
 
     Raises:  EngineError if a build is running.
     """
     folder = store / FOLDER
-    with locked_now(folder / LOCK) as is_free:
+    with try_locked(folder / LOCK) as is_free:
         if not is_free:
-            raise EngineError(f"a build is running in {folder}", hint="wait for its end")
+            raise EngineError(
+                _("a build is running in {folder}", folder=folder),
+                hint=_("wait until it has ended"),
+            )
         with TemporaryDirectory(dir=folder) as name:
             draft = Path(name)
-            with Ledger(draft) as ledger, ledger.changing():
+            with Ledger(draft) as ledger, ledger.transaction():
                 if through:
-                    ledger.set_toward(_groups_until(store, through), day_number(through))
+                    ledger.set_started(_groups_until(store, through), day_number(through))
             if (folder / FILE).exists():
-                (folder / FILE).replace(folder / ASIDE)
-            for end in ("-wal", "-shm"):
-                (folder / f"{FILE}{end}").unlink(missing_ok=True)
+                (folder / FILE).replace(folder / DAMAGED)
+            for suffix in ("-wal", "-shm"):
+                (folder / f"{FILE}{suffix}").unlink(missing_ok=True)
             (draft / FILE).replace(folder / FILE)
             sync_folder(folder)
 
 
-def _groups_until(store: Path, day: date) -> set[int]:
-    """Groups with events up to a day."""
-    return {group for at, group, cell in state.load(store).cells() if cell.events and at <= day}
+def _groups_until(store: Path, last: date) -> set[int]:
+    """The groups with events up to a day."""
+    partitions = state.load(store).partitions()
+    return {group for day, group, stored in partitions if stored.events and day <= last}
 
 
 # --- the ledger ----------------------------------------------------------------------------------
@@ -157,7 +168,7 @@ def _groups_until(store: Path, day: date) -> set[int]:
 
 @contextmanager
 def _copied(folder: Path) -> Iterator[Path]:
-    """A folder of its own with a copy of the ledger, in which anything may be done."""
+    """A temporary folder with a copy of the ledger, which may be changed."""
     with TemporaryDirectory(prefix="wxcube-") as name:
         copy = Path(name)
         for file in (FILE, f"{FILE}-wal"):
@@ -166,137 +177,148 @@ def _copied(folder: Path) -> Iterator[Path]:
         yield copy
 
 
-def _wrong_ledger(path: Path, *, deep: bool) -> str:
-    """What is wrong with a ledger; empty if nothing is."""
+def _ledger_problem(path: Path, *, deep: bool) -> Message:
+    """The problem of a ledger; empty if there is none."""
     if not path.exists():
-        return "it is gone, though facts are there"
+        return _("it is missing, but there are facts")
     try:
         with closing(sqlite3.connect(path)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            kind = "integrity_check" if deep else "quick_check"
-            said = connection.execute(f"PRAGMA {kind}(1)").fetchone()[0]
+            pragma = "integrity_check" if deep else "quick_check"
+            result = connection.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
     except sqlite3.Error as error:
-        return f"it cannot be read ({error})"
-    if said != "ok":
-        return f"it is damaged ({' '.join(said.split())})"
+        return _("it cannot be read ({reason})", reason=error)
+    if result != "ok":
+        return _("it is damaged ({reason})", reason=" ".join(result.split()))
     if not version:
-        return "it is empty, though facts are there"
-    return "" if version == VERSION else f"it has layout {version}, this wxcube knows {VERSION}"
+        return _("it is empty, but there are facts")
+    if version != VERSION:
+        return _(
+            "it has layout {version}; this version of wxcube reads layout {known}",
+            version=version,
+            known=VERSION,
+        )
+    return NOTHING
 
 
 # --- facts ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What the ledger and the event store say of the facts."""
+class _Expected:
+    """The fact files that must exist, according to the ledger and the event store."""
 
-    files: Mapping[Path, Collection[NumberedCell]]
-    """The days and group with which each file is made."""
-    built: Mapping[NumberedCell, int]
-    revisions: Mapping[NumberedCell, int]
+    files: Mapping[Path, Collection[NumberedPartition]]
+    """Each file with the partitions it is computed from."""
+    built: Mapping[NumberedPartition, int]
+    revisions: Mapping[NumberedPartition, int]
     newest: int
     """The newest day with events."""
 
     @classmethod
-    def of(cls, folder: Path, manifest: state.Manifest, ledger: Ledger) -> _Known:
-        files: dict[Path, set[NumberedCell]] = defaultdict(set)
+    def of(cls, folder: Path, manifest: state.Manifest, ledger: Ledger) -> _Expected:
+        files: dict[Path, set[NumberedPartition]] = defaultdict(set)
         built = ledger.built()
-        days_of: dict[int, list[int]] = defaultdict(list)
+        days_with_events: dict[int, list[int]] = defaultdict(list)
         for (day, group), revision in sorted(built.items()):
-            if revision != QUIET:
-                days_of[group].append(day)
-        for one in ledger.kept():
+            if revision != NO_EVENTS:
+                days_with_events[group].append(day)
+        for one in ledger.fact_files():
             if one.file:
-                files[_place(folder, one)].add(_made_by(one, days_of[one.group]))
-        cells = [(day_number(d), g, cell) for d, g, cell in manifest.cells() if cell.events]
-        return cls(
-            files=files,
-            built=built,
-            revisions={(day, group): cell.revision for day, group, cell in cells},
-            newest=max((day for day, _, _ in cells), default=0),
-        )
+                source = _source_partition(one, days_with_events[one.group])
+                files[_path(folder, one)].add(source)
+        revisions = {
+            (day_number(day), group): stored.revision
+            for day, group, stored in manifest.partitions()
+            if stored.events
+        }
+        newest = max((day for day, _ in revisions), default=0)
+        return cls(files=files, built=built, revisions=revisions, newest=newest)
 
     def last_day(self, path: Path) -> int:
-        """The last day with which a file is made."""
+        """The last day a file is computed from."""
         return max(day for day, _ in self.files[path])
 
 
-def _made_by(kept: Kept, eventful: Sequence[int]) -> NumberedCell:
-    """The day and group that a fact is made anew with.
+def _source_partition(file: FactFile, days_with_events: Sequence[int]) -> NumberedPartition:
+    """The partition that is rebuilt to recompute a fact.
 
-    A day on which nothing happened may have a fact of all that was before. No events make it: it is
-    made again with the last day before it that has some.
+    A day without events may have running totals of the days before it. They are recomputed with the
+    last day before it that has events.
     """
-    place = bisect_right(eventful, kept.day)
-    return (eventful[place - 1] if place else kept.day), kept.group
+    index = bisect_right(days_with_events, file.day)
+    return (days_with_events[index - 1] if index else file.day), file.group
 
 
-def _place(folder: Path, kept: Kept) -> Path:
-    return folder / kept.fact / f"g{kept.group:02d}" / f"{kept.file}"
+def _path(folder: Path, file: FactFile) -> Path:
+    return folder / file.fact / f"g{file.group:02d}" / f"{file.file}"
 
 
-def _flaws(known: _Known, engine: DuckDbEngine, *, deep: bool) -> Iterator[Flaw]:
-    there = sorted(path for path in known.files if path.exists())
-    gone = sorted(known.files.keys() - set(there))
-    removed = set(_removed_by_retention(known, there, gone))
-    unreadable = broken(engine, there, deep=deep)
-    wrong = {path: f"it cannot be read ({why})" for path, why in unreadable}
-    wrong |= dict.fromkeys((p for p in gone if p not in removed), "it is gone, though it counts")
-    cut = max((known.last_day(path) for path in removed), default=None)
-    for path, what in wrong.items():
-        cells = frozenset(known.files[path])
-        yield Flaw(path, what, _mend(known, cells, cut), cells)
+def _fact_problems(expected: _Expected, engine: DuckDbEngine, *, deep: bool) -> Iterator[Problem]:
+    present = sorted(path for path in expected.files if path.exists())
+    missing = sorted(expected.files.keys() - set(present))
+    retired = set(_removed_by_retention(expected, present, missing))
+    problems = {
+        path: _("it cannot be read ({reason})", reason=reason)
+        for path, reason in unreadable(engine, present, deep=deep)
+    }
+    problems |= dict.fromkeys((p for p in missing if p not in retired), _("it is missing"))
+    cut = max((expected.last_day(path) for path in retired), default=None)
+    for path, what in problems.items():
+        partitions = frozenset(expected.files[path])
+        yield Problem(path, what, _repair(expected, partitions, cut), partitions)
 
 
 def _removed_by_retention(
-    known: _Known, there: Collection[Path], gone: Iterable[Path]
+    expected: _Expected, present: Collection[Path], missing: Iterable[Path]
 ) -> Iterator[Path]:
-    """Files that retention can have removed: it takes all that are older than those it leaves."""
-    if not there:
+    """Missing files that retention can have deleted: those older than every existing file."""
+    if not present:
         return iter(())
-    oldest = min(known.last_day(path) for path in there)
-    end = min(oldest, known.newest - ALWAYS_KEPT_DAYS + 1)
-    return (path for path in gone if known.last_day(path) < end)
+    oldest = min(expected.last_day(path) for path in present)
+    end = min(oldest, expected.newest - MIN_RETAINED_DAYS + 1)
+    return (path for path in missing if expected.last_day(path) < end)
 
 
-def _mend(known: _Known, cells: Collection[NumberedCell], cut: int | None) -> Mend:
-    """How a file of these days and groups is mended, facts up to the day `cut` being removed."""
-    if any(cell not in known.revisions for cell in cells):
-        return Mend.BACKUP
-    if cut is not None and cut >= min(_reach(day) for day, _ in cells):
-        return Mend.BACKUP
-    waits = all(known.built.get(cell) != known.revisions[cell] for cell in cells)
-    return Mend.BUILD if waits else Mend.MARK
+def _repair(
+    expected: _Expected, partitions: Collection[NumberedPartition], cut: int | None
+) -> Repair:
+    """The repair of a file, given its partitions and the last day whose facts were deleted."""
+    if any(partition not in expected.revisions for partition in partitions):
+        return Repair.BACKUP
+    if cut is not None and cut >= min(_earliest_input_day(day) for day, _ in partitions):
+        return Repair.BACKUP
+    is_pending = all(expected.built.get(one) != expected.revisions[one] for one in partitions)
+    return Repair.BUILD if is_pending else Repair.MARK
 
 
-def _reach(day: int) -> int:
-    """The earliest day from whose facts rows that hang on a day are made."""
-    return min(calendar.first(day), calendar.monday(day), day - DETAIL_DAYS + 1)
+def _earliest_input_day(day: int) -> int:
+    """The earliest day whose facts are read to recompute the dependents of a day."""
+    return min(schedule.month_start(day), schedule.monday(day), day - DETAIL_DAYS + 1)
 
 
-def broken(
+def unreadable(
     engine: DuckDbEngine, files: Sequence[Path], *, deep: bool
 ) -> Iterator[tuple[Path, str]]:
-    """Files that cannot be read, and why."""
-    for begin in range(0, len(files), FILES_AT_ONCE):
-        some = files[begin : begin + FILES_AT_ONCE]
-        if not _complaint(engine, some, deep=deep):
+    """The files that cannot be read, each with the reason."""
+    for begin in range(0, len(files), FILES_PER_QUERY):
+        some = files[begin : begin + FILES_PER_QUERY]
+        if not _read_error(engine, some, deep=deep):
             continue
-        complaints = ((path, _complaint(engine, [path], deep=deep)) for path in some)
-        yield from ((path, why) for path, why in complaints if why)
+        reasons = ((path, _read_error(engine, [path], deep=deep)) for path in some)
+        yield from ((path, reason) for path, reason in reasons if reason)
 
 
-def _complaint(engine: DuckDbEngine, files: Sequence[Path], *, deep: bool) -> str:
-    """What DuckDB says against reading files; empty if it can."""
-    # a hash needs every value, while a count or a largest one may come from a file's end
-    what = (
-        f"bit_xor(hash(COLUMNS(*))) FROM {reading(files, 'union_by_name = true')}"
+def _read_error(engine: DuckDbEngine, files: Sequence[Path], *, deep: bool) -> str:
+    """DuckDB's error when it reads files; empty if there is none."""
+    # a hash needs every value; a count or a maximum may be answered from the end of a file
+    select = (
+        f"bit_xor(hash(COLUMNS(*))) FROM {read_parquet(files, 'union_by_name = true')}"
         if deep
-        else f"count(*) FROM parquet_file_metadata({listed(files)})"
+        else f"count(*) FROM parquet_file_metadata({file_list(files)})"
     )
     try:
-        engine.ask(f"SELECT {what}")
+        engine.query(f"SELECT {select}")
     except EngineError as error:
         return str(error.__cause__ or error).partition("\n")[0]
     return ""

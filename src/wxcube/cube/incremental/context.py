@@ -1,4 +1,4 @@
-"""What the parts of a build work with: events in, facts and ledger beside, and who computes."""
+"""The context of a build: events, ledger, facts, engine, row writer and strategies."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.fact_files import Facts
 from wxcube.cube.incremental.ledger import Ledger
 from wxcube.cube.incremental.progress import Progress
-from wxcube.cube.incremental.row_writer import Handing
+from wxcube.cube.incremental.row_writer import RowWriter
 from wxcube.cube.incremental.strategy import Strategy
 
 
 @dataclass(frozen=True)
-class Kit:
-    """What one build was given, and what it opened."""
+class BuildContext:
+    """The resources and options that all parts of one build share."""
 
     events: Events
     ledger: Ledger
     facts: Facts
     engine: OpenEngine
-    handing: Handing
-    steps: Strategy
-    """The steps as they are written, for what does not fit the fast strategy."""
-    fast: Strategy
-    budget: int
-    """About so many bytes of files are computed together."""
-    tell: Callable[[Progress], None]
+    writer: RowWriter
+    sql: Strategy
+    """The SQL steps, for input that is too large for the preferred strategy."""
+    preferred: Strategy
+    """The fastest strategy that the engine allows."""
+    chunk_bytes: int
+    """The approximate size of the files that are computed together."""
+    on_progress: Callable[[Progress], None]
 
     def strategy_for(self, sizes: Iterable[int]) -> Strategy:
-        """The fast strategy if the parts fit in memory, else the SQL steps."""
-        return self.fast if max(sizes, default=0) <= self.budget // 2 else self.steps
+        """The preferred strategy if parts of these sizes fit into memory, else the SQL steps."""
+        return self.preferred if max(sizes, default=0) <= self.chunk_bytes // 2 else self.sql
 
     def group_of(self, account: int) -> int:
-        """The group an account is in."""
+        """The group of an account."""
         return account % self.events.group_count
 
-    def settle(self) -> None:
-        """Let facts that were written count.
+    def commit_facts(self) -> None:
+        """Make the fact files written so far valid.
 
-        They need not be on the disk yet: the work they are for is pending until they are.
+        They need not be flushed to disk yet: the rows computed from them are pending until then.
         """
-        with self.ledger.changing():
-            self.ledger.keep(self.facts.news())
-        self.facts.settled()
+        with self.ledger.transaction():
+            self.ledger.update_fact_files(self.facts.uncommitted())
+        self.facts.commit()

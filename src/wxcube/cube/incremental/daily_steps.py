@@ -1,9 +1,11 @@
-"""From the events of days to their facts, and to the rows that hang on one day only."""
+"""The computation of facts from the events of days, and of rows that depend on one day only."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from wxcube.beijing import day_of_number
 from wxcube.contract import article, content, interface, message
@@ -15,7 +17,6 @@ from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.schedule import Chunk
 from wxcube.cube.steps import Step, needed
 from wxcube.events.action_bits import ActionBit
-from wxcube.events.arrays import np
 from wxcube.events.columns import Columns
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
@@ -33,153 +34,158 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
     content.getarticleshare,
     content.getbizsummary,
 )
-"""Endpoints whose rows of a day follow from that day's events and the articles."""
-SAVED = ("message_day", "touched", "article_times")
-"""Facts that are kept for what hangs on more than a day."""
+"""Endpoints whose rows of a day depend only on that day's events and the articles."""
+FACT_TABLES = ("message_day", "touched", "article_times")
+"""Facts that are saved for rows of several days."""
 
-_WHO = "account AS acct, d"
-_ACTED = """account AS acct, d, h, article, "user" AS person, mask, action, source,
+_KEYS = "account AS acct, d"
+_ACTIVITY = """account AS acct, d, h, article, "user" AS person, mask, action, source,
     CAST(scene AS INT) AS scene, seconds, position, fen"""
-_ACTED_TYPES = """acct INT, d INT, h INT, article BIGINT, person BIGINT, mask INT, action INT,
+_ACTIVITY_TYPES = """acct INT, d INT, h INT, article BIGINT, person BIGINT, mask INT, action INT,
     source INT, scene INT, seconds INT, position INT, fen INT"""
 _TABLES = {
     "message": (
         "message",
-        f'{_WHO}, h, "user" AS person, CAST(msg_type AS INT) AS msg_type',
+        f'{_KEYS}, h, "user" AS person, CAST(msg_type AS INT) AS msg_type',
         "acct INT, d INT, h INT, person BIGINT, msg_type INT",
     ),
     "reply": (
         "reply",
-        f"{_WHO}, h, ms, CASE WHEN ok THEN 0 ELSE 1 END AS failed",
+        f"{_KEYS}, h, ms, CASE WHEN ok THEN 0 ELSE 1 END AS failed",
         "acct INT, d INT, h INT, ms INT, failed INT",
     ),
     "follow": (
         "follow",
-        f'{_WHO}, "user" AS person, change, CAST(source AS INT) AS source, article',
+        f'{_KEYS}, "user" AS person, change, CAST(source AS INT) AS source, article',
         "acct INT, d INT, person BIGINT, change INT, source INT, article BIGINT",
     ),
-    "opened": ("open", f"{_WHO}, followers AS number", "acct INT, d INT, number BIGINT"),
-    "sent": ("publish", _WHO, "acct INT, d INT"),
-    "activity": ("activity", _ACTED, _ACTED_TYPES),
+    "opening": ("open", f"{_KEYS}, followers AS number", "acct INT, d INT, number BIGINT"),
+    "publish": ("publish", _KEYS, "acct INT, d INT"),
+    "activity": ("activity", _ACTIVITY, _ACTIVITY_TYPES),
 }
-"""Tables of the steps: the family they come from, its columns, and their types when empty."""
+"""Tables of events: the family each is read from, its columns, and their types if it is empty."""
 
-LOADED = tuple(_TABLES)
-"""Tables of events that the steps begin with."""
+EVENT_TABLES = tuple(_TABLES)
+"""Tables of events that the steps read."""
 
 
-def load(engine: OpenEngine, events: Events, chunk: Chunk, names: Iterable[str] = LOADED) -> None:
-    """Make the tables of a chunk's events."""
+def load_events(
+    engine: OpenEngine, events: Events, chunk: Chunk, names: Iterable[str] = EVENT_TABLES
+) -> None:
+    """Load a chunk's events into tables."""
     for name in names:
         family, columns, empty = _TABLES[name]
-        cells = ((day_of_number(day), group) for day, group in chunk.cells())
-        files = [path for day, group in cells for path in events.files(family, day, group)]
+        partitions = ((day_of_number(day), group) for day, group in chunk.partitions())
+        files = [path for day, group in partitions for path in events.files(family, day, group)]
         engine.read(name, columns, files, empty)
 
 
-def load_subscribed(engine: OpenEngine) -> None:
-    """Make the table of follows right after reading."""
-    subscribed = f"""SELECT acct, d, article, person, CAST({ActionBit.FOLLOWED.mask} AS INT) AS mask
+def load_article_follows(engine: OpenEngine) -> None:
+    """Make the table of follows immediately after reading an article."""
+    follows = f"""SELECT acct, d, article, person, CAST({ActionBit.FOLLOWED.mask} AS INT) AS mask
         FROM follow WHERE change > 0 AND article > 0"""  # noqa: S608 - own names
-    engine.run(Step("subscribed", ("follow",), subscribed))
+    engine.run(Step("article_follow", ("follow",), follows))
 
 
 def drop(engine: OpenEngine, tables: Iterable[str]) -> None:
-    """Forget tables."""
+    """Drop tables."""
     for name in tables:
         engine.drop(name)
 
 
-def first_days(engine: OpenEngine, seen: Iterable[str]) -> dict[int, int]:
+def first_days(engine: OpenEngine, tables: Iterable[str]) -> dict[int, int]:
     """The first day of each account in tables with columns `acct` and `d`."""
-    lines = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in seen)  # noqa: S608 - own names
-    found = engine.ask(f"SELECT acct, MIN(d) AS d FROM ({lines}) GROUP BY acct")  # noqa: S608 - own names
-    return dict(zip(found["acct"].tolist(), found["d"].tolist(), strict=True))
+    rows = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in tables)  # noqa: S608 - own names
+    first = engine.query(f"SELECT acct, MIN(d) AS d FROM ({rows}) GROUP BY acct")  # noqa: S608 - own names
+    return dict(zip(first["acct"].tolist(), first["d"].tolist(), strict=True))
 
 
-def moved(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
-    """Follows and unfollows: day, account, source, how many of each."""
-    query = """SELECT d, acct, source, SUM(CASE WHEN change > 0 THEN 1 ELSE 0 END)::BIGINT AS won,
-        SUM(CASE WHEN change < 0 THEN 1 ELSE 0 END)::BIGINT AS lost
+def follow_counts(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
+    """Follows and unfollows: day, account, source, number of each."""
+    query = """SELECT d, acct, source,
+        SUM(CASE WHEN change > 0 THEN 1 ELSE 0 END)::BIGINT AS new_user,
+        SUM(CASE WHEN change < 0 THEN 1 ELSE 0 END)::BIGINT AS cancel_user
         FROM follow GROUP BY d, acct, source"""
-    return lines(engine.ask(query))
+    return tuples(engine.query(query))
 
 
-def changes(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
-    """By how many each day changed an account's followers: account, day, number."""
+def follower_changes(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:
+    """The change of an account's followers on each day: account, day, number."""
     query = """SELECT acct, d, SUM(number)::BIGINT AS number FROM (
-        SELECT acct, d, number FROM opened UNION ALL SELECT acct, d, change FROM follow)
+        SELECT acct, d, number FROM opening UNION ALL SELECT acct, d, change FROM follow)
         GROUP BY acct, d"""
-    return lines(engine.ask(query))
+    return tuples(engine.query(query))
 
 
-def touched(engine: OpenEngine, table: str = "touched") -> Columns:
-    """Account and number of each article to which something happened."""
-    return engine.ask(f"SELECT DISTINCT acct, article FROM {table}")  # noqa: S608 - own names
+def touched_articles(engine: OpenEngine, table: str = "touched") -> Columns:
+    """The account and number of each article with events."""
+    return engine.query(f"SELECT DISTINCT acct, article FROM {table}")  # noqa: S608 - own names
 
 
-def lines(columns: Columns) -> Iterator[Any]:
-    """Columns line by line."""
+def tuples(columns: Columns) -> Iterator[Any]:
+    """The rows of a table as tuples."""
     return zip(*(column.tolist() for column in columns.values()), strict=True)
 
 
 def load_articles(engine: OpenEngine, articles: Articles) -> None:
-    """Make the table of articles."""
+    """Load articles into the table `article`."""
     engine.load("article", articles.table)
 
 
 def run(
     engine: OpenEngine,
     steps: Sequence[Step],
-    kept: Iterable[str],
-    asked: Collection[str] = (),
+    keep: Iterable[str],
+    skip: Collection[str] = (),
 ) -> Iterator[Step]:
-    """Run steps, each yielded when its table is there; tables go after their last use.
+    """Run steps and yield each when its table exists; tables are dropped after their last use.
 
-    Tables in `kept`, and those that no step makes, stay. Of steps in `asked` no table is made.
+    Tables in `keep`, and those that no step makes, are not dropped. Steps in `skip` are yielded
+    without being run.
     """
-    made = {step.name for step in steps} - {*kept, *asked}
+    temporary = {step.name for step in steps} - {*keep, *skip}
     last_use = {name: step.name for step in steps for name in (step.name, *step.inputs)}
     for step in steps:
-        if step.name not in asked:
+        if step.name not in skip:
             engine.run(step)
         yield step
         for name in (*step.inputs, step.name):
-            if name in made and last_use[name] == step.name:
+            if name in temporary and last_use[name] == step.name:
                 engine.drop(name)
 
 
 def results(
     engine: OpenEngine,
     endpoints: Iterable[Endpoint[Any]],
-    given: Iterable[str],
+    present: Iterable[str],
     days: Sequence[int],
 ) -> Iterator[tuple[Endpoint[Any], Columns]]:
-    """The rows of endpoints with a ref_date among these days, one endpoint after the other."""
+    """The rows of endpoints on some ref_dates, computed from the tables that are present."""
     wanted = {endpoint.name: endpoint for endpoint in endpoints}
-    for name, table in _tables(engine, wanted, set(given)):
+    for name, table in _tables(engine, wanted, set(present)):
         yield wanted[name], _of_days(since_first(wanted[name], table), days)
 
 
 def _tables(
-    engine: OpenEngine, wanted: Mapping[str, Endpoint[Any]], given: Collection[str]
+    engine: OpenEngine, wanted: Mapping[str, Endpoint[Any]], present: Collection[str]
 ) -> Iterator[tuple[str, Columns]]:
-    for name in sorted(wanted.keys() & given):
+    for name in sorted(wanted.keys() & present):
         yield name, engine.fetch(name, order_of(wanted[name]))
-    steps = needed(wanted, given=given)
-    asked = wanted.keys() - {name for step in steps for name in step.inputs}
-    for step in run(engine, steps, kept=(), asked=asked):
-        if step.name in asked:
+    steps = needed(wanted, present=present)
+    # no other step reads these, so their SELECT is queried without making a table
+    final = wanted.keys() - {name for step in steps for name in step.inputs}
+    for step in run(engine, steps, keep=(), skip=final):
+        if step.name in final:
             order = ", ".join(order_of(wanted[step.name]))
-            yield step.name, engine.ask(f"SELECT * FROM ({step.sql}) r ORDER BY {order}")  # noqa: S608 - own names
+            yield step.name, engine.query(f"SELECT * FROM ({step.sql}) r ORDER BY {order}")  # noqa: S608 - own names
         elif step.name in wanted:
             yield step.name, engine.fetch(step.name, order_of(wanted[step.name]))
 
 
 def _of_days(table: Columns, days: Sequence[int]) -> Columns:
-    kept = np.isin(table["ref_date"], np.asarray(days))
-    return table if kept.all() else {name: array[kept] for name, array in table.items()}
+    is_wanted = np.isin(table["ref_date"], np.asarray(days))
+    return table if is_wanted.all() else {name: array[is_wanted] for name, array in table.items()}
 
 
-FACT_STEPS = tuple(needed(SAVED))
-"""Steps that make the saved facts of events."""
+FACT_STEPS = tuple(needed(FACT_TABLES))
+"""Steps that make the saved facts from events."""

@@ -1,4 +1,4 @@
-"""Where the cube finds events: Parquet files by day, group of accounts and family."""
+"""The interface to stored events: Parquet files by day, group of accounts and family."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-Cell = tuple[date, int]
-"""A day and a group of accounts: what changes, and is computed anew, as one."""
+Partition = tuple[date, int]
+"""A day and a group of accounts: the unit that changes and is recomputed as a whole."""
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 if it is gone, which reading it tells."""
+def file_size(path: Path) -> int:
+    """The size of a file in bytes; 0 if it is missing, which is reported when it is read."""
     return path.stat().st_size if path.exists() else 0
 
 
 class Events(Protocol):
-    """Events on disk, as columns of `wxcube.events.columns` with `d`, `h` and `mask` beside them.
+    """Events on disk, with the columns of `wxcube.events.columns` and also `d`, `h` and `mask`.
 
-    An account's number is its place in `accounts()`, its group that number modulo `group_count`.
+    The number of an account is its index in `accounts()`, its group that number modulo
+    `group_count`.
     """
 
     @property
     def group_count(self) -> int:
-        """How many groups the accounts are in."""
+        """The number of groups."""
         ...
 
     def accounts(self) -> tuple[str, ...]:
         """The accounts by number."""
         ...
 
-    def revisions(self) -> Mapping[Cell, int]:
-        """Every day and group with events, and a number that grows when they change."""
+    def revisions(self) -> Mapping[Partition, int]:
+        """Every partition with events, and a number that grows when its events change."""
         ...
 
     def files(self, family: str, day: date, group: int) -> Sequence[Path]:
-        """The Parquet files with a family's events of a day and group."""
+        """The Parquet files with a family's events of a partition."""
         ...

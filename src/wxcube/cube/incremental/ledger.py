@@ -1,7 +1,8 @@
-"""What the cube remembers between builds: days built, work left, accounts, followers, articles.
+"""The ledger: the state of the cube between builds, in one SQLite file next to the facts.
 
-It is one SQLite file beside the facts. Each change of it is one transaction, so a killed build
-leaves either work that is still to do or work that is done.
+It records the partitions that are built, the rows that are pending, the first day of each account,
+changes of followers, articles and fact files. Every change is one transaction, so after a killed
+build a piece of work is either recorded as done or still pending.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import Any, Self
 import msgspec
 
 from wxcube.cube.incremental.articles import Articles, Published
-from wxcube.cube.incremental.fact_files import Kept
-from wxcube.cube.incremental.schedule import Hanging, NumberedCell
-from wxcube.cube.incremental.watermark import KEEPS_NOTHING, Watermark
+from wxcube.cube.incremental.fact_files import REPAIR_AND_BUILD, FactFile
+from wxcube.cube.incremental.schedule import NumberedPartition, Rollup
+from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
 from wxcube.errors import EngineError
-from wxcube.events.store.durable import locked_now
+from wxcube.events.store.durable import try_locked
+from wxcube.i18n import _
 
 FILE, LOCK = "cube.db", "build.lock"
 VERSION = 2
@@ -47,11 +49,9 @@ CREATE TABLE IF NOT EXISTS kept (
 """
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""What SQLite says of a file that is none of its own, or no more."""
-_MENDED = "run `wxcube doctor --mend`, then build again"
-_ROOM = "check the space on the disk and that no other build is running"
+"""SQLite's error codes for a damaged file."""
 
-_MOVED = ("day", "acct", "source", "new_user", "cancel_user")
+_FOLLOWS = ("day", "acct", "source", "new_user", "cancel_user")
 _PUBLISHED = ("acct", "article", "day", "at", "publish_type", "target_user", "title", "content_url")
 
 
@@ -60,43 +60,49 @@ _DECODE_COLUMNS = msgspec.json.Decoder(list[list[Any]])
 
 
 class Ledger:
-    """The cube's memory; a context manager that holds the only right to build.
+    """The state of the cube; a context manager that holds the lock for builds.
 
-    A reader holds no right and waits for nobody.
+    With `read_only` it takes no lock and does not wait for a running build.
     """
 
-    def __init__(self, folder: Path, *, is_reader: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._path = folder / FILE
-        self._is_reader = is_reader
+        self._is_reader = read_only
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as held, self._in_words():
-            if not (is_reader or held.enter_context(locked_now(folder / LOCK))):
+        with ExitStack() as stack, self._engine_errors():
+            if not (read_only or stack.enter_context(try_locked(folder / LOCK))):
                 raise EngineError(
-                    f"another build is running in {folder}", hint="wait for its end, then try again"
+                    _("another build is running in {folder}", folder=folder),
+                    hint=_("wait until it has ended, then try again"),
                 )
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-            self._connection = held.enter_context(closing(connection))
+            self._connection = stack.enter_context(closing(connection))
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._prepare()
-            self._held = held.pop_all()
+            self._resources = stack.pop_all()
 
     def _prepare(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, VERSION}:
             raise EngineError(
-                f"{self._path} has layout {version}, this wxcube knows {VERSION}",
-                hint="remove the folder of facts; the next build makes it again from the events",
+                _(
+                    "{path} has layout {version}; this version of wxcube reads layout {known}",
+                    path=self._path,
+                    version=version,
+                    known=VERSION,
+                ),
+                hint=_("delete the folder of facts; the next build recomputes it from the events"),
             )
-        # a reader of a file that is there writes nothing, and so waits for nobody
+        # a read-only ledger does not write to an existing file, so it does not wait for a build
         if not (version and self._is_reader):
             self._connection.executescript(_TABLES)
         if not version:
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._held.close()
+        """Close the file and release the lock."""
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -110,51 +116,54 @@ class Ledger:
         self.close()
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """All changes within are made together, or none."""
-        with self._in_words():
+    def transaction(self) -> Iterator[None]:
+        """A transaction: all changes made within are applied together, or none."""
+        with self._engine_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                # on a full disk SQLite has ended the transaction by itself
+                # on a full disk SQLite has already ended the transaction
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _engine_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
-            hint = _MENDED if is_damaged else _ROOM
-            raise EngineError(f"{self._path}: {error}", hint=hint) from error
+            check = _("check the free space on the disk and that no other build is running")
+            raise EngineError(
+                _("{path}: {error}", path=self._path, error=error),
+                hint=REPAIR_AND_BUILD if is_damaged else check,
+            ) from error
 
-    # --- days and work ---------------------------------------------------------------------------
+    # --- partitions and pending rows -------------------------------------------------------------
 
-    def built(self) -> dict[NumberedCell, int]:
-        """The revision of the events each day and group was built from."""
-        found = self._all("SELECT day, grp, revision FROM built")
-        return {(day, group): revision for day, group, revision in found}
+    def built(self) -> dict[NumberedPartition, int]:
+        """The revision of the events that each partition was built from."""
+        rows = self._all("SELECT day, grp, revision FROM built")
+        return {(day, group): revision for day, group, revision in rows}
 
-    def set_built(self, revisions: Mapping[NumberedCell, int]) -> None:
-        """Write down that cells are built; 0 means that they must be built again."""
+    def set_built(self, revisions: Mapping[NumberedPartition, int]) -> None:
+        """Record that partitions are built; revision 0 means that they must be rebuilt."""
         rows = [(day, group, revision) for (day, group), revision in revisions.items()]
         self._many("INSERT OR REPLACE INTO built VALUES (?, ?, ?)", rows)
 
-    def forget_built(self, cells: Iterable[NumberedCell]) -> None:
-        """Forget that days and groups were built."""
-        self._many("DELETE FROM built WHERE day = ? AND grp = ?", cells)
+    def delete_built(self, partitions: Iterable[NumberedPartition]) -> None:
+        """Delete the record that partitions are built."""
+        self._many("DELETE FROM built WHERE day = ? AND grp = ?", partitions)
 
     def through(self) -> dict[int, tuple[int | None, int]]:
-        """The last day each group has all rows of, and the last day it may have some of."""
-        found = self._all("SELECT grp, day, toward FROM through")
-        return {group: (day, toward) for group, day, toward in found}
+        """The last day of which each group has all rows, and the last of which it may have some."""
+        rows = self._all("SELECT grp, day, toward FROM through")
+        return {group: (complete, started) for group, complete, started in rows}
 
-    def set_toward(self, groups: Iterable[int], day: int) -> None:
-        """Write down that rows up to a day are about to be made."""
+    def set_started(self, groups: Iterable[int], day: int) -> None:
+        """Record that rows up to a day are about to be written."""
         self._many(
             "INSERT INTO through VALUES (?, NULL, ?) ON CONFLICT DO UPDATE "
             "SET toward = MAX(toward, excluded.toward)",
@@ -162,37 +171,37 @@ class Ledger:
         )
 
     def set_through(self, groups: Iterable[int], day: int) -> None:
-        """Write down that groups have all rows up to a day."""
+        """Record that groups have all rows up to a day."""
         self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
 
     def watermark(self) -> Watermark | None:
-        """The mark of the sink as it was noted last; None if it never was."""
-        is_there = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
-        found = self._all("SELECT ledger, parts FROM mark") if is_there else []
-        return Watermark(*found[0]) if found else None
+        """The recorded watermark of the sink; None if none was recorded."""
+        has_table = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
+        rows = self._all("SELECT ledger, parts FROM mark") if has_table else []
+        return Watermark(*rows[0]) if rows else None
 
-    def set_watermark(self, mark: Watermark | None) -> None:
-        """Note the sink's mark; that of one which keeps nothing is none."""
-        if mark not in {None, KEEPS_NOTHING}:
+    def set_watermark(self, watermark: Watermark | None) -> None:
+        """Record the watermark of the sink, unless the sink stores nothing."""
+        if watermark not in {None, STORES_NOTHING}:
             self._all("DELETE FROM mark")
-            self._many("INSERT INTO mark VALUES (?, ?)", [mark])
+            self._many("INSERT INTO mark VALUES (?, ?)", [watermark])
 
-    def pending(self) -> dict[int, dict[Hanging, set[int]]]:
-        """The days of each kind of row that are left to compute, by group."""
-        found: dict[int, dict[Hanging, set[int]]] = {}
-        for group, what, day in self._all("SELECT grp, what, day FROM pending"):
-            found.setdefault(group, {}).setdefault(Hanging(what), set()).add(day)
-        return found
+    def pending(self) -> dict[int, dict[Rollup, set[int]]]:
+        """The pending days of each rollup, by group."""
+        pending: dict[int, dict[Rollup, set[int]]] = {}
+        for group, rollup, day in self._all("SELECT grp, what, day FROM pending"):
+            pending.setdefault(group, {}).setdefault(Rollup(rollup), set()).add(day)
+        return pending
 
-    def add_pending(self, group: int, work: Iterable[tuple[Hanging, int]]) -> None:
-        """Add days to what is left to compute."""
-        rows = [(group, what.value, day) for what, day in set(work)]
+    def add_pending(self, group: int, work: Iterable[tuple[Rollup, int]]) -> None:
+        """Add days of rollups to the pending ones."""
+        rows = [(group, rollup.value, day) for rollup, day in set(work)]
         self._many("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", rows)
 
-    def done(self, groups: Iterable[int], what: Hanging, days: Iterable[int]) -> None:
-        """Take days out of what is left to compute."""
+    def remove_pending(self, groups: Iterable[int], rollup: Rollup, days: Iterable[int]) -> None:
+        """Remove days of a rollup from the pending ones."""
         chosen = list(days)
-        rows = [(group, what.value, day) for group in groups for day in chosen]
+        rows = [(group, rollup.value, day) for group in groups for day in chosen]
         self._many("DELETE FROM pending WHERE grp = ? AND what = ? AND day = ?", rows)
 
     # --- accounts and followers ------------------------------------------------------------------
@@ -200,74 +209,77 @@ class Ledger:
     def first_days(self, groups: Collection[int]) -> dict[int, int]:
         """The day of the first event of every account of some groups."""
         return dict(
-            self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_listed(groups)})")  # noqa: S608 - numbers
+            self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_in_list(groups)})")  # noqa: S608 - numbers
         )
 
-    def see(self, days: Mapping[int, int], group_count: int) -> None:
-        """Remember the first days of accounts that begin earlier than was known."""
+    def update_first_days(self, days: Mapping[int, int], group_count: int) -> None:
+        """Record the first days of accounts that are new or begin earlier than was known."""
         known = self.first_days({acct % group_count for acct in days})
         rows = [(a, a % group_count, d) for a, d in days.items() if d < known.get(a, d + 1)]
         self._many("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
 
-    def forget_follows(self, cells: Iterable[NumberedCell]) -> None:
-        """Forget what days and groups said of followers: the lines after each other say it anew."""
-        chosen = list(cells)
-        of = "day = ? AND acct IN (SELECT acct FROM seen WHERE grp = ?)"
+    def delete_follows(self, partitions: Iterable[NumberedPartition]) -> None:
+        """Delete the follows and changes of followers of partitions, before these are set again."""
+        chosen = list(partitions)
+        condition = "day = ? AND acct IN (SELECT acct FROM seen WHERE grp = ?)"
         for table in ("moved", "followers"):
-            self._many(f"DELETE FROM {table} WHERE {of}", chosen)  # noqa: S608 - own names
+            self._many(f"DELETE FROM {table} WHERE {condition}", chosen)  # noqa: S608 - own names
 
-    def set_moved(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Keep follows and unfollows: day, account, source, how many of each."""
-        values = ", ".join(f"value ->> {place}" for place in range(len(_MOVED)))
+    def set_follow_counts(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Record follows and unfollows: day, account, source, number of each."""
+        values = ", ".join(f"value ->> {index}" for index in range(len(_FOLLOWS)))
         insert = f"INSERT OR REPLACE INTO moved SELECT {values} FROM json_each(?)"  # noqa: S608 - own names
         self._connection.execute(insert, (msgspec.json.encode(list(rows)).decode(),))
 
-    def moved(self, since: int, through: int) -> list[tuple[int, int, int, int, int]]:
-        """Follows and unfollows of days: day, account, source, how many of each."""
+    def follow_counts(self, since: int, through: int) -> list[tuple[int, int, int, int, int]]:
+        """Follows and unfollows of days: day, account, source, number of each."""
         query = "SELECT * FROM moved WHERE day BETWEEN ? AND ?"
-        return self._lines(_MOVED, query, since, through)
+        return self._rows(_FOLLOWS, query, since, through)
 
-    def set_followers(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Keep by how many a day changed an account's followers: account, day, number."""
+    def set_follower_changes(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Record the change of an account's followers on a day: account, day, number."""
         self._many(
             "INSERT INTO followers VALUES (?, ?, ?, 0) "
             "ON CONFLICT DO UPDATE SET number = excluded.number",
             rows,
         )
 
-    def followers(
+    def follower_changes(
         self, groups: Collection[int], since: int, through: int
     ) -> list[tuple[int, int, int]]:
-        """Changes of followers by account, day, number, ordered; first all before `since`."""
+        """Changes of followers as account, day, number, in this order.
+
+        Each account begins with its followers before `since`, as a change on the day before it.
+        """
         query = f"""SELECT s.acct, {since} - 1 AS day, COALESCE((SELECT f.standing FROM followers f
             WHERE f.acct = s.acct AND f.day < {since} ORDER BY f.day DESC LIMIT 1), 0) AS number
-            FROM seen s WHERE s.grp IN ({_listed(groups)})
+            FROM seen s WHERE s.grp IN ({_in_list(groups)})
             UNION ALL SELECT f.acct, f.day, f.number FROM followers f
             JOIN seen s ON s.acct = f.acct
-            WHERE f.day BETWEEN {since} AND {through} AND s.grp IN ({_listed(groups)})"""  # noqa: S608 - numbers
-        return sorted(self._lines(("acct", "day", "number"), query))
+            WHERE f.day BETWEEN {since} AND {through} AND s.grp IN ({_in_list(groups)})"""  # noqa: S608 - numbers
+        return sorted(self._rows(("acct", "day", "number"), query))
 
-    def set_standing(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Keep the followers at the end of days that changed them: number, account, day."""
+    def set_follower_totals(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Record the followers at the end of days with a change: number, account, day."""
         self._many("UPDATE followers SET standing = ? WHERE acct = ? AND day = ?", rows)
 
-    # --- facts -----------------------------------------------------------------------------------
+    # --- fact files ------------------------------------------------------------------------------
 
-    def kept(self) -> list[Kept]:
-        """Which file has each fact of each group's day."""
-        return [Kept(*row) for row in self._all("SELECT fact, grp, day, file FROM kept")]
+    def fact_files(self) -> list[FactFile]:
+        """The file of each fact of each day of a group."""
+        return [FactFile(*row) for row in self._all("SELECT fact, grp, day, file FROM kept")]
 
-    def keep(self, news: Collection[Kept]) -> None:
-        """Write down which files have facts of days now."""
-        gone = [one[:3] for one in news if one.file is None]
-        self._many("DELETE FROM kept WHERE fact = ? AND grp = ? AND day = ?", gone)
-        there = [one for one in news if one.file is not None]
-        self._many("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", there)
+    def update_fact_files(self, files: Collection[FactFile]) -> None:
+        """Record the files of facts that were written."""
+        without_rows = [one[:3] for one in files if one.file is None]
+        self._many("DELETE FROM kept WHERE fact = ? AND grp = ? AND day = ?", without_rows)
+        with_rows = [one for one in files if one.file is not None]
+        self._many("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", with_rows)
 
     # --- articles --------------------------------------------------------------------------------
 
     def articles(self, keys: Iterable[tuple[int, int]]) -> Articles:
-        """The articles of these accounts and numbers, as published; unknown ones are left out."""
+        """The articles with these accounts and numbers; unknown ones are left out."""
         wanted = list(keys)
         if not wanted:
             return Articles.none()
@@ -277,42 +289,43 @@ class Ledger:
             msgspec.json.encode(wanted).decode(),
         )
 
-    def publish(self, rows: Iterable[Published], group_count: int) -> None:
-        """Keep what Publish events say of articles, over what was known."""
-        lines = ((*row, row[0] % group_count) for row in rows)
-        self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", lines)
+    def set_articles(self, articles: Iterable[Published], group_count: int) -> None:
+        """Add articles, or replace them."""
+        rows = ((*one, one[0] % group_count) for one in articles)
+        self._many("INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def unpublish(self, keys: Iterable[tuple[int, int]]) -> None:
-        """Forget the articles of these accounts and numbers."""
+    def delete_articles(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Delete the articles with these accounts and numbers."""
         self._many("DELETE FROM article WHERE acct = ? AND article = ?", keys)
 
-    def published(self, first: int, last: int, groups: Collection[int]) -> Articles:
+    def articles_published(self, first: int, last: int, groups: Collection[int]) -> Articles:
         """The articles that accounts of some groups published on days."""
-        of = f"article a WHERE grp IN ({_listed(groups)}) AND day BETWEEN ? AND ?"
-        return self._articles(of, first, last)
+        source = f"article a WHERE grp IN ({_in_list(groups)}) AND day BETWEEN ? AND ?"
+        return self._articles(source, first, last)
 
     def _articles(self, source: str, *values: int | str) -> Articles:
-        """Articles column by column, all in one value: see `_lines`."""
+        """Articles by column, in one value for the reason given at `_rows`."""
         columns = ", ".join(f"json_group_array(a.{name})" for name in _PUBLISHED)
-        found = self._all(f"SELECT json_array({columns}) FROM {source}", *values)  # noqa: S608 - own names
-        return Articles.of(_DECODE_COLUMNS.decode(found[0][0]))
+        [(encoded,)] = self._all(f"SELECT json_array({columns}) FROM {source}", *values)  # noqa: S608 - own names
+        return Articles.of(_DECODE_COLUMNS.decode(encoded))
 
     def _all(self, query: str, *values: int | str) -> list[Any]:
-        with self._in_words():
+        with self._engine_errors():
             return self._connection.execute(query, values).fetchall()
 
-    def _lines(self, columns: Sequence[str], query: str, *values: int) -> list[Any]:
-        """The lines of a query that has many, in one value.
+    def _rows(self, columns: Sequence[str], query: str, *values: int) -> list[Any]:
+        """The rows of a query that returns many, fetched as one value.
 
-        SQLite lets other threads go on after every line, and each of them costs a turn to wait for.
+        PERF: Python's sqlite3 releases the GIL for every row, and gets it back only after the other
+        threads had a turn.
         """
-        line = f"json_group_array(json_array({', '.join(columns)}))"
-        found = self._all(f"SELECT {line} FROM ({query})", *values)  # noqa: S608 - own names
-        return _DECODE.decode(found[0][0])
+        row = f"json_group_array(json_array({', '.join(columns)}))"
+        [(encoded,)] = self._all(f"SELECT {row} FROM ({query})", *values)  # noqa: S608 - own names
+        return _DECODE.decode(encoded)
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(statement, rows)
 
 
-def _listed(values: Collection[int]) -> str:
+def _in_list(values: Collection[int]) -> str:
     return ", ".join(str(int(value)) for value in values)

@@ -1,4 +1,4 @@
-"""The hot parts of a build with numpy: groups and days side by side, each a sort or two."""
+"""The numpy strategy: computes the most expensive steps by sorting, groups and days in parallel."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from wxcube.beijing import day_of_number
 from wxcube.contract.endpoint import Endpoint
 from wxcube.cube.compute import order_of, since_first
 from wxcube.cube.engines.duckdb import DuckDbEngine
-from wxcube.cube.incremental import daily_steps
-from wxcube.cube.incremental import schedule as calendar
+from wxcube.cube.incremental import daily_steps, schedule
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.events import Events, size_of
-from wxcube.cube.incremental.fact_files import Facts, Kept, empty
-from wxcube.cube.incremental.rollup_steps import PERIODS, Found
-from wxcube.cube.incremental.schedule import Chunk, split
-from wxcube.cube.incremental.strategy import Made, Unit
+from wxcube.cube.incremental.events import Events, file_size
+from wxcube.cube.incremental.fact_files import FactFile, Facts, empty
+from wxcube.cube.incremental.rollup_steps import MONTHS, WEEKS, EndpointTables
+from wxcube.cube.incremental.schedule import Chunk, split_by_size
+from wxcube.cube.incremental.strategy import Result, Unit
 from wxcube.cube.inputs import DETAIL_DAYS
-from wxcube.cube.kernel import activity, first
-from wxcube.cube.kernel import message as messages
-from wxcube.events.arrays import np
+from wxcube.cube.kernel import activity, first, message
 from wxcube.events.columns import FAMILIES, Columns
-from wxcube.events.parquet_paths import reading
+from wxcube.events.parquet_paths import read_parquet
 
 _DaysOf = Callable[[int], range]
 _Endpoints = Sequence[Endpoint[Any]]
 
 UNIT_BYTES = 4 << 20
-"""So many bytes of event files are sorted at once; more would leave the processor's cache."""
+"""The size of the event files that are sorted together; more would not fit into the cache."""
 
 _ACTIVITY = {
     "acct": "account",
@@ -47,85 +46,89 @@ _ACTIVITY = {
     "finished": "finished",
 }
 _MESSAGE = {"acct": "account", "d": "d", "h": "h", "person": '"user"', "msg_type": "msg_type"}
-_FOLLOWED = {"acct": "account", "d": "d", "article": "article", "person": '"user"'}
-_LOADED = ("reply", "follow", "opened", "sent")
-_MADE = (
+_FOLLOW = {"acct": "account", "d": "d", "article": "article", "person": '"user"'}
+_EVENT_TABLES = ("reply", "follow", "opening", "publish")
+_KERNEL_TABLES = (
     "account_hour",
     "account_day",
-    "sharing_hour",
-    "article_people",
+    "user_share_hour",
+    "article_users",
     "article_times",
     "getupstreammsghour",
     "getupstreammsg",
     "getupstreammsgdist",
 )
-_SEEN = "message_seen"
+_MESSAGE_DAYS = "message_account_day"
 
 
-class _Unit(NamedTuple):
-    """What came out of some events: tables, and the facts' files that were written."""
+class _UnitResult(NamedTuple):
+    """The tables computed from some events, and the fact files written."""
 
     tables: dict[str, Columns]
-    kept: list[Kept]
+    files: list[FactFile]
 
 
 class NumpyStrategy:
-    """The steps' tables made by `wxcube.cube.kernel`, on this machine."""
+    """Makes the tables of the steps with `wxcube.cube.kernel`, in this process."""
 
-    seen: ClassVar[tuple[str, ...]] = (*_LOADED, "account_day", _SEEN)
-    touched: ClassVar[str] = "article_people"
+    account_tables: ClassVar[tuple[str, ...]] = (*_EVENT_TABLES, "account_day", _MESSAGE_DAYS)
+    article_table: ClassVar[str] = "article_users"
 
     def __init__(
-        self, engine: DuckDbEngine, events: Events, facts: Facts, budget_bytes: int
+        self, engine: DuckDbEngine, events: Events, facts: Facts, chunk_bytes: int
     ) -> None:
         self._engine = engine
         self._events = events
         self._facts = facts
         self._pool = ThreadPoolExecutor(engine.threads, thread_name_prefix="wxcube-cube")
-        self._begun: dict[Chunk, list[Future[_Unit]]] = {}
-        self._unit = min(UNIT_BYTES, max(1, budget_bytes // (4 * engine.threads)))
+        self._prefetched: dict[Chunk, list[Future[_UnitResult]]] = {}
+        self._unit_bytes = min(UNIT_BYTES, max(1, chunk_bytes // (4 * engine.threads)))
 
-    def begin(self, chunk: Chunk) -> None:
-        """Sort the events of units, groups and some days each, side by side."""
-        self._begun[chunk] = [
-            self._pool.submit(self._unit_tables, group, days)
+    def prefetch(self, chunk: Chunk) -> None:
+        """Start to compute units, each a group and some days, in parallel."""
+        self._prefetched[chunk] = [
+            self._pool.submit(self._compute_unit, group, days)
             for group in chunk.groups
-            for days in split(self._sizes(group, chunk.days), self._unit)
+            for days in split_by_size(self._event_sizes(group, chunk.days), self._unit_bytes)
         ]
 
-    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
-        """Put the tables of units together."""
-        if chunk not in self._begun:
-            self._begun.clear()
-            self.begin(chunk)
-        daily_steps.load(self._engine, self._events, chunk, _LOADED)
-        parts = [begun.result() for begun in self._begun.pop(chunk)]
-        tables = {name: _under(part.tables.pop(name) for part in parts) for name in _MADE}
+    def make_day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Concatenate the tables of all units, and load them into the engine."""
+        if chunk not in self._prefetched:
+            self._prefetched.clear()
+            self.prefetch(chunk)
+        daily_steps.load_events(self._engine, self._events, chunk, _EVENT_TABLES)
+        units = [future.result() for future in self._prefetched.pop(chunk)]
+        tables = {
+            name: _concatenated(unit.tables.pop(name) for unit in units) for name in _KERNEL_TABLES
+        }
         per_type = tables["getupstreammsg"]
-        tables[_SEEN] = {"acct": per_type["acct"], "d": per_type["ref_date"]}
+        tables[_MESSAGE_DAYS] = {"acct": per_type["acct"], "d": per_type["ref_date"]}
         for name, table in tables.items():
             self._engine.load(name, table)
-        self._facts.add(one for part in parts for one in part.kept)
-        return (*_LOADED, *tables)
+        self._facts.add(file for unit in units for file in unit.files)
+        return (*_EVENT_TABLES, *tables)
 
-    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
+    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> EndpointTables:
         """Sort the facts of one group and some weeks or months at a time."""
-        yield from self._period_rows(groups, sorted(weeks), calendar.week, PERIODS[:2])
-        yield from self._period_rows(groups, sorted(months), calendar.month, PERIODS[2:])
+        yield from self._period_rows(groups, sorted(weeks), schedule.week_days, WEEKS)
+        yield from self._period_rows(groups, sorted(months), schedule.month_days, MONTHS)
 
     def _period_rows(
         self, groups: Sequence[int], labels: Sequence[int], days_of: _DaysOf, endpoints: _Endpoints
-    ) -> Found:
+    ) -> EndpointTables:
         units = [
             (group, chosen, days_of)
             for group in groups
-            for chosen in split(self._label_sizes(group, labels, days_of), self._unit // 2)
+            for chosen in split_by_size(
+                self._label_sizes(group, labels, days_of), self._unit_bytes // 2
+            )
         ]
-        parts = list(self.side_by_side(lambda unit: self._period_tables(*unit), units))
-        for endpoint, tables in zip(endpoints, zip(*parts, strict=True), strict=False):
-            table = _under(tables)
-            line = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
-            yield endpoint, since_first(endpoint, {n: c[line] for n, c in table.items()})
+        results = list(self.parallel_map(lambda unit: self._period_tables(*unit), units))
+        for endpoint, tables in zip(endpoints, zip(*results, strict=True), strict=False):
+            table = _concatenated(tables)
+            order = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
+            yield endpoint, since_first(endpoint, {n: c[order] for n, c in table.items()})
 
     def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
         """Sort the facts of one group and some days at a time."""
@@ -133,60 +136,62 @@ class NumpyStrategy:
         units = [
             (group, days)
             for group in chunk.groups
-            for days in split(self._fact_sizes("touched", group, chunk.days), 2 * self._unit)
+            for days in split_by_size(
+                self._fact_sizes("touched", group, chunk.days), 2 * self._unit_bytes
+            )
         ]
-        for kept in self.side_by_side(lambda unit: self._save_first(columns, *unit), units):
-            self._facts.add(kept)
+        for files in self.parallel_map(lambda unit: self._save_first(columns, *unit), units):
+            self._facts.add(files)
 
-    def fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
-        """The lines straight from the files; from any thread."""
-        query = self._facts.query(fact, days, [group])
-        return empty(fact) if query is None else self._engine.take(query)
+    def read_fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
+        """The rows, read directly from the files; callable from any thread."""
+        query = self._facts.select(fact, days, [group])
+        return empty(fact) if query is None else self._engine.query_in_thread(query)
 
-    def has(self, fact: str, day: int, group: int) -> bool:
+    def has_fact(self, fact: str, day: int, group: int) -> bool:
         """Whether there is a file."""
         return self._facts.has(fact, day, group)
 
-    def keep(self, fact: str, columns: Columns, day: int, group: int) -> None:
-        """Save at once."""
-        self._facts.add(self._facts.put(self._engine, fact, columns, [day], group))
-        self._facts.drop(fact, group, but=day)
+    def replace_fact(self, fact: str, columns: Columns, day: int, group: int) -> None:
+        """Write the rows directly to a file."""
+        self._facts.add(self._facts.write(self._engine, fact, columns, [day], group))
+        self._facts.delete_other_days(fact, group, day)
 
-    def side_by_side(
-        self, work: Callable[[Unit], Made], units: Iterable[Unit], ahead: int | None = None
-    ) -> Iterator[Made]:
-        """As many at once as the engine has threads; a few are done before they are asked for."""
-        most = 2 * self._engine.threads if ahead is None else ahead
-        waiting: deque[Future[Made]] = deque()
+    def parallel_map(
+        self, work: Callable[[Unit], Result], units: Iterable[Unit], ahead: int | None = None
+    ) -> Iterator[Result]:
+        """The results, computed on as many threads as the engine has, a few ahead of the caller."""
+        limit = 2 * self._engine.threads if ahead is None else ahead
+        futures: deque[Future[Result]] = deque()
         for unit in units:
-            waiting.append(self._pool.submit(work, unit))
-            if len(waiting) > most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            futures.append(self._pool.submit(work, unit))
+            if len(futures) > limit:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
 
     def close(self) -> None:
-        """Forget what was begun, and wait for what is under way."""
+        """Cancel work that has not started, and wait for the rest."""
         self._pool.shutdown(cancel_futures=True)
 
     # --- one unit --------------------------------------------------------------------------------
 
-    def _unit_tables(self, group: int, days: Sequence[int]) -> _Unit:
-        """The tables of a group's days; what is kept of them is saved."""
-        found = messages.days(self._rows("message", _MESSAGE, group, days))
+    def _compute_unit(self, group: int, days: Sequence[int]) -> _UnitResult:
+        """Compute the tables of a group's days, and write the facts among them to files."""
+        tables = message.day_tables(self._rows("message", _MESSAGE, group, days))
         events = activity.Activity(
             self._rows("activity", _ACTIVITY, group, days),
-            self._rows("follow", _FOLLOWED, group, days, "change > 0 AND article > 0"),
+            self._rows("follow", _FOLLOW, group, days, "change > 0 AND article > 0"),
         )
-        found |= activity.accounts(events)
-        found["sharing_hour"] = activity.sharing(events)
-        found |= activity.articles(events)
-        kept = [
-            one
-            for fact in daily_steps.SAVED
-            for one in self._facts.put(self._engine, fact, found[fact], days, group)
+        tables |= activity.account_tables(events)
+        tables["user_share_hour"] = activity.share_table(events)
+        tables |= activity.article_tables(events)
+        files = [
+            file
+            for fact in daily_steps.FACT_TABLES
+            for file in self._facts.write(self._engine, fact, tables[fact], days, group)
         ]
-        return _Unit({name: found[name] for name in _MADE}, kept)
+        return _UnitResult({name: tables[name] for name in _KERNEL_TABLES}, files)
 
     def _rows(
         self,
@@ -194,44 +199,43 @@ class NumpyStrategy:
         columns: Mapping[str, str],
         group: int,
         days: Sequence[int],
-        held: str = "TRUE",
+        condition: str = "TRUE",
     ) -> Columns:
         files = [f for day in days for f in self._events.files(family, day_of_number(day), group)]
         if not files:
             types = {**FAMILIES[family], "d": "i4", "h": "i4"}
             return {name: np.zeros(0, types[of.strip('"')]) for name, of in columns.items()}
-        shown = ", ".join(f"{of} AS {name}" for name, of in columns.items())
-        query = f"SELECT {shown} FROM {reading(files)} WHERE {held}"  # noqa: S608 - own names
-        return self._engine.take(query)
+        selected = ", ".join(f"{of} AS {name}" for name, of in columns.items())
+        query = f"SELECT {selected} FROM {read_parquet(files)} WHERE {condition}"  # noqa: S608 - own names
+        return self._engine.query_in_thread(query)
 
     def _period_tables(
         self, group: int, labels: Sequence[int], days_of: _DaysOf
     ) -> tuple[Columns, Columns]:
-        of = {day: label for label in labels for day in days_of(label)}
-        given = self.fact("message_day", sorted(of), group)
-        first = min(of)
-        label = np.zeros(max(of) - first + 1, "i4")
-        label[np.asarray(list(of)) - first] = list(of.values())
-        return messages.periods(given, label[given["d"] - first])
+        label_of = {day: label for label in labels for day in days_of(label)}
+        rows = self.read_fact("message_day", sorted(label_of), group)
+        first_day = min(label_of)
+        by_offset = np.zeros(max(label_of) - first_day + 1, "i4")
+        by_offset[np.asarray(list(label_of)) - first_day] = list(label_of.values())
+        return message.period_tables(rows, by_offset[rows["d"] - first_day])
 
-    def _save_first(self, articles: Columns, group: int, days: Sequence[int]) -> list[Kept]:
-        now = self.fact("touched", days, group)
-        mine = articles["acct"] % self._events.group_count == group
-        found = first.first_people(
-            now,
-            self._came_before(group, days),
-            {name: column[mine] for name, column in articles.items()},
+    def _save_first(self, articles: Columns, group: int, days: Sequence[int]) -> list[FactFile]:
+        is_of_group = articles["acct"] % self._events.group_count == group
+        table = first.first_people(
+            self.read_fact("touched", days, group),
+            self._earlier_rows(group, days),
+            {name: column[is_of_group] for name, column in articles.items()},
         )
-        return self._facts.put(self._engine, "first_people", found, days, group)
+        return self._facts.write(self._engine, "first_people", table, days, group)
 
-    def _came_before(self, group: int, days: Sequence[int]) -> Columns:
-        """The lines of the days before, of persons and articles that come again."""
+    def _earlier_rows(self, group: int, days: Sequence[int]) -> Columns:
+        """The rows of `touched` before some days, of users and articles that are in these days."""
         earlier = range(days[0] - DETAIL_DAYS + 1, days[0])
-        before = self._facts.query("touched", earlier, [group])
-        now = self._facts.query("touched", days, [group])
+        before = self._facts.select("touched", earlier, [group])
+        now = self._facts.select("touched", days, [group])
         if before is None or now is None:
             return empty("touched")
-        return self._engine.take(
+        return self._engine.query_in_thread(
             f"""SELECT b.* FROM ({before}) b SEMI JOIN ({now}) n
             ON b.person = n.person AND b.article = n.article
             WHERE b.article IN (SELECT article FROM ({now}))"""  # noqa: S608 - own names
@@ -239,10 +243,10 @@ class NumpyStrategy:
 
     # --- sizes -----------------------------------------------------------------------------------
 
-    def _sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
+    def _event_sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
         return {
             day: sum(
-                size_of(path)
+                file_size(path)
                 for family in ("message", "activity")
                 for path in self._events.files(family, day_of_number(day), group)
             )
@@ -256,7 +260,7 @@ class NumpyStrategy:
         return {label: self._facts.size("message_day", days_of(label), [group]) for label in labels}
 
 
-def _under(parts: Iterable[Columns]) -> Columns:
-    """Tables of the same columns in one."""
+def _concatenated(parts: Iterable[Columns]) -> Columns:
+    """The rows of tables with the same columns in one table."""
     tables = list(parts)
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

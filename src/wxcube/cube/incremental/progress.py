@@ -1,14 +1,16 @@
-"""How far a build is."""
+"""The progress of a build."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wxcube.i18n import Message
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Cells of days done, of how many, and what is being computed."""
+    """The number of partitions built, of all to be built, and what is being computed."""
 
     done: int
     total: int
-    what: str
+    task: Message

@@ -1,4 +1,4 @@
-"""Rows that hang on several days: followers, weeks, months, running totals, late articles."""
+"""Rows computed from several days: followers, weeks, months, running totals, late articles."""
 
 from __future__ import annotations
 
@@ -6,156 +6,178 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from wxcube.cube.incremental import rollup_steps, running_totals
-from wxcube.cube.incremental import schedule as calendar
+from wxcube.cube.incremental import rollup_steps, running_totals, schedule
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.context import Kit
+from wxcube.cube.incremental.context import BuildContext
 from wxcube.cube.incremental.fact_files import sync_disk
 from wxcube.cube.incremental.progress import Progress
-from wxcube.cube.incremental.schedule import Chunk, Hanging, stretches
+from wxcube.cube.incremental.schedule import Chunk, Rollup, consecutive_ranges
 from wxcube.cube.inputs import DETAIL_DAYS
+from wxcube.i18n import Message, _
 
 
-class SeveralDays:
-    """The part of a build that goes from saved facts to all that the ledger has as pending."""
+class RollupBuild:
+    """The part of a build that computes everything pending in the ledger from the saved facts."""
 
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+    def __init__(self, context: BuildContext) -> None:
+        self._context = context
 
-    def build(self, through: Mapping[int, int], cells: int) -> None:
-        """Compute what is pending up to the last day of each group; `cells` are built before.
+    def build(self, through: Mapping[int, int], built_partitions: int) -> None:
+        """Compute the pending rollups up to the last day of each group.
 
-        Groups with the same work are computed together.
+        Groups with the same pending rollups are computed together. The number of partitions built
+        before is for the progress.
         """
-        known = self._kit.ledger.through()
-        together: dict[Any, list[int]] = defaultdict(list)
-        for group, found in self._work(through, known).items():
-            work = tuple(sorted((what, tuple(sorted(days))) for what, days in found.items()))
-            toward = known.get(group, (None, None))[1] or 0
-            together[work, through[group], toward].append(group)
-        for (work, end, toward), groups in together.items():
-            before = max(toward, self._kit.handing.last_day(groups))
-            _Rollup(self._kit, groups, before, cells).build(dict(work), end)
+        known = self._context.ledger.through()
+        groups_by_work: dict[Any, list[int]] = defaultdict(list)
+        for group, days_of in self._work(through, known).items():
+            work = tuple(sorted((rollup, tuple(sorted(days))) for rollup, days in days_of.items()))
+            started = known.get(group, (None, None))[1] or 0
+            groups_by_work[work, through[group], started].append(group)
+        for (work, end, started), groups in groups_by_work.items():
+            last_written = max(started, self._context.writer.last_day(groups))
+            _GroupRollup(self._context, groups, last_written, built_partitions).build(
+                dict(work), end
+            )
 
     def _work(
         self, through: Mapping[int, int], known: Mapping[int, tuple[int | None, int]]
-    ) -> dict[int, dict[Hanging, set[int]]]:
-        """What is pending of each group, with what comes as its figures advance."""
-        pending = self._kit.ledger.pending()
+    ) -> dict[int, dict[Rollup, set[int]]]:
+        """The pending rollups of each group, and those that become due up to its last day."""
+        pending = self._context.ledger.pending()
         for group, end in sorted(through.items()):
-            first_days = self._kit.ledger.first_days([group])
+            first_days = self._context.ledger.first_days([group])
             if not first_days:
                 continue
-            done = known.get(group, (None, end))[0]
-            begin = min(first_days.values()) - 1 if done is None else done
-            for what, day in calendar.passing(begin, end):
-                pending.setdefault(group, {}).setdefault(what, set()).add(day)
+            complete = known.get(group, (None, end))[0]
+            begin = min(first_days.values()) - 1 if complete is None else complete
+            for rollup, day in schedule.between(begin, end):
+                pending.setdefault(group, {}).setdefault(rollup, set()).add(day)
         return {group: pending[group] for group in sorted(through) if pending.get(group)}
 
 
-class _Rollup:
-    """What hangs on several days, of some groups."""
+class _GroupRollup:
+    """The rollups of some groups."""
 
-    def __init__(self, kit: Kit, groups: Sequence[int], before: int, cells: int) -> None:
-        """After builds that handed rows over up to the day `before`."""
-        self._kit = kit
+    def __init__(
+        self,
+        context: BuildContext,
+        groups: Sequence[int],
+        last_written: int,
+        built_partitions: int,
+    ) -> None:
+        """Rollups of groups of which earlier builds wrote rows up to the day `last_written`."""
+        self._context = context
         self._groups = groups
-        self._before = before
-        self._cells = cells
+        self._last_written = last_written
+        self._built_partitions = built_partitions
 
-    def build(self, work: Mapping[Hanging, Sequence[int]], end: int) -> None:
-        """Compute work up to a day; then it is done."""
-        ledger = self._kit.ledger
-        with ledger.changing():
-            ledger.set_toward(self._groups, end)
-        days = {what: [d for d in found if d <= end] for what, found in work.items()}
-        self._followers(days.get(Hanging.FOLLOWERS, []), end)
-        self._periods(days, end)
-        self._summary(days.get(Hanging.SUMMARY, []))
-        self._running(days.get(Hanging.RUNNING, []))
+    def build(self, work: Mapping[Rollup, Sequence[int]], end: int) -> None:
+        """Compute rollups up to a day, and record them as done."""
+        ledger = self._context.ledger
+        with ledger.transaction():
+            ledger.set_started(self._groups, end)
+        days_of = {rollup: [d for d in days if d <= end] for rollup, days in work.items()}
+        self._followers(days_of.get(Rollup.FOLLOWERS, []), end)
+        self._periods(days_of, end)
+        self._summary(days_of.get(Rollup.SUMMARY, []))
+        self._running(days_of.get(Rollup.RUNNING, []))
         sync_disk()
-        with ledger.changing():
-            for what, found in days.items():
-                ledger.done(self._groups, what, found)
+        with ledger.transaction():
+            for rollup, days in days_of.items():
+                ledger.remove_pending(self._groups, rollup, days)
             ledger.set_through(self._groups, end)
-            ledger.set_watermark(self._kit.handing.watermark)
+            ledger.set_watermark(self._context.writer.watermark)
 
-    def _tell(self, what: str) -> None:
-        self._kit.tell(Progress(self._cells, self._cells, what))
+    def _report(self, task: Message) -> None:
+        count = self._built_partitions
+        self._context.on_progress(Progress(count, count, task))
 
     def _followers(self, days: Sequence[int], end: int) -> None:
         if not days:
             return
-        ledger, since = self._kit.ledger, min(days)
-        summed, cumulated, standing = rollup_steps.followers(ledger, self._groups, since, end)
-        with ledger.changing():
-            ledger.set_standing(standing)
+        ledger, since = self._context.ledger, min(days)
+        summary, cumulate, totals = rollup_steps.followers(ledger, self._groups, since, end)
+        with ledger.transaction():
+            ledger.set_follower_totals(totals)
         accounts = ledger.first_days(self._groups)
-        labels, is_new = range(since, end + 1), since > self._before
-        for endpoint, table in zip(rollup_steps.FOLLOWERS, (summed, cumulated), strict=True):
-            self._kit.handing.rows_of(endpoint, accounts, labels, table, is_new=is_new)
+        labels, is_new = range(since, end + 1), since > self._last_written
+        for endpoint, table in zip(rollup_steps.FOLLOWERS, (summary, cumulate), strict=True):
+            self._context.writer.write(endpoint, accounts, labels, table, is_new=is_new)
 
-    def _periods(self, days: Mapping[Hanging, Sequence[int]], end: int) -> None:
-        weeks = {d for d in days.get(Hanging.WEEK, []) if calendar.week(d)[-1] <= end}
-        months = {d for d in days.get(Hanging.MONTH, []) if calendar.month(d)[-1] <= end}
-        spans = [*map(calendar.week, sorted(weeks)), *map(calendar.month, sorted(months))]
-        covered = sorted({day for span in spans for day in span})
-        for part in self._parts("message_day", covered):
-            accounts = self._kit.ledger.first_days(part)
-            self._tell("weeks and months")
-            facts = self._kit.facts
+    def _periods(self, days_of: Mapping[Rollup, Sequence[int]], end: int) -> None:
+        weeks = {d for d in days_of.get(Rollup.WEEK, []) if schedule.week_days(d)[-1] <= end}
+        months = {d for d in days_of.get(Rollup.MONTH, []) if schedule.month_days(d)[-1] <= end}
+        spans = [
+            *map(schedule.week_days, sorted(weeks)),
+            *map(schedule.month_days, sorted(months)),
+        ]
+        days = sorted({day for span in spans for day in span})
+        for part in self._parts("message_day", days):
+            accounts = self._context.ledger.first_days(part)
+            self._report(_("weeks and months"))
+            facts = self._context.facts
             sizes = (facts.size("message_day", span, [g]) for g in part for span in spans)
-            for endpoint, table in self._kit.strategy_for(sizes).periods(part, weeks, months):
-                labels = sorted(weeks if endpoint in rollup_steps.PERIODS[:2] else months)
-                self._kit.handing.rows_of(endpoint, accounts, labels, table)
+            for endpoint, table in self._context.strategy_for(sizes).periods(part, weeks, months):
+                labels = sorted(weeks if endpoint in rollup_steps.WEEKS else months)
+                self._context.writer.write(endpoint, accounts, labels, table)
 
     def _summary(self, days: Sequence[int]) -> None:
-        kit = self._kit
+        context = self._context
         for part in self._parts("touched", days):
-            accounts = kit.ledger.first_days(part)
-            found = rollup_steps.summary(kit.engine, kit.facts, kit.ledger, part, days)
-            for endpoint, table, articles in found:
-                kit.handing.rows_of(endpoint, accounts, days, table, articles)
+            accounts = context.ledger.first_days(part)
+            tables = rollup_steps.summary(context.engine, context.facts, context.ledger, part, days)
+            for endpoint, table, articles in tables:
+                context.writer.write(endpoint, accounts, days, table, articles)
 
     # --- running totals --------------------------------------------------------------------------
 
     def _running(self, days: Sequence[int]) -> None:
-        kit = self._kit
-        for stretch in stretches(days):
-            for chunk in self._chunks(stretch):
-                self._tell("running totals")
+        context = self._context
+        for span in consecutive_ranges(days):
+            for chunk in self._chunks(span):
+                self._report(_("running totals"))
                 first = chunk.days[0] - DETAIL_DAYS + 1
-                articles = kit.ledger.published(first, chunk.days[-1], chunk.groups)
-                sizes = (kit.facts.size("touched", [d], [g]) for d, g in chunk.cells())
-                kit.strategy_for(sizes).save_first_people(articles, chunk)
-                kit.settle()
-                self._totals(articles, chunk, is_new=stretch[0] > self._before)
-                kit.settle()
+                articles = context.ledger.articles_published(first, chunk.days[-1], chunk.groups)
+                sizes = (context.facts.size("touched", [d], [g]) for d, g in chunk.partitions())
+                context.strategy_for(sizes).save_first_people(articles, chunk)
+                context.commit_facts()
+                self._totals(articles, chunk, is_new=span[0] > self._last_written)
+                context.commit_facts()
 
     def _totals(self, articles: Articles, chunk: Chunk, *, is_new: bool) -> None:
-        kit = self._kit
-        days = kit.ledger.first_days(chunk.groups)
-        stats = range(chunk.days[0], chunk.days[-1] + 1)
-        for part in running_totals.totals(kit.fast, articles, days, chunk, kit.events.group_count):
-            accounts = {account: days[account] for account in part.accounts}
-            mine = articles.of_accounts(part.accounts)
-            for endpoint, table in part.rows:
-                labels = range(stats[0] - endpoint.moves_days + 1, stats[-1] + 1)
-                kit.handing.rows_of(
-                    endpoint, accounts, labels, table, mine, stats=stats, is_new=is_new
+        context = self._context
+        first_days = context.ledger.first_days(chunk.groups)
+        stat_dates = range(chunk.days[0], chunk.days[-1] + 1)
+        for part in running_totals.totals(
+            context.preferred, articles, first_days, chunk, context.events.group_count
+        ):
+            accounts = {account: first_days[account] for account in part.accounts}
+            of_part = articles.of_accounts(part.accounts)
+            for endpoint, table in part.tables:
+                labels = range(stat_dates[0] - endpoint.moves_days + 1, stat_dates[-1] + 1)
+                context.writer.write(
+                    endpoint,
+                    accounts,
+                    labels,
+                    table,
+                    of_part,
+                    stat_dates=stat_dates,
+                    is_new=is_new,
                 )
 
-    def _chunks(self, stretch: range) -> Iterator[Chunk]:
-        """Parts of the work on running totals; of one group the older days come first."""
-        kit = self._kit
-        for part in self._parts("touched", stretch):
-            sizes = {day: kit.facts.size("touched", [day], part) for day in stretch}
-            yield from (Chunk(tuple(part), days) for days in calendar.split(sizes, kit.budget))
+    def _chunks(self, span: range) -> Iterator[Chunk]:
+        """The chunks of running totals; a group's older days come first."""
+        context = self._context
+        for part in self._parts("touched", span):
+            sizes = {day: context.facts.size("touched", [day], part) for day in span}
+            for days in schedule.split_by_size(sizes, context.chunk_bytes):
+                yield Chunk(part, days)
 
     def _parts(self, fact: str, days: Iterable[int]) -> Iterator[tuple[int, ...]]:
-        """Groups whose files of a fact together keep to the budget."""
+        """The groups, split so that the files of a fact fit into a chunk."""
         chosen = list(days)
         if not chosen:
             return
-        sizes = {group: self._kit.facts.size(fact, chosen, [group]) for group in self._groups}
-        yield from calendar.split(sizes, self._kit.budget)
+        sizes = {group: self._context.facts.size(fact, chosen, [group]) for group in self._groups}
+        yield from schedule.split_by_size(sizes, self._context.chunk_bytes)

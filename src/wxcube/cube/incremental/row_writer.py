@@ -1,4 +1,4 @@
-"""Handing computed rows over, each with exactly what it replaces."""
+"""Writes computed rows to a sink, each batch with exactly the rows it replaces."""
 
 from __future__ import annotations
 
@@ -9,79 +9,77 @@ from typing import Any
 from wxcube.beijing import day_number
 from wxcube.contract.endpoint import Endpoint
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.rows import Part, Sink
+from wxcube.cube.incremental.rows import RowBatch, Sink
 from wxcube.cube.incremental.watermark import Watermark
 from wxcube.events.columns import Columns
 
-_NONE = Articles.none()
+_NO_ARTICLES = Articles.none()
 
 
-class Handing:
-    """The way from a build to its sink; counts the rows."""
+class RowWriter:
+    """Writes the rows of a build to its sink."""
 
     def __init__(self, sink: Sink, group_count: int) -> None:
-        """To a sink; accounts are in so many groups."""
+        """A writer to a sink, for accounts in a number of groups."""
         self._sink = sink
         self._group_count = group_count
-        self.rows = 0
 
     def last_day(self, groups: Collection[int]) -> int:
-        """The last day of which builds before this one handed rows over; 0 if there is none."""
+        """The last day of which earlier builds wrote rows of some groups; 0 if there is none."""
         days = self.last_days.items()
-        of = (day for account, day in days if account % self._group_count in groups)
-        return max(of, default=0)
+        of_groups = (day for account, day in days if account % self._group_count in groups)
+        return max(of_groups, default=0)
 
     @cached_property
     def last_days(self) -> Mapping[int, int]:
-        """The last day of which the sink had anything before, by account."""
+        """The last day with rows in the sink before this build, by account."""
         return self._sink.last_days()
 
     @property
     def watermark(self) -> Watermark | None:
-        """The sink's mark."""
+        """The watermark of the sink."""
         return self._sink.watermark()
 
-    def set_watermark(self, mark: Watermark) -> None:
-        """Mark the sink."""
-        self._sink.set_watermark(mark)
+    def set_watermark(self, watermark: Watermark) -> None:
+        """Set the watermark of the sink."""
+        self._sink.set_watermark(watermark)
 
-    def rows_of(  # noqa: PLR0913 - what a part consists of
+    def write(  # noqa: PLR0913 - the fields of a batch
         self,
         endpoint: Endpoint[Any],
         accounts: Mapping[int, int],
         labels: Iterable[int],
         table: Columns,
-        articles: Articles = _NONE,
+        articles: Articles = _NO_ARTICLES,
         *,
-        stats: range | None = None,
+        stat_dates: range | None = None,
         is_new: bool = False,
     ) -> None:
-        """Hand over the rows of an endpoint; labels before its first date are left out."""
+        """Write the rows of an endpoint; labels before its first date are left out."""
         earliest = day_number(endpoint.first_date)
-        chosen = tuple(label for label in labels if label >= earliest)
-        if not chosen:
+        valid = tuple(label for label in labels if label >= earliest)
+        if not valid:
             return
-        self.rows += len(table["acct"])
-        part = Part(
+        batch = RowBatch(
             endpoint=endpoint,
             accounts=accounts,
-            labels=chosen,
+            labels=valid,
             table=table,
             articles=articles,
-            stats=stats,
+            stat_dates=stat_dates,
             is_new=is_new,
         )
-        self._sink.replace(part)
+        self._sink.replace(batch)
 
-    def nothing_of(
+    def write_empty(
         self,
         endpoint: Endpoint[Any],
         first_days: Mapping[int, int],
-        lacking: Mapping[tuple[int, ...], Sequence[int]],
-        like: Columns,
+        accounts_by_days: Mapping[tuple[int, ...], Sequence[int]],
+        template: Columns,
     ) -> None:
-        """Hand over that accounts have no rows of days; `like` shows the columns."""
-        nothing = {name: column[:0] for name, column in like.items()}
-        for days, accounts in lacking.items():
+        """Write that accounts have no rows on days; `template` has the endpoint's columns."""
+        empty = {name: column[:0] for name, column in template.items()}
+        for days, accounts in accounts_by_days.items():
             since = {account: first_days[account] for account in accounts}
-            self.rows_of(endpoint, since, days, nothing)
+            self.write(endpoint, since, days, empty)

@@ -1,4 +1,4 @@
-"""What a build hands over: computed rows as columns, and exactly which rows they replace."""
+"""The output of a build: computed rows as columns, and exactly which rows they replace."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from wxcube.events.columns import Columns
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """Rows of one endpoint, of every account in `accounts` and every ref_date in `labels`.
+class RowBatch:
+    """All rows of one endpoint for every account in `accounts` and every ref_date in `labels`.
 
-    All days are numbers since 1970-01-01.
+    Days are numbers since 1970-01-01.
     """
 
     endpoint: Endpoint[Any]
     accounts: Mapping[int, int]
-    """Numbers of accounts, with the day of each one's first event."""
+    """The numbers of the accounts, each with the day of the account's first event."""
     labels: tuple[int, ...]
     table: Columns
-    """The rows, ordered by account and key, in the words of the endpoint's step."""
+    """The rows, ordered by account and key, with the columns of the endpoint's step."""
     articles: Articles = field(default_factory=Articles.none)
-    """What Publish said of articles, of the ones in the table among others."""
-    stats: range | None = None
-    """Running totals: only the lines of these stat_dates are replaced."""
+    """The published articles; those in the table are among them."""
+    stat_dates: range | None = None
+    """Running totals: only the rows of these stat_dates are replaced."""
     is_new: bool = False
-    """Nothing of this was ever handed over."""
+    """Whether no row of these accounts and days was ever written."""
 
 
 class Sink(Protocol):
-    """Something that keeps computed rows."""
+    """A destination that stores computed rows."""
 
-    def replace(self, part: Part) -> None:
-        """Put rows in the place of all that was there of their accounts and days, at once.
+    def replace(self, batch: RowBatch) -> None:
+        """Replace all rows of the batch's accounts and days, in one transaction.
 
-        The mark then counts a part more, at once with the rows.
+        The same transaction increments the watermark's number of batches.
         """
         ...
 
     def last_days(self) -> Mapping[int, int]:
-        """The last day of which there is anything, by number of account."""
+        """The last day with rows, by number of account."""
         ...
 
     def watermark(self) -> Watermark | None:
-        """How many parts it has taken; None if it was never marked."""
+        """The number of batches written; None if no watermark was ever set."""
         ...
 
-    def set_watermark(self, mark: Watermark) -> None:
-        """Begin to count from here on."""
+    def set_watermark(self, watermark: Watermark) -> None:
+        """Set the watermark from which batches are counted."""
         ...

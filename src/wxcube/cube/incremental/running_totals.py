@@ -1,4 +1,4 @@
-"""Running totals of articles: what happened up to each day since they were published."""
+"""Running totals of articles: the figures from publication up to each of the following days."""
 
 from __future__ import annotations
 
@@ -7,227 +7,241 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.beijing import day_number
 from wxcube.contract import article, content
 from wxcube.contract.endpoint import EARLIEST_CONTENT, Endpoint
 from wxcube.cube.engines.choice import OpenEngine
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.daily_steps import load_articles, run
+from wxcube.cube.incremental.daily_steps import drop, load_articles, run
 from wxcube.cube.incremental.fact_files import Facts
-from wxcube.cube.incremental.schedule import Chunk, split
+from wxcube.cube.incremental.schedule import Chunk, split_by_size
 from wxcube.cube.incremental.strategy import Strategy
 from wxcube.cube.inputs import DETAIL_DAYS, TOTAL_DAYS
-from wxcube.cube.kernel.counted import added
-from wxcube.cube.kernel.ordered import places_of
-from wxcube.cube.steps.articles import ARTICLE_PEOPLE, ARTICLE_TIMES, RUNNING_COLUMNS
-from wxcube.cube.steps.resumed import BEGUN_DAYS, RESUMED_DAY, RESUMED_DAYS
-from wxcube.events.arrays import NDArray, np
+from wxcube.cube.kernel.counted import sum_at
+from wxcube.cube.kernel.ordered import positions_of
+from wxcube.cube.steps.articles import (
+    ARTICLE_EVENT_COLUMNS,
+    ARTICLE_USER_COLUMNS,
+    RUNNING_COLUMNS,
+)
+from wxcube.cube.steps.resumed import FIRST_DAYS, NEXT_DAY, NEXT_DAYS
 from wxcube.events.columns import Columns
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (article.getarticletotal, content.getarticletotaldetail)
-LINES = 100_000
-"""Lines that are computed at once; so many columns of them stay in the processor's cache."""
-_OF = (("first_people", ARTICLE_PEOPLE), ("article_times", ARTICLE_TIMES))
+MAX_ROWS = 100_000
+"""Rows that are computed together: their columns fit into the processor's cache."""
+_COLUMNS = (*ARTICLE_USER_COLUMNS, *ARTICLE_EVENT_COLUMNS)
+_DAILY_FACTS = (("first_people", ARTICLE_USER_COLUMNS), ("article_times", ARTICLE_EVENT_COLUMNS))
 
 
 def save_first_people(engine: OpenEngine, facts: Facts, articles: Articles, chunk: Chunk) -> None:
-    """Compute and save who did something with an article for the first time on a chunk's days."""
+    """Compute the fact first_people of a chunk from the fact touched, and save it."""
     load_articles(engine, articles)
     facts.read(engine, "touched", "touched_now", chunk.days, chunk.groups)
     earlier = range(chunk.days[0] - DETAIL_DAYS + 1, chunk.days[0])
     has_earlier = facts.read(engine, "touched", "touched_before", earlier, chunk.groups)
-    several = RESUMED_DAYS if has_earlier else BEGUN_DAYS
-    steps = RESUMED_DAY if len(chunk.days) == 1 else several
-    for _ in run(engine, steps, kept=["first_people"]):
+    several_days = NEXT_DAYS if has_earlier else FIRST_DAYS
+    steps = NEXT_DAY if len(chunk.days) == 1 else several_days
+    for _ in run(engine, steps, keep=["first_people"]):
         pass
     facts.save(engine, "first_people", chunk.days, chunk.groups)
-    for name in ("first_people", "touched_now", "touched_before", "article"):
-        engine.drop(name)
+    drop(engine, ("first_people", "touched_now", "touched_before", "article"))
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Running totals of some accounts: their rows by endpoint."""
+    """The running totals of some accounts, by endpoint."""
 
     accounts: frozenset[int]
-    rows: tuple[tuple[Endpoint[Any], Columns], ...]
+    tables: tuple[tuple[Endpoint[Any], Columns], ...]
     so_far: Columns
-    """What is added up at the end of the last day."""
+    """The fact so_far: the totals at the end of the last day."""
 
 
 def totals(
-    strategy: Strategy, articles: Articles, accounts: Iterable[int], chunk: Chunk, groups: int
+    strategy: Strategy,
+    articles: Articles,
+    accounts: Iterable[int],
+    chunk: Chunk,
+    group_count: int,
 ) -> Iterator[Totals]:
-    """Running totals of a chunk's stat_dates, from the saved facts, some accounts at a time.
+    """The running totals of a chunk's stat_dates, computed from facts, some accounts at a time.
 
-    `groups` is how many groups there are. What is added up at the end of the last day is kept, so
-    that the day after it needs no older facts.
+    The totals at the end of the last day are saved, so that the next day needs no older facts.
     """
     columns = _article_columns(articles, chunk.days[0])
-    parts = {group: _of_group(columns, groups, group) for group in chunk.groups}
-    counts = strategy.side_by_side(
-        lambda group: _counts(strategy, parts[group], chunk, group), chunk.groups, ahead=1
+    by_group = {group: _of_group(columns, group_count, group) for group in chunk.groups}
+    all_counts = strategy.parallel_map(
+        lambda group: _counts(strategy, by_group[group], chunk, group), chunk.groups, ahead=1
     )
-    for group, counted in zip(chunk.groups, counts, strict=True):
-        mine = parts[group]
-        of_group = [account for account in accounts if account % groups == group]
-        work = partial(_part_totals, mine, counted, chunk)
+    for group, counts in zip(chunk.groups, all_counts, strict=True):
+        of_group = [account for account in accounts if account % group_count == group]
+        work = partial(_part_totals, by_group[group], counts, chunk)
+        parts = _parts(by_group[group], of_group, len(chunk.days))
         ends = []
-        for part in strategy.side_by_side(work, _parts(mine, of_group, len(chunk.days))):
+        for part in strategy.parallel_map(work, parts):
             yield part
             ends.append(part.so_far)
         if ends:
             so_far = {name: np.concatenate([end[name] for end in ends]) for name in ends[0]}
-            strategy.keep("so_far", so_far, chunk.days[-1], group)
+            strategy.replace_fact("so_far", so_far, chunk.days[-1], group)
 
 
-def _of_group(articles: Columns, groups: int, group: int) -> Columns:
-    chosen = articles["acct"] % groups == group
-    return {name: column[chosen] for name, column in articles.items()}
+def _of_group(articles: Columns, group_count: int, group: int) -> Columns:
+    is_of_group = articles["acct"] % group_count == group
+    return {name: column[is_of_group] for name, column in articles.items()}
 
 
 def _counts(strategy: Strategy, articles: Columns, chunk: Chunk, group: int) -> list[_Counts]:
-    """All that is counted up to a chunk's last day, what is before its first maybe added up."""
+    """All counts up to a chunk's last day; those before its first as saved totals, if present."""
     first, last = chunk.days[0], chunk.days[-1]
-    if strategy.has("so_far", first - 1, group):
-        begun = strategy.fact("so_far", [first - 1], group)
-        names = (*ARTICLE_PEOPLE, *ARTICLE_TIMES)
+    if strategy.has_fact("so_far", first - 1, group):
+        so_far = strategy.read_fact("so_far", [first - 1], group)
         return [
-            _Counts.of(begun, articles, names),
-            *_counts_of(strategy, articles, range(first, last + 1), group),
+            _Counts.of(so_far, articles, _COLUMNS),
+            *_daily_counts(strategy, articles, range(first, last + 1), group),
         ]
-    return _counts_of(strategy, articles, range(first - DETAIL_DAYS + 1, last + 1), group)
+    return _daily_counts(strategy, articles, range(first - DETAIL_DAYS + 1, last + 1), group)
 
 
-def _counts_of(strategy: Strategy, articles: Columns, days: range, group: int) -> list[_Counts]:
-    return [_Counts.of(strategy.fact(fact, days, group), articles, names) for fact, names in _OF]
+def _daily_counts(strategy: Strategy, articles: Columns, days: range, group: int) -> list[_Counts]:
+    return [
+        _Counts.of(strategy.read_fact(fact, days, group), articles, names)
+        for fact, names in _DAILY_FACTS
+    ]
 
 
 def _part_totals(
-    articles: Columns, counts: Sequence[_Counts], chunk: Chunk, part: Sequence[int]
+    articles: Columns, counts: Sequence[_Counts], chunk: Chunk, accounts: Sequence[int]
 ) -> Totals:
-    begin, end = np.searchsorted(articles["acct"], (part[0], part[-1] + 1)).tolist()
-    mine = {name: column[begin:end] for name, column in articles.items()}
-    grid = Grid.of(mine, chunk.days[0], chunk.days[-1])
-    added_up: Columns = {}
+    begin, end = np.searchsorted(articles["acct"], (accounts[0], accounts[-1] + 1)).tolist()
+    part = {name: column[begin:end] for name, column in articles.items()}
+    grid = Grid.of(part, chunk.days[0], chunk.days[-1])
+    changes: Columns = {}
     for one in counts:
-        for name, values in one.on(grid, begin, end).items():
-            added_up[name] = added_up[name] + values if name in added_up else values
-    lines = grid.lines | {name: np.cumsum(values) for name, values in added_up.items()}
-    rows = tuple((endpoint, _result(endpoint, lines)) for endpoint in ENDPOINTS)
-    return Totals(frozenset(part), rows, _at_end(lines, chunk.days[-1]))
+        for name, values in one.changes(grid, begin, end).items():
+            changes[name] = changes[name] + values if name in changes else values
+    rows = grid.rows | {name: np.cumsum(values) for name, values in changes.items()}
+    tables = tuple((endpoint, _result(endpoint, rows)) for endpoint in ENDPOINTS)
+    return Totals(frozenset(accounts), tables, _at_end(rows, chunk.days[-1]))
 
 
-def _at_end(lines: Columns, day: int) -> Columns:
-    """What stands at the end of a day."""
-    last = np.flatnonzero(lines["stat_d"] == day)
-    names = ("acct", "article", *ARTICLE_PEOPLE, *ARTICLE_TIMES)
-    return {name: lines[name][last] for name in names} | {"d": np.full(len(last), day, "i4")}
+def _at_end(rows: Columns, day: int) -> Columns:
+    """The totals at the end of a day."""
+    of_day = np.flatnonzero(rows["stat_d"] == day)
+    totals = {name: rows[name][of_day] for name in ("acct", "article", *_COLUMNS)}
+    return totals | {"d": np.full(len(of_day), day, "i4")}
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """A fact's counts of days on which an article is counted, in the order of articles."""
+    """A fact's counts on days that count for their article, in the order of the articles."""
 
     article: NDArray[Any]
+    """The index of each row's article."""
     columns: Columns
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, found: Columns, articles: Columns, names: tuple[str, ...]) -> _Counts:
-        """The counts among all that are of these articles."""
-        which = places_of(found["acct"], found["article"], articles)
-        known = np.flatnonzero(which >= 0)
-        age = found["d"][known] - articles["d"][which[known]]
-        known = known[(age >= 0) & (age < articles["days"][which[known]])]
-        order = known[np.argsort(which[known], kind="stable")]
-        return cls(which[order], {name: found[name][order] for name in ("d", *names)}, names)
+    def of(cls, fact: Columns, articles: Columns, names: tuple[str, ...]) -> _Counts:
+        """The counts of these articles in a fact."""
+        index = positions_of(fact["acct"], fact["article"], articles)
+        rows = np.flatnonzero(index >= 0)
+        age = fact["d"][rows] - articles["d"][index[rows]]
+        rows = rows[(age >= 0) & (age < articles["days"][index[rows]])]
+        order = rows[np.argsort(index[rows], kind="stable")]
+        return cls(index[order], {name: fact[name][order] for name in ("d", *names)}, names)
 
-    def on(self, grid: Grid, begin: int, end: int) -> Columns:
-        """The counts of some articles on the lines of a grid of these, to be added up."""
-        own = slice(*np.searchsorted(self.article, (begin, end)))
-        places = grid.places(self.article[own] - begin, self.columns["d"][own])
-        return {name: grid.steps(places, self.columns[name][own]) for name in self.names}
+    def changes(self, grid: Grid, begin: int, end: int) -> Columns:
+        """The changes from row to row of a grid of the articles from `begin` to `end`."""
+        part = slice(*np.searchsorted(self.article, (begin, end)))
+        rows = grid.rows_of(self.article[part] - begin, self.columns["d"][part])
+        return {name: grid.changes(rows, self.columns[name][part]) for name in self.names}
 
 
 def _parts(columns: Columns, accounts: Iterable[int], days: int) -> Iterator[tuple[int, ...]]:
-    """Accounts, as many together as have about LINES lines."""
+    """The accounts, split so that each part has at most about MAX_ROWS rows."""
     numbers, counts = np.unique(columns["acct"], return_counts=True)
-    of = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
-    most = max(1, min(days, DETAIL_DAYS))
-    return split({account: of.get(account, 0) * most for account in sorted(accounts)}, LINES)
+    articles_of = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    rows_per_article = max(1, min(days, DETAIL_DAYS))
+    sizes = {acct: articles_of.get(acct, 0) * rows_per_article for acct in sorted(accounts)}
+    return split_by_size(sizes, MAX_ROWS)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A line for every article and day on which its totals are shown."""
+    """A row for every article and every day of which its totals are shown."""
 
     articles: Columns
-    """The articles in order of account, day, number."""
+    """The articles in the order of account, day, number."""
     begins: NDArray[Any]
-    """Where each article's lines begin."""
+    """The index of each article's first row."""
     first: NDArray[Any]
-    """The day of each article's first line."""
-    lines: Columns
-    """What the steps know of a line's article, and the line's day `stat_d`."""
+    """The day of each article's first row."""
+    rows: Columns
+    """The columns of each row's article, and the row's day `stat_d`."""
 
     @classmethod
     def of(cls, articles: Columns, since: int, through: int) -> Grid:
-        """The grid of articles, each counted on one of these days or more."""
+        """The grid of articles that all count on one of these days or more."""
         first = np.maximum(articles["d"], since)
         counts = np.minimum(articles["d"] + articles["days"] - 1, through) - first + 1
         begins = np.cumsum(counts) - counts
-        lines = {name: np.repeat(articles[name], counts) for name in _LINE}
-        place = np.arange(len(lines["d"])) - np.repeat(begins, counts)
-        return cls(articles, begins, first, lines | {"stat_d": np.repeat(first, counts) + place})
+        rows = {name: np.repeat(articles[name], counts) for name in _ARTICLE_COLUMNS}
+        offset = np.arange(len(rows["d"])) - np.repeat(begins, counts)
+        return cls(articles, begins, first, rows | {"stat_d": np.repeat(first, counts) + offset})
 
-    def places(self, articles: NDArray[Any], days: NDArray[Any]) -> NDArray[Any]:
-        """The lines of articles on days; what came before an article's first belongs to it."""
-        found: NDArray[Any] = self.begins[articles]
-        found += np.maximum(days - self.first[articles], 0)
-        return found
+    def rows_of(self, articles: NDArray[Any], days: NDArray[Any]) -> NDArray[Any]:
+        """The rows of articles on days; days before an article's first row belong to that row."""
+        rows: NDArray[Any] = self.begins[articles]
+        rows += np.maximum(days - self.first[articles], 0)
+        return rows
 
-    def steps(self, places: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-        """By how much each line is more than the one before it, so that values add up by article.
+    def changes(self, rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+        """The change from the previous row to each row, so that a cumulative sum gives the totals.
 
-        An article's first line takes back all of the article before it.
+        An article's first row subtracts the total of the article before it.
         """
-        lines = added(places, len(self.lines["d"]), values)
+        changes = sum_at(rows, len(self.rows["d"]), values)
         if len(self.begins) > 1:
-            lines[self.begins[1:]] -= np.add.reduceat(lines, self.begins)[:-1]
-        return lines
+            changes[self.begins[1:]] -= np.add.reduceat(changes, self.begins)[:-1]
+        return changes
 
 
-_LINE = ("acct", "article", "d", "publish_type", "target_user")
+_ARTICLE_COLUMNS = ("acct", "article", "d", "publish_type", "target_user")
 
 
 def _article_columns(articles: Articles, since: int) -> Columns:
-    """The articles that are still counted on a day, in order of account, day, number."""
+    """The articles that still count on a day, in the order of account, day, number."""
     columns = articles.table
     order = np.lexsort((columns["article"], columns["d"], columns["acct"]))
-    still = (columns["days"] > 0) & (columns["d"] + columns["days"] > since)
-    order = order[still[order]]
+    counts = (columns["days"] > 0) & (columns["d"] + columns["days"] > since)
+    order = order[counts[order]]
     return {name: column[order] for name, column in columns.items()}
 
 
-def no_lines(endpoint: Endpoint[Any]) -> Columns:
-    """No lines of an endpoint."""
-    return {name: np.zeros(0, "i8") for name in _shown(endpoint)}
+def empty_table(endpoint: Endpoint[Any]) -> Columns:
+    """An endpoint's table without rows."""
+    return {name: np.zeros(0, "i8") for name in _result_columns(endpoint)}
 
 
-def _shown(endpoint: Endpoint[Any]) -> dict[str, str]:
-    shown = {"acct": "acct", "ref_date": "d", "article": "article", "stat_date": "stat_d"}
-    return shown | RUNNING_COLUMNS[endpoint.name]
+def _result_columns(endpoint: Endpoint[Any]) -> dict[str, str]:
+    """The columns of an endpoint's table, and the columns of a grid's rows they are taken from."""
+    keys = {"acct": "acct", "ref_date": "d", "article": "article", "stat_date": "stat_d"}
+    return keys | RUNNING_COLUMNS[endpoint.name]
 
 
-def _result(endpoint: Endpoint[Any], lines: Columns) -> Columns:
-    """The lines and columns an endpoint shows, ordered by account, day, article and stat_date."""
+def _result(endpoint: Endpoint[Any], rows: Columns) -> Columns:
+    """The table of an endpoint, ordered by account, day, article and stat_date."""
     if endpoint is article.getarticletotal:
-        kept = (lines["publish_type"] == 0) & (lines["stat_d"] - lines["d"] < TOTAL_DAYS)
+        is_shown = (rows["publish_type"] == 0) & (rows["stat_d"] - rows["d"] < TOTAL_DAYS)
     else:
-        kept = lines["d"] >= day_number(EARLIEST_CONTENT)
-    kept &= lines["d"] >= day_number(endpoint.first_date)
-    shown = _shown(endpoint)
-    if kept.all():
-        return {name: lines[of] for name, of in shown.items()}
-    return {name: lines[of][kept] for name, of in shown.items()}
+        is_shown = rows["d"] >= day_number(EARLIEST_CONTENT)
+    is_shown &= rows["d"] >= day_number(endpoint.first_date)
+    columns = _result_columns(endpoint)
+    if is_shown.all():
+        return {name: rows[source] for name, source in columns.items()}
+    return {name: rows[source][is_shown] for name, source in columns.items()}

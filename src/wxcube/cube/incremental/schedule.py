@@ -1,4 +1,4 @@
-"""Which days a build must compute, and what hangs on a changed day. Pure.
+"""The schedule of a build: which days it computes, and which rows depend on a changed day. Pure.
 
 Days are numbers since 1970-01-01, as everywhere in the cube.
 """
@@ -14,87 +14,87 @@ from wxcube import beijing
 from wxcube.beijing import day_number, day_of_number
 from wxcube.cube.inputs import DETAIL_DAYS
 
-NumberedCell = tuple[int, int]
+NumberedPartition = tuple[int, int]
 """A day's number and a group."""
-QUIET = -1
+NO_EVENTS = -1
 """The revision of a day without events."""
 
 
-class Hanging(StrEnum):
-    """Rows that are made of facts of more than one day."""
+class Rollup(StrEnum):
+    """Rows computed from facts of several days, each identified by a day."""
 
     FOLLOWERS = "followers"
-    """The day from which followers are counted anew."""
+    """The first day of which followers are recomputed."""
     WEEK = "week"
     """A Monday."""
     MONTH = "month"
-    """A 1st."""
+    """The 1st of a month."""
     RUNNING = "running"
     """A stat_date of running totals."""
     SUMMARY = "summary"
-    """A day whose articles were first heard of, or changed, later."""
+    """A day whose articles became known, or changed, after it was built."""
 
 
-def hanging(day: int, through: int) -> Iterator[tuple[Hanging, int]]:
-    """What must be computed anew when the facts of a day changed."""
-    yield Hanging.FOLLOWERS, day
-    yield Hanging.WEEK, monday(day)
-    yield Hanging.MONTH, first(day)
+def dependents(day: int, through: int) -> Iterator[tuple[Rollup, int]]:
+    """The rollups that depend on the facts of a day."""
+    yield Rollup.FOLLOWERS, day
+    yield Rollup.WEEK, monday(day)
+    yield Rollup.MONTH, month_start(day)
     for stat_day in range(day, min(through, day + DETAIL_DAYS - 1) + 1):
-        yield Hanging.RUNNING, stat_day
+        yield Rollup.RUNNING, stat_day
 
 
-def passing(before: int, through: int) -> Iterator[tuple[Hanging, int]]:
-    """What must be computed when figures advance from one day to a later one."""
-    yield Hanging.FOLLOWERS, before + 1
-    for day in range(before + 1, through + 1):
-        yield Hanging.RUNNING, day
-        yield Hanging.WEEK, monday(day)
-        yield Hanging.MONTH, first(day)
+def between(complete: int, through: int) -> Iterator[tuple[Rollup, int]]:
+    """The rollups that become due when rows, complete up to one day, advance to a later one."""
+    yield Rollup.FOLLOWERS, complete + 1
+    for day in range(complete + 1, through + 1):
+        yield Rollup.RUNNING, day
+        yield Rollup.WEEK, monday(day)
+        yield Rollup.MONTH, month_start(day)
 
 
-def periods(days: Iterable[int]) -> Iterator[tuple[Hanging, int]]:
+def periods(days: Iterable[int]) -> Iterator[tuple[Rollup, int]]:
     """The weeks and months of days."""
-    yield from {(Hanging.WEEK, monday(day)) for day in days}
-    yield from {(Hanging.MONTH, first(day)) for day in days}
+    yield from {(Rollup.WEEK, monday(day)) for day in days}
+    yield from {(Rollup.MONTH, month_start(day)) for day in days}
 
 
-def quiet(
-    cells: Collection[NumberedCell], built: Collection[NumberedCell], last: int
-) -> Iterator[NumberedCell]:
-    """Days of groups without events, since their first with some, that were never built.
+def without_events(
+    partitions: Collection[NumberedPartition], built: Collection[NumberedPartition], last: int
+) -> Iterator[NumberedPartition]:
+    """Partitions without events after the first of their group, if they were never built.
 
-    Days before the oldest events there are say nothing: older ones may have been removed.
+    Days before the oldest stored events are left out: their events may have been removed.
     """
     begins: dict[int, int] = {}
     for day, group in built:
         begins[group] = max(day + 1, begins.get(group, 0))
     oldest: dict[int, int] = {}
-    for day, group in cells:
+    for day, group in partitions:
         oldest[group] = min(day, oldest.get(group, day))
     for group, begin in (begins | oldest).items():
         for day in range(begin, last + 1):
-            if (day, group) not in cells and (day, group) not in built:
+            if (day, group) not in partitions and (day, group) not in built:
                 yield day, group
 
 
 def changed(
-    revisions: Mapping[NumberedCell, int],
-    built: Mapping[NumberedCell, int],
+    revisions: Mapping[NumberedPartition, int],
+    built: Mapping[NumberedPartition, int],
     last: int,
     *,
     first: int | None = None,
     groups: Collection[int] | None = None,
-) -> dict[NumberedCell, int]:
-    """The cells up to `last` whose events changed since they were built, with their revisions.
+) -> dict[NumberedPartition, int]:
+    """The partitions up to `last` whose events changed since they were built, with their revisions.
 
-    `revisions` are those of the events there are, `built` those from which cells were built. Days
-    without events between those with some count too: that they are empty is a result.
+    `revisions` are those of the stored events, `built` those from which partitions were built. Days
+    without events between days with events count too: that they are empty is a result.
     """
-    cells = dict(revisions) | dict.fromkeys(quiet(revisions, built, last), QUIET)
+    empty = dict.fromkeys(without_events(revisions, built, last), NO_EVENTS)
     return {
         (day, group): revision
-        for (day, group), revision in sorted(cells.items())
+        for (day, group), revision in sorted((dict(revisions) | empty).items())
         if (first is None or day >= first)
         and day <= last
         and (groups is None or group in groups)
@@ -107,30 +107,30 @@ def monday(day: int) -> int:
     return day_number(beijing.monday(day_of_number(day)))
 
 
-def first(day: int) -> int:
+def month_start(day: int) -> int:
     """The 1st of a day's month."""
     return day_number(beijing.month_start(day_of_number(day)))
 
 
-def week(label: int) -> range:
+def week_days(label: int) -> range:
     """The days of the week that begins on a Monday."""
     return range(label, label + 7)
 
 
-def month(label: int) -> range:
+def month_days(label: int) -> range:
     """The days of the month that begins on a 1st."""
     return range(label, day_number(beijing.month_end(day_of_number(label))) + 1)
 
 
-def stretches(days: Iterable[int]) -> list[range]:
+def consecutive_ranges(days: Iterable[int]) -> list[range]:
     """Days as ranges without gaps, oldest first."""
-    found: list[range] = []
+    ranges: list[range] = []
     for day in sorted(set(days)):
-        if found and found[-1].stop == day:
-            found[-1] = range(found[-1].start, day + 1)
+        if ranges and ranges[-1].stop == day:
+            ranges[-1] = range(ranges[-1].start, day + 1)
         else:
-            found.append(range(day, day + 1))
-    return found
+            ranges.append(range(day, day + 1))
+    return ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,50 +140,56 @@ class Chunk:
     groups: tuple[int, ...]
     days: tuple[int, ...]
 
-    def cells(self) -> Iterator[NumberedCell]:
-        """Every day and group of the chunk."""
+    def partitions(self) -> Iterator[NumberedPartition]:
+        """Every partition of the chunk."""
         return ((day, group) for day in self.days for group in self.groups)
 
 
-def chunks(sizes: Mapping[NumberedCell, int], budget: int) -> list[Chunk]:
-    """Cells put together so that each chunk has about `budget` bytes of files, older days first.
+def chunks(sizes: Mapping[NumberedPartition, int], limit: int) -> list[Chunk]:
+    """Partitions combined into chunks of at most `limit` bytes of files, older days first.
 
-    A group keeps as many of its days together as fit, so that its chain of facts is computed in
-    few passes; groups with the same few days share a chunk.
+    A group's days stay together as far as the limit allows, so that its facts, each computed from
+    the previous ones, need few passes. Groups with the same days share a chunk.
     """
     by_group: dict[int, dict[int, int]] = defaultdict(dict)
     for day, group in sorted(sizes):
         by_group[group][day] = sizes[day, group]
-    parts = [(part, group) for group, days in by_group.items() for part in split(days, budget)]
-    return list(_joined(parts, sizes, budget))
+    parts = [
+        (part, group) for group, days in by_group.items() for part in split_by_size(days, limit)
+    ]
+    return list(_merged(parts, sizes, limit))
 
 
-def split(sizes: Mapping[int, int], budget: int) -> Iterator[tuple[int, ...]]:
-    """Things in their order, as many together as their sizes keep to a budget, at least one."""
+def split_by_size(sizes: Mapping[int, int], limit: int) -> Iterator[tuple[int, ...]]:
+    """The keys in order, split so that the sizes of each part add up to at most a limit.
+
+    A key whose size is over the limit is a part of its own.
+    """
     part: list[int] = []
     total = 0
-    for thing, size in sizes.items():
-        if part and total + size > budget:
+    for key, size in sizes.items():
+        if part and total + size > limit:
             yield tuple(part)
             part, total = [], 0
-        part.append(thing)
+        part.append(key)
         total += size
     if part:
         yield tuple(part)
 
 
-def _joined(
-    parts: list[tuple[tuple[int, ...], int]], sizes: Mapping[NumberedCell, int], budget: int
+def _merged(
+    parts: list[tuple[tuple[int, ...], int]], sizes: Mapping[NumberedPartition, int], limit: int
 ) -> Iterator[Chunk]:
+    """One chunk for all groups with the same days, as far as the limit allows."""
     groups: list[int] = []
-    before: tuple[int, ...] = ()
+    current: tuple[int, ...] = ()
     total = 0
     for days, group in sorted(parts, key=lambda part: (part[0], part[1])):
-        more = sum(sizes[day, group] for day in days)
-        if groups and (days != before or total + more > budget):
-            yield Chunk(tuple(groups), before)
+        size = sum(sizes[day, group] for day in days)
+        if groups and (days != current or total + size > limit):
+            yield Chunk(tuple(groups), current)
             groups, total = [], 0
         groups.append(group)
-        before, total = days, total + more
+        current, total = days, total + size
     if groups:
-        yield Chunk(tuple(groups), before)
+        yield Chunk(tuple(groups), current)

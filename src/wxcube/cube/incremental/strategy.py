@@ -1,4 +1,4 @@
-"""What a strategy must do: compute the parts of a build that count distinct users."""
+"""The interface of a strategy: it computes the parts of a build that count distinct users."""
 
 from __future__ import annotations
 
@@ -6,62 +6,62 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.rollup_steps import Found
+from wxcube.cube.incremental.rollup_steps import EndpointTables
 from wxcube.cube.incremental.schedule import Chunk
 from wxcube.events.columns import Columns
 
 Unit = TypeVar("Unit")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class Strategy(Protocol):
     """Computes the parts of a build that count distinct users."""
 
-    seen: ClassVar[tuple[str, ...]]
-    """Tables of `day_tables` that together have every account and day with events."""
-    touched: ClassVar[str]
-    """A table of `day_tables` with every article to which something happened."""
+    account_tables: ClassVar[tuple[str, ...]]
+    """Tables made by `make_day_tables` that together have every account and day with events."""
+    article_table: ClassVar[str]
+    """A table made by `make_day_tables` that has every article with events."""
 
-    def begin(self, chunk: Chunk) -> None:
-        """Begin with a chunk that comes next, where that can be done beside other things."""
+    def prefetch(self, chunk: Chunk) -> None:
+        """Start to compute the next chunk in the background, where the strategy can do that."""
         ...
 
-    def day_tables(self, chunk: Chunk) -> tuple[str, ...]:
-        """Make the tables from which the rows of a chunk's days follow; their names.
+    def make_day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+        """Make the tables from which a chunk's rows are computed, and save its facts.
 
-        The facts of the days are saved.
+        Returns:  the names of the tables.
         """
         ...
 
-    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> Found:
-        """Rows of weeks and months that are over."""
+    def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> EndpointTables:
+        """The rows of complete weeks and months."""
         ...
 
     def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
-        """Save who did something with an article for the first time on a chunk's days."""
+        """Save the number of users who did something with an article for the first time."""
         ...
 
-    def fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
-        """The lines of a fact, of some days of a group."""
+    def read_fact(self, fact: str, days: Iterable[int], group: int) -> Columns:
+        """The rows of a fact, of some days of a group."""
         ...
 
-    def has(self, fact: str, day: int, group: int) -> bool:
-        """Whether there are lines of a fact of a group's day."""
+    def has_fact(self, fact: str, day: int, group: int) -> bool:
+        """Whether a fact has rows of a day of a group."""
         ...
 
-    def keep(self, fact: str, columns: Columns, day: int, group: int) -> None:
-        """Save a fact of a group's day, and forget it of other days."""
+    def replace_fact(self, fact: str, columns: Columns, day: int, group: int) -> None:
+        """Save a fact of a day of a group, and delete it of the group's other days."""
         ...
 
-    def side_by_side(
-        self, work: Callable[[Unit], Made], units: Iterable[Unit], ahead: int | None = None
-    ) -> Iterator[Made]:
-        """What work makes of units, in their order; as many at once as that is good for.
+    def parallel_map(
+        self, work: Callable[[Unit], Result], units: Iterable[Unit], ahead: int | None = None
+    ) -> Iterator[Result]:
+        """The results for all units, in order, computed in parallel where that is faster.
 
-        No more than `ahead` are made before they are asked for, where that is said.
+        At most `ahead` results, if given, are computed before the caller takes them.
         """
         ...
 
     def close(self) -> None:
-        """End what was begun."""
+        """Stop all work that was started."""
         ...

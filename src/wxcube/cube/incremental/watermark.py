@@ -1,9 +1,10 @@
-"""A sink that is not as the newest build left it: another one, or one put back from a backup. Pure.
+"""Watermarks: whether a sink still has everything that earlier builds wrote. Pure functions.
 
-A sink counts the parts it takes, and the ledger notes that count with whatever it writes down as
-done. A sink whose count is lower, or another ledger's, is not the one it was: nobody knows which
-rows it has, so everything is handed over again that can be computed, the days that still have
-events. What is there of days before stays as it is.
+A sink counts the batches it has stored, and the ledger records that count with whatever it records
+as done. If the sink's count is lower than the recorded one, or belongs to another ledger, the sink
+was replaced or restored from a backup. It is then unknown which rows it has, so everything that can
+be computed is written again: all days that still have events. Rows of earlier days stay as they
+are.
 """
 
 from __future__ import annotations
@@ -11,64 +12,64 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from wxcube.cube.incremental.schedule import QUIET, NumberedCell
+from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
 
 
 class Watermark(NamedTuple):
-    """How many parts a sink has taken, and for which ledger."""
+    """The number of batches that a sink has stored, and the ledger they belong to."""
 
     ledger: str
-    parts: int
+    batches: int
 
 
-KEEPS_NOTHING = Watermark("", 0)
-"""The mark of a sink that keeps no rows, so that none can be lacking."""
+STORES_NOTHING = Watermark("", 0)
+"""The watermark of a sink that stores no rows and so cannot lack any."""
 
 
-def is_as_left(ledger: Watermark | None, sink: Watermark | None) -> bool:
-    """Whether a sink has all that the ledger noted; a ledger without mark noted nothing.
+def is_current(recorded: Watermark | None, sink: Watermark | None) -> bool:
+    """Whether a sink has everything that the ledger recorded; None means nothing was recorded.
 
-    It may have more: a build that was broken off had not noted all of it.
+    The sink may have more: an interrupted build did not record all that it wrote.
     """
-    if ledger is None or sink == KEEPS_NOTHING:
+    if recorded is None or sink == STORES_NOTHING:
         return True
-    return sink is not None and sink.ledger == ledger.ledger and sink.parts >= ledger.parts
+    return sink is not None and sink.ledger == recorded.ledger and sink.batches >= recorded.batches
 
 
-def first_days(cells: Iterable[NumberedCell]) -> dict[int, int]:
-    """The first day of each group's events."""
-    found: dict[int, int] = {}
-    for day, group in cells:
-        found[group] = min(day, found.get(group, day))
-    return found
+def first_days(partitions: Iterable[NumberedPartition]) -> dict[int, int]:
+    """The first day of each group."""
+    first: dict[int, int] = {}
+    for day, group in partitions:
+        first[group] = min(day, first.get(group, day))
+    return first
 
 
-def taken_back(
-    built: Mapping[NumberedCell, int], since: Mapping[int, int]
-) -> tuple[dict[NumberedCell, int], list[NumberedCell]]:
-    """Cells to be built again, with a revision that says so, and those to be forgotten.
+def to_rebuild(
+    built: Mapping[NumberedPartition, int], since: Mapping[int, int]
+) -> tuple[dict[NumberedPartition, int], list[NumberedPartition]]:
+    """The partitions to be rebuilt, with revision 0, and those whose record is to be deleted.
 
-    Days without events are forgotten: which days are quiet is found out anew.
+    The record of days without events is deleted, because the build finds these days again.
     """
-    cells = [(day, group) for day, group in built if group in since and day >= since[group]]
-    again = {cell: 0 for cell in cells if built[cell] != QUIET}
-    return again, [cell for cell in cells if built[cell] == QUIET]
+    partitions = [(day, group) for day, group in built if group in since and day >= since[group]]
+    rebuilt = {partition: 0 for partition in partitions if built[partition] != NO_EVENTS}
+    return rebuilt, [partition for partition in partitions if built[partition] == NO_EVENTS]
 
 
-def taken_back_through(through: Mapping[int, int], since: Mapping[int, int]) -> dict[int, int]:
-    """The last day of which each group then has all rows."""
-    return {g: min(done, since[g] - 1) for g, done in through.items() if g in since}
+def through_before_rebuild(through: Mapping[int, int], since: Mapping[int, int]) -> dict[int, int]:
+    """The last day of which each group to be rebuilt still has all rows."""
+    return {group: min(day, since[group] - 1) for group, day in through.items() if group in since}
 
 
-def lost(
+def has_lost_rows(
     accounts: Mapping[int, int],
     last_days: Mapping[int, int],
     since: Mapping[int, int],
     group_count: int,
 ) -> bool:
-    """Whether a sink lacks rows that nothing can make again: of days whose events are gone.
+    """Whether a sink lacks rows that cannot be recomputed, because their events were removed.
 
-    `accounts` and `last_days` are the days of each account's first event, and of its newest rows.
+    `accounts` and `last_days` are the days of each account's first event and of its newest rows.
     """
     return any(
         first < since.get(account % group_count, first)

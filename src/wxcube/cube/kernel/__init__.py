@@ -1,8 +1,8 @@
-"""The hottest steps once more, on sorted columns of numpy: the same tables several times as fast.
+"""The most expensive steps in numpy: the same tables as in SQL, several times as fast.
 
-Nearly all time of a build goes into telling persons apart. A hash aggregate looks every event up in
-a table that does not fit the processor's cache, once per step. Here the events of one group of
-accounts and a few days are numbered, packed into one integer each and sorted; every step is then a
-walk over neighbours. The SQL of `wxcube.cube.steps` stays the definition: each table made here
-is that of the step of the same name, and tests compare the two.
+Most of the time of a build is spent on counting distinct users. A hash aggregate looks up every
+event, once per step, in a table that does not fit into the processor's cache. Here the events of
+one group of accounts and a few days are numbered, packed into one integer each and sorted; every
+table is then one pass over the sorted rows. The SQL of `wxcube.cube.steps` remains the definition:
+each table made here equals that of the step with the same name, and tests compare the two.
 """

@@ -1,4 +1,4 @@
-"""What people did with articles: the tables of some accounts and days, from one sort per grain."""
+"""Actions of users with articles: the tables of some accounts and days, from one sort each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.beijing import HOURS
-from wxcube.cube.kernel.counted import Classes, added, people
-from wxcube.cube.kernel.ordered import Ordered, changes, numbered, told_apart
-from wxcube.cube.steps.articles import AMOUNTS, ARTICLE_DONE, ARTICLE_MARKS
-from wxcube.cube.steps.readers import READER_DONE, READER_MARKS
-from wxcube.events.action_bits import CHANNELS, FEED_SCENE, ActionBit, marks
-from wxcube.events.arrays import NDArray, np
+from wxcube.cube.kernel.counted import EventCounter, count_users, sum_at
+from wxcube.cube.kernel.ordered import SortedRows, changes, distinct, distinct_below
+from wxcube.cube.steps.articles import AMOUNTS, ARTICLE_BITS, ARTICLE_EVENTS
+from wxcube.cube.steps.readers import READER_BITS, READER_EVENTS
+from wxcube.events.action_bits import CHANNELS, FEED_SCENE, ActionBit, action_masks
 from wxcube.events.columns import Action, Columns
 
 Numbers = NDArray[Any]
@@ -20,12 +22,12 @@ Numbers = NDArray[Any]
 # --- kinds of events -----------------------------------------------------------------------------
 
 _ACTIONS = max(Action) + 1
-_PLACES = 16
-"""Places in an article where a reader may leave, with room."""
+_POSITIONS = 16
+"""More than the number of positions in an article at which a reader can leave."""
 
 
 def _kinds() -> Columns:
-    """Every event there can be, as far as its mask and counts go, in the order of `_kind`."""
+    """Every kind of event, as far as its mask and counts differ, in the order of `_kind`."""
     sizes = (_ACTIONS, len(CHANNELS), 2, 2)
     action, source, feed, finished = (array.ravel() for array in np.indices(sizes))
     scene = np.where(feed == 1, FEED_SCENE, 0)
@@ -33,40 +35,43 @@ def _kinds() -> Columns:
 
 
 def _kind(activity: Columns) -> Numbers:
-    """The place of each event among the kinds."""
-    found = activity["action"].astype("i8")
-    found *= len(CHANNELS)
-    found += activity["source"]
-    found *= 2
-    found += activity["scene"] == FEED_SCENE
-    found *= 2
-    found += activity["finished"]
-    return found
+    """The index of each event's kind in `_kinds`."""
+    kind = activity["action"].astype("i8")
+    kind *= len(CHANNELS)
+    kind += activity["source"]
+    kind *= 2
+    kind += activity["scene"] == FEED_SCENE
+    kind *= 2
+    kind += activity["finished"]
+    return kind
 
 
 def _masks_of(kinds: Columns) -> Numbers:
-    found = np.zeros(len(kinds["action"]) + 1, "i4")
+    """The action bits of each kind; the last one is that of a follow after reading."""
+    masks = np.zeros(len(kinds["action"]) + 1, "i4")
     known = np.flatnonzero(np.isin(kinds["action"], list(Action)))
-    found[known] = marks({name: column[known] for name, column in kinds.items()})
-    found[-1] = ActionBit.FOLLOWED.mask
-    return found
+    masks[known] = action_masks({name: column[known] for name, column in kinds.items()})
+    masks[-1] = ActionBit.FOLLOWED.mask
+    return masks
 
 
-def _left_kinds() -> Columns:
-    action, position = (array.ravel() for array in np.indices((_ACTIONS, _PLACES)))
+def _position_kinds() -> Columns:
+    action, position = (array.ravel() for array in np.indices((_ACTIONS, _POSITIONS)))
     return {"action": action, "position": position}
 
 
 _KINDS = _kinds()
 _MASKS = _masks_of(_KINDS)
 _FOLLOWED = len(_MASKS) - 1
-"""The kind of a follow right after reading, of which only the mask counts."""
-_LEFT = {name: it for name, it in ARTICLE_DONE.items() if it.position is not None}
-_READER_CLASSES = Classes({name: it.holds(_KINDS) for name, it in READER_DONE.items()})
-_ARTICLE_CLASSES = Classes(
-    {name: it.holds(_KINDS) for name, it in ARTICLE_DONE.items() if name not in _LEFT}
+"""The kind of a follow immediately after reading, which only has a mask."""
+_BY_POSITION = {name: it for name, it in ARTICLE_EVENTS.items() if it.position is not None}
+_READER_COUNTER = EventCounter({name: it.matches(_KINDS) for name, it in READER_EVENTS.items()})
+_ARTICLE_COUNTER = EventCounter(
+    {name: it.matches(_KINDS) for name, it in ARTICLE_EVENTS.items() if name not in _BY_POSITION}
 )
-_LEFT_CLASSES = Classes({name: it.holds(_left_kinds()) for name, it in _LEFT.items()})
+_POSITION_COUNTER = EventCounter(
+    {name: it.matches(_position_kinds()) for name, it in _BY_POSITION.items()}
+)
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -74,178 +79,184 @@ _LEFT_CLASSES = Classes({name: it.holds(_left_kinds()) for name, it in _LEFT.ite
 
 @dataclass(frozen=True)
 class Activity:
-    """Events of some accounts and days, told by small numbers.
+    """Events of some accounts and days, with their keys as small numbers.
 
-    `given` has lines of the steps' table `activity` with `finished` beside them, `followed` lines
-    of `subscribed`.
+    `activity` has rows of the steps' table `activity` and also the column `finished`; `follows` has
+    rows of `article_follow`. The keys are of the rows of `activity`, then of those of `follows`.
     """
 
-    given: Columns
-    followed: Columns
+    activity: Columns
+    follows: Columns
 
     @cached_property
     def kind(self) -> Numbers:
-        """What each event counts towards."""
-        return _kind(self.given)
+        """The kind of each event in `activity`."""
+        return _kind(self.activity)
 
     @cached_property
-    def _persons(self) -> tuple[Numbers, Numbers]:
-        return told_apart(self._both("person"))
+    def _distinct_users(self) -> tuple[Numbers, Numbers]:
+        return distinct(self._both("person"))
 
     @property
-    def persons(self) -> Numbers:
-        """The distinct persons."""
-        return self._persons[0]
+    def users(self) -> Numbers:
+        """The distinct users."""
+        return self._distinct_users[0]
 
     @property
-    def person(self) -> Numbers:
-        """Each line's place among the persons, those of `followed` behind."""
-        return self._persons[1]
+    def user(self) -> Numbers:
+        """The index of each row's user among the distinct ones."""
+        return self._distinct_users[1]
 
     @cached_property
     def _accounts(self) -> tuple[Numbers, Numbers]:
         acct = self._both("acct")
-        return numbered(acct, int(acct.max(initial=0)) + 1)
+        return distinct_below(acct, int(acct.max(initial=0)) + 1)
 
     @cached_property
     def _first(self) -> int:
         return int(self._both("d").min(initial=1 << 30))
 
     @cached_property
-    def day(self) -> Numbers:
-        """Day and account of each line in one number, ordered by day."""
-        found = self._both("d").astype("i8")
-        found -= self._first
-        found *= len(self._accounts[0])
-        found += self._accounts[1]
-        return found
+    def account_day(self) -> Numbers:
+        """Day and account of each row as one number, ordered by day."""
+        number = self._both("d").astype("i8")
+        number -= self._first
+        number *= len(self._accounts[0])
+        number += self._accounts[1]
+        return number
 
     @cached_property
-    def days(self) -> int:
-        """A number that all of `day` are below."""
-        return int(self.day.max(initial=-1)) + 1
+    def account_day_size(self) -> int:
+        """A number that all of `account_day` are below."""
+        return int(self.account_day.max(initial=-1)) + 1
 
     @cached_property
     def articles(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Account and number of the distinct articles, and each line's place among them."""
-        numbers, number = told_apart(self._both("article"))
+        """Account and number of the distinct articles, and the index of each row's article."""
+        numbers, number = distinct(self._both("article"))
         size = len(self._accounts[0]) * len(numbers)
-        pairs, place = numbered(self._accounts[1] * len(numbers) + number, size)
+        pairs, index = distinct_below(self._accounts[1] * len(numbers) + number, size)
         acct, number = np.divmod(pairs, max(1, len(numbers)))
-        return self._accounts[0][acct], numbers[number], place
+        return self._accounts[0][acct], numbers[number], index
 
-    def day_columns(self, days: Numbers) -> Columns:
-        """Account and day of numbers like those in `day`."""
-        d, acct = np.divmod(days, max(1, len(self._accounts[0])))
-        return {"acct": self._accounts[0][acct].astype("i4"), "d": self.days_of(d)}
+    def columns_of(self, account_days: Numbers) -> Columns:
+        """The account and day of numbers like those in `account_day`."""
+        d, acct = np.divmod(account_days, max(1, len(self._accounts[0])))
+        return {"acct": self._accounts[0][acct].astype("i4"), "d": self.days_at(d)}
 
-    def days_of(self, places: Numbers) -> Numbers:
-        """Days by their places after the first."""
-        return (places + self._first).astype("i4")
+    def days_at(self, offsets: Numbers) -> Numbers:
+        """The days at some offsets from the first."""
+        return (offsets + self._first).astype("i4")
 
-    def day_places(self) -> Numbers:
-        """Each line's day as a place after the first."""
+    def day_offsets(self) -> Numbers:
+        """The offset of each row's day from the first."""
         return self._both("d").astype("i8") - self._first
 
     def _both(self, name: str) -> Numbers:
-        if not len(self.followed[name]):
-            return self.given[name]
-        return np.concatenate((self.given[name], self.followed[name]))
+        if not len(self.follows[name]):
+            return self.activity[name]
+        return np.concatenate((self.activity[name], self.follows[name]))
 
 
 # --- tables --------------------------------------------------------------------------------------
 
 
-def accounts(events: Activity) -> dict[str, Columns]:
+def account_tables(events: Activity) -> dict[str, Columns]:
     """The tables account_hour and account_day."""
-    number = len(events.kind)
-    rows = Ordered.of(
-        (events.day[:number], events.days),
-        (events.person[:number], len(events.persons)),
-        (events.given["h"], HOURS),
+    count = len(events.kind)
+    rows = SortedRows.of(
+        (events.account_day[:count], events.account_day_size),
+        (events.user[:count], len(events.users)),
+        (events.activity["h"], HOURS),
         (events.kind, len(_MASKS)),
     )
-    day, person, hour, kind = rows.columns
-    hours, hour_places = numbered(day * HOURS + hour, events.days * HOURS)
-    days, day_places = numbered(day, events.days)
+    account_day, user, hour, kind = rows.columns
+    hour_size = events.account_day_size * HOURS
+    hours, hour_keys = distinct_below(account_day * HOURS + hour, hour_size)
+    days, day_keys = distinct_below(account_day, events.account_day_size)
     at_hour = rows.starts(3)
-    masks = _together(_MASKS[kind], at_hour)
-    by_hour = people(hour_places[at_hour], len(hours), masks, READER_MARKS)
-    at_day = np.flatnonzero(changes(day[at_hour], person[at_hour]))
-    masks = _together(masks, at_day)
-    by_day = people(day_places[at_hour[at_day]], len(days), masks, READER_MARKS)
+    masks = _combined(_MASKS[kind], at_hour)
+    by_hour = count_users(hour_keys[at_hour], len(hours), masks, READER_BITS)
+    at_day = np.flatnonzero(changes(account_day[at_hour], user[at_hour]))
+    masks = _combined(masks, at_day)
+    by_day = count_users(day_keys[at_hour[at_day]], len(days), masks, READER_BITS)
     return {
-        "account_hour": events.day_columns(hours // HOURS)
+        "account_hour": events.columns_of(hours // HOURS)
         | {"h": (hours % HOURS).astype("i4")}
         | by_hour
-        | _READER_CLASSES.counted(hour_places, len(hours), kind),
-        "account_day": events.day_columns(days)
+        | _READER_COUNTER.count(hour_keys, len(hours), kind),
+        "account_day": events.columns_of(days)
         | by_day
-        | _READER_CLASSES.counted(day_places, len(days), kind),
+        | _READER_COUNTER.count(day_keys, len(days), kind),
     }
 
 
-def sharing(events: Activity) -> Columns:
-    """The table sharing_hour: who shared to where, and how often."""
-    chosen = np.flatnonzero(events.given["action"] == Action.SHARE)
-    scenes, scene = told_apart(events.given["scene"][chosen])
-    rows = Ordered.of(
-        (events.day[chosen], events.days),
-        (events.given["h"][chosen], HOURS),
+def share_table(events: Activity) -> Columns:
+    """The table user_share_hour: the number of shares by user and scene."""
+    shares = np.flatnonzero(events.activity["action"] == Action.SHARE)
+    scenes, scene = distinct(events.activity["scene"][shares])
+    rows = SortedRows.of(
+        (events.account_day[shares], events.account_day_size),
+        (events.activity["h"][shares], HOURS),
         (scene, len(scenes)),
-        (events.person[chosen], len(events.persons)),
+        (events.user[shares], len(events.users)),
     )
     starts = rows.starts(4)
-    day, hour, scene, person = (column[starts] for column in rows.columns)
-    return events.day_columns(day) | {
+    account_day, hour, scene, user = (column[starts] for column in rows.columns)
+    return events.columns_of(account_day) | {
         "h": hour.astype("i4"),
         "scene": scenes[scene].astype("i4"),
-        "person": events.persons[person],
-        "n": np.diff(starts, append=len(chosen)),
+        "person": events.users[user],
+        "n": np.diff(starts, append=len(shares)),
     }
 
 
-def articles(events: Activity) -> dict[str, Columns]:
-    """The tables touched, article_people and article_times, their lines ordered by day."""
-    acct, article, place = events.articles
-    days = events.day_places()
-    keys, key = numbered(days * len(acct) + place, (int(days.max(initial=-1)) + 1) * len(acct))
-    followed = np.full(len(events.followed["d"]), _FOLLOWED)
-    rows = Ordered.of(
+def article_tables(events: Activity) -> dict[str, Columns]:
+    """The tables touched, article_users and article_times, their rows ordered by day."""
+    acct, article, index = events.articles
+    offsets = events.day_offsets()
+    size = (int(offsets.max(initial=-1)) + 1) * len(acct)
+    keys, key = distinct_below(offsets * len(acct) + index, size)
+    followed = np.full(len(events.follows["d"]), _FOLLOWED)
+    rows = SortedRows.of(
         (key, len(keys)),
-        (events.person, len(events.persons)),
+        (events.user, len(events.users)),
         (np.concatenate((events.kind, followed)), len(_MASKS)),
     )
     starts = rows.starts(2)
-    places, person = rows.columns[0][starts], rows.columns[1][starts]
-    masks = _together(_MASKS[rows.columns[2]], starts)
-    day, of = np.divmod(keys, max(1, len(acct)))
-    columns = {"acct": acct[of].astype("i4"), "article": article[of], "d": events.days_of(day)}
-    touched = {name: column[places] for name, column in columns.items()}
+    keys_of_users, user = rows.columns[0][starts], rows.columns[1][starts]
+    masks = _combined(_MASKS[rows.columns[2]], starts)
+    offset, index = np.divmod(keys, max(1, len(acct)))
+    columns = {
+        "acct": acct[index].astype("i4"),
+        "article": article[index],
+        "d": events.days_at(offset),
+    }
+    touched = {name: column[keys_of_users] for name, column in columns.items()}
     return {
-        "touched": touched | {"person": events.persons[person], "mask": masks},
-        "article_people": columns | people(places, len(keys), masks, ARTICLE_MARKS),
-        "article_times": _times(events, columns, key[: len(events.kind)]),
+        "touched": touched | {"person": events.users[user], "mask": masks},
+        "article_users": columns | count_users(keys_of_users, len(keys), masks, ARTICLE_BITS),
+        "article_times": _article_times(events, columns, key[: len(events.kind)]),
     }
 
 
-def _times(events: Activity, keys: Columns, places: Numbers) -> Columns:
-    """How often things were done with the articles with which something was."""
-    number = len(keys["d"])
-    position = np.clip(events.given["position"], 0, _PLACES - 1)
-    left = events.given["action"].astype("i8") * _PLACES + position
-    found = _ARTICLE_CLASSES.counted(places, number, events.kind)
-    found |= _LEFT_CLASSES.counted(places, number, left)
-    found |= {name: added(places, number, events.given[name]) for name in AMOUNTS}
-    is_acted = np.zeros(number, "?")
-    is_acted[places] = True
-    ordered = keys | {name: found[name] for name in (*ARTICLE_DONE, *AMOUNTS)}
-    return ordered if is_acted.all() else {name: c[is_acted] for name, c in ordered.items()}
+def _article_times(events: Activity, articles: Columns, keys: Numbers) -> Columns:
+    """The number of events by article and day, where there are any."""
+    count = len(articles["d"])
+    position = np.clip(events.activity["position"], 0, _POSITIONS - 1)
+    position_kind = events.activity["action"].astype("i8") * _POSITIONS + position
+    counts = _ARTICLE_COUNTER.count(keys, count, events.kind)
+    counts |= _POSITION_COUNTER.count(keys, count, position_kind)
+    counts |= {name: sum_at(keys, count, events.activity[name]) for name in AMOUNTS}
+    has_events = np.zeros(count, "?")
+    has_events[keys] = True
+    table = articles | {name: counts[name] for name in (*ARTICLE_EVENTS, *AMOUNTS)}
+    return table if has_events.all() else {name: c[has_events] for name, c in table.items()}
 
 
-def _together(masks: Numbers, starts: Numbers) -> Numbers:
-    """The masks from each start to the next in one."""
+def _combined(masks: Numbers, starts: Numbers) -> Numbers:
+    """The masks from each start to the next, combined with OR."""
     if len(starts) == len(masks):
         return masks
-    found: Numbers = np.bitwise_or.reduceat(masks, starts)
-    return found
+    combined: Numbers = np.bitwise_or.reduceat(masks, starts)
+    return combined

@@ -1,42 +1,45 @@
-"""People and events counted by key."""
+"""Counts of users and events, and sums, by key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.cube.steps.step import column
 from wxcube.events.action_bits import ActionBit
-from wxcube.events.arrays import NDArray, np
 from wxcube.events.columns import Columns
 
 _EXACT_BITS = 52
-"""Whole numbers of so many bits are exact as floating-point ones."""
-_MOST_LANES = 8
-"""Bits of so many are looked up at once."""
+"""Integers of this many bits are exact as floating-point numbers."""
+_MAX_LANES = 8
+"""The largest number of neighbouring bits that are counted together."""
 
 Numbers = NDArray[Any]
 
 
-def people(places: Numbers, size: int, masks: Numbers, marks: Iterable[ActionBit]) -> Columns:
-    """For each mark how many of the masks at each place have it.
+def count_users(keys: Numbers, size: int, masks: Numbers, bits: Iterable[ActionBit]) -> Columns:
+    """For each action bit, the number of masks with it, by key.
 
-    `places` are below `size`. Several neighbouring bits are added up in one number.
+    There is one mask per user and key; keys are below `size`. Several neighbouring bits are added
+    up in one number, each in a lane of its own.
     """
-    width = max(1, int(np.bincount(places, minlength=1).max(initial=0)).bit_length())
-    lanes = min(_MOST_LANES, max(1, _EXACT_BITS // width))
-    found: Columns = {}
-    shown = {mark.value: column(mark) for mark in marks}
-    for low, values in _neighbours(sorted(shown), lanes):
-        sums = np.bincount(places, _in_lanes(masks, low, values, width), size).astype("i8")
+    width = max(1, int(np.bincount(keys, minlength=1).max(initial=0)).bit_length())
+    lanes = min(_MAX_LANES, max(1, _EXACT_BITS // width))
+    counts: Columns = {}
+    names = {bit.value: column(bit) for bit in bits}
+    for low, values in _neighbours(sorted(names), lanes):
+        sums = np.bincount(keys, _in_lanes(masks, low, values, width), size).astype("i8")
         for value in values:
             lane = sums >> (width * (value - low))
-            found[shown[value]] = (lane & ((1 << width) - 1)).astype("i4")
-    return {name: found[name] for name in shown.values()}
+            counts[names[value]] = (lane & ((1 << width) - 1)).astype("i4")
+    return {name: counts[name] for name in names.values()}
 
 
 def _neighbours(values: Sequence[int], lanes: int) -> Iterable[tuple[int, list[int]]]:
-    """Values that are counted together, with the lowest of them."""
+    """The bits that are counted together, with the lowest of them."""
     together: list[int] = []
     for value in values:
         if together and value >= together[0] + lanes:
@@ -48,39 +51,45 @@ def _neighbours(values: Sequence[int], lanes: int) -> Iterable[tuple[int, list[i
 
 
 def _in_lanes(masks: Numbers, low: int, values: Sequence[int], width: int) -> Numbers:
-    """Some bits of each mask, each in a lane of its own."""
+    """Some bits of each mask as a number with a lane for each bit."""
     reach = values[-1] - low + 1
     bits = np.arange(1 << reach)
     table = np.zeros(1 << reach)
     for value in values:
         table += ((bits >> (value - low)) & 1) * float(1 << (width * (value - low)))
-    found: Numbers = table[(masks >> low) & ((1 << reach) - 1)]
-    return found
+    numbers: Numbers = table[(masks >> low) & ((1 << reach) - 1)]
+    return numbers
 
 
-class Classes:
-    """Kinds of events by what they count towards: few, so that events are counted once."""
+class EventCounter:
+    """Counts events by key into several columns, in one pass.
 
-    def __init__(self, holds: Mapping[str, Numbers]) -> None:
-        """From which kinds of events count towards each column."""
-        together = np.stack(list(holds.values()))
-        kinds, self._class = np.unique(together, axis=1, return_inverse=True)
-        self._counts = dict(zip(holds, (np.flatnonzero(row) for row in kinds), strict=True))
-        self._number = kinds.shape[1]
+    Kinds of events that count towards the same columns form a class, so there are few classes.
+    """
 
-    def counted(self, places: Numbers, size: int, kinds: Numbers) -> Columns:
-        """For each column how many of the events at each place count."""
-        bins = self._class[kinds] * size + places
-        counts = np.bincount(bins, minlength=self._number * size).reshape(self._number, size)
+    def __init__(self, counted_kinds: Mapping[str, Numbers]) -> None:
+        """A counter, given for each column which kinds of events count."""
+        by_column = np.stack(list(counted_kinds.values()))
+        classes, self._class_of = np.unique(by_column, axis=1, return_inverse=True)
+        members = (np.flatnonzero(row) for row in classes)
+        self._classes = dict(zip(counted_kinds, members, strict=True))
+        self._class_count = classes.shape[1]
+
+    def count(self, keys: Numbers, size: int, kinds: Numbers) -> Columns:
+        """For each column, the number of events that count, by key."""
+        bins = self._class_of[kinds] * size + keys
+        counts = np.bincount(bins, minlength=self._class_count * size)
+        by_class = counts.reshape(self._class_count, size)
         return {
-            name: counts[members].sum(axis=0).astype("i4") for name, members in self._counts.items()
+            name: by_class[classes].sum(axis=0).astype("i4")
+            for name, classes in self._classes.items()
         }
 
 
-def added(places: Numbers, size: int, values: Numbers) -> Numbers:
-    """The sum of the values at each place, exactly."""
+def sum_at(keys: Numbers, size: int, values: Numbers) -> Numbers:
+    """The exact sum of the values by key."""
     if float(np.abs(values).sum(dtype="f8")) < 1 << _EXACT_BITS:
-        return np.bincount(places, values, size).astype("i8")
-    found = np.zeros(size, "i8")
-    np.add.at(found, places, values)
-    return found
+        return np.bincount(keys, values, size).astype("i8")
+    sums = np.zeros(size, "i8")
+    np.add.at(sums, keys, values)
+    return sums

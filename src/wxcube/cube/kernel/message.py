@@ -1,127 +1,130 @@
-"""Messages: persons and times by hour, day, week and month, from one sort each."""
+"""Messages: the number of users and messages by hour, day, week and month, from one sort each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.beijing import HOURS
-from wxcube.cube.kernel.counted import added
-from wxcube.cube.kernel.ordered import Ordered, numbered, told_apart
+from wxcube.cube.kernel.counted import sum_at
+from wxcube.cube.kernel.ordered import SortedRows, distinct, distinct_below
 from wxcube.cube.steps.messages import INTERVALS
-from wxcube.events.arrays import NDArray, np
 from wxcube.events.columns import Columns
 
 Numbers = NDArray[Any]
 
 
-def days(given: Columns) -> dict[str, Columns]:
+def day_tables(messages: Columns) -> dict[str, Columns]:
     """The tables message_day, getupstreammsghour, getupstreammsg and getupstreammsgdist.
 
-    `given` has lines of the steps' table `message`; message_day comes ordered by day.
+    `messages` has rows of the steps' table `message`; message_day is ordered by day.
     """
-    keys = _Keys.of(given, given["d"])
-    rows = keys.ordered((given["h"], HOURS))
-    label, person, kind, hour = rows.columns
-    at_hour, at_kind, at_day = (rows.starts(depth) for depth in (4, 3, 2))
-    times = np.diff(at_kind, append=len(label))
+    keys = _Keys.of(messages, messages["d"])
+    rows = keys.sorted_by((messages["h"], HOURS))
+    label, user, msg_type, hour = rows.columns
+    at_hour, at_type, at_day = (rows.starts(depth) for depth in (4, 3, 2))
+    per_user_and_type = np.diff(at_type, append=len(label))
     ones = np.ones(len(label), "i8")
-    hours = _per_type(keys, label * HOURS + hour, kind, at_hour, ones)
-    hour = hours.pop("label")
-    of_day = _per_type(keys, label, kind, at_kind, ones)
-    people = np.diff(at_day, append=len(label))
+    by_hour = _per_type(keys, label * HOURS + hour, msg_type, at_hour, ones)
+    label_and_hour = by_hour.pop("label")
+    by_day = _per_type(keys, label, msg_type, at_type, ones)
+    per_user = np.diff(at_day, append=len(label))
     return {
-        "message_day": keys.shown(label[at_kind], "d")
-        | {"msg_type": keys.types[kind[at_kind]].astype("i4")}
-        | {"person": keys.persons[person[at_kind]], "n": times},
-        "getupstreammsghour": keys.shown(hour // HOURS)
-        | {"ref_hour": (hour % HOURS * 100).astype("i4")}
-        | hours,
-        "getupstreammsg": keys.shown(of_day.pop("label")) | of_day,
-        "getupstreammsgdist": _spread(keys, label[at_day], people),
+        "message_day": keys.account_and_day(label[at_type], "d")
+        | {"msg_type": keys.types[msg_type[at_type]].astype("i4")}
+        | {"person": keys.users[user[at_type]], "n": per_user_and_type},
+        "getupstreammsghour": keys.account_and_day(label_and_hour // HOURS)
+        | {"ref_hour": (label_and_hour % HOURS * 100).astype("i4")}
+        | by_hour,
+        "getupstreammsg": keys.account_and_day(by_day.pop("label")) | by_day,
+        "getupstreammsgdist": _distribution(keys, label[at_day], per_user),
     }
 
 
-def periods(given: Columns, labels: Numbers) -> tuple[Columns, Columns]:
-    """The table getupstreammsgweek or …month, and getupstreammsgdistweek or …month.
+def period_tables(message_day: Columns, labels: Numbers) -> tuple[Columns, Columns]:
+    """The tables getupstreammsgweek and getupstreammsgdistweek, or those of months.
 
-    `given` has lines of message_day, `labels` the first day of each line's week or month.
+    `labels` has the first day of the week or month of each row of message_day.
     """
-    keys = _Keys.of(given, labels)
-    rows = keys.ordered((given["n"], int(given["n"].max(initial=0)) + 1))
-    label, _, kind, n = rows.columns
-    at_kind, at_label = rows.starts(3), rows.starts(2)
-    per_type = _per_type(keys, label, kind, at_kind, n)
-    people = np.add.reduceat(n, at_label) if len(n) else n
+    keys = _Keys.of(message_day, labels)
+    count = message_day["n"]
+    rows = keys.sorted_by((count, int(count.max(initial=0)) + 1))
+    label, _, msg_type, n = rows.columns
+    at_type, at_label = rows.starts(3), rows.starts(2)
+    per_type = _per_type(keys, label, msg_type, at_type, n)
+    per_user = np.add.reduceat(n, at_label) if len(n) else n
     return (
-        keys.shown(per_type.pop("label")) | per_type,
-        _spread(keys, label[at_label], people),
+        keys.account_and_day(per_type.pop("label")) | per_type,
+        _distribution(keys, label[at_label], per_user),
     )
 
 
 @dataclass(frozen=True)
 class _Keys:
-    """Accounts, days, types and persons by their places among the distinct ones."""
+    """The accounts, days, types and users of rows, as indexes into the distinct values."""
 
     accounts: Numbers
     types: Numbers
-    persons: Numbers
+    users: Numbers
     first: int
+    """The first day."""
     size: int
     """A number that all labels are below."""
     label: Numbers
-    """Day and account of each line in one number, ordered by day."""
-    kind: Numbers
-    person: Numbers
+    """Day and account of each row as one number, ordered by day."""
+    msg_type: Numbers
+    user: Numbers
 
     @classmethod
-    def of(cls, given: Columns, dates: Numbers) -> _Keys:
-        accounts, acct = numbered(given["acct"], int(given["acct"].max(initial=0)) + 1)
-        types, kind = told_apart(given["msg_type"])
-        persons, person = told_apart(given["person"])
+    def of(cls, rows: Columns, dates: Numbers) -> _Keys:
+        accounts, acct = distinct_below(rows["acct"], int(rows["acct"].max(initial=0)) + 1)
+        types, msg_type = distinct(rows["msg_type"])
+        users, user = distinct(rows["person"])
         first = int(dates.min(initial=1 << 30))
         label = (dates.astype("i8") - first) * len(accounts) + acct
         size = int(label.max(initial=-1)) + 1
-        return cls(accounts, types, persons, first, size, label, kind, person)
+        return cls(accounts, types, users, first, size, label, msg_type, user)
 
-    def ordered(self, last: tuple[Numbers, int]) -> Ordered:
-        """The lines by label, person, type and something more."""
-        return Ordered.of(
+    def sorted_by(self, last: tuple[Numbers, int]) -> SortedRows:
+        """The rows sorted by label, user, type and one more column."""
+        return SortedRows.of(
             (self.label, self.size),
-            (self.person, len(self.persons)),
-            (self.kind, len(self.types)),
+            (self.user, len(self.users)),
+            (self.msg_type, len(self.types)),
             last,
         )
 
-    def shown(self, labels: Numbers, name: str = "ref_date") -> Columns:
-        """Account and day of labels."""
+    def account_and_day(self, labels: Numbers, day_name: str = "ref_date") -> Columns:
+        """The account and day of labels."""
         d, acct = np.divmod(labels, max(1, len(self.accounts)))
-        return {"acct": self.accounts[acct].astype("i4"), name: (d + self.first).astype("i4")}
+        return {"acct": self.accounts[acct].astype("i4"), day_name: (d + self.first).astype("i4")}
 
 
 def _per_type(
-    keys: _Keys, label: Numbers, kind: Numbers, starts: Numbers, times: Numbers
+    keys: _Keys, label: Numbers, msg_type: Numbers, starts: Numbers, counts: Numbers
 ) -> Columns:
-    """People and messages by label and type; a person's lines of both begin at `starts`."""
-    several = max(1, len(keys.types))
-    key = label * several + kind
-    found, place = numbered(key, int(key.max(initial=-1)) + 1)
+    """Users and messages by label and type; the rows of a user for both begin at `starts`."""
+    type_count = max(1, len(keys.types))
+    label_and_type = label * type_count + msg_type
+    pairs, pair = distinct_below(label_and_type, int(label_and_type.max(initial=-1)) + 1)
     return {
-        "label": found // several,
-        "msg_type": keys.types[found % several].astype("i4"),
-        "msg_user": np.bincount(place[starts], minlength=len(found)),
-        "msg_count": added(place, len(found), times),
+        "label": pairs // type_count,
+        "msg_type": keys.types[pairs % type_count].astype("i4"),
+        "msg_user": np.bincount(pair[starts], minlength=len(pairs)),
+        "msg_count": sum_at(pair, len(pairs), counts),
     }
 
 
-def _spread(keys: _Keys, label: Numbers, times: Numbers) -> Columns:
-    """People by how many messages they sent."""
-    interval = 1 + np.searchsorted(INTERVALS, times)
-    several = len(INTERVALS) + 2
-    found, place = numbered(label * several + interval, keys.size * several)
-    number = {"count_interval": (found % several).astype("i4")}
+def _distribution(keys: _Keys, label: Numbers, per_user: Numbers) -> Columns:
+    """Users by the interval of the number of messages they sent."""
+    interval = 1 + np.searchsorted(INTERVALS, per_user)
+    size = len(INTERVALS) + 2
+    pairs, pair = distinct_below(label * size + interval, keys.size * size)
     return (
-        keys.shown(found // several)
-        | number
-        | {"msg_user": np.bincount(place, minlength=len(found))}
+        keys.account_and_day(pairs // size)
+        | {"count_interval": (pairs % size).astype("i4")}
+        | {"msg_user": np.bincount(pair, minlength=len(pairs))}
     )

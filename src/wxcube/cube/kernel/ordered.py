@@ -1,4 +1,4 @@
-"""Rows in the order of several small numbers, and where these change."""
+"""Distinct values, and rows sorted by several columns of small numbers."""
 
 from __future__ import annotations
 
@@ -6,93 +6,96 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wxcube.events.arrays import NDArray, np
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.events.columns import Columns
 
 PACKED_BITS = 63
-"""So many bits of numbers are sorted as one integer."""
+"""The number of bits that can be packed into one integer for sorting."""
 
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number that spreads the bits of what it is multiplied with to the upper ones."""
+HASH_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number; multiplying by it spreads the bits of a value to the upper ones."""
 
 Numbers = NDArray[Any]
 
 
-def ranked(values: Numbers) -> tuple[Numbers, Numbers]:
-    """The distinct values in order, and the place of each value among them."""
+def distinct_sorted(values: Numbers) -> tuple[Numbers, Numbers]:
+    """The distinct values in order, and the index of each value among them."""
     order = np.argsort(values)
     ordered = values[order]
     is_first = changes(ordered)
-    ranks = np.empty(len(values), "i8")
-    ranks[order] = np.cumsum(is_first) - 1
-    return ordered[is_first], ranks
+    index = np.empty(len(values), "i8")
+    index[order] = np.cumsum(is_first) - 1
+    return ordered[is_first], index
 
 
-def told_apart(values: Numbers) -> tuple[Numbers, Numbers]:
-    """The distinct values in any order, and the place of each value among them.
+def distinct(values: Numbers) -> tuple[Numbers, Numbers]:
+    """The distinct values in any order, and the index of each value among them.
 
-    Every value is written into a slot that follows from it; the few that find another value in
-    theirs are sorted.
+    Every value is written into the slot of its hash. The few values that find another value in
+    their slot are sorted.
     """
     wide = values.astype("i8", copy=False)
     bits = max(4, len(wide).bit_length() + 1)
-    slot = ((wide.view("u8") * SPREAD) >> np.uint64(64 - bits)).astype("i8")
-    holder = np.empty(1 << bits, "i8")
-    holder[slot] = np.arange(len(wide))
-    line = holder[slot]
-    others = np.flatnonzero(wide[line] != wide)
-    holds = np.zeros(len(wide), "?")
-    holds[line] = True
-    places = (np.cumsum(holds) - 1)[line]
-    found = values[holds]
-    if not len(others):
-        return found, places
-    more, places_of_others = ranked(values[others])
-    places[others] = len(found) + places_of_others
-    return np.concatenate((found, more)), places
+    slot = ((wide.view("u8") * HASH_MULTIPLIER) >> np.uint64(64 - bits)).astype("i8")
+    row_in_slot = np.empty(1 << bits, "i8")
+    row_in_slot[slot] = np.arange(len(wide))
+    row = row_in_slot[slot]
+    collided = np.flatnonzero(wide[row] != wide)
+    is_in_slot = np.zeros(len(wide), "?")
+    is_in_slot[row] = True
+    index = (np.cumsum(is_in_slot) - 1)[row]
+    in_slots = values[is_in_slot]
+    if not len(collided):
+        return in_slots, index
+    others, index_of_others = distinct_sorted(values[collided])
+    index[collided] = len(in_slots) + index_of_others
+    return np.concatenate((in_slots, others)), index
 
 
-def numbered(values: Numbers, size: int) -> tuple[Numbers, Numbers]:
-    """The distinct numbers below `size` in order, and the place of each one among them."""
+def distinct_below(values: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """The distinct values in order, and the index of each among them; all are below `size`."""
     if size > 4 * len(values) + 1_000_000:
-        return ranked(values)
-    present = np.zeros(size, "?")
-    present[values] = True
-    places = np.cumsum(present) - 1
-    return np.flatnonzero(present), places[values]
+        return distinct_sorted(values)
+    is_present = np.zeros(size, "?")
+    is_present[values] = True
+    index = np.cumsum(is_present) - 1
+    return np.flatnonzero(is_present), index[values]
 
 
-def places_of(acct: Numbers, article: Numbers, articles: Columns) -> Numbers:
-    """Where articles stand among `articles` (acct, article), -1 where they do not."""
-    accounts = np.concatenate((articles["acct"], acct))
-    several, account = numbered(accounts, int(accounts.max(initial=0)) + 1)
-    found, number = told_apart(np.concatenate((articles["article"], article)))
-    pairs, pair = numbered(number * len(several) + account, len(found) * len(several))
-    of = np.full(len(pairs), -1)
-    of[pair[: len(articles["acct"])]] = np.arange(len(articles["acct"]))
-    places: Numbers = of[pair[len(articles["acct"]) :]]
-    return places
+def positions_of(acct: Numbers, article: Numbers, articles: Columns) -> Numbers:
+    """The index of each article in the table `articles` (acct, article), or -1."""
+    all_accounts = np.concatenate((articles["acct"], acct))
+    accounts, account = distinct_below(all_accounts, int(all_accounts.max(initial=0)) + 1)
+    numbers, number = distinct(np.concatenate((articles["article"], article)))
+    pairs, pair = distinct_below(number * len(accounts) + account, len(numbers) * len(accounts))
+    count = len(articles["acct"])
+    index_of = np.full(len(pairs), -1)
+    index_of[pair[:count]] = np.arange(count)
+    positions: Numbers = index_of[pair[count:]]
+    return positions
 
 
 def changes(*columns: Numbers) -> Numbers:
-    """Whether a row differs from the one before it; the first does."""
-    found = np.ones(len(columns[0]), "?")
-    if len(found):
-        found[1:] = columns[0][1:] != columns[0][:-1]
+    """Whether each row differs from the previous one; true for the first row."""
+    is_changed = np.ones(len(columns[0]), "?")
+    if len(is_changed):
+        is_changed[1:] = columns[0][1:] != columns[0][:-1]
         for column in columns[1:]:
-            found[1:] |= column[1:] != column[:-1]
-    return found
+            is_changed[1:] |= column[1:] != column[:-1]
+    return is_changed
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """Columns of numbers, their rows ordered by the first column, then the second, and so on."""
+class SortedRows:
+    """Columns of numbers, their rows sorted by the first column, then the second, and so on."""
 
     columns: tuple[Numbers, ...]
 
     @classmethod
-    def of(cls, *columns: tuple[Numbers, int]) -> Ordered:
-        """Columns, each given with a number that all of its numbers are below."""
+    def of(cls, *columns: tuple[Numbers, int]) -> SortedRows:
+        """The sorted rows of columns, each given with a number that all its values are below."""
         bits = [max(1, int(size - 1).bit_length()) for _, size in columns]
         if sum(bits) <= PACKED_BITS:
             return cls(_sorted([column for column, _ in columns], bits))
@@ -110,8 +113,8 @@ def _sorted(columns: Sequence[Numbers], bits: Sequence[int]) -> tuple[Numbers, .
         packed <<= width
         packed |= column
     packed.sort()
-    found = []
+    unpacked = []
     for width in reversed(bits[1:]):
-        found.append(packed & ((1 << width) - 1))
+        unpacked.append(packed & ((1 << width) - 1))
         packed >>= width
-    return (packed, *reversed(found))
+    return (packed, *reversed(unpacked))

@@ -1,14 +1,16 @@
-"""The cube as data: each step is a name, its input tables, and one SELECT.
+"""The definition of the cube: each step is a name, its input tables and one SELECT.
 
-A chain of partial results shrinks from events to rows: person and hour, person and day, person
-and week or month. What people did with articles is kept as one number of bits per person
-(`wxcube.events.action_bits`), so that distinct people are counted by adding up bits. Running totals
-come from the bits a person sets for the first time.
+Partial results shrink step by step from events to rows: by user and hour, by user and day, by user
+and week or month. The actions of a user with articles are stored as one integer of action bits
+(`wxcube.events.action_bits`), so that distinct users are counted by adding up bits. Running totals
+are the sums of the bits that users set for the first time.
 
 The dialect is the part of SQL that DuckDB, ClickHouse and Spark share: GROUP BY, SUM, COUNT, MIN,
-MAX, BIT_OR, CASE, JOIN … ON, UNION ALL and window sums; integers only, every sum cast. Columns:
-`acct` account, `d` day number, `h` hour, `person`, `n` times; the steps named like an endpoint
-give that endpoint's columns in WeChat's words.
+MAX, BIT_OR, CASE, JOIN … ON, UNION ALL and window sums; integers only, every sum cast.
+
+Columns are `acct` (account), `d` (day number), `h` (hour), `person` (user; a word that, unlike
+`user`, no engine reserves), `n` (number of events) and `mask` (action bits). A step named like an
+endpoint has the columns of that endpoint.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ STEPS: tuple[Step, ...] = (*FOLLOWERS, *MESSAGES, *REPLIES, *READERS, *ARTICLES)
 """Every step, each after its inputs."""
 
 
-def needed(names: Iterable[str], given: Iterable[str] = ()) -> list[Step]:
-    """The steps behind these tables, in the order they must run; `given` tables are there."""
-    present, wanted = set(given), set(names)
+def needed(names: Iterable[str], present: Iterable[str] = ()) -> list[Step]:
+    """The steps that make these tables from the `present` ones, in the order they must run."""
+    existing, wanted = set(present), set(names)
     for step in reversed(STEPS):
-        if step.name in wanted - present:
+        if step.name in wanted - existing:
             wanted.update(step.inputs)
-    return [step for step in STEPS if step.name in wanted - present]
+    return [step for step in STEPS if step.name in wanted - existing]
 
 
 __all__ = ["STEPS", "Step", "needed"]

@@ -1,17 +1,19 @@
-"""What is counted of the things people do with articles: as SQL, and for arrays of events."""
+"""Filters of activity events, as SQL conditions and for arrays of events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from wxcube.events.arrays import NDArray, np
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.events.columns import Action, Columns
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """An action; where it says so, only through some channels, in one scene, or left at a place."""
+class EventFilter:
+    """Events of one action; if given, only those of some channels, one scene or one position."""
 
     action: Action
     channels: tuple[int, ...] | None = None
@@ -20,7 +22,7 @@ class Done:
 
     @property
     def sql(self) -> str:
-        """The condition that a line of `activity` is this."""
+        """The condition on a row of `activity`."""
         parts = [f"action = {self.action.value}"]
         if self.scene is not None:
             parts.append(f"scene = {self.scene}")
@@ -30,13 +32,13 @@ class Done:
             parts.append(f"position = {self.position}")
         return " AND ".join(parts)
 
-    def holds(self, activity: Columns) -> NDArray[Any]:
-        """Which lines of `activity` are this."""
-        found: NDArray[Any] = activity["action"] == self.action.value
+    def matches(self, activity: Columns) -> NDArray[Any]:
+        """Whether each row of `activity` passes the filter."""
+        is_match: NDArray[Any] = activity["action"] == self.action.value
         if self.scene is not None:
-            found &= activity["scene"] == self.scene
+            is_match &= activity["scene"] == self.scene
         if self.channels is not None:
-            found &= np.isin(activity["source"], self.channels)
+            is_match &= np.isin(activity["source"], self.channels)
         if self.position is not None:
-            found &= activity["position"] == self.position
-        return found
+            is_match &= activity["position"] == self.position
+        return is_match

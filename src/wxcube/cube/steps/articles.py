@@ -1,20 +1,20 @@
-"""What happened to single articles: by day, and in total since they were published."""
+"""The figures of single articles: by day, and as running totals since publication."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from wxcube.cube.inputs import TOTAL_DAYS
-from wxcube.cube.steps.actions import Done
+from wxcube.cube.steps.actions import EventFilter
 from wxcube.cube.steps.step import (
     CONTENT,
-    SCENE_MARKS,
+    SCENE_BITS,
     Step,
     column,
-    people,
+    count_events,
+    count_users,
     step,
     sum_of,
-    times,
 )
 from wxcube.events.action_bits import (
     FEED_SCENE,
@@ -26,28 +26,28 @@ from wxcube.events.action_bits import (
 )
 from wxcube.events.columns import Action
 
-ARTICLE_MARKS = tuple(mark for mark in ActionBit if mark not in SHARE_FROM)
-"""What is counted of an article's people."""
-_POSITIONS = {f"left_at_{p}": Done(Action.READ, position=p) for p in range(1, 6)}
-ARTICLE_DONE = {
-    "reads": Done(Action.READ),
-    "originals": Done(Action.READ_ORIGINAL),
-    "shares": Done(Action.SHARE),
-    "favourites": Done(Action.FAVOURITE),
-    "comments": Done(Action.COMMENT),
+ARTICLE_BITS = tuple(bit for bit in ActionBit if bit not in SHARE_FROM)
+"""The action bits whose users are counted per article."""
+_POSITIONS = {f"left_at_{p}": EventFilter(Action.READ, position=p) for p in range(1, 6)}
+ARTICLE_EVENTS = {
+    "reads": EventFilter(Action.READ),
+    "originals": EventFilter(Action.READ_ORIGINAL),
+    "shares": EventFilter(Action.SHARE),
+    "favourites": EventFilter(Action.FAVOURITE),
+    "comments": EventFilter(Action.COMMENT),
     **{
-        f"reads_from_{place}": Done(Action.READ, channels=channels)
+        f"reads_from_{place}": EventFilter(Action.READ, channels=channels)
         for place, channels in TOTAL_CHANNELS.items()
     },
     **{
-        f"feed_shares_from_{place}": Done(Action.SHARE, channels=channels, scene=FEED_SCENE)
+        f"feed_shares_from_{place}": EventFilter(Action.SHARE, channels=channels, scene=FEED_SCENE)
         for place, channels in FEED_SHARES.items()
     },
     **_POSITIONS,
 }
-"""What is counted of an article's events."""
+"""The events that are counted per article, by column."""
 AMOUNTS = ("seconds", "fen")
-"""What is added up of an article's events."""
+"""The columns of events that are added up per article."""
 
 _FIGURES = {
     "int_page_read_user": "read",
@@ -80,16 +80,16 @@ _DETAIL = {
     "collection_user": "favourite",
     "praise_money": "fen",
     "read_subscribe_user": "followed",
-    **{c: c for c in (*map(column, SCENE_MARKS), "finished", "reads", "seconds", *_POSITIONS)},
+    **{c: c for c in (*map(column, SCENE_BITS), "finished", "reads", "seconds", *_POSITIONS)},
 }
 
 
 def _named(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{of} AS {name}" for name, of in columns.items())
+    return ", ".join(f"{source} AS {name}" for name, source in columns.items())
 
 
 def _so_far(table: str, columns: Iterable[str]) -> str:
-    """Each column added up from an article's first day to the line's own."""
+    """Each column added up from an article's first day to the row's day."""
     over = "PARTITION BY g.acct, g.article ORDER BY g.stat_d"
     rows = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
     return ", ".join(
@@ -109,20 +109,21 @@ _DAILY = (
         "touched",
         """SELECT acct, article, d, person, BIT_OR(mask) AS mask
         FROM (SELECT acct, article, d, person, mask FROM activity
-        UNION ALL SELECT acct, article, d, person, mask FROM subscribed) t
+        UNION ALL SELECT acct, article, d, person, mask FROM article_follow) t
         GROUP BY acct, article, d, person""",
     ),
-    step("article_people", people(_ARTICLE_DAY, "touched", ARTICLE_MARKS)),
+    step("article_users", count_users(_ARTICLE_DAY, "touched", ARTICLE_BITS)),
     step(
         "article_times",
-        f"""SELECT {_ARTICLE_DAY}, {times(ARTICLE_DONE)}, {", ".join(sum_of(c, c) for c in AMOUNTS)}
+        f"""SELECT {_ARTICLE_DAY}, {count_events(ARTICLE_EVENTS)},
+        {", ".join(sum_of(c, c) for c in AMOUNTS)}
         FROM (SELECT {_ARTICLE_DAY}, action, source, scene, position, seconds, fen,
         CAST(1 AS INT) AS n FROM activity) t GROUP BY {_ARTICLE_DAY}""",
     ),
     step(
         "article_figures",
         f"""SELECT p.acct, p.article, p.d, {_named(_FIGURES)}
-        FROM article_people p JOIN article_times t
+        FROM article_users p JOIN article_times t
         ON p.acct = t.acct AND p.article = t.article AND p.d = t.d""",
     ),
     step(
@@ -135,41 +136,41 @@ _DAILY = (
     step(
         "getarticleread",
         f"""SELECT acct, d AS ref_date, article, read AS read_user,
-        {", ".join(map(column, SCENE_MARKS))}
-        FROM article_people WHERE d >= {CONTENT} AND read > 0""",
+        {", ".join(map(column, SCENE_BITS))}
+        FROM article_users WHERE d >= {CONTENT} AND read > 0""",
     ),
     step(
         "getarticleshare",
         f"""SELECT acct, d AS ref_date, article, share AS share_user
-        FROM article_people WHERE d >= {CONTENT} AND share > 0""",
+        FROM article_users WHERE d >= {CONTENT} AND share > 0""",
     ),
 )
 
 
 def first_people(source: str) -> Step:
-    """Distinct people of an article's day who did each thing for the first time.
+    """The step first_people: users who did something for the first time, by article and day.
 
-    `source` has a line per person and day with the bits set on that day first.
+    `source` has a row per user and day with the bits the user set for the first time.
     """
-    return step("first_people", people(_ARTICLE_DAY, source, ARTICLE_MARKS))
+    return step("first_people", count_users(_ARTICLE_DAY, source, ARTICLE_BITS))
 
 
-def fresh(counted: str) -> str:
-    """Bits a person sets for the first time, out of lines per article, person and day."""
+def first_time_bits(source: str) -> str:
+    """A subquery of the bits that users set for the first time, by article, user and day."""
     return f"""(SELECT b.acct, b.article, b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (
         PARTITION BY b.acct, b.article, b.person ORDER BY b.d
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS mask FROM {counted}) f"""
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS mask FROM {source}) f"""
 
 
 _RUNNING = (
     first_people(
-        fresh(
+        first_time_bits(
             "touched b JOIN article a ON b.acct = a.acct AND b.article = a.article"
             " WHERE b.d >= a.d AND b.d < a.d + a.days"
         )
     ),
     step(
-        "lived",
+        "article_stat_day",
         """SELECT a.acct, a.article, a.d, a.publish_type, a.target_user, g.age, c.d AS stat_d
         FROM article a CROSS JOIN age g JOIN calendar c ON c.d = a.d + g.age
         WHERE g.age < a.days""",
@@ -177,8 +178,8 @@ _RUNNING = (
     step(
         "running",
         f"""SELECT g.acct, g.article, g.d, g.publish_type, g.target_user, g.age, g.stat_d,
-        {_so_far("p", map(column, ARTICLE_MARKS))}, {_so_far("t", (*ARTICLE_DONE, *AMOUNTS))}
-        FROM lived g LEFT JOIN first_people p ON {_on_article_day("p")}
+        {_so_far("p", map(column, ARTICLE_BITS))}, {_so_far("t", (*ARTICLE_EVENTS, *AMOUNTS))}
+        FROM article_stat_day g LEFT JOIN first_people p ON {_on_article_day("p")}
         LEFT JOIN article_times t ON {_on_article_day("t")}""",
     ),
     step(
@@ -194,12 +195,12 @@ _RUNNING = (
 )
 
 ARTICLES = (*_DAILY, *_RUNNING)
-"""Steps of the endpoints with a row per article."""
+"""The steps of endpoints with a row per article."""
 
-ARTICLE_PEOPLE = tuple(map(column, ARTICLE_MARKS))
-"""Columns of the steps article_people and first_people."""
-ARTICLE_TIMES = (*ARTICLE_DONE, *AMOUNTS)
-"""Columns of the step article_times."""
+ARTICLE_USER_COLUMNS = tuple(map(column, ARTICLE_BITS))
+"""The columns of the steps article_users and first_people."""
+ARTICLE_EVENT_COLUMNS = (*ARTICLE_EVENTS, *AMOUNTS)
+"""The columns of the step article_times."""
 RUNNING_COLUMNS: dict[str, dict[str, str]] = {
     "getarticletotal": {"target_user": "target_user", **_TOTAL},
     "getarticletotaldetail": {
@@ -208,4 +209,4 @@ RUNNING_COLUMNS: dict[str, dict[str, str]] = {
         **_DETAIL,
     },
 }
-"""Columns of running totals, and which of these they show."""
+"""The columns of each endpoint with running totals, and their columns in the step running."""

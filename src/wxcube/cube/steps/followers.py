@@ -1,10 +1,10 @@
-"""Followers won, lost and in all."""
+"""New, lost and total followers."""
 
 from __future__ import annotations
 
 from wxcube.cube.steps.step import step, sum_of
 
-_EVENTS = ("opened", "moved", "message", "reply", "article", "activity")
+_EVENTS = ("opening", "follow", "message", "reply", "article", "activity")
 FOLLOWERS = (
     step(
         "first_day",
@@ -13,24 +13,25 @@ FOLLOWERS = (
         + ") t GROUP BY acct",
     ),
     step(
-        "alive",
+        "active_day",
         """SELECT f.acct, c.d FROM first_day f CROSS JOIN calendar c WHERE c.d >= f.d""",
     ),
     step(
         "getusersummary",
         f"""SELECT acct, d AS ref_date, source AS user_source,
-        {sum_of("CASE WHEN move > 0 THEN 1 ELSE 0 END", "new_user")},
-        {sum_of("CASE WHEN move < 0 THEN 1 ELSE 0 END", "cancel_user")}
-        FROM (SELECT acct, d, CAST(source AS INT) AS source, CAST(move AS INT) AS move FROM moved
-        UNION ALL SELECT acct, d, CAST(0 AS INT) AS source, CAST(0 AS INT) AS move FROM alive) t
+        {sum_of("CASE WHEN change > 0 THEN 1 ELSE 0 END", "new_user")},
+        {sum_of("CASE WHEN change < 0 THEN 1 ELSE 0 END", "cancel_user")}
+        FROM (SELECT acct, d, CAST(source AS INT) AS source, CAST(change AS INT) AS change
+        FROM follow UNION ALL
+        SELECT acct, d, CAST(0 AS INT) AS source, CAST(0 AS INT) AS change FROM active_day) t
         GROUP BY acct, d, source""",
     ),
     step(
         "follower_change",
         f"""SELECT acct, d, {sum_of("number", "number")}
-        FROM (SELECT acct, d, CAST(number AS BIGINT) AS number FROM opened
-        UNION ALL SELECT acct, d, CAST(move AS BIGINT) AS number FROM moved
-        UNION ALL SELECT acct, d, CAST(0 AS BIGINT) AS number FROM alive) t
+        FROM (SELECT acct, d, CAST(number AS BIGINT) AS number FROM opening
+        UNION ALL SELECT acct, d, CAST(change AS BIGINT) AS number FROM follow
+        UNION ALL SELECT acct, d, CAST(0 AS BIGINT) AS number FROM active_day) t
         GROUP BY acct, d""",
     ),
     step(

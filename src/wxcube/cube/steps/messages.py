@@ -1,11 +1,11 @@
-"""Messages by type and people by number of messages: hour, day, week, month."""
+"""Messages by type, and users by number of messages: hour, day, week and month."""
 
 from __future__ import annotations
 
 from wxcube.cube.steps.step import COUNT, Step, step, sum_of
 
 INTERVALS = (5, 10)
-"""count_interval 1 is up to the first of these numbers of messages, 2 up to the second, 3 more."""
+"""The largest numbers of messages in count_interval 1 and 2; more messages are in 3."""
 _INTERVAL = " ".join(f"WHEN n <= {most} THEN {i}" for i, most in enumerate(INTERVALS, 1))
 _COUNT_INTERVAL = f"CASE {_INTERVAL} ELSE {len(INTERVALS) + 1} END"
 
@@ -18,7 +18,7 @@ def _per_type(name: str, source: str, hour: str = "", key: str = "") -> Step:
     )
 
 
-def _spread(name: str, source: str) -> Step:
+def _distribution(name: str, source: str) -> Step:
     return step(
         name,
         f"""SELECT acct, d AS ref_date,
@@ -28,7 +28,7 @@ def _spread(name: str, source: str) -> Step:
     )
 
 
-def _labelled(name: str, label: str, over: str) -> Step:
+def _per_period(name: str, label: str, over: str) -> Step:
     return step(
         name,
         f"""SELECT m.acct, c.{label} AS d, m.msg_type, m.person, {sum_of("m.n", "n")}
@@ -49,12 +49,12 @@ MESSAGES = (
         f"""SELECT acct, d, msg_type, person, {sum_of("n", "n")} FROM message_hour
         GROUP BY acct, d, msg_type, person""",
     ),
-    _labelled("message_week", "monday", "week_over"),
-    _labelled("message_month", "month", "month_over"),
+    _per_period("message_week", "monday", "week_over"),
+    _per_period("message_month", "month", "month_over"),
     _per_type("getupstreammsg", "message_day"),
     _per_type("getupstreammsgweek", "message_week"),
     _per_type("getupstreammsgmonth", "message_month"),
-    _spread("getupstreammsgdist", "message_day"),
-    _spread("getupstreammsgdistweek", "message_week"),
-    _spread("getupstreammsgdistmonth", "message_month"),
+    _distribution("getupstreammsgdist", "message_day"),
+    _distribution("getupstreammsgdistweek", "message_week"),
+    _distribution("getupstreammsgdistmonth", "message_month"),
 )

@@ -1,4 +1,4 @@
-"""What an account's readers did, over all its articles, by hour and day."""
+"""The figures of an account's readers, over all its articles, by hour and day."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from datetime import date
 
 from wxcube.beijing import day_number
 from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
-from wxcube.cube.steps.actions import Done
+from wxcube.cube.steps.actions import EventFilter
 from wxcube.cube.steps.step import (
     CONTENT,
     COUNT,
-    SCENE_MARKS,
+    SCENE_BITS,
     ZERO,
     Step,
     column,
-    people,
+    count_events,
+    count_users,
     step,
     sum_of,
-    times,
 )
 from wxcube.events.action_bits import CHANNELS, READ_FROM, SHARE_FROM, ActionBit
 from wxcube.events.columns import Action
 
 _SPLIT = day_number(date.fromisoformat(ALL_CHANNELS_SINCE))
-READER_MARKS = (
+READER_BITS = (
     ActionBit.READ,
     ActionBit.SHARE,
     ActionBit.READ_ORIGINAL,
@@ -35,35 +35,34 @@ READER_MARKS = (
     *READ_FROM,
     *SHARE_FROM,
 )
-"""What is counted of an account's people."""
-READER_DONE = {
-    "reads": Done(Action.READ),
-    "shares": Done(Action.SHARE),
-    "originals": Done(Action.READ_ORIGINAL),
-    "favourites": Done(Action.FAVOURITE),
-    "comments": Done(Action.COMMENT),
-    **{f"reads_from_{c}": Done(Action.READ, channels=(c,)) for c in CHANNELS},
-    **{f"shares_from_{c}": Done(Action.SHARE, channels=(c,)) for c in CHANNELS},
+"""The action bits whose users are counted per account."""
+READER_EVENTS = {
+    "reads": EventFilter(Action.READ),
+    "shares": EventFilter(Action.SHARE),
+    "originals": EventFilter(Action.READ_ORIGINAL),
+    "favourites": EventFilter(Action.FAVOURITE),
+    "comments": EventFilter(Action.COMMENT),
+    **{f"reads_from_{c}": EventFilter(Action.READ, channels=(c,)) for c in CHANNELS},
+    **{f"shares_from_{c}": EventFilter(Action.SHARE, channels=(c,)) for c in CHANNELS},
 }
-"""What is counted of an account's events."""
+"""The events that are counted per account, by column."""
 
 
 def _account(grain: str, key: Sequence[str]) -> tuple[Step, ...]:
-    """People and times of an account by hour or day: one line each, a column per channel."""
+    """The numbers of users and events of an account by hour or day, a column per channel."""
     keys = ", ".join(key)
-    shown = [
-        *(f"p.{c}" for c in (*key, *map(column, READER_MARKS))),
-        *(f"t.{c}" for c in READER_DONE),
+    columns = [
+        *(f"u.{c}" for c in (*key, *map(column, READER_BITS))),
+        *(f"e.{c}" for c in READER_EVENTS),
     ]
+    counts = f"SELECT {keys}, {count_events(READER_EVENTS)} FROM action_hour GROUP BY {keys}"
     return (
-        step(f"people_{grain}", people(keys, f"acting_{grain}", READER_MARKS)),
-        step(
-            f"times_{grain}", f"SELECT {keys}, {times(READER_DONE)} FROM done_hour GROUP BY {keys}"
-        ),
+        step(f"account_users_{grain}", count_users(keys, f"user_{grain}", READER_BITS)),
+        step(f"account_events_{grain}", counts),
         step(
             f"account_{grain}",
-            f"""SELECT {", ".join(shown)} FROM people_{grain} p
-            JOIN times_{grain} t ON {" AND ".join(f"p.{c} = t.{c}" for c in key)}""",
+            f"""SELECT {", ".join(columns)} FROM account_users_{grain} u
+            JOIN account_events_{grain} e ON {" AND ".join(f"u.{c} = e.{c}" for c in key)}""",
         ),
     )
 
@@ -84,14 +83,14 @@ _NONE = (ZERO, ZERO)
 
 
 def _channel(code: int, values: Sequence[str], condition: str) -> str:
-    """Rows of one user_source out of the table with a column per channel."""
-    shown = ", ".join(f"{value} AS {name}" for value, name in zip(values, _FIGURES, strict=True))
+    """The rows of one user_source, from the table with a column per channel."""
+    figures = ", ".join(f"{value} AS {name}" for value, name in zip(values, _FIGURES, strict=True))
     source = f"CAST({code} AS INT) AS user_source"
-    return f"SELECT {{key}}, {source}, {shown} FROM {{table}} WHERE {condition}"
+    return f"SELECT {{key}}, {source}, {figures} FROM {{table}} WHERE {condition}"
 
 
 def _before_split() -> Iterator[str]:
-    """Until 2020-02-27 channels had reads only; all else stood in the row of channel 0."""
+    """Until 2020-02-27, channels had only reads; other figures were in the row of channel 0."""
     values = ("read_from_0", "reads_from_0", *_ORIGINALS, "share", "shares", *_FAVOURITES)
     some = "reads_from_0 + originals + shares + favourites > 0"
     yield _channel(0, values, f"d < {_SPLIT} AND {some}")
@@ -101,7 +100,7 @@ def _before_split() -> Iterator[str]:
 
 
 def _after_split(*, by_day: bool) -> Iterator[str]:
-    """From 2020-02-28 a row counts all channels; only that of a day has the other figures."""
+    """From 2020-02-28, a row counts all channels; other figures are in daily rows only."""
     originals, favourites = (_ORIGINALS, _FAVOURITES) if by_day else (_NONE, _NONE)
     some = "reads + shares + originals + favourites" if by_day else "reads + shares"
     values = ("read", "reads", *originals, "share", "shares", *favourites)
@@ -130,7 +129,7 @@ def _user_share(name: str, table: str, key: str, grouped: str) -> Step:
 
 _BIZ = {
     "read_user": "read",
-    **{column(mark): column(mark) for mark in SCENE_MARKS},
+    **{column(bit): column(bit) for bit in SCENE_BITS},
     "share_user": "share",
     "zaikan_user": "zaikan",
     "like_user": "liked",
@@ -142,15 +141,15 @@ _BIZ_OR_SENT = (*_BIZ, "send_page_count")
 
 
 def _biz_summary() -> Step:
-    """Figures of readers and the number of articles, put under each other and added up."""
-    done = ", ".join(f"{of} AS {name}" for name, of in _BIZ.items())
-    nothing = ", ".join(f"{ZERO} AS {name}" for name in _BIZ)
+    """The figures of readers and the number of articles, combined with UNION ALL and added up."""
+    figures = ", ".join(f"{source} AS {name}" for name, source in _BIZ.items())
+    zeros = ", ".join(f"{ZERO} AS {name}" for name in _BIZ)
     sums = ", ".join(sum_of(f"b.{name}", name) for name in _BIZ_OR_SENT)
     return step(
         "getbizsummary",
         f"""SELECT * FROM (SELECT b.acct, b.d AS ref_date, {sums} FROM (
-        SELECT acct, d, {done}, {ZERO} AS send_page_count FROM account_day WHERE d >= {CONTENT}
-        UNION ALL SELECT acct, d, {nothing}, CAST(1 AS BIGINT) AS send_page_count
+        SELECT acct, d, {figures}, {ZERO} AS send_page_count FROM account_day WHERE d >= {CONTENT}
+        UNION ALL SELECT acct, d, {zeros}, CAST(1 AS BIGINT) AS send_page_count
         FROM article WHERE d >= {CONTENT}) b GROUP BY b.acct, b.d) s
         WHERE {" + ".join(_BIZ_OR_SENT)} > 0""",
     )
@@ -160,17 +159,17 @@ _BY_DAY = "acct, d AS ref_date"
 _BY_HOUR = "acct, d AS ref_date, h * 100 AS ref_hour"
 READERS = (
     step(
-        "acting_hour",
+        "user_hour",
         """SELECT acct, d, h, person, BIT_OR(mask) AS mask FROM activity
         GROUP BY acct, d, h, person""",
     ),
     step(
-        "acting_day",
-        """SELECT acct, d, person, BIT_OR(mask) AS mask FROM acting_hour
+        "user_day",
+        """SELECT acct, d, person, BIT_OR(mask) AS mask FROM user_hour
         GROUP BY acct, d, person""",
     ),
     step(
-        "done_hour",
+        "action_hour",
         f"""SELECT acct, d, h, action, source, {COUNT} AS n FROM activity
         GROUP BY acct, d, h, action, source""",
     ),
@@ -179,17 +178,17 @@ READERS = (
     _user_read("getuserreadhour", "account_hour", _BY_HOUR, by_day=False),
     _user_read("getuserread", "account_day", _BY_DAY, by_day=True),
     step(
-        "sharing_hour",
+        "user_share_hour",
         f"""SELECT acct, d, h, scene, person, {COUNT} AS n FROM activity
-        WHERE {Done(Action.SHARE).sql} GROUP BY acct, d, h, scene, person""",
+        WHERE {EventFilter(Action.SHARE).sql} GROUP BY acct, d, h, scene, person""",
     ),
     step(
-        "sharing_day",
-        f"""SELECT acct, d, scene, person, {sum_of("n", "n")} FROM sharing_hour
+        "user_share_day",
+        f"""SELECT acct, d, scene, person, {sum_of("n", "n")} FROM user_share_hour
         GROUP BY acct, d, scene, person""",
     ),
-    _user_share("getusersharehour", "sharing_hour", _BY_HOUR, "acct, d, h"),
-    _user_share("getusershare", "sharing_day", _BY_DAY, "acct, d"),
+    _user_share("getusersharehour", "user_share_hour", _BY_HOUR, "acct, d, h"),
+    _user_share("getusershare", "user_share_day", _BY_DAY, "acct, d"),
     _biz_summary(),
 )
-"""Steps of getuserread, getusershare and getbizsummary."""
+"""The steps of getuserread, getusershare and getbizsummary."""

@@ -1,4 +1,4 @@
-"""Replies of the account's server, by hour and day."""
+"""The replies of an account's server, by hour and day."""
 
 from __future__ import annotations
 

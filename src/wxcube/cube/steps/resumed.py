@@ -1,13 +1,12 @@
-"""Who did something with an article for the first time, when only the newest days are new.
+"""The step first_people computed incrementally, for new days only.
 
-`touched_now` has the facts of the days to be computed, `touched_before` those of the days before
-them on which the same articles were already counted. The result is that of the step
-`first_people`, of the new days alone.
+`touched_now` has the fact `touched` of the new days, `touched_before` that of the earlier days on
+which the same articles already counted. The result has the rows of the new days.
 """
 
 from __future__ import annotations
 
-from wxcube.cube.steps.articles import first_people, fresh
+from wxcube.cube.steps.articles import first_people, first_time_bits
 from wxcube.cube.steps.step import step
 
 _COUNTED = """a.acct = b.acct AND a.article = b.article
@@ -31,11 +30,11 @@ _OF_ONE_DAY = f"""(SELECT n.acct, n.article, n.d, n.mask - (n.mask & COALESCE(p.
     FROM counted_now n LEFT JOIN counted_before p ON {_SAME}) f"""
 _NOW_AND_BEFORE = """(SELECT acct, article, d, person, mask FROM counted_now
     UNION ALL SELECT acct, article, CAST(0 AS INT) AS d, person, mask FROM counted_before) b"""
-_OF_DAYS = f"(SELECT acct, article, d, mask FROM {fresh(_NOW_AND_BEFORE)} WHERE d > 0) g"
+_OF_DAYS = f"(SELECT acct, article, d, mask FROM {first_time_bits(_NOW_AND_BEFORE)} WHERE d > 0) g"
 
-BEGUN_DAYS = (first_people(fresh(f"touched_now b JOIN article a ON {_COUNTED}")),)
-"""Steps to first_people of days with none before them."""
-RESUMED_DAY = (_NOW, _BEFORE, first_people(_OF_ONE_DAY))
-"""Steps to first_people of one new day."""
-RESUMED_DAYS = (_NOW, _BEFORE, first_people(_OF_DAYS))
-"""Steps to first_people of several new days."""
+FIRST_DAYS = (first_people(first_time_bits(f"touched_now b JOIN article a ON {_COUNTED}")),)
+"""The steps for days without earlier ones."""
+NEXT_DAY = (_NOW, _BEFORE, first_people(_OF_ONE_DAY))
+"""The steps for one new day."""
+NEXT_DAYS = (_NOW, _BEFORE, first_people(_OF_DAYS))
+"""The steps for several new days."""

@@ -1,4 +1,4 @@
-"""A step of the cube, and the few phrases its SQL is made of."""
+"""A step of the cube, and the SQL fragments that several steps use."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from wxcube.beijing import day_number
 from wxcube.contract.endpoint import EARLIEST_CONTENT
-from wxcube.cube.steps.actions import Done
+from wxcube.cube.steps.actions import EventFilter
 from wxcube.events.action_bits import READ_FROM, ActionBit
 
 CONTENT = day_number(EARLIEST_CONTENT)
-"""First day of the published-content endpoints."""
+"""The first day of the published-content endpoints."""
 COUNT = "CAST(COUNT(*) AS BIGINT)"
 ZERO = "CAST(0 AS BIGINT)"
-SCENE_MARKS = (*READ_FROM, ActionBit.READ_IN_OTHER_SCENE)
-"""Marks from which readers by scene_desc are told."""
+SCENE_BITS = (*READ_FROM, ActionBit.READ_IN_OTHER_SCENE)
+"""The action bits that give the readers by scene_desc."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A table made from other tables."""
+    """A table computed from other tables."""
 
     name: str
     inputs: tuple[str, ...]
@@ -29,7 +29,7 @@ class Step:
 
 
 def step(name: str, sql: str) -> Step:
-    """A step whose inputs are the tables its SQL names after FROM and JOIN."""
+    """A step whose inputs are the tables after FROM and JOIN in its SQL."""
     inputs = dict.fromkeys(re.findall(r"\b(?:FROM|JOIN) (\w+)", sql))
     return Step(name, tuple(inputs), " ".join(sql.split()))
 
@@ -45,14 +45,14 @@ _LOWEST = 1 + (1 << _LANE)
 _FULL = (1 << _LANE) - 1
 
 
-def people(keys: str, source: str, marks: Iterable[ActionBit]) -> str:
-    """A SELECT with one column per mark: how many people of a key have it.
+def count_users(keys: str, source: str, bits: Iterable[ActionBit]) -> str:
+    """A SELECT with one column per action bit: the number of users who have it, by key.
 
-    `source` has a line per person, with the keys and a mask. Two neighbouring bits are counted in
-    one sum, each in half of a 64-bit number, so a key may have 2**31 people.
+    `source` has a row per user with the keys and a mask. Two neighbouring bits are counted in one
+    sum, each in one half of a 64-bit number, so a key may have 2**31 users.
     """
-    shown = {mark.value: column(mark) for mark in marks}
-    pairs = sorted({value // 2 * 2 for value in shown})
+    names = {bit.value: column(bit) for bit in bits}
+    pairs = sorted({value // 2 * 2 for value in names})
     sums = ", ".join(
         f"CAST(SUM((((mask >> {low}) & 3) * {_SPREAD}) & {_LOWEST}) AS BIGINT) AS s{low}"
         for low in pairs
@@ -61,18 +61,19 @@ def people(keys: str, source: str, marks: Iterable[ActionBit]) -> str:
         f"s{value // 2 * 2} & {_FULL} AS {name}"
         if value % 2 == 0
         else f"s{value // 2 * 2} >> {_LANE} AS {name}"
-        for value, name in shown.items()
+        for value, name in names.items()
     )
     return f"""SELECT {keys}, {halves} FROM (SELECT {keys}, {sums}
         FROM (SELECT {keys}, CAST(mask AS BIGINT) AS mask FROM {source}) m GROUP BY {keys}) s"""
 
 
-def times(things: Mapping[str, Done]) -> str:
-    """One column per thing done: how often, from a table of actions and their times."""
-    parts = things.items()
-    return ", ".join(sum_of(f"CASE WHEN {it.sql} THEN n ELSE 0 END", name) for name, it in parts)
+def count_events(filters: Mapping[str, EventFilter]) -> str:
+    """One column per filter: the number of events, from a table with a column `n`."""
+    return ", ".join(
+        sum_of(f"CASE WHEN {it.sql} THEN n ELSE 0 END", name) for name, it in filters.items()
+    )
 
 
 def column(bit: ActionBit) -> str:
-    """The column that counts the people with a mark."""
+    """The column that counts the users with an action bit."""
     return bit.name.lower()

@@ -1,1 +1,1 @@
-"""Reading, checking and pseudonymizing incoming events."""
+"""Ingestion of events: reading, checking and pseudonymizing them."""

@@ -1,8 +1,7 @@
-"""The door: lines come in, columns without openids go on, bad lines are told one by one."""
+"""Admission of events: lines become columns without openids, or refusals with their reasons."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,25 +14,37 @@ from wxcube.events import kinds as ev
 from wxcube.events.intake.decoding import by_member, decode
 from wxcube.events.intake.families import Chunk
 from wxcube.events.intake.lines import Lines
-from wxcube.events.intake.openid_filter import names_a_person
-from wxcube.events.intake.pseudonyms import DoubtError, Newcomers, Numbering, Part
-from wxcube.events.intake.refusal import Refusal, hidden, hidden_line, hidden_record
-from wxcube.events.intake.tables import INTEGERS, Given, Records, is_whole, sift
+from wxcube.events.intake.openid_filter import has_openid
+from wxcube.events.intake.pseudonyms import (
+    NeedsFullCheckError,
+    NewAccounts,
+    Pseudonymizer,
+    UnhashedEvents,
+)
+from wxcube.events.intake.reasons import Reasons, not_an_integer
+from wxcube.events.intake.refusal import Refusal, redacted_line, redacted_record
+from wxcube.events.intake.tables import (
+    INTEGERS,
+    MemberColumns,
+    Records,
+    check_columns,
+    is_integer,
+)
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.keys import Keys
+from wxcube.i18n import Message, _
 
-_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
-_AT_ONCE = 2_500
-"""Lines decoded at once: their objects fit the processor's cache.
+_DECODE_LINES = 2_500
+"""Lines decoded in one batch: their objects fit into the processor's cache.
 
-PERF: with 10,000 at once decoding and taking members apart took 1.4 to 2 times as long.
+PERF: with 10,000, decoding and collecting the members took 1.4 to 2 times as long.
 """
 _decoder: msgspec.json.Decoder[ev.AnyEvent] = msgspec.json.Decoder(ev.AnyEvent)
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """A batch after the door: good events as columns, bad lines with their reasons."""
+    """The result of admission: valid events as columns, refused lines with their reasons."""
 
     columns: Callable[[], Chunk] = field(repr=False)
     events: int
@@ -41,131 +52,130 @@ class Admitted:
 
     @cached_property
     def chunk(self) -> Chunk:
-        """The good events; beside bad lines their accounts get numbers only when this is asked.
+        """The valid events; if lines were refused, new accounts are registered only on access.
 
-        Raises:  EventStoreError if new accounts cannot be written down.
+        Raises:  EventStoreError if new accounts cannot be written.
         """
         return self.columns()
 
 
-class Door:
+class Admission:
     """Checks events and replaces openids and accounts by numbers.
 
-    Events before the second `earliest` are refused: the store no longer keeps their days.
+    Events before `earliest`, in Unix seconds, are refused: their days were deleted by retention.
     """
 
     def __init__(self, keys: Keys, accounts: AccountNumbers, earliest: int = 0) -> None:
         self._accounts = accounts
         self._user_key = keys.users
-        self._numbering = Numbering(keys)
+        self._pseudonymizer = Pseudonymizer(keys)
+        self._reasons = Reasons()
         self.earliest = earliest
 
-    def admit(self, lines: bytes) -> Admitted:
+    def admit(self, content: bytes) -> Admitted:
         """The events of JSON lines; line numbers begin with 1."""
-        newcomers, parts = Newcomers(self._accounts), list[Part]()
+        accounts, events = NewAccounts(self._accounts), list[UnhashedEvents]()
         try:
-            together = Lines(lines)
-            is_plain = together.are_objects
-            for few in together.parts(_AT_ONCE):
-                # PERF: a piece of empty lines alone takes half as long as when each is looked at
-                if few.content.isspace():
+            lines = Lines(content)
+            is_one_each = lines.are_objects
+            for batch in lines.batches(_DECODE_LINES):
+                # PERF: halves the time for a batch of empty lines alone
+                if batch.content.isspace():
                     continue
-                count = few.last - few.first + 1
-                expected = count if is_plain else sum(1 for _ in _numbered(few.content))
-                parts += self._quickly(few.content, expected, newcomers)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, DoubtError):
-            return self._admit_each(self._read_line(*line) for line in _numbered(lines))
-        return self._admitted(parts, newcomers)
+                count = batch.last - batch.first + 1
+                expected = count if is_one_each else sum(1 for _ in _numbered(batch.content))
+                events += self._decode_batch(batch.content, expected, accounts)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, NeedsFullCheckError):
+            return self._admit_singly(self._read_line(*line) for line in _numbered(content))
+        return self._admitted(events, accounts)
 
-    def _quickly(self, lines: bytes, expected: int, newcomers: Newcomers) -> list[Part]:
-        """The parts of lines with so many events, one a line."""
+    def _decode_batch(
+        self, lines: bytes, expected: int, accounts: NewAccounts
+    ) -> list[UnhashedEvents]:
+        """The fast path: the events of lines, all of them valid, `expected` in number."""
         events = decode(lines)
         if len(events) != expected:
-            raise DoubtError
+            raise NeedsFullCheckError
         kinds = by_member(events)
-        if any(map(names_a_person, kinds.get("publish", {}).get("content_url", ()))):
-            raise DoubtError
+        if any(map(has_openid, kinds.get("publish", {}).get("content_url", ()))):
+            raise NeedsFullCheckError
         if any(min(members["at"]) < self.earliest for members in kinds.values()):
-            raise DoubtError
-        return self._numbering.parts(kinds, newcomers)
+            raise NeedsFullCheckError
+        return self._pseudonymizer.prepare(kinds, accounts)
 
     def admit_records(self, records: Records) -> Admitted:
-        """The events of a table; texts may be numbers."""
-        found = sift(records, self.earliest)
-        doubtful = list(self._read_records(records.only(found.doubtful)))
-        refused = tuple(one for one in doubtful if isinstance(one, Refusal))
-        if len(refused) < len(doubtful):
-            return self._admit_each(self._read_records(records))
-        return self._of_kinds(found.kinds, refused)
+        """The events of a table, where numbers may be given as text."""
+        checked = check_columns(records, self.earliest)
+        undecided = list(self._read_records(records.select(checked.undecided)))
+        refused = tuple(one for one in undecided if isinstance(one, Refusal))
+        if len(refused) < len(undecided):
+            return self._admit_singly(self._read_records(records))
+        return self._admit_members(checked.kinds, refused)
 
-    def _admit_each(self, read: Iterable[ev.AnyEvent | Refusal]) -> Admitted:
-        found = list(read)
-        events = [one for one in found if not isinstance(one, Refusal)]
-        refused = tuple(one for one in found if isinstance(one, Refusal))
-        return self._of_kinds(by_member(events), refused)
+    def _admit_singly(self, read: Iterable[ev.AnyEvent | Refusal]) -> Admitted:
+        results = list(read)
+        events = [one for one in results if not isinstance(one, Refusal)]
+        refused = tuple(one for one in results if isinstance(one, Refusal))
+        return self._admit_members(by_member(events), refused)
 
-    def _of_kinds(self, kinds: Mapping[str, Given], refused: tuple[Refusal, ...]) -> Admitted:
-        newcomers = Newcomers(self._accounts)
-        return self._admitted(self._numbering.parts(kinds, newcomers), newcomers, refused)
+    def _admit_members(
+        self, kinds: Mapping[str, MemberColumns], refused: tuple[Refusal, ...]
+    ) -> Admitted:
+        accounts = NewAccounts(self._accounts)
+        return self._admitted(self._pseudonymizer.prepare(kinds, accounts), accounts, refused)
 
     def _admitted(
-        self, parts: list[Part], newcomers: Newcomers, refused: tuple[Refusal, ...] = ()
+        self,
+        events: list[UnhashedEvents],
+        accounts: NewAccounts,
+        refused: tuple[Refusal, ...] = (),
     ) -> Admitted:
-        events = sum(len(part.ids.lengths) for part in parts)
+        count = sum(len(part.ids.lengths) for part in events)
         if refused:
-            return Admitted(lambda: self._numbering.chunk(parts, newcomers), events, refused)
-        chunk = self._numbering.chunk(parts, newcomers)
-        return Admitted(lambda: chunk, events)
+            return Admitted(lambda: self._pseudonymizer.finish(events, accounts), count, refused)
+        chunk = self._pseudonymizer.finish(events, accounts)
+        return Admitted(lambda: chunk, count)
 
     def _read_line(self, number: int, line: bytes) -> ev.AnyEvent | Refusal:
         try:
-            return self._known(_decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeError, EventError) as error:
-            return Refusal(number, hidden(_reason(error, line)), hidden_line(line, self._user_key))
-        except RecursionError:
-            return Refusal(number, "it nests too deeply", hidden_line(line, self._user_key))
+            return self._checked(_decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeError, RecursionError, EventError) as error:
+            reason = self._reasons.of_line(error, line)
+            return Refusal(number, reason, redacted_line(line, self._user_key))
 
     def _read_records(self, records: Records) -> Iterator[ev.AnyEvent | Refusal]:
         for place, (number, record) in enumerate(zip(records.numbers, records, strict=True)):
             try:
-                yield self._read_record(record, records.complaints.get(place))
+                yield self._read_record(record, records.problems.get(place))
             except (msgspec.ValidationError, UnicodeError, EventError) as error:
-                content = hidden_record(record, self._user_key)
-                yield Refusal(number, hidden(_reason(error)), content)
+                reason = self._reasons.of_record(error, record)
+                yield Refusal(number, reason, redacted_record(record, self._user_key))
 
-    def _read_record(self, record: Mapping[str, Any], complaint: str | None) -> ev.AnyEvent:
-        if complaint:
-            raise EventError(complaint)
-        event = self._known(msgspec.convert(record, ev.AnyEvent, strict=False))
+    def _read_record(self, record: Mapping[str, Any], problem: Message | None) -> ev.AnyEvent:
+        if problem:
+            raise EventError(problem)
+        event = self._checked(msgspec.convert(record, ev.AnyEvent, strict=False))
         for name in INTEGERS & record.keys():
-            if isinstance(record[name], str) and not is_whole(record[name]):
-                raise msgspec.ValidationError(f"Expected `int`, got `str` - at `$.{name}`")
+            cell = record[name]
+            if isinstance(cell, str) and not is_integer(cell):
+                raise not_an_integer(event, name, cell)
         return event
 
-    def _known(self, event: ev.AnyEvent) -> ev.AnyEvent:
-        """The event, if what it says may be written down and its day is kept."""
+    def _checked(self, event: ev.AnyEvent) -> ev.AnyEvent:
+        """The event, if its strings may be stored and its day has not been deleted."""
         for member in ("id", "account", "user", "title", "content_url"):
             getattr(event, member, "").encode()
         if event.at < self.earliest:
-            raise EventError("events of that day are no longer kept (retention)")
-        if names_a_person(getattr(event, "content_url", "")):
-            raise EventError("content_url names a person: leave the openid out of the link")
+            raise EventError(_("events of that day were deleted by retention"))
+        if has_openid(getattr(event, "content_url", "")):
+            raise EventError(_("content_url identifies a user: remove the openid from the link"))
         return event
 
 
-def _reason(error: Exception, line: bytes = b"") -> str:
-    if isinstance(error, UnicodeError):
-        return "it is not UTF-8: save the file as UTF-8 and send it again"
-    # msgspec looks for the other half behind the line's end
-    if str(error) == "Input data was truncated" and _HALF.search(line):
-        return "half of a surrogate pair, as `\\ud83d` alone, is no letter"
-    return str(error)
-
-
-def _numbered(lines: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines that hold something, with their numbers."""
+def _numbered(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers."""
     return (
         (number, line)
-        for number, line in enumerate(lines.split(b"\n"), 1)
+        for number, line in enumerate(content.split(b"\n"), 1)
         if not line.isspace() and line
     )

@@ -1,4 +1,4 @@
-"""Batches taken in: what becomes of bad lines, and what is told about each batch."""
+"""Ingestion of files, batch by batch: refused lines, acknowledgement, and progress."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wxcube.events.intake.admission import Admitted
-from wxcube.events.intake.files import Piece
+from wxcube.events.intake.files import FileBatch
 from wxcube.events.intake.lines import Lines
 from wxcube.events.intake.refusal import Refusal
 
 if TYPE_CHECKING:
     from wxcube.events.store.store import EventStore
 
-MOST_IN_FLIGHT = 8
-"""Batches of a file that are on their way to the disk at once."""
+MAX_IN_FLIGHT = 8
+"""Batches of a file that are being written concurrently."""
+MAX_LINES = 100_000
+"""Lines of a file per batch; two megabytes of events are about ten thousand."""
+MAX_REPORTED = 100
+"""Refused lines of a file that are reported singly; the dead-letter files have all of them."""
 
 
 class OnError(StrEnum):
     """What to do with a batch that has a bad line."""
 
     REJECT = "reject"
-    """Store nothing of it."""
+    """Store nothing of the batch."""
     SKIP = "skip"
-    """Store the rest, and keep the bad lines in a dead-letter file."""
+    """Store the valid lines, and write the bad ones to a dead-letter file."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What becomes of a batch; it is acknowledged when `written` has ended well."""
+    """The outcome of a batch; it is acknowledged once `written` has succeeded."""
 
     accepted: int
     refused: tuple[Refusal, ...] = ()
@@ -48,8 +52,8 @@ class Receipt:
         return bool(self.refused) and self.written is None
 
 
-def take_in(store: EventStore, admitted: Admitted, on_error: OnError, origin: str) -> Receipt:
-    """Begin to store a batch as the caller wants it; its dead letters are on the disk already.
+def store_batch(store: EventStore, admitted: Admitted, on_error: OnError, origin: str) -> Receipt:
+    """Begin to store a batch; its dead letters are on the disk on return.
 
     Raises:  EventStoreError if the dead letters cannot be written; nothing is stored then.
     """
@@ -63,7 +67,7 @@ def take_in(store: EventStore, admitted: Admitted, on_error: OnError, origin: st
 
 @dataclass
 class Ingested:
-    """How far a file is taken in: its acknowledged lines and events, and what was refused."""
+    """The progress of a file: its acknowledged lines and events, and its refused lines."""
 
     lines: int = 0
     events: int = 0
@@ -73,81 +77,88 @@ class Ingested:
     is_rejected: bool = False
 
 
-MOST_LINES = 100_000
-"""Lines of a file that are checked at once; two megabytes of events have some ten thousand."""
-MOST_TOLD = 100
-"""Refused lines of a file that are told one by one; all of them are in the dead-letter files."""
-
-
 def ingest(
     store: EventStore,
-    parts: Iterable[Piece],
+    batches: Iterable[FileBatch],
     on_error: OnError,
     origin: str,
     on_progress: Callable[[Ingested], None] = lambda _: None,
 ) -> Ingested:
-    """Take a file's pieces in; stops at the first rejected one.
+    """Store the batches of a file, up to the first rejected one.
 
     `on_progress` is called whenever further lines are acknowledged, that is, on the disk.
 
-    Raises:  EventStoreError if the disk does not take a piece; what was acknowledged is stored.
+    Raises:  EventStoreError if a batch cannot be written; what was acknowledged is stored.
     """
-    done = Ingested()
-    on_way: deque[tuple[Piece, Receipt]] = deque()
+    progress = Ingested()
+    in_flight: deque[tuple[FileBatch, Receipt]] = deque()
     try:
-        for piece in _of_few_lines(parts):
-            receipt = take_in(store, _admitted(store, piece), on_error, origin)
-            _note(done, receipt)
+        for batch in _split(batches):
+            receipt = store_batch(store, _admit(store, batch), on_error, origin)
+            _add_refused(progress, receipt)
             if receipt.is_rejected:
                 break
-            on_way.append((piece, receipt))
-            while len(on_way) > MOST_IN_FLIGHT or (on_way and _is_written(on_way[0])):
-                _acknowledge(done, *on_way.popleft(), on_progress)
+            in_flight.append((batch, receipt))
+            while len(in_flight) > MAX_IN_FLIGHT or (in_flight and _is_written(in_flight[0])):
+                _acknowledge(progress, *in_flight.popleft(), on_progress)
     finally:
-        while on_way:
-            _acknowledge(done, *on_way.popleft(), on_progress)
-    return done
+        while in_flight:
+            _acknowledge(progress, *in_flight.popleft(), on_progress)
+    return progress
 
 
-def _of_few_lines(parts: Iterable[Piece]) -> Iterator[Piece]:
-    """The pieces; those of JSON lines that have very many are cut."""
-    for piece in parts:
-        if piece.records is not None or piece.last_line - piece.first_line < MOST_LINES:
-            yield piece
+def _split(batches: Iterable[FileBatch]) -> Iterator[FileBatch]:
+    """The batches, with those of too many JSON lines split."""
+    for batch in batches:
+        if batch.records is not None or batch.last_line - batch.first_line < MAX_LINES:
+            yield batch
             continue
-        for part in Lines(piece.lines).parts(MOST_LINES):
-            first, last = (piece.first_line + number - 1 for number in part[:2])
-            yield replace(piece, first_line=first, last_line=last, lines=part.content)
+        before = batch.first_line - 1
+        for part in Lines(batch.lines).batches(MAX_LINES):
+            yield replace(
+                batch,
+                first_line=before + part.first,
+                last_line=before + part.last,
+                lines=part.content,
+            )
 
 
-def _admitted(store: EventStore, piece: Piece) -> Admitted:
-    if piece.records is not None:
-        return store.admit_records(piece.records)
-    admitted = store.admit(piece.lines)
+def _admit(store: EventStore, batch: FileBatch) -> Admitted:
+    if batch.records is not None:
+        return store.admit_records(batch.records)
+    admitted = store.admit(batch.lines)
     if not admitted.refused:
         return admitted
-    shift = piece.first_line - 1
-    refused = tuple(msgspec.structs.replace(one, line=one.line + shift) for one in admitted.refused)
-    return replace(admitted, refused=refused)
+    return replace(admitted, refused=renumbered(admitted.refused, batch.first_line - 1))
 
 
-def _note(done: Ingested, receipt: Receipt) -> None:
-    done.refused_count += len(receipt.refused)
-    done.refused += receipt.refused[: MOST_TOLD - len(done.refused)]
-    done.is_rejected |= receipt.is_rejected
+def renumbered(refused: tuple[Refusal, ...], before: int) -> tuple[Refusal, ...]:
+    """Refused lines, numbered in a file that has `before` lines ahead of their batch."""
+    if not before:
+        return refused
+    return tuple(msgspec.structs.replace(one, line=one.line + before) for one in refused)
+
+
+def _add_refused(progress: Ingested, receipt: Receipt) -> None:
+    progress.refused_count += len(receipt.refused)
+    progress.refused += receipt.refused[: MAX_REPORTED - len(progress.refused)]
+    progress.is_rejected |= receipt.is_rejected
     if receipt.dead_letters:
-        done.dead_letters.append(receipt.dead_letters)
+        progress.dead_letters.append(receipt.dead_letters)
 
 
-def _is_written(waiting: tuple[Piece, Receipt]) -> bool:
+def _is_written(waiting: tuple[FileBatch, Receipt]) -> bool:
     return waiting[1].written is None or waiting[1].written.done()
 
 
 def _acknowledge(
-    done: Ingested, piece: Piece, receipt: Receipt, on_progress: Callable[[Ingested], None]
+    progress: Ingested,
+    batch: FileBatch,
+    receipt: Receipt,
+    on_progress: Callable[[Ingested], None],
 ) -> None:
     if receipt.written:
         receipt.written.result()
-    done.lines = piece.last_line
-    done.events += receipt.accepted
-    on_progress(done)
+    progress.lines = batch.last_line
+    progress.events += receipt.accepted
+    on_progress(progress)

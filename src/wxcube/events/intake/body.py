@@ -1,4 +1,4 @@
-"""A batch of JSON lines as one body: taken in part by part, stored whole or as its caller wants."""
+"""Ingestion of a request body of JSON lines: checked in batches, stored as a whole."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from wxcube.events.intake.admission import Admitted
-from wxcube.events.intake.batches import MOST_TOLD, OnError
-from wxcube.events.intake.lines import MOST_LINES, Lines
-from wxcube.events.intake.refusal import DeadLetter, Refusal
+from wxcube.events.intake.batches import MAX_REPORTED, OnError, renumbered
+from wxcube.events.intake.lines import MAX_LINES, Lines
+from wxcube.events.intake.refusal import DeadLetterFile, Refusal
 
 if TYPE_CHECKING:
     from wxcube.events.store.store import EventStore
@@ -22,8 +20,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
-class Taken:
-    """What becomes of a body; it is acknowledged when all of `written` have ended well."""
+class IngestedBody:
+    """The outcome of a body; it is acknowledged once all of `written` have succeeded."""
 
     accepted: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -35,42 +33,36 @@ class Taken:
     written: list[Future[None]] = field(default_factory=list, repr=False)
 
 
-def take_body(store: EventStore, body: bytes, on_error: OnError, origin: str) -> Taken:
-    """Begin to store a body as the caller wants it; its dead letters are on the disk already.
+def ingest_body(store: EventStore, body: bytes, on_error: OnError, origin: str) -> IngestedBody:
+    """Begin to store a body; its dead letters are on the disk on return.
 
     Raises:  EventStoreError if the dead letters cannot be written; nothing is stored then.
     """
-    taken, good = Taken(), list[Admitted]()
-    with ExitStack() as held:
-        letter: DeadLetter | None = None
-        for part in Lines(body.removeprefix(BYTE_ORDER_MARK)).parts(MOST_LINES):
-            admitted = store.admit(part.content)
-            refused = _shifted(admitted.refused, part.first - 1)
-            _note(taken, refused)
+    ingested, valid = IngestedBody(), list[Admitted]()
+    with ExitStack() as files:
+        file: DeadLetterFile | None = None
+        for batch in Lines(body.removeprefix(BYTE_ORDER_MARK)).batches(MAX_LINES):
+            admitted = store.admit(batch.content)
+            refused = renumbered(admitted.refused, batch.first - 1)
+            _add_refused(ingested, refused)
             if refused and on_error is OnError.SKIP:
-                letter = letter or _letter(store, origin, held)
-                letter.add(refused)
-            taken.is_rejected |= bool(refused) and on_error is OnError.REJECT
-            if taken.is_rejected:
-                good.clear()
+                file = file or _dead_letter_file(store, origin, files)
+                file.add(refused)
+            ingested.is_rejected |= bool(refused) and on_error is OnError.REJECT
+            if ingested.is_rejected:
+                valid.clear()
             elif admitted.events:
-                good.append(replace(admitted, refused=()))
-    taken.dead_letters = letter.path if letter else None
-    taken.accepted = sum(one.events for one in good)
-    taken.written = [store.append(one) for one in good]
-    return taken
+                valid.append(replace(admitted, refused=()))
+    ingested.dead_letters = file.path if file else None
+    ingested.accepted = sum(one.events for one in valid)
+    ingested.written = [store.append(one) for one in valid]
+    return ingested
 
 
-def _letter(store: EventStore, origin: str, held: ExitStack) -> DeadLetter:
-    return held.enter_context(store.dead_letters.letter(origin, store.now()))
+def _dead_letter_file(store: EventStore, origin: str, files: ExitStack) -> DeadLetterFile:
+    return files.enter_context(store.dead_letters.new_file(origin, store.now()))
 
 
-def _note(taken: Taken, refused: tuple[Refusal, ...]) -> None:
-    taken.refused_count += len(refused)
-    taken.refused += refused[: MOST_TOLD - len(taken.refused)]
-
-
-def _shifted(refused: tuple[Refusal, ...], lines: int) -> tuple[Refusal, ...]:
-    if not lines:
-        return refused
-    return tuple(msgspec.structs.replace(one, line=one.line + lines) for one in refused)
+def _add_refused(ingested: IngestedBody, refused: tuple[Refusal, ...]) -> None:
+    ingested.refused_count += len(refused)
+    ingested.refused += refused[: MAX_REPORTED - len(ingested.refused)]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from wxcube.events.arrays import NDArray, np
 from wxcube.events.columns import FAMILIES, Columns
 
 ID_COLUMNS = {"id_high": "i8", "id_low": "i8"}
@@ -15,19 +16,19 @@ ID_COLUMNS = {"id_high": "i8", "id_low": "i8"}
 STORED: dict[str, dict[str, str]] = {
     family: {**columns, **ID_COLUMNS} for family, columns in FAMILIES.items()
 }
-"""What is kept of each family's events, with numpy types."""
+"""The stored columns of each family, with their numpy types."""
 
 Chunk = dict[str, Columns]
 """Events by family; a family without events may be absent."""
 
 
 def count(chunk: Chunk) -> int:
-    """How many events a chunk has."""
+    """The number of events of a chunk."""
     return sum(len(columns["at"]) for columns in chunk.values())
 
 
-def texts(values: Sequence[str]) -> NDArray[Any]:
-    """An array of texts."""
+def string_array(values: Sequence[str]) -> NDArray[Any]:
+    """An array of Python strings."""
     array = np.empty(len(values), "O")
     array[:] = values
     return array
@@ -44,11 +45,11 @@ def encode(chunk: Chunk) -> bytes:
 
 
 def decode(payload: bytes) -> Chunk:
-    """The chunk that `encode` made these bytes of."""
-    found = _DECODER.decode(payload)
+    """The chunk of bytes that `encode` wrote."""
+    families = _DECODER.decode(payload)
     return {
         family: {name: _unpacked(*packed) for name, packed in columns.items()}
-        for family, columns in found.items()
+        for family, columns in families.items()
     }
 
 
@@ -78,5 +79,7 @@ def _packed(array: NDArray[Any]) -> tuple[str, bytes]:
     return array.dtype.str, array.tobytes()
 
 
-def _unpacked(kind: str, packed: bytes) -> NDArray[Any]:
-    return texts(msgspec.json.decode(packed)) if kind == "O" else np.frombuffer(packed, kind)
+def _unpacked(dtype: str, packed: bytes) -> NDArray[Any]:
+    if dtype == "O":
+        return string_array(msgspec.json.decode(packed))
+    return np.frombuffer(packed, dtype)

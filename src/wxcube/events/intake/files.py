@@ -1,4 +1,4 @@
-"""Events in files: JSON lines, CSV and Parquet, plain or packed with gzip or Zstandard."""
+"""Events in files: JSON lines, CSV and Parquet, also compressed with gzip or Zstandard."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+import numpy as np
+
 from wxcube.errors import EventError
-from wxcube.events.arrays import np
-from wxcube.events.intake.lines import Lines, Stretch
-from wxcube.events.intake.plain_csv import columns
+from wxcube.events.intake.lines import LineBatch, Lines
+from wxcube.events.intake.plain_csv import cell_columns
 from wxcube.events.intake.tables import NUMBERS, Column, Records
-from wxcube.events.parquet_paths import reading
+from wxcube.events.parquet_paths import read_parquet
+from wxcube.i18n import Message, _, verbatim
 
 if TYPE_CHECKING:
     import duckdb
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 2 << 20
-"""Bytes of JSON lines that are checked and stored together, about 10,000 events."""
-RECORDS_AT_ONCE = 20_480
-"""Rows of Parquet that are checked and stored together."""
-ROWS_AT_ONCE = 6 * RECORDS_AT_ONCE
-"""Rows of Parquet that are read at once, as many as DuckDB writes into a group."""
+"""Bytes of JSON lines per batch, about 10,000 events."""
+BATCH_ROWS = 20_480
+"""Rows of Parquet per batch."""
+READ_ROWS = 6 * BATCH_ROWS
+"""Rows of Parquet per read, as many as DuckDB writes into a row group."""
 LONGEST_LINE = 16 << 20
-_PACKED_BYTES = 1 << 10
-"""Packed bytes taken at once: Zstandard may make 128 KiB of every four of them."""
+_COMPRESSED_BYTES = 1 << 10
+"""Compressed bytes per read: Zstandard may expand every four bytes to 128 KiB."""
 _COMMA, _LINE_END = b",\n"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_WHOLE = {f"{u}{size}INT" for u in ("", "U") for size in ("TINY", "SMALL", "BIG")}
-_PLAIN = _WHOLE | {"INTEGER", "UINTEGER", "FLOAT", "DOUBLE", "BOOLEAN"}
-_TEXTS = {"VARCHAR", "JSON", "UUID"}
-"""Types of DuckDB that hold numbers, or are taken for texts."""
+_INTEGERS = {f"{u}{size}INT" for u in ("", "U") for size in ("TINY", "SMALL", "BIG")}
+_PLAIN = _INTEGERS | {"INTEGER", "UINTEGER", "FLOAT", "DOUBLE", "BOOLEAN"}
+_STRINGS = {"VARCHAR", "JSON", "UUID"}
+"""DuckDB's types for numbers, and those that are read as strings."""
 
 
-class Form(StrEnum):
-    """How events stand in a file."""
+class FileFormat(StrEnum):
+    """The format of a file of events."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -53,8 +55,8 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Some lines of a file: as JSON lines, or as rows with numbers of their own."""
+class FileBatch:
+    """Some lines of a file: as JSON lines, or as numbered rows of a table."""
 
     first_line: int
     last_line: int
@@ -62,60 +64,78 @@ class Piece:
     records: Records | None = field(default=None, repr=False)
 
 
-def pieces(name: str, form: Form | None = None) -> Iterator[Piece]:
-    """A file's events, piece by piece; `-` is standard input.
+class _UnreadableError(Exception):
+    """The file cannot be read any further."""
 
-    Raises:  EventError if the file cannot be read, or is damaged from some point on.
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_batches(name: str, file_format: FileFormat | None = None) -> Iterator[FileBatch]:
+    """A file's events in batches; `-` is standard input.
+
+    Raises:  EventError if the file cannot be read, or is damaged from some position on.
     """
-    form = form or form_of(name)
+    file_format = file_format or format_of(name)
     try:
         with _opened(name) as stream:
-            if form is Form.PARQUET:
+            if file_format is FileFormat.PARQUET:
                 yield from _parquet(stream)
-            elif form is Form.CSV:
+            elif file_format is FileFormat.CSV:
                 yield from _csv(stream)
             else:
                 yield from _json_lines(stream)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise EventError(
-            f"{name} cannot be read ({error.strerror})", hint="check its name, and who may read it"
+            _("{name} cannot be read ({reason})", name=name, reason=error.strerror),
+            hint=_("check its name, and who may read it"),
         ) from error
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    except (_UnreadableError, OSError, EOFError, zlib.error, csv.Error) as error:
         raise EventError(
-            f"{name} cannot be read to its end ({reason})",
-            hint="mend the file and send it again: what is stored already does no harm",
+            _("{name} cannot be read to its end ({reason})", name=name, reason=_reason(error)),
+            hint=_("repair the file and send it again; duplicates of stored events do not count"),
         ) from error
 
 
-def form_of(name: str) -> Form:
-    """The form a file's name tells; JSON lines if it tells none."""
+def _reason(error: Exception) -> Message:
+    if isinstance(error, _UnreadableError):
+        return error.reason
+    return verbatim(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def format_of(name: str) -> FileFormat:
+    """The format by the extension of a file's name; JSON lines for any other extension."""
     bare = name.lower().removesuffix(".gz").removesuffix(".zst")
-    endings = {".csv": Form.CSV, ".parquet": Form.PARQUET, ".pq": Form.PARQUET}
-    return endings.get(Path(bare).suffix, Form.JSONL)
+    formats = {
+        ".csv": FileFormat.CSV,
+        ".parquet": FileFormat.PARQUET,
+        ".pq": FileFormat.PARQUET,
+    }
+    return formats.get(Path(bare).suffix, FileFormat.JSONL)
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
-    """The file's content, unpacked."""
+    """The file's content, decompressed."""
     if name == STANDARD_INPUT:
-        yield _unpacked(cast("io.BufferedReader", sys.stdin.buffer))
+        yield _decompressed(cast("io.BufferedReader", sys.stdin.buffer))
         return
     with Path(name).open("rb") as file:
-        yield _unpacked(file)
+        yield _decompressed(file)
 
 
-def _unpacked(file: io.BufferedReader) -> BinaryIO:
+def _decompressed(file: io.BufferedReader) -> BinaryIO:
     beginning = file.peek(4)[:4]
     if beginning.startswith(_GZIP):
         return cast("BinaryIO", gzip.GzipFile(fileobj=file))
     if beginning == _ZSTD:
-        return cast("BinaryIO", io.BufferedReader(_Zstd(file), BLOCK_BYTES))
+        return cast("BinaryIO", io.BufferedReader(_ZstdStream(file), BLOCK_BYTES))
     return file
 
 
-class _Zstd(io.RawIOBase):
-    """The unpacked content of a Zstandard file; its end in the middle of a frame is an error."""
+class _ZstdStream(io.RawIOBase):
+    """The decompressed content of a Zstandard file; an incomplete frame is an error."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -136,43 +156,44 @@ class _Zstd(io.RawIOBase):
 def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
     import zstandard
 
-    unpacker, is_whole = zstandard.ZstdDecompressor(), True
-    frame = unpacker.decompressobj()
+    decompressor, is_complete = zstandard.ZstdDecompressor(), True
+    frame = decompressor.decompressobj()
     try:
-        while packed := file.read(_PACKED_BYTES):
-            while packed:
-                part, packed = frame.decompress(packed), frame.unused_data
-                is_whole = frame.eof
-                if is_whole:
-                    frame = unpacker.decompressobj()
+        while compressed := file.read(_COMPRESSED_BYTES):
+            while compressed:
+                part, compressed = frame.decompress(compressed), frame.unused_data
+                is_complete = frame.eof
+                if is_complete:
+                    frame = decompressor.decompressobj()
                 if part:
                     yield part
     except zstandard.ZstdError as error:
         raise EOFError(f"zstd: {error}") from error
-    if not is_whole:
-        raise EOFError("zstd: it ends in the middle")
+    if not is_complete:
+        raise _UnreadableError(_("zstd: the last frame is incomplete"))
 
 
-def _json_lines(stream: BinaryIO) -> Iterator[Piece]:
-    for part in _blocks(stream):
-        yield Piece(part.first, part.last, part.content)
+def _json_lines(stream: BinaryIO) -> Iterator[FileBatch]:
+    for block in _blocks(stream):
+        yield FileBatch(block.first, block.last, block.content)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[Stretch]:
-    """The content as whole lines, some megabytes at a time, without a mark of byte order."""
+def _blocks(stream: BinaryIO) -> Iterator[LineBatch]:
+    """The content as whole lines, some megabytes per block, without a byte order mark."""
     line, mark = 0, b"\xef\xbb\xbf"
-    while begun := stream.read(BLOCK_BYTES):
-        content = begun + stream.readline(LONGEST_LINE + 1)
+    while block := stream.read(BLOCK_BYTES):
+        content = block + stream.readline(LONGEST_LINE + 1)
         if not content.endswith(b"\n"):
             if len(content) - content.rfind(b"\n") - 1 > LONGEST_LINE:
-                raise EOFError(f"line {line + len(Lines(content))} is longer than 16 MiB")
+                number = line + len(Lines(content))
+                raise _UnreadableError(_("line {number} is longer than 16 MiB", number=number))
             content += b"\n"
         last = line + len(Lines(content))
-        yield Stretch(line + 1, last, content.removeprefix(mark))
+        yield LineBatch(line + 1, last, content.removeprefix(mark))
         line, mark = last, b""
 
 
-def _csv(stream: BinaryIO) -> Iterator[Piece]:
+def _csv(stream: BinaryIO) -> Iterator[FileBatch]:
     header: list[str] | None = None
     line = 1
     for block in _blocks(stream):
@@ -182,131 +203,137 @@ def _csv(stream: BinaryIO) -> Iterator[Piece]:
             [header] = csv.reader([head], strict=True)
             text, line = text[len(head) :], line + 1
         last, records = _table(header, text, line)
-        yield Piece(first, last, records=records)
+        yield FileBatch(first, last, records=records)
         line = last + 1
 
 
 def _table(header: list[str], text: str, first: int) -> tuple[int, Records]:
-    """Lines of CSV as a table, empty ones passed over; and the number of the last one."""
+    """The number of the last line, and lines of CSV as a table without empty rows."""
     columns = _plain_columns(len(header), text.replace("\r\n", "\n"))
     if columns:
         last = first + len(columns[0]) - 1
         return last, Records(tuple(header), columns, range(first, last + 1))
     # a line may also end with a carriage return alone
     lines = io.StringIO(text, newline="").readlines()
-    rows, complaints = _rows(lines)
-    places = [place for place, row in enumerate(rows) if any(row) or place in complaints]
-    cells = tuple(zip_longest(*(rows[place] for place in places), fillvalue=""))
+    rows, problems = _rows(lines)
+    indices = [index for index, row in enumerate(rows) if any(row) or index in problems]
+    cells = tuple(zip_longest(*(rows[index] for index in indices), fillvalue=""))
     names = [*header, *(f"column {n}" for n in range(len(header) + 1, len(cells) + 1))]
-    numbers = [first + place for place in places]
-    wrong = {n: complaints[place] for n, place in enumerate(places) if place in complaints}
-    return first + len(lines) - 1, Records(tuple(names[: len(cells)]), cells, numbers, wrong)
+    numbers = [first + index for index in indices]
+    of_rows = {n: problems[index] for n, index in enumerate(indices) if index in problems}
+    return first + len(lines) - 1, Records(tuple(names[: len(cells)]), cells, numbers, of_rows)
 
 
 def _plain_columns(width: int, text: str) -> tuple[Column, ...] | None:
-    """The columns of lines without quotes, all of this width and none empty; None of others.
+    """The columns of lines without quotes, all of this width and none empty; None for others.
 
-    PERF: of 14 cells a row 0.1 us as places, 0.5 as texts; csv.reader and turning takes 2.5.
+    PERF: 14 cells a row take 0.1 us as positions, 0.5 as strings; 2.5 with csv.reader and zip.
     """
     if '"' in text or "\r" in text or not text or not width:
         return None
     content = np.frombuffer(text.encode(errors="surrogateescape"), "u1")
-    places = np.flatnonzero((content == _COMMA) | (content == _LINE_END))
-    if len(places) % width or np.diff(places, prepend=-1).max() > csv.field_size_limit():
+    separators = np.flatnonzero((content == _COMMA) | (content == _LINE_END))
+    if len(separators) % width or np.diff(separators, prepend=-1).max() > csv.field_size_limit():
         return None
-    is_end = (content[places] == _LINE_END).reshape(-1, width)
-    no_cells = f"\n{',' * (width - 1)}\n"
-    if not is_end[:, -1].all() or is_end[:, :-1].any() or no_cells in f"\n{text}":
+    is_end = (content[separators] == _LINE_END).reshape(-1, width)
+    empty_row = f"\n{',' * (width - 1)}\n"
+    if not is_end[:, -1].all() or is_end[:, :-1].any() or empty_row in f"\n{text}":
         return None
     if text.isascii():
-        return columns(text, content, places.reshape(-1, width))
+        return cell_columns(text, content, separators.reshape(-1, width))
     cells = text[:-1].replace("\n", ",").split(",")
     return tuple(cells[place::width] for place in range(width))
 
 
-def _rows(lines: list[str]) -> tuple[list[list[str]], dict[int, str]]:
-    """The cells of each line, and what is wrong with lines that are no row, by their place.
+def _rows(lines: list[str]) -> tuple[list[list[str]], dict[int, Message]]:
+    """The cells of each line, and the problems of lines that are not a row, by index.
 
-    A cell ends on its line: a quote that is not closed would take all that follows with it.
+    A cell ends on its line: otherwise an unclosed quote would take all following lines with it.
     """
     with suppress(csv.Error):
         rows = list(csv.reader(lines, strict=True))
         if len(rows) == len(lines):
             return rows, {}
-    rows, complaints = [], {}
-    for place, line in enumerate(lines):
+    rows, problems = [], {}
+    for index, line in enumerate(lines):
         try:
             [row] = csv.reader([line], strict=True)
         except csv.Error as error:
-            complaints[place] = _complaint(error)
-            row = _loose_row(line)
+            problems[index] = _problem(line, error)
+            row = _lenient_row(line)
         rows.append(row)
-    return rows, complaints
+    return rows, problems
 
 
-def _complaint(error: csv.Error) -> str:
-    if str(error) == "unexpected end of data":
-        return "a quote is not closed on its line: a row is one line"
-    return f"it is no row of CSV: {error}"
+def _problem(line: str, error: csv.Error) -> Message:
+    if _has_open_quote(line):
+        return _("a quote is not closed on its line: a row is one line")
+    return _("it is no row of CSV: {error}", error=error)
 
 
-def _loose_row(line: str) -> list[str]:
-    """The cells of a line as far as it has any."""
+def _has_open_quote(line: str) -> bool:
+    """Whether a quote is all that the line lacks to be a row."""
+    with suppress(csv.Error):
+        return len(list(csv.reader([line, '"'], strict=True))) == 1
+    return False
+
+
+def _lenient_row(line: str) -> list[str]:
+    """The cells of a line, as far as it can be split."""
     with suppress(csv.Error):
         return next(csv.reader([line]), [])
     return []
 
 
-def _parquet(stream: BinaryIO) -> Iterator[Piece]:
-    try:
-        import duckdb
-    except ImportError:
-        raise EventError(
-            "reading Parquet needs DuckDB", hint='install it with: pip install "wxcube[cube]"'
-        ) from None
+def _parquet(stream: BinaryIO) -> Iterator[FileBatch]:
+    import duckdb
+
     with _as_path(stream) as path, duckdb.connect(":memory:") as connection:
         try:
-            yield from _parquet_pieces(connection, Path(path))
+            yield from _parquet_batches(connection, Path(path))
         except duckdb.Error as error:
             raise EOFError(str(error).partition("\n")[0]) from error
 
 
-def _parquet_pieces(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Piece]:
-    found = connection.execute(f"DESCRIBE FROM {reading([path])}").fetchall()
-    types = {name: kind for name, kind, *_ in found}
-    shown = ", ".join(_as_read(name, kind) for name, kind in types.items())
-    [(count,)] = connection.execute(f"SELECT count(*) FROM {reading([path])}").fetchall()  # noqa: S608 - a path
-    rows = reading([path], "file_row_number = true")
-    for start in range(0, count, ROWS_AT_ONCE):
-        held = f"file_row_number BETWEEN {start} AND {start + ROWS_AT_ONCE - 1}"
-        columns = connection.execute(f"SELECT {shown} FROM {rows} WHERE {held}").fetchnumpy()  # noqa: S608 - names of the file
-        end = min(start + ROWS_AT_ONCE, count)
-        for first in range(start, end, RECORDS_AT_ONCE):
-            last = min(first + RECORDS_AT_ONCE, end)
+def _parquet_batches(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[FileBatch]:
+    described = connection.execute(f"DESCRIBE FROM {read_parquet([path])}").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    selected = ", ".join(_expression(name, kind) for name, kind in types.items())
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {read_parquet([path])}").fetchall()  # noqa: S608 - a path
+    rows = read_parquet([path], "file_row_number = true")
+    for start in range(0, count, READ_ROWS):
+        condition = f"file_row_number BETWEEN {start} AND {start + READ_ROWS - 1}"
+        query = f"SELECT {selected} FROM {rows} WHERE {condition}"  # noqa: S608 - names of the file
+        columns = connection.execute(query).fetchnumpy()
+        end = min(start + READ_ROWS, count)
+        for first in range(start, end, BATCH_ROWS):
+            last = min(first + BATCH_ROWS, end)
             part = tuple(column[first - start : last - start] for column in columns.values())
             records = Records(tuple(types), part, range(first + 1, last + 1))
-            yield Piece(first + 1, last, records=records)
+            yield FileBatch(first + 1, last, records=records)
 
 
-def _as_read(name: str, kind: str) -> str:
-    """A column as it is selected: a column of numbers that is none comes as text."""
+def _expression(name: str, kind: str) -> str:
+    """The SQL that selects a column; a numeric member of another type is read as a string."""
     quoted = '"' + name.replace('"', '""') + '"'
     if kind in _PLAIN:
         return quoted
-    if kind in _TEXTS or kind.startswith("ENUM") or name in NUMBERS:
+    if kind in _STRINGS or kind.startswith("ENUM") or name in NUMBERS:
         return f"CAST({quoted} AS VARCHAR) AS {quoted}"
     return f"CASE WHEN {quoted} IS NOT NULL THEN ''::BLOB END AS {quoted}"
 
 
 @contextmanager
 def _as_path(stream: BinaryIO) -> Iterator[str]:
-    """A path to the stream's content; what is no file of its own is held in memory."""
+    """A path to the stream's content; a stream that is not a plain file is read into memory."""
     name = getattr(getattr(stream, "raw", None), "name", None)
     if isinstance(name, str) and Path(name).is_file():
         yield name
         return
     if not hasattr(os, "memfd_create"):
-        raise EventError("packed Parquet cannot be read here", hint="unpack it into a file first")
+        raise EventError(
+            _("this system cannot read compressed Parquet"), hint=_("decompress the file first")
+        )
     with os.fdopen(os.memfd_create("wxcube-parquet"), "wb") as memory:
         while block := stream.read(BLOCK_BYTES):
             memory.write(block)

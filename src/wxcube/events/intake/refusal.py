@@ -1,8 +1,8 @@
-"""Refused lines: why, and what of them may be kept without telling who a person is.
+"""Refused lines: the reason, and as much of their content as cannot reveal who a user is.
 
-Nothing is searched for openids. What is kept is what cannot hold one: numbers, dates, an article's
-msgid, short names. A person, an id and a long name become keyed numbers, the same for the same
-text; of anything else, and of a line that cannot be read, nothing is kept.
+Content is not searched for openids. What is stored is what cannot contain one: numbers, dates, an
+article's msgid, short names. A user, an event id and a long account name are replaced by keyed
+hashes, the same for the same string; anything else, and an unreadable line, is not stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -26,140 +25,132 @@ from wxcube.events.columns import user_number
 from wxcube.events.store.durable import (
     OWNER_ONLY,
     fdatasync,
+    file_error,
+    file_operation,
     make_folder,
-    reported,
     sync_folder,
-    trouble,
 )
+from wxcube.i18n import Message
 
-HIDDEN = "***"
+REDACTED = "***"
 _KINDS: tuple[type[ev.Event], ...] = get_args(ev.AnyEvent)
 _KNOWN = {name for kind in _KINDS for name in kind.__struct_fields__} | {"event"}
-_MOST_WORD, _MOST_NAME = 12, 19
-"""Characters of a word, and of a member's name, that may be told: far from an openid's 28."""
-_FIGURES = re.compile(r"[-+0-9.,:/_ TZeE]{1,32}|true|false", re.ASCII | re.IGNORECASE)
-_ID_OF_FIGURES = re.compile(r"[-0-9._]{1,32}", re.ASCII)
+_MAX_WORD, MAX_NAME = 12, 19
+"""Characters of a word, and of a member's name, that are shown: far fewer than an openid's 28."""
+_DIGITS = re.compile(r"[-+0-9.,:/_ TZeE]{1,32}|true|false", re.ASCII | re.IGNORECASE)
+_NUMERIC_ID = re.compile(r"[-0-9._]{1,32}", re.ASCII)
 _MSGID = re.compile(get_args(ev.MsgId)[1].pattern.rstrip("$"))
 _ACCOUNT = re.compile(r"wx[0-9a-f]{16}|gh_[0-9a-f]{12}")
-_KIND = re.compile(rf"[a-z_]{{1,{_MOST_WORD}}}")
-_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_ ]{{0,{_MOST_NAME - 1}}}", re.ASCII)
-_TOLD_BACK = re.compile(
-    r"(?P<what>.*?(?:unknown field `|Invalid value ['\"]?))(?P<told>.*?)"
-    r"(?P<end>[`'\"]?(?: - at `\$(?:\.\w{1,12})*`)?)",
-    re.ASCII | re.DOTALL,
-)
-"""A reason that repeats what stood in the line, as msgspec gives them."""
-_LONG_WORD = re.compile(r"[0-9A-Za-z_-]{20,}")
+_KIND = re.compile(rf"[a-z_]{{1,{_MAX_WORD}}}")
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_ ]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A line that was not accepted: its number, the reason, and what may be kept of it."""
+    """A refused line: its number, the reason, and its redacted content."""
 
     line: int
-    reason: str
+    reason: Message
     content: Any = None
 
 
-@lru_cache(1_000)
-def hidden(reason: str) -> str:
-    """A reason without anything that could be an openid."""
-    found = _TOLD_BACK.fullmatch(reason)
-    if found:
-        told = found["told"] if _NAME.fullmatch(found["told"]) else HIDDEN
-        reason = f"{found['what']}{told}{found['end']}"
-    return _LONG_WORD.sub(HIDDEN, _writable(reason))
+def redacted_name(name: str) -> str:
+    """A name that a reason quotes from the line, if it is too short to contain an openid."""
+    return name if _NAME.fullmatch(name) else REDACTED
 
 
-def hidden_line(line: bytes, key: bytes) -> dict[str, Any]:
-    """What may be kept of a line: of its members, or its length if it is no JSON object."""
+def redacted_line(line: bytes, key: bytes) -> dict[str, Any]:
+    """A line's redacted members, or its length if it is not a JSON object."""
     if not line.lstrip().startswith(b"{"):
         return {"bytes": len(line)}
     try:
         members = msgspec.json.decode(line.decode("utf-8", "replace").encode())
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         members = None
-    return hidden_record(members, key) if isinstance(members, dict) else {"bytes": len(line)}
+    return redacted_record(members, key) if isinstance(members, dict) else {"bytes": len(line)}
 
 
-def hidden_record(record: Mapping[str, Any], key: bytes) -> dict[str, Any]:
-    """What may be kept of a record's known members, and how many others there are."""
+def redacted_record(record: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+    """A record's redacted members, and the number of members with unknown names."""
     known = {name: value for name, value in record.items() if name in _KNOWN}
-    kept = {name: _value(name, value, key) for name, value in known.items()}
+    redacted = {name: _value(name, value, key) for name, value in known.items()}
     others = len(record) - len(known)
-    return kept | {"other members": others} if others else kept
+    return redacted | {"other members": others} if others else redacted
 
 
 def _value(name: str, value: Any, key: bytes) -> Any:
     if isinstance(value, str):
-        return _text(name, value, key)
+        return _string(name, value, key)
     if name == "user":
-        return HIDDEN
+        return REDACTED
     if isinstance(value, int):
-        return value if abs(value) < 2**64 else HIDDEN
+        return value if abs(value) < 2**64 else REDACTED
     if isinstance(value, float | None):
         return value
     if isinstance(value, date):
         return value.isoformat()
-    return _text(name, str(value), key) if isinstance(value, Decimal) else HIDDEN
+    return _string(name, str(value), key) if isinstance(value, Decimal) else REDACTED
 
 
-def _text(name: str, text: str, key: bytes) -> str:
-    """A text if it cannot hold an openid; of a person, an id, a name the number; else nothing."""
-    if _may_be_kept(name, text):
+def _string(name: str, text: str, key: bytes) -> str:
+    """A string that cannot contain an openid; else a hash, if the member is an identifier."""
+    if _is_harmless(name, text):
         return text
-    return _number(text, key) if name in {"user", "id", "account"} else HIDDEN
+    return _hash(text, key) if name in {"user", "id", "account"} else REDACTED
 
 
-def _may_be_kept(name: str, text: str) -> bool:
+def _is_harmless(name: str, text: str) -> bool:
     if name in {"user", "title", "content_url"}:
         return False
     if name == "account":
-        return bool(_ACCOUNT.fullmatch(text)) or len(_writable(text).encode()) <= _MOST_WORD
-    pattern = {"event": _KIND, "id": _ID_OF_FIGURES, "msgid": _MSGID}.get(name, _FIGURES)
+        return bool(_ACCOUNT.fullmatch(text)) or len(encodable(text).encode()) <= _MAX_WORD
+    pattern = {"event": _KIND, "id": _NUMERIC_ID, "msgid": _MSGID}.get(name, _DIGITS)
     return bool(pattern.fullmatch(text))
 
 
-def _number(text: str, key: bytes) -> str:
-    """The number that stands for a text under the openid key; of a person, the stored one."""
-    return f"#{user_number(_writable(text), key) & 2**64 - 1:016x}"
+def _hash(text: str, key: bytes) -> str:
+    """The keyed hash of a string; of a user, the number that the store uses."""
+    return f"#{user_number(encodable(text), key) & 2**64 - 1:016x}"
 
 
-def _writable(text: str) -> str:
-    """The text without letters that UTF-8 does not have."""
+def encodable(text: str) -> str:
+    """The string, with `?` for characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 
 class DeadLetters:
-    """A folder of refused lines, one file for each batch or piece of a file they came in."""
+    """A folder of refused lines, with one file per batch."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, refused: Iterable[Refusal], origin: str, now: datetime) -> Path:
-        """Keep refused lines; they are on the disk when this returns the file.
+        """Write refused lines to a new file, which is on the disk on return.
 
-        Raises:  EventStoreError if they cannot be written; no file is left then.
+        Raises:  EventStoreError if it cannot be written; no file remains then.
         """
-        with self.letter(origin, now) as letter:
-            letter.add(refused)
-        return letter.path
+        with self.new_file(origin, now) as file:
+            file.add(refused)
+        return file.path
 
-    def letter(self, origin: str, now: datetime) -> DeadLetter:
-        """A new file for refused lines, which may come part by part.
+    def new_file(self, origin: str, now: datetime) -> DeadLetterFile:
+        """A new file, to be filled in several steps.
 
-        Raises:  EventStoreError if it cannot be made.
+        Raises:  EventStoreError if it cannot be created.
         """
         make_folder(self._folder)
         for number in count(1):
             path = self._folder / f"{now:%Y%m%dT%H%M%S}-{number}.jsonl"
-            with reported(path), suppress(FileExistsError):
+            with file_operation(path), suppress(FileExistsError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-                return DeadLetter(path, os.fdopen(descriptor, "wb"), origin)
+                return DeadLetterFile(path, os.fdopen(descriptor, "wb"), origin)
         raise AssertionError("numbers do not end")
 
 
-class DeadLetter:
-    """A file being filled; a context manager, on the disk at its end, gone after an error."""
+class DeadLetterFile:
+    """A dead-letter file that is being written.
+
+    As a context manager it is on the disk at the end of the block; after an error it is removed.
+    """
 
     def __init__(self, path: Path, file: BinaryIO, origin: str) -> None:
         self.path = path
@@ -167,15 +158,15 @@ class DeadLetter:
         self._origin = origin
 
     def add(self, refused: Iterable[Refusal]) -> None:
-        """Keep further lines.
+        """Write further refused lines.
 
         Raises:  EventStoreError if they cannot be written.
         """
-        lines = [
-            {"line": r.line, "reason": r.reason, "from": self._origin, "content": r.content}
+        lines = (
+            {"line": r.line, "reason": str(r.reason), "from": self._origin, "content": r.content}
             for r in refused
-        ]
-        with reported(self.path):
+        )
+        with file_operation(self.path):
             self._file.write(msgspec.json.Encoder().encode_lines(lines))
 
     def __enter__(self) -> Self:
@@ -197,7 +188,7 @@ class DeadLetter:
             sync_folder(self.path.parent)
         except OSError as problem:
             self._remove()
-            raise trouble(self.path, problem) from problem
+            raise file_error(self.path, problem) from problem
 
     def _remove(self) -> None:
         with suppress(OSError):

@@ -1,5 +1,1 @@
-"""The event store: a folder that takes events in durably and hands them out by day and account."""
-
-from wxcube.events.store.store import EventStore
-
-__all__ = ["EventStore"]
+"""The event store: a folder with events, stored durably as Parquet by day and account group."""

@@ -1,4 +1,4 @@
-"""Numbers of accounts: given once, kept for ever, the same for every process."""
+"""Account numbers: assigned once, never changed, the same in every process."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from pathlib import Path
 import msgspec
 
 from wxcube.errors import EventStoreError
-from wxcube.events.store.durable import OWNER_ONLY, fdatasync, locked, reported, sync_folder
-from wxcube.events.store.layout import Beginning
+from wxcube.events.store.durable import OWNER_ONLY, fdatasync, file_operation, locked, sync_folder
+from wxcube.events.store.layout import Prefix
+from wxcube.i18n import Message, _
 
 FILE, LOCK = "accounts.jsonl", "accounts.lock"
 
-
-_HINT = (
-    "put it back from the newest backup: the stored events use its numbers; without one write it "
-    'anew by hand, the accounts in the order in which they first came: {"number":0,"account":"…"}'
+_RESTORE_HINT = _(
+    "restore it from the newest backup: the stored events use its numbers; without a backup write "
+    "it by hand, with the accounts in the order in which they first appeared: "
+    '{{"number":0,"account":"…"}}'
 )
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _Entry(msgspec.Struct, frozen=True):
     number: int
     account: str
 
 
-_NOTHING = Beginning()
+_EMPTY = Prefix()
 
 
 class AccountNumbers(dict[str, int]):
-    """The number of each known account; `add` gives numbers to others.
+    """The number of each known account; `add` assigns numbers to others.
 
-    A number is on the disk before any event that uses it. Several processes may add at once.
-    The file must begin as is `noted`; of what is added `note` is called before it is used.
+    A number is on the disk before any event that uses it. Several processes may add accounts at the
+    same time. The file must begin with the `recorded` prefix; `record` is called with the longer
+    prefix before new numbers are used.
     """
 
     def __init__(
         self,
         folder: Path,
-        noted: Beginning = _NOTHING,
-        note: Callable[[Beginning], object] = lambda _: None,
+        recorded: Prefix = _EMPTY,
+        record: Callable[[Prefix], object] = lambda _prefix: None,
     ) -> None:
         super().__init__()
         self._path, self._lock = folder / FILE, folder / LOCK
-        self._known, self._noted, self._note = _NOTHING, noted, note
-        self._learning = threading.RLock()
+        self._read, self._recorded, self._record = _EMPTY, recorded, record
+        self._loading = threading.RLock()
         self.refresh()
-        self._compare()
+        self._check_prefix()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,63 +59,63 @@ class AccountNumbers(dict[str, int]):
         return tuple(self)
 
     def refresh(self) -> None:
-        """Learn what other processes have added.
+        """Load the accounts that other processes have added.
 
-        Raises:  EventStoreError if the file is gone, cut or damaged.
+        Raises:  EventStoreError if the file is missing, truncated or damaged.
         """
-        with self._learning:
-            self._learn(self._added())
+        with self._loading:
+            self._load(self._unread())
 
     def add(self, accounts: Iterable[str]) -> None:
-        """Give numbers to accounts that have none.
+        """Assign numbers to accounts that have none.
 
-        Raises:  EventStoreError if they cannot be written down.
+        Raises:  EventStoreError if they cannot be written.
         """
-        with self._learning, locked(self._lock):
-            self._learn(self._added(), is_noted=False)
+        with self._loading, locked(self._lock):
+            self._load(self._unread(), is_recorded=False)
             new = [account for account in dict.fromkeys(accounts) if account not in self]
-            lines = (_Line(len(self) + place, one) for place, one in enumerate(new))
-            added = msgspec.json.Encoder().encode_lines(lines)
-            if added:
-                self._append(added)
-                self._learn(added, is_noted=False)
+            entries = (_Entry(len(self) + place, one) for place, one in enumerate(new))
+            lines = msgspec.json.Encoder().encode_lines(entries)
+            if lines:
+                self._append(lines)
+                self._load(lines, is_recorded=False)
 
-    def keep_in_mind(self) -> None:
-        """Have all that is known noted."""
-        self._keep_in_mind(self._known)
+    def record_all(self) -> None:
+        """Record the prefix with all known accounts."""
+        self._record_prefix(self._read)
 
-    def _keep_in_mind(self, beginning: Beginning) -> None:
-        if beginning.bytes > self._noted.bytes:
-            self._note(beginning)
-            self._noted = beginning
+    def _record_prefix(self, prefix: Prefix) -> None:
+        if prefix.bytes > self._recorded.bytes:
+            self._record(prefix)
+            self._recorded = prefix
 
-    def _compare(self) -> None:
-        """See to it that the file begins as was noted."""
-        if self._noted.bytes:
-            with reported(self._path, "read"):
+    def _check_prefix(self) -> None:
+        """Check that the file begins with the recorded prefix."""
+        if self._recorded.bytes:
+            with file_operation(self._path, "read"):
                 content = self._path.read_bytes() if self._path.exists() else b""
-            if len(content) < self._noted.bytes:
-                raise self._damaged("is gone or was cut")
-            if grown(_NOTHING, content[: self._noted.bytes]) != self._noted:
-                raise self._damaged("is damaged (its checksum is another)")
+            if len(content) < self._recorded.bytes:
+                raise self._error(_("{path} is missing or truncated", path=self._path))
+            if extended(_EMPTY, content[: self._recorded.bytes]) != self._recorded:
+                raise self._error(_("{path} is damaged (wrong checksum)", path=self._path))
 
-    def _added(self) -> bytes:
-        """What the file has beyond what is known."""
-        if not self._path.exists() and not self._known.bytes:
+    def _unread(self) -> bytes:
+        """The part of the file that was not read yet."""
+        if not self._path.exists() and not self._read.bytes:
             return b""
-        with reported(self._path, "read"), self._path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size < self._known.bytes:
-                raise self._damaged("was cut")
-            file.seek(self._known.bytes)
+        with file_operation(self._path, "read"), self._path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < self._read.bytes:
+                raise self._error(_("{path} was truncated", path=self._path))
+            file.seek(self._read.bytes)
             return file.read()
 
     def _append(self, lines: bytes) -> None:
         is_new = not self._path.exists()
-        with reported(self._path):
+        with file_operation(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
             with os.fdopen(descriptor, "r+b") as file:
-                # a line that a killed process began was never used: it is written over
-                file.seek(self._known.bytes)
+                # the partial line of a killed process was never used: it is overwritten
+                file.seek(self._read.bytes)
                 file.truncate()
                 file.write(lines)
                 file.flush()
@@ -121,31 +123,34 @@ class AccountNumbers(dict[str, int]):
             if is_new:
                 sync_folder(self._path.parent)
 
-    def _learn(self, added: bytes, *, is_noted: bool = True) -> None:
-        """Take in the whole lines of what was added; if it may not be noted yet, after that."""
-        whole = added[: added.rfind(b"\n") + 1]
-        found = [self._read_line(*line) for line in enumerate(whole.splitlines(), len(self))]
-        if len({*self, *found}) != len(self) + len(found):
-            raise self._damaged("is damaged: it has an account twice")
-        known = grown(self._known, whole)
-        if not is_noted:
-            self._keep_in_mind(known)
-        self.update({account: number for number, account in enumerate(found, len(self))})
-        self._known = known
+    def _load(self, added: bytes, *, is_recorded: bool = True) -> None:
+        """Load the complete lines of what was added, once their prefix is recorded."""
+        complete = added[: added.rfind(b"\n") + 1]
+        accounts = [self._account(*line) for line in enumerate(complete.splitlines(), len(self))]
+        if len({*self, *accounts}) != len(self) + len(accounts):
+            raise self._error(_("{path} is damaged (duplicate account)", path=self._path))
+        read = extended(self._read, complete)
+        if not is_recorded:
+            self._record_prefix(read)
+        self.update({account: number for number, account in enumerate(accounts, len(self))})
+        self._read = read
 
-    def _read_line(self, number: int, line: bytes) -> str:
+    def _account(self, number: int, line: bytes) -> str:
         try:
-            found = msgspec.json.decode(line, type=_Line)
+            entry = msgspec.json.decode(line, type=_Entry)
         except (msgspec.DecodeError, UnicodeError):
-            found = None
-        if found is None or found.number != number:
-            raise self._damaged(f"is damaged at line {number + 1}")
-        return found.account
+            entry = None
+        if entry is None or entry.number != number:
+            line_number = number + 1
+            raise self._error(
+                _("{path} is damaged at line {line}", path=self._path, line=line_number)
+            )
+        return entry.account
 
-    def _damaged(self, how: str) -> EventStoreError:
-        return EventStoreError(f"{self._path} {how}", hint=_HINT)
+    def _error(self, message: Message) -> EventStoreError:
+        return EventStoreError(message, hint=_RESTORE_HINT)
 
 
-def grown(beginning: Beginning, added: bytes) -> Beginning:
-    """A file's beginning with what comes after it."""
-    return Beginning(beginning.bytes + len(added), zlib.crc32(added, beginning.crc32))
+def extended(prefix: Prefix, added: bytes) -> Prefix:
+    """A file's prefix together with the bytes that follow it."""
+    return Prefix(prefix.bytes + len(added), zlib.crc32(added, prefix.crc32))

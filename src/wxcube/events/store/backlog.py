@@ -1,4 +1,4 @@
-"""What waits in the log: batches that are acknowledged and not yet in the files of days."""
+"""The backlog: acknowledged batches in the log that are not in the daily files yet."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from wxcube.errors import EventStoreError
 from wxcube.events.intake.families import Chunk, decode
-from wxcube.events.store.durable import make_folder, replace_file, reported
-from wxcube.events.store.segment import BEGINNING, SUFFIX, Damage, Frame, frames
+from wxcube.events.store.durable import file_operation, make_folder, replace_file
+from wxcube.events.store.segment import MAGIC, SUFFIX, Damage, Frame, frames
 
 LOG, DAMAGED = "wal", "damaged"
 
 
 @dataclass
-class Taken:
-    """Batches taken out of the log for one round."""
+class Batches:
+    """Batches read from the log for one round of a compaction."""
 
     chunks: list[Chunk] = field(default_factory=list, repr=False)
     consumed: dict[str, int] = field(default_factory=dict)
-    """How far each segment is read."""
+    """Up to which byte each segment was read."""
     damage: list[tuple[Path, Damage]] = field(default_factory=list)
     bytes: int = 0
 
@@ -33,8 +33,8 @@ def segments(store: Path) -> list[Path]:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a living process writes this segment."""
-    with reported(path, "read"):
+    """Whether a running process writes to this segment."""
+    with file_operation(path, "read"):
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -48,46 +48,46 @@ def is_being_written(path: Path) -> bool:
     return False
 
 
-def take(paths: Iterable[Path], consumed: Mapping[str, int], most_bytes: int) -> Taken:
-    """The next batches that wait in these segments, up to about so many bytes.
+def read_batches(paths: Iterable[Path], consumed: Mapping[str, int], max_bytes: int) -> Batches:
+    """The next pending batches of these segments, about `max_bytes` of them.
 
-    Shape:   at least one batch if any waits.
+    Shape:   at least one batch if any is pending.
     Raises:  EventStoreError if a segment cannot be read.
     """
-    taken = Taken()
+    batches = Batches()
     for path in paths:
-        if taken.bytes >= most_bytes:
+        if batches.bytes >= max_bytes:
             break
-        _take_segment(taken, path, consumed.get(path.name, 0), most_bytes)
-    return taken
+        _read_segment(batches, path, consumed.get(path.name, 0), max_bytes)
+    return batches
 
 
-def _take_segment(taken: Taken, path: Path, start: int, most_bytes: int) -> None:
-    alive = is_being_written(path)
+def _read_segment(batches: Batches, path: Path, start: int, max_bytes: int) -> None:
+    is_open = is_being_written(path)
     for part in frames(path, start):
         if isinstance(part, Damage):
-            if alive and part.at_end:
+            if is_open and part.at_end:
                 return
-            taken.damage.append((path, part))
+            batches.damage.append((path, part))
         else:
-            taken.chunks.append(decode(part.payload))
-            taken.bytes += part.end - part.start
-        taken.consumed[path.name] = part.end
-        if taken.bytes >= most_bytes:
+            batches.chunks.append(decode(part.payload))
+            batches.bytes += part.end - part.start
+        batches.consumed[path.name] = part.end
+        if batches.bytes >= max_bytes:
             return
 
 
-def waiting(store: Path, consumed: Mapping[str, int]) -> Iterator[tuple[Path, Frame | Damage]]:
-    """Each batch that waits, and each damaged part, with its segment."""
+def pending(store: Path, consumed: Mapping[str, int]) -> Iterator[tuple[Path, Frame | Damage]]:
+    """Each pending batch, and each damaged part, with its segment."""
     for path in segments(store):
-        alive = is_being_written(path)
-        for part in _still_there(path, consumed.get(path.name, 0)):
-            if not (alive and isinstance(part, Damage) and part.at_end):
+        is_open = is_being_written(path)
+        for part in _frames_if_present(path, consumed.get(path.name, 0)):
+            if not (is_open and isinstance(part, Damage) and part.at_end):
                 yield path, part
 
 
-def _still_there(path: Path, start: int) -> Iterator[Frame | Damage]:
-    """The batches of a segment; none if a compaction has removed it meanwhile."""
+def _frames_if_present(path: Path, start: int) -> Iterator[Frame | Damage]:
+    """The batches of a segment; none if a compaction has removed it in the meantime."""
     try:
         yield from frames(path, start)
     except EventStoreError:
@@ -95,30 +95,30 @@ def _still_there(path: Path, start: int) -> Iterator[Frame | Damage]:
             raise
 
 
-def remove_done(store: Path, consumed: dict[str, int]) -> None:
-    """Remove segments whose every batch counts elsewhere and that nobody writes any more."""
+def remove_consumed(store: Path, consumed: dict[str, int]) -> None:
+    """Remove segments whose batches are all in the daily files, unless they are being written."""
     for path in segments(store):
-        done = consumed.get(path.name, len(BEGINNING))
+        end = consumed.get(path.name, len(MAGIC))
         if is_being_written(path):
             continue
-        with reported(path, "removed"):
-            if path.stat().st_size <= done:
+        with file_operation(path, "remove"):
+            if path.stat().st_size <= end:
                 path.unlink()
 
 
-def forget_removed(store: Path, consumed: dict[str, int]) -> dict[str, int]:
-    """The entries of segments that still are there."""
-    there = {path.name for path in segments(store)}
-    return {name: done for name, done in consumed.items() if name in there}
+def without_removed(store: Path, consumed: dict[str, int]) -> dict[str, int]:
+    """The entries of segments that still exist."""
+    names = {path.name for path in segments(store)}
+    return {name: end for name, end in consumed.items() if name in names}
 
 
-def set_aside(store: Path, path: Path, damage: Damage) -> Path:
-    """Keep damaged bytes of a segment in a file of their own, for whoever looks into it."""
+def copy_damage(store: Path, path: Path, damage: Damage) -> Path:
+    """The path of a new file with the damaged bytes of a segment, for later inspection."""
     folder = store / DAMAGED
     make_folder(folder)
-    kept = folder / f"{path.stem}-{damage.start}-{damage.end}.part"
-    with reported(path, "read"), path.open("rb") as file:
+    copy = folder / f"{path.stem}-{damage.start}-{damage.end}.part"
+    with file_operation(path, "read"), path.open("rb") as file:
         file.seek(damage.start)
         content = file.read(damage.end - damage.start)
-    replace_file(kept, content)
-    return kept
+    replace_file(copy, content)
+    return copy

@@ -1,4 +1,4 @@
-"""What is wrong with a store, file by file, and how each thing is mended."""
+"""Problems of a store, file by file, and how to repair each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 
 import msgspec
 
-from wxcube.errors import EventStoreError, WxcubeError
+from wxcube.errors import WxcubeError
 from wxcube.events.store import backlog, keys, orphan_files
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
-from wxcube.events.store.creation import refuse_if_gone
-from wxcube.events.store.durable import held
+from wxcube.events.store.creation import require_format
+from wxcube.events.store.durable import FileError, shared_lock_if_present
 from wxcube.events.store.layout import FORMAT
-from wxcube.events.store.manifest import DayFile, Manifest, cell_folder, checksum
-from wxcube.events.store.parquet import Parquet
+from wxcube.events.store.manifest import DayFile, Manifest, checksum, partition_folder
+from wxcube.events.store.parquet import RESTORE_OR_FORGET, Parquet
 from wxcube.events.store.segment import Damage
-from wxcube.events.store.store import DEAD
+from wxcube.events.store.store import DEAD_LETTERS
+from wxcube.i18n import NOTHING, Message, _, plural
 
 LITTLE_SPACE = 1 << 30
 """Free bytes below which the disk counts as nearly full."""
@@ -28,63 +29,65 @@ CLOCK_SLACK = timedelta(minutes=5)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong, or should be known: the file, what it is, how to mend it."""
+    """One problem or notable fact: the file, what it is, and how to repair it."""
 
     file: str
-    what: str
-    mend: str
+    what: Message
+    mend: Message
     is_serious: bool = True
     """Whether events may be missing or cannot be stored."""
 
 
 def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False) -> list[Finding]:
-    """Everything wrong with a store; nothing is changed.
+    """All problems of a store; nothing is changed.
 
-    `deep` reads all of every Parquet file and compares its checksum, instead of only its end.
+    `deep` reads every Parquet file completely and compares its checksum, not only its footer.
 
     Cost:    opens every file of the store.
     """
     if not store.exists():
         return []
-    found: list[Finding] = []
     if not (store / FORMAT).exists():
-        return _tried(store, lambda: _check_gone(store))
-    found += _check_parts(store)
-    found += _tried(store, lambda: _check_key(store, user_key))
-    found += _tried(store, lambda: _check_accounts(store))
-    found += _tried(store, lambda: _check_state(store, now, deep=deep))
-    found += _check_damaged(store)
-    found += _check_dead(store)
-    found += _check_space(store)
-    return list(dict.fromkeys(found))
+        return _findings(store, lambda: _check_format(store))
+    findings = [
+        *_check_log_folder(store),
+        *_findings(store, lambda: _check_key(store, user_key)),
+        *_findings(store, lambda: _check_accounts(store)),
+        *_findings(store, lambda: _check_state(store, now, deep=deep)),
+        *_check_damaged(store),
+        *_check_dead_letters(store),
+        *_check_space(store),
+    ]
+    return list(dict.fromkeys(findings))
 
 
-def _tried(store: Path, part: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    found: list[Finding] = []
+def _findings(store: Path, check_part: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """The findings of a check; an error that ends it is a finding too."""
+    findings: list[Finding] = []
     try:
-        found.extend(part())
+        findings.extend(check_part())
     except WxcubeError as error:
-        found.append(Finding(str(store), error.message, error.hint))
-    return found
+        findings.append(Finding(str(store), error.message, error.hint))
+    return findings
 
 
-def _check_gone(store: Path) -> Iterator[Finding]:
-    refuse_if_gone(store)
+def _check_format(store: Path) -> Iterator[Finding]:
+    require_format(store)
     yield from ()
 
 
-def _check_parts(store: Path) -> list[Finding]:
-    if (store / backlog.LOG).is_dir():
-        return []
-    return [
-        Finding(
-            str(store / backlog.LOG),
-            "the folder of the log is gone",
-            "if events waited in it, put it back from a backup or send them again; otherwise "
-            "there is nothing to do: the next write makes it again",
+def _check_log_folder(store: Path) -> Iterator[Finding]:
+    folder = store / backlog.LOG
+    if not folder.is_dir():
+        yield Finding(
+            str(folder),
+            _("the folder of the log is missing"),
+            _(
+                "if it had events, restore it from a backup or send them again; otherwise do "
+                "nothing: the next write creates it"
+            ),
             is_serious=False,
         )
-    ]
 
 
 def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
@@ -98,142 +101,158 @@ def _check_accounts(store: Path) -> Iterator[Finding]:
 
 
 def _check_state(store: Path, now: datetime, *, deep: bool) -> Iterator[Finding]:
-    # a compaction may run meanwhile: it removes no file that counts now
-    with held(store / orphan_files.READERS_LOCK):
+    # with this lock, a compaction that runs meanwhile removes no file listed now
+    with shared_lock_if_present(store / orphan_files.READERS_LOCK):
         manifest = state.load(store)
         yield from _check_clock(store, manifest, now)
         yield from _check_log(store, manifest)
         yield from _check_files(store, manifest, deep=deep)
-        yield from _check_unlisted(store)
+        yield from _check_orphans(store)
 
 
 def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Finding]:
     if manifest.last_seen and manifest.last_seen > now + CLOCK_SLACK:
         yield Finding(
             str(store / state.FILE),
-            f"the clock was set back: it shows {now:%Y-%m-%d %H:%M}, "
-            f"the store was last changed at {manifest.last_seen:%Y-%m-%d %H:%M}",
-            "set the clock right; events carry their own times, none is touched",
+            _(
+                "the clock was set back: it shows {now:%Y-%m-%d %H:%M}, but the store was last "
+                "changed at {last_change:%Y-%m-%d %H:%M}",
+                now=now,
+                last_change=manifest.last_seen,
+            ),
+            _("set the clock right; events have their own timestamps, none is changed"),
             is_serious=False,
         )
 
 
 def _check_log(store: Path, manifest: Manifest) -> Iterator[Finding]:
-    for path, part in backlog.waiting(store, manifest.consumed):
+    for path, part in backlog.pending(store, manifest.consumed):
         if isinstance(part, Damage):
             yield Finding(str(path), _damage(part), _AFTER_DAMAGE, is_serious=not part.at_end)
 
 
-def _damage(part: Damage) -> str:
-    where = f"bytes {part.start} to {part.end} are no whole batch"
+def _damage(part: Damage) -> Message:
     if part.at_end:
-        return f"{where}: the writer was killed there, or the file was cut"
-    return f"{where}, though batches follow: the file was damaged"
+        return _(
+            "bytes {start} to {end} are not a complete batch: the writer was killed there, or the "
+            "file was truncated",
+            start=part.start,
+            end=part.end,
+        )
+    return _(
+        "bytes {start} to {end} are not a complete batch, but batches follow: the file is damaged",
+        start=part.start,
+        end=part.end,
+    )
 
 
-_AFTER_DAMAGE = (
-    "`wxcube events compact` stores all other batches and sets these bytes aside; a writer that "
-    "was killed there had acknowledged none of them; if the disk lost them, send that time's "
-    "events again: what is stored already does no harm"
+_AFTER_DAMAGE = _(
+    "`wxcube events compact` stores all other batches and saves these bytes in another file; if a "
+    "writer was killed there, they were never acknowledged; if the disk lost them, send the events "
+    "of that time again: events that are stored already are skipped"
 )
 
 
 def _check_files(store: Path, manifest: Manifest, *, deep: bool) -> Iterator[Finding]:
     with Parquet() as parquet:
-        for day, group, cell in manifest.cells():
-            for file in (file for files in cell.files.values() for file in files):
-                path = cell_folder(store, day, group) / file.name
+        for day, group, partition in manifest.partitions():
+            for file in (file for files in partition.files.values() for file in files):
+                path = partition_folder(store, day, group) / file.name
                 yield from _check_file(path, file, parquet, deep=deep)
 
 
 def _check_file(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> Iterator[Finding]:
     try:
         what = _wrong_events(path, file, parquet, deep=deep) or _wrong_bytes(path, file, deep=deep)
-    except EventStoreError as error:
-        yield Finding(str(path), error.message.removeprefix(f"{path} "), error.hint)
+    except FileError as error:
+        what = _("it cannot be read ({reason})", reason=error.reason)
+        yield Finding(str(path), what, error.hint)
         return
     if what:
-        yield Finding(str(path), what, _BACK_OR_OUT)
+        yield Finding(str(path), what, RESTORE_OR_FORGET)
 
 
-_BACK_OR_OUT = (
-    "put it back from a backup, or take it out with `wxcube events forget` and send that day's "
-    "events again"
-)
+def _wrong_events(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> Message:
+    """How the number of events differs from what was written; empty if it does not."""
+    events = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
+    if events == file.events:
+        return NOTHING
+    return _("it has {events} events instead of {expected}", events=events, expected=file.events)
 
 
-def _wrong_events(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> str:
-    there = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
-    return "" if there == file.events else f"it holds {there} events instead of {file.events}"
-
-
-def _wrong_bytes(path: Path, file: DayFile, *, deep: bool) -> str:
-    """How a file differs from what was written; its checksum is computed only if `deep`."""
+def _wrong_bytes(path: Path, file: DayFile, *, deep: bool) -> Message:
+    """How the bytes differ from what was written; the checksum is only compared if `deep`."""
     if file.bytes is None or not path.exists():
-        return ""
+        return NOTHING
     size = path.stat().st_size
     if size != file.bytes:
-        return f"it was changed: it has {size} bytes, {file.bytes} were written"
+        return _(
+            "it was changed: it has {size} bytes instead of {expected}",
+            size=size,
+            expected=file.bytes,
+        )
     if deep and checksum(path)[1] != file.crc32:
-        return "it was changed: its checksum is another than when it was written"
-    return ""
+        return _("it was changed: its checksum is wrong")
+    return NOTHING
 
 
-def _check_unlisted(store: Path) -> Iterator[Finding]:
-    for one in orphan_files.newer(store):
+def _check_orphans(store: Path) -> Iterator[Finding]:
+    for one in orphan_files.newer_files(store):
         yield Finding(
             str(one.path),
-            f"it is newer than {state.FILE} and does not count: an older {state.FILE} was put back",
-            "`wxcube events compact` lets it count again",
+            _(
+                "it is newer than {manifest} and not listed in it: an older {manifest} was "
+                "restored",
+                manifest=state.FILE,
+            ),
+            _("`wxcube events compact` adds it again"),
         )
 
 
 def _check_damaged(store: Path) -> Iterator[Finding]:
     for path in sorted((store / backlog.DAMAGED).glob("*")):
-        if path.name.endswith(orphan_files.ASIDE):
-            yield Finding(str(path), *_SET_ASIDE)
+        if path.name.endswith(orphan_files.QUARANTINE_SUFFIX):
+            what = _(
+                "a file of events newer than {manifest} that could not be added again completely",
+                manifest=state.FILE,
+            )
+            yield Finding(str(path), what, _SEND_DAY_AGAIN)
+        elif path.suffix == _PARQUET:
+            what = _("a file of events that was removed by `wxcube events forget`")
+            yield Finding(str(path), what, _SEND_DAY_AGAIN, is_serious=False)
         else:
-            said = _TAKEN_OUT if path.suffix == _PARQUET else _NO_BATCH
-            yield Finding(str(path), *said, is_serious=False)
+            what = _("bytes of the log that are not a complete batch")
+            yield Finding(str(path), what, _SEND_TIME_AGAIN, is_serious=False)
 
 
 _PARQUET = ".parquet"
-_TAKEN_OUT = (
-    "a file of events that was taken out by `wxcube events forget`",
-    "send that day's events again, then remove the file",
-)
-_SET_ASIDE = (
-    f"a file of events newer than {state.FILE} that could not count again as a whole",
-    "send that day's events again, then remove the file",
-)
-_NO_BATCH = (
-    "bytes of the log that were no whole batch",
-    "if a writer was killed then, remove the file; else send that time's events again",
+_SEND_DAY_AGAIN = _("send that day's events again, then delete the file")
+_SEND_TIME_AGAIN = _(
+    "if a writer was killed at that time, delete the file; otherwise send the events of that time "
+    "again"
 )
 
 
-def _check_dead(store: Path) -> list[Finding]:
-    files = sorted((store / DEAD).glob("*.jsonl"))
-    if not files:
-        return []
-    return [
-        Finding(
-            str(store / DEAD),
-            f"refused lines wait in {len(files)} files",
-            "mend these lines where they come from, send them again, remove the files",
+def _check_dead_letters(store: Path) -> Iterator[Finding]:
+    files = sorted((store / DEAD_LETTERS).glob("*.jsonl"))
+    if files:
+        yield Finding(
+            str(store / DEAD_LETTERS),
+            plural(
+                "refused lines in {n} dead-letter file",
+                "refused lines in {n} dead-letter files",
+                n=len(files),
+            ),
+            _("correct these lines at their source, send them again, then delete the files"),
             is_serious=False,
         )
-    ]
 
 
-def _check_space(store: Path) -> list[Finding]:
+def _check_space(store: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(store).free
-    if free >= LITTLE_SPACE:
-        return []
-    return [
-        Finding(
+    if free < LITTLE_SPACE:
+        yield Finding(
             str(store),
-            f"only {free >> 20} MiB are free on its disk",
-            "free space, or keep fewer days with retention_days_events",
+            _("only {free} MiB are free on its disk", free=free >> 20),
+            _("free space, or keep fewer days with retention_days_events"),
         )
-    ]

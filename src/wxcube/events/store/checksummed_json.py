@@ -1,7 +1,7 @@
-"""Small files of JSON that end with a line of their own checksum.
+"""Small JSON files whose last line is a checksum of the rest.
 
-A bit that changed on the disk is an error then, never another figure. A file without that line is
-one that an earlier version wrote.
+A bit that flips on the disk is then an error, never a wrong number. Files without that line were
+written by an earlier version.
 """
 
 from __future__ import annotations
@@ -14,46 +14,50 @@ from typing import TypeVar
 import msgspec
 
 from wxcube.errors import EventStoreError
-from wxcube.events.store.durable import replace_file, reported
+from wxcube.events.store.durable import file_operation, replace_file
+from wxcube.i18n import Message, _
 
-_SEAL = re.compile(rb"[0-9a-f]{8}")
+_CHECKSUM = re.compile(rb"[0-9a-f]{8}")
 
 T = TypeVar("T")
 
 
 def write(path: Path, value: object) -> None:
-    """Replace a file by a value and the checksum of it.
+    """Replace a file by a value and its checksum.
 
-    Raises:  EventStoreError if it cannot be written; the old file then still stands.
+    Raises:  EventStoreError if it cannot be written; the old file is then unchanged.
     """
     content = msgspec.json.encode(value)
-    replace_file(path, b"%b\n%b\n" % (content, _seal(content)))
+    replace_file(path, b"%b\n%b\n" % (content, _checksum(content)))
 
 
-def read(path: Path, kind: type[T], *, hint: str) -> T:
+def read(path: Path, kind: type[T], *, hint: Message) -> T:
     """The value of a file.
 
-    Raises:  EventStoreError, with the hint, if it is damaged; also if it cannot be read.
+    Raises:  EventStoreError if it cannot be read; with the hint, if it is damaged.
     """
-    return read_whole(path, kind, hint=hint)[0]
+    return read_with_status(path, kind, hint=hint)[0]
 
 
-def read_whole(path: Path, kind: type[T], *, hint: str) -> tuple[T, bool]:
-    """The value of a file, and whether it has its checksum.
+def read_with_status(path: Path, kind: type[T], *, hint: Message) -> tuple[T, bool]:
+    """The value of a file, and whether the file has a checksum.
 
-    Raises:  EventStoreError, with the hint, if it is damaged; also if it cannot be read.
+    Raises:  EventStoreError if it cannot be read; with the hint, if it is damaged.
     """
-    with reported(path, "read"):
-        whole = path.read_bytes()
-    content, _, last = whole.removesuffix(b"\n").rpartition(b"\n")
-    is_sealed = whole.endswith(b"\n") and bool(_SEAL.fullmatch(last))
-    if is_sealed and last != _seal(content):
-        raise EventStoreError(f"{path} is damaged (its checksum is another)", hint=hint)
+    with file_operation(path, "read"):
+        everything = path.read_bytes()
+    content, _newline, last = everything.removesuffix(b"\n").rpartition(b"\n")
+    has_checksum = everything.endswith(b"\n") and bool(_CHECKSUM.fullmatch(last))
+    if has_checksum and last != _checksum(content):
+        raise EventStoreError(_("{path} is damaged (wrong checksum)", path=path), hint=hint)
     try:
-        return msgspec.json.decode(content if is_sealed else whole, type=kind), is_sealed
+        value = msgspec.json.decode(content if has_checksum else everything, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise EventStoreError(f"{path} is damaged ({error})", hint=hint) from None
+        raise EventStoreError(
+            _("{path} is damaged ({reason})", path=path, reason=error), hint=hint
+        ) from None
+    return value, has_checksum
 
 
-def _seal(content: bytes) -> bytes:
+def _checksum(content: bytes) -> bytes:
     return b"%08x" % zlib.crc32(content)

@@ -1,8 +1,8 @@
-"""Compaction: from segments of the log to Parquet files by day and group of accounts.
+"""Compaction: moves events from segments of the log to Parquet files by day and account group.
 
-A round takes some batches, writes files beside those that count, and then replaces the manifest:
-only that makes the new files count and the batches done. An event whose id its account has already
-sent for that day is left out.
+A round reads some batches, writes new files next to the existing ones, and then replaces the
+manifest: only that adds the files to the store and marks the batches as consumed. An event is
+skipped if its account has already sent the same id for that day.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ from wxcube.events.store import backlog
 from wxcube.events.store import manifest as state
 from wxcube.events.store.durable import locked, make_folder, sync_folders
 from wxcube.events.store.log import Log
-from wxcube.events.store.manifest import Cell, DayFile, Manifest, cell_folder
-from wxcube.events.store.orphan_files import begin_round, end_round, relist, remove_unlisted
+from wxcube.events.store.manifest import DayFile, Manifest, Partition, partition_folder
+from wxcube.events.store.orphan_files import begin_round, end_round, relist, remove_orphans
 from wxcube.events.store.parquet import Parquet, UnreadableFileError
-from wxcube.events.store.partitions import Place, by_place, timed, without_repeats
+from wxcube.events.store.partitions import (
+    PartitionKey,
+    by_partition,
+    deduplicated,
+    with_derived_columns,
+)
+from wxcube.i18n import Message, _
 
-MOST_FILES = 8
-"""Files of a family in one day and group; with more they become one."""
+MAX_FILES = 8
+"""Files of a family in one partition; more are merged into one."""
 ROUND_BYTES = 128 << 20
-"""Bytes of the log that one round takes; memory is about four times this."""
+"""Bytes of the log that one round reads; it needs about four times this memory."""
 LOCK = "compaction.lock"
 
 
 @dataclass
-class Compacted:
+class CompactionResult:
     """What a compaction did."""
 
     events: int = 0
@@ -41,13 +47,14 @@ class Compacted:
     too_old: int = 0
     """Events of days that retention has removed."""
     held: int = 0
-    """Events that wait because a file of their day cannot be read."""
-    places: set[Place] = field(default_factory=set)
-    troubles: list[str] = field(default_factory=list)
+    """Events left in the log because a file of their partition cannot be read."""
+    partitions: set[PartitionKey] = field(default_factory=set)
+    """Partitions that got new events."""
+    troubles: list[Message] = field(default_factory=list)
 
 
 class Compaction:
-    """Moves what waits in a store's log into files of days; one at a time for each store."""
+    """Moves the backlog of a store to daily files; one at a time for each store."""
 
     def __init__(
         self,
@@ -62,94 +69,107 @@ class Compaction:
         self._round_bytes = round_bytes
         self._memory_limit = memory_limit
         self._unsynced: set[Path] = set()
-        """Folders whose new entries must be on the disk before the round counts."""
+        """Folders whose new entries must be on the disk before the round takes effect."""
 
-    def run(self, now: datetime) -> Compacted:
-        """Compact all that waits when this begins.
+    def run(self, now: datetime) -> CompactionResult:
+        """Compact everything that is in the log when this begins.
 
-        Raises:  EventStoreError if a file cannot be written; what was done until then counts.
+        Raises:  EventStoreError if a file cannot be written; earlier rounds remain in effect.
         """
-        done = Compacted()
+        result = CompactionResult()
         with locked(self._store / LOCK), Parquet(self._memory_limit) as parquet:
             segments = backlog.segments(self._store)
             manifest = state.load(self._store)
-            done.troubles += relist(self._store, manifest, parquet)
-            remove_unlisted(self._store, manifest)
-            while self._round(segments, parquet, now, done):
+            result.troubles += relist(self._store, manifest, parquet)
+            remove_orphans(self._store, manifest)
+            while self._round(segments, parquet, now, result):
                 pass
-            remove_unlisted(self._store, state.load(self._store))
-        return done
+            remove_orphans(self._store, state.load(self._store))
+        return result
 
     def _round(
-        self, segments: Sequence[Path], parquet: Parquet, now: datetime, done: Compacted
+        self, segments: Sequence[Path], parquet: Parquet, now: datetime, result: CompactionResult
     ) -> bool:
         manifest = state.load(self._store)
-        there = [path for path in segments if path.exists()]
-        taken = backlog.take(there, manifest.consumed, self._round_bytes)
-        if not taken.consumed:
-            backlog.remove_done(self._store, manifest.consumed)
+        existing = [path for path in segments if path.exists()]
+        batches = backlog.read_batches(existing, manifest.consumed, self._round_bytes)
+        if not batches.consumed:
+            backlog.remove_consumed(self._store, manifest.consumed)
             return False
         manifest.revision += 1
         begin_round(self._store, manifest)
-        self._add_all(cols.concatenate(taken.chunks), manifest, parquet, done)
-        for path, damage in taken.damage:
-            kept = backlog.set_aside(self._store, path, damage)
-            done.troubles.append(f"{path} holds bytes that are no batch; they are kept in {kept}")
-        self._commit(manifest, taken.consumed, now)
+        self._add_all(cols.concatenate(batches.chunks), manifest, parquet, result)
+        for path, damage in batches.damage:
+            copy = backlog.copy_damage(self._store, path, damage)
+            result.troubles.append(
+                _(
+                    "{path} has bytes that are not a complete batch; they are saved in {copy}",
+                    path=path,
+                    copy=copy,
+                )
+            )
+        self._commit(manifest, batches.consumed, now)
         return True
 
-    def _add_all(self, chunk: Chunk, manifest: Manifest, parquet: Parquet, done: Compacted) -> None:
+    def _add_all(
+        self, chunk: Chunk, manifest: Manifest, parquet: Parquet, result: CompactionResult
+    ) -> None:
         held: list[Chunk] = []
-        for place, part in by_place(chunk, self._groups).items():
-            if manifest.kept_from and place[0] < manifest.kept_from:
-                done.too_old += cols.count(part)
+        for key, part in by_partition(chunk, self._groups).items():
+            if manifest.kept_from and key[0] < manifest.kept_from:
+                result.too_old += cols.count(part)
                 continue
             try:
-                self._add(place, part, manifest, parquet, done)
+                self._add(key, part, manifest, parquet, result)
             except UnreadableFileError as error:
                 held.append(part)
-                done.troubles.append(str(error))
+                result.troubles.append(error.as_message())
         if held:
-            done.held += self._hold(held)
+            result.held += self._put_back(held)
 
     def _add(
-        self, place: Place, part: Chunk, manifest: Manifest, parquet: Parquet, done: Compacted
+        self,
+        key: PartitionKey,
+        part: Chunk,
+        manifest: Manifest,
+        parquet: Parquet,
+        result: CompactionResult,
     ) -> None:
-        """Put a day and group's new events into files beside those it has."""
-        cell, folder = manifest.cell(*place), cell_folder(self._store, *place)
-        names = [file.name for files in cell.files.values() for file in files]
-        before = [parquet.ids(folder / name) for name in names]
-        fresh, repeats = without_repeats(part, before)
-        done.duplicates += repeats
-        manifest.duplicates += repeats
-        if not fresh:
+        """Write a partition's new events to files next to its existing ones."""
+        partition, folder = manifest.partition(*key), partition_folder(self._store, *key)
+        names = [file.name for files in partition.files.values() for file in files]
+        unique, duplicates = deduplicated(part, [parquet.ids(folder / name) for name in names])
+        result.duplicates += duplicates
+        manifest.duplicates += duplicates
+        if not unique:
             return
         make_folder(folder, self._unsynced)
         self._unsynced.add(folder)
-        for family, columns in fresh.items():
+        for family, columns in unique.items():
             name = f"{family}-{manifest.revision:06d}.parquet"
-            parquet.write(folder / name, timed(family, columns))
+            parquet.write(folder / name, with_derived_columns(family, columns))
             written = DayFile.of(folder / name, len(columns["at"]))
-            cell.files.setdefault(family, []).append(written)
-            self._merge(folder, cell, family, manifest.revision, parquet)
-        cell.revision = manifest.revision
-        done.events += cols.count(fresh)
-        done.places.add(place)
+            partition.files.setdefault(family, []).append(written)
+            self._merge(folder, partition, family, manifest.revision, parquet)
+        partition.revision = manifest.revision
+        result.events += cols.count(unique)
+        result.partitions.add(key)
 
     def _merge(
-        self, folder: Path, cell: Cell, family: str, revision: int, parquet: Parquet
+        self, folder: Path, partition: Partition, family: str, revision: int, parquet: Parquet
     ) -> None:
-        files = cell.files[family]
-        if len(files) <= MOST_FILES:
+        files = partition.files[family]
+        if len(files) <= MAX_FILES:
             return
         name = f"{family}-{revision:06d}-all.parquet"
-        # many files only cost time: if they cannot be merged now, they can another time
+        # many files only cost time: if merging fails, a later round tries again
         with suppress(EventStoreError):
             parquet.merge([folder / file.name for file in files], folder / name)
-            cell.files[family] = [DayFile.of(folder / name, sum(file.events for file in files))]
+            events = sum(file.events for file in files)
+            partition.files[family] = [DayFile.of(folder / name, events)]
 
-    def _hold(self, chunks: Iterable[Chunk]) -> int:
-        """Put events back into the log, to be tried again."""
+    def _put_back(self, chunks: Iterable[Chunk]) -> int:
+        """Append events to the log again, for the next compaction; their number."""
         chunk = cols.concatenate(list(chunks))
         log = Log(self._store / backlog.LOG, self._round_bytes)
         try:
@@ -159,11 +179,11 @@ class Compaction:
         return cols.count(chunk)
 
     def _commit(self, manifest: Manifest, consumed: dict[str, int], now: datetime) -> None:
-        """From here on the round counts."""
+        """Save the manifest: from then on the round is in effect."""
         sync_folders(self._unsynced)
         self._unsynced.clear()
-        manifest.consumed = backlog.forget_removed(self._store, manifest.consumed | consumed)
+        manifest.consumed = backlog.without_removed(self._store, manifest.consumed | consumed)
         manifest.last_seen = now
         state.save(self._store, manifest)
         end_round(self._store)
-        backlog.remove_done(self._store, manifest.consumed)
+        backlog.remove_consumed(self._store, manifest.consumed)

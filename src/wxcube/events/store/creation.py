@@ -1,4 +1,4 @@
-"""A new store, made so that a kill at any moment leaves what the next opening finishes."""
+"""Creation of a store: if it is killed at any step, the next opening completes the store."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.compaction import LOCK
 from wxcube.events.store.durable import locked, make_folder
-from wxcube.events.store.keys import Keys, make_keys
+from wxcube.events.store.keys import Keys, create_keys
 from wxcube.events.store.layout import FORMAT, FORMAT_LOCK, LAYOUT, Format
+from wxcube.i18n import _
 
 
-def make(folder: Path, user_key: str, groups: int, clock: Clock) -> None:
-    """Make a store in a folder; one that is there already is left alone.
+def create(folder: Path, user_key: str, groups: int, clock: Clock) -> None:
+    """Create a store in a folder; an existing store is left unchanged.
 
-    Raises:  EventStoreError if it cannot be written, or holds events of a store without FORMAT.
+    Raises:  EventStoreError if it cannot be written, or has events but no FORMAT.
     """
     make_folder(folder)
     with locked(folder / FORMAT_LOCK):
         if (folder / FORMAT).exists():
             return
-        refuse_if_gone(folder)
-        keys = make_keys(folder, user_key)
+        require_format(folder)
+        keys = create_keys(folder, user_key)
         make_folder(folder / backlog.LOG)
         state.save(folder, state.Manifest())
         today = beijing.day_of(clock.now())
-        # TRICKY: the last, since a folder with it counts as a store that has all the rest
+        # TRICKY: written last, because a folder with FORMAT is taken for a complete store
         layouts.write(folder, Format(LAYOUT, groups, keys.fingerprint, today, keys.ids_fingerprint))
 
 
-def refuse_if_gone(folder: Path) -> None:
-    """See to it that a folder has FORMAT or no events.
+def require_format(folder: Path) -> None:
+    """Check that a folder with events has a FORMAT.
 
-    Raises:  EventStoreError if it has events only.
+    Raises:  EventStoreError if it has none.
     """
-    if not (folder / FORMAT).exists() and _holds_events(folder):
+    if not (folder / FORMAT).exists() and _has_events(folder):
         raise EventStoreError(
-            f"{folder / FORMAT} is gone, though the folder holds events", hint=layouts.OLD_WILL_DO
+            _("{path} is missing, but the folder has events", path=folder / FORMAT),
+            hint=layouts.RESTORE_HINT,
         )
 
 
-def complete(folder: Path, keys: Keys) -> None:
-    """Give a store of an earlier version what this one keeps besides.
+def upgrade(folder: Path, keys: Keys) -> None:
+    """Add what a store of an earlier version lacks.
 
     Raises:  EventStoreError if it cannot be written.
     """
@@ -56,10 +58,10 @@ def complete(folder: Path, keys: Keys) -> None:
         with locked(folder / LOCK):
             state.save(folder, state.load(folder))
     ids = keys.ids_fingerprint
-    layouts.change(folder, lambda layout: msgspec.structs.replace(layout, ids=ids))
+    layouts.update(folder, lambda layout: msgspec.structs.replace(layout, ids=ids))
 
 
-def _holds_events(folder: Path) -> bool:
+def _has_events(folder: Path) -> bool:
     path = folder / accounts.FILE
     has_accounts = path.exists() and path.stat().st_size > 0
     has_files = any((folder / state.DAYS).glob("*/g*/*.parquet"))

@@ -1,4 +1,4 @@
-"""What a store is, and what it must have: written down in its file FORMAT."""
+"""The store's file FORMAT: its layout version, group count, key fingerprints and account prefix."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import msgspec
 from wxcube.errors import EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store.durable import locked
+from wxcube.i18n import _
 
 FORMAT, FORMAT_LOCK = "FORMAT", "format.lock"
 LAYOUT = 1
-OLD_WILL_DO = "put it back from a backup of the folder; an old one will do"
+RESTORE_HINT = _("restore it from a backup of the folder; an old backup is good enough")
 
 
-class Beginning(msgspec.Struct, frozen=True):
-    """The first bytes of a file that only grows: how many, and their checksum."""
+class Prefix(msgspec.Struct, frozen=True):
+    """The first bytes of an append-only file: their number and their checksum."""
 
     bytes: int = 0
     crc32: int = 0
 
 
 class Format(msgspec.Struct, frozen=True):
-    """A store's layout, how many groups of accounts it has, and whose keys hashed its events."""
+    """A store's layout version, its number of account groups, and the fingerprints of its keys."""
 
     layout: int
     groups: Annotated[int, msgspec.Meta(ge=1)]
@@ -34,51 +35,58 @@ class Format(msgspec.Struct, frozen=True):
     """Fingerprint of the openid key."""
     key_since: date
     ids: str = ""
-    """Fingerprint of the key of ids; an earlier version wrote none."""
-    accounts: Beginning = Beginning()
-    """What the file of accounts must begin with: stored events use these numbers."""
+    """Fingerprint of the event id key; empty in stores of an earlier version."""
+    accounts: Prefix = Prefix()
+    """The prefix that the file of account numbers must have: stored events use these numbers."""
 
 
 def read(store: Path) -> Format:
-    """What a store is.
+    """The content of a store's FORMAT.
 
-    Raises:  EventStoreError if there is none, it is damaged, or it is of another layout.
+    Raises:  EventStoreError if it is missing, damaged or of another layout version.
     """
     path = store / FORMAT
-    found, is_whole = checksummed_json.read_whole(path, Format, hint=OLD_WILL_DO)
-    if found.layout != LAYOUT:
+    layout, has_checksum = checksummed_json.read_with_status(path, Format, hint=RESTORE_HINT)
+    if layout.layout != LAYOUT:
         raise EventStoreError(
-            f"{path}: this store has layout {found.layout}, this wxcube knows {LAYOUT}",
-            hint="use the version of wxcube that wrote it",
+            _(
+                "{path}: this store has layout {version}, this wxcube supports layout {supported}",
+                path=path,
+                version=layout.layout,
+                supported=LAYOUT,
+            ),
+            hint=_("use the version of wxcube that wrote it"),
         )
-    if found.ids and not is_whole:
-        raise EventStoreError(f"{path} is damaged (its checksum is gone)", hint=OLD_WILL_DO)
-    return found
+    if layout.ids and not has_checksum:
+        raise EventStoreError(
+            _("{path} is damaged (missing checksum)", path=path), hint=RESTORE_HINT
+        )
+    return layout
 
 
 def write(store: Path, layout: Format) -> None:
-    """Write down what a new store is."""
+    """Write the FORMAT of a new store."""
     checksummed_json.write(store / FORMAT, layout)
 
 
-def change(store: Path, changed: Callable[[Format], Format]) -> Format:
-    """Change what is written down of a store, one process at a time; what it is then.
+def update(store: Path, change: Callable[[Format], Format]) -> Format:
+    """The new content of FORMAT after a change, made under a lock.
 
     Raises:  EventStoreError if it cannot be read or written.
     """
     with locked(store / FORMAT_LOCK):
         before = read(store)
-        after = changed(before)
+        after = change(before)
         if after != before:
             write(store, after)
         return after
 
 
-def know_accounts(store: Path, beginning: Beginning) -> None:
-    """Write down what the file of accounts begins with, unless more of it is known already."""
+def record_accounts(store: Path, prefix: Prefix) -> None:
+    """Record the prefix of the file of account numbers, unless a longer one is recorded already."""
 
-    def changed(layout: Format) -> Format:
-        is_more = beginning.bytes > layout.accounts.bytes
-        return msgspec.structs.replace(layout, accounts=beginning) if is_more else layout
+    def change(layout: Format) -> Format:
+        is_longer = prefix.bytes > layout.accounts.bytes
+        return msgspec.structs.replace(layout, accounts=prefix) if is_longer else layout
 
-    change(store, changed)
+    update(store, change)

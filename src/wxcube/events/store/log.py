@@ -1,7 +1,7 @@
-"""The log of accepted batches: a batch is acknowledged when it is on the disk.
+"""The write-ahead log of accepted batches: a batch is acknowledged once it is on the disk.
 
-One thread writes. While it waits for the disk, further batches gather and go there together, so
-that many small requests cost few waits.
+One thread writes. While it waits for the disk, further batches are queued and then written
+together, so that many small requests share few syncs (group commit).
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ from queue import SimpleQueue
 from wxcube.errors import EventStoreError
 from wxcube.events.store.durable import (
     OWNER_ONLY,
+    SEE_DOCTOR,
+    failed,
     fdatasync,
+    file_error,
     sync_folder,
-    trouble,
     try_lock,
 )
-from wxcube.events.store.segment import BEGINNING, SUFFIX, frame, segment_number
+from wxcube.events.store.segment import MAGIC, SUFFIX, frame, segment_number
 
-MOST_AT_ONCE = 256
-"""Batches that go to the disk together at most."""
+MAX_GROUP = 256
+"""Batches written with one sync at most."""
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """A framed batch, and whoever waits for it to be on the disk."""
+class _Pending:
+    """A framed batch, and the future that ends when it is on the disk."""
 
     content: bytes = field(repr=False)
     written: Future[None] = field(default_factory=Future)
 
 
 @dataclass(slots=True)
-class _Open:
-    """The segment being written; its lock says that its writer lives."""
+class _OpenSegment:
+    """The segment being written; its lock shows that its writer is alive."""
 
     path: Path
     descriptor: int
@@ -48,31 +50,31 @@ class _Open:
 
 
 class Log:
-    """Appends batches to segments of a folder; its own segment is its own alone."""
+    """Appends batches to segments of a folder; no other writer uses its open segment."""
 
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._open: _Open | None = None
+        self._queue: SimpleQueue[_Pending | None] = SimpleQueue()
+        self._open: _OpenSegment | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def append(self, payload: bytes, events: int) -> Future[None]:
         """Begin to write a batch; the future ends when it is on the disk.
 
-        The future raises EventStoreError if that was not possible; the batch then does not count.
+        The future raises EventStoreError if that failed; the batch is not stored then.
         """
-        waiting = _Waiting(frame(payload, events))
+        pending = _Pending(frame(payload, events))
         with self._starting:
-            self._queue.put(waiting)
+            self._queue.put(pending)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="wxcube-events", daemon=True)
                 self._thread.start()
-        return waiting.written
+        return pending.written
 
     def close(self) -> None:
-        """Write what was begun, end the segment."""
+        """Write all queued batches and close the segment."""
         with self._starting:
             thread, self._thread = self._thread, None
             if thread:
@@ -80,61 +82,59 @@ class Log:
                 thread.join()
 
     def _run(self) -> None:
-        running = True
-        while running:
-            gathered = self._gather()
-            running = gathered[-1] is not None
-            # a batch that nobody waits for any more is left out; nobody was told that it counts
+        is_running = True
+        while is_running:
+            group = self._next_group()
+            is_running = group[-1] is not None
+            # a cancelled batch is left out: it was never acknowledged
             batches = [
                 one
-                for one in gathered
+                for one in group
                 if one is not None and one.written.set_running_or_notify_cancel()
             ]
             if batches:
                 self._write(batches)
         with suppress(OSError):
-            self._end_segment()
+            self._close_segment()
 
-    def _gather(self) -> Sequence[_Waiting | None]:
-        found = [self._queue.get()]
-        while found[-1] is not None and len(found) < MOST_AT_ONCE and not self._queue.empty():
-            found.append(self._queue.get())
-        return found
+    def _next_group(self) -> Sequence[_Pending | None]:
+        group = [self._queue.get()]
+        while group[-1] is not None and len(group) < MAX_GROUP and not self._queue.empty():
+            group.append(self._queue.get())
+        return group
 
-    def _write(self, batches: Sequence[_Waiting]) -> None:
-        """Write batches and tell those who wait; whatever goes wrong, the next ones are tried."""
+    def _write(self, batches: Sequence[_Pending]) -> None:
+        """Write batches and resolve their futures; after any error the next batches are tried."""
         try:
             self._write_durably(b"".join(one.content for one in batches))
-        except Exception as error:  # noqa: BLE001 - a thread that ends here leaves all waiting
-            fault = _fault(self._open.path if self._open else self._folder, error)
-            self._give_up_segment()
-            self._end(batches, fault)
+        except Exception as error:  # noqa: BLE001 - without this thread no future would ever end
+            self._fail(batches, error)
         else:
-            self._end(batches, None)
-
-    def _end(self, batches: Sequence[_Waiting], fault: EventStoreError | None) -> None:
-        for one in batches:
-            if fault:
-                one.written.set_exception(EventStoreError(fault.message, hint=fault.hint))
-            else:
+            for one in batches:
                 one.written.set_result(None)
+
+    def _fail(self, batches: Sequence[_Pending], error: Exception) -> None:
+        path = self._open.path if self._open else self._folder
+        self._abandon_segment()
+        for one in batches:
+            one.written.set_exception(_write_error(path, error))
 
     def _write_durably(self, content: bytes) -> None:
         if self._open and self._open.size >= self._segment_bytes:
-            self._end_segment()
+            self._close_segment()
         segment = self._open = self._open or self._new_segment()
         _write_all(segment.descriptor, content)
         fdatasync(segment.descriptor)
         segment.size += len(content)
 
-    def _new_segment(self) -> _Open:
+    def _new_segment(self) -> _OpenSegment:
         path = self._folder / f"{self._next_number():08d}-{secrets.token_hex(4)}{SUFFIX}"
         draft = path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        segment = self._open = _Open(path, descriptor, len(BEGINNING))
+        segment = self._open = _OpenSegment(path, descriptor, len(MAGIC))
         try:
-            _write_all(descriptor, BEGINNING)
-            # TRICKY: named a segment only once locked, so nobody takes it for a dead writer's
+            _write_all(descriptor, MAGIC)
+            # TRICKY: renamed only once locked, so that nobody mistakes its writer for a dead one
             try_lock(descriptor)
             draft.rename(path)
         except BaseException:
@@ -148,21 +148,22 @@ class Log:
         numbers = map(segment_number, self._folder.glob(f"*{SUFFIX}"))
         return max((number for number in numbers if number is not None), default=0) + 1
 
-    def _end_segment(self) -> None:
+    def _close_segment(self) -> None:
         if self._open:
             os.close(self._open.descriptor)
             self._open = None
 
-    def _give_up_segment(self) -> None:
-        """Cut what was not acknowledged; the next batch begins another segment.
+    def _abandon_segment(self) -> None:
+        """Truncate the segment to its acknowledged batches; the next batch opens another one.
 
-        After a failed write or sync nobody knows what the system kept, so the file is left alone.
+        After a failed write or sync it is unknown what the system wrote, so this segment is not
+        written to again.
         """
         if self._open:
             with suppress(OSError):
                 os.ftruncate(self._open.descriptor, self._open.size)
         with suppress(OSError):
-            self._end_segment()
+            self._close_segment()
         self._open = None
 
 
@@ -172,11 +173,9 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _fault(path: Path, error: Exception) -> EventStoreError:
-    """What is told to whoever waits for a batch that could not be written."""
+def _write_error(path: Path, error: Exception) -> EventStoreError:
+    """The error for a batch that could not be written."""
     if isinstance(error, OSError):
-        return trouble(path, error)
-    return EventStoreError(
-        f"{path} cannot be written ({type(error).__name__}: {error})",
-        hint="`wxcube doctor` says more; nothing acknowledged is touched",
-    )
+        return file_error(path, error)
+    reason = f"{type(error).__name__}: {error}"
+    return EventStoreError(failed("write", path, reason), hint=SEE_DOCTOR)

@@ -1,6 +1,6 @@
-"""The manifest: which files of the store count, and how far each segment is in them.
+"""The manifest: which files belong to the store, and how much of each segment is in them.
 
-It is replaced as a whole, so a compaction has happened entirely or not at all, wherever it was
+It is replaced atomically, so a compaction takes effect completely or not at all, wherever it was
 interrupted.
 """
 
@@ -17,8 +17,9 @@ import msgspec
 from wxcube.errors import EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store import layout as layouts
-from wxcube.events.store.durable import reported
+from wxcube.events.store.durable import file_operation
 from wxcube.events.store.layout import FORMAT
+from wxcube.i18n import _
 
 FILE = "state.json"
 DAYS = "days"
@@ -26,108 +27,110 @@ _BLOCK_BYTES = 1 << 20
 
 
 class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One Parquet file of a family, how many events it has, and what it was when it was written."""
+    """A Parquet file of one family, with its number of events, size and checksum when written."""
 
     name: str
     events: int
     bytes: int | None = None
-    """None of a file that an earlier version wrote."""
+    """None for a file that an earlier version wrote."""
     crc32: int | None = None
 
     @classmethod
     def of(cls, path: Path, events: int) -> Self:
-        """A file that was just written.
+        """The entry of a file that was just written.
 
         Raises:  EventStoreError if it cannot be read.
         """
         return cls(path.name, events, *checksum(path))
 
 
-class Cell(msgspec.Struct):
-    """What is kept of one day and one group of accounts."""
+class Partition(msgspec.Struct):
+    """The files of one day and one group of accounts."""
 
     files: dict[str, list[DayFile]] = {}
     revision: int = 0
-    """Grows whenever the events change."""
+    """Increases whenever the events change."""
 
     @property
     def events(self) -> int:
-        """How many events the cell has."""
+        """The number of events in the partition."""
         return sum(file.events for files in self.files.values() for file in files)
 
 
 class Manifest(msgspec.Struct):
-    """The store's state."""
+    """The state of a store."""
 
-    days: dict[date, dict[int, Cell]] = {}
+    days: dict[date, dict[int, Partition]] = {}
     consumed: dict[str, int] = {}
-    """Bytes of each segment whose events are in the files of days."""
+    """Bytes of each segment whose events are in the daily files."""
     revision: int = 0
     duplicates: int = 0
-    """Events that came again and were left out, since the store began."""
+    """Duplicate events that were skipped, since the store was created."""
     kept_from: date | None = None
-    """Days before this one were removed by retention and take no events any more."""
+    """Earlier days were removed by retention and accept no events any more."""
     last_seen: datetime | None = None
-    """The clock at the last change."""
+    """The time of the last change, by the clock of the machine that made it."""
 
-    def cells(self) -> Iterator[tuple[date, int, Cell]]:
-        """Every day and group, oldest first."""
+    def partitions(self) -> Iterator[tuple[date, int, Partition]]:
+        """Every partition with its day and group, oldest first."""
         for day in sorted(self.days):
             for group in sorted(self.days[day]):
                 yield day, group, self.days[day][group]
 
-    def cell(self, day: date, group: int) -> Cell:
-        """What is kept of a day and group; empty where there was nothing."""
-        return self.days.setdefault(day, {}).setdefault(group, Cell())
+    def partition(self, day: date, group: int) -> Partition:
+        """The partition of a day and group; a new one is added empty."""
+        return self.days.setdefault(day, {}).setdefault(group, Partition())
 
 
 def checksum(path: Path) -> tuple[int, int]:
-    """How many bytes a file has, and their checksum.
+    """The number of bytes of a file, and their checksum.
 
     Raises:  EventStoreError if it cannot be read.
     """
-    size = found = 0
-    with reported(path, "read"), path.open("rb", buffering=0) as file:
+    size = crc32 = 0
+    with file_operation(path, "read"), path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK_BYTES):
             size += len(block)
-            found = zlib.crc32(block, found)
-    return size, found
+            crc32 = zlib.crc32(block, crc32)
+    return size, crc32
 
 
-def cell_folder(store: Path, day: date, group: int) -> Path:
-    """Where the files of a day and group lie."""
+def partition_folder(store: Path, day: date, group: int) -> Path:
+    """The folder with the files of a day and group."""
     return store / DAYS / day.isoformat() / f"g{group:02d}"
 
 
 def load(store: Path) -> Manifest:
     """The manifest of a store.
 
-    Raises:  EventStoreError if it is gone or cannot be read.
+    Raises:  EventStoreError if it is missing or cannot be read.
     """
     path = store / FILE
     if path.exists():
-        return checksummed_json.read(path, Manifest, hint=_HINT)
-    if _must_be_there(store):
-        raise EventStoreError(f"{path} is gone: it says which files of events count", hint=_HINT)
+        return checksummed_json.read(path, Manifest, hint=_RESTORE_HINT)
+    if _is_required(store):
+        raise EventStoreError(
+            _("{path} is missing: it lists the files of events", path=path), hint=_RESTORE_HINT
+        )
     return Manifest()
 
 
 def save(store: Path, manifest: Manifest) -> None:
     """Replace the manifest of a store.
 
-    Raises:  EventStoreError if it cannot be written; the old one then still counts.
+    Raises:  EventStoreError if it cannot be written; the old one then remains in effect.
     """
     checksummed_json.write(store / FILE, manifest)
 
 
-_HINT = (
-    "put it back from a backup of the folder, best the newest: `wxcube events compact` then lists "
-    "newer files again; if there is none, let it hold only {}"
+_RESTORE_HINT = _(
+    "restore it from a backup of the folder, preferably the newest: `wxcube events compact` then "
+    "adds newer files again; without a backup, create it with the content {{}}"
 )
 
 
-def _must_be_there(store: Path) -> bool:
-    """Whether a store has a manifest: one of an earlier version only after its first compaction."""
+def _is_required(store: Path) -> bool:
+    """Whether a store must have a manifest; one of an earlier version only once compacted."""
     if not (store / FORMAT).exists():
         return False
     return bool(layouts.read(store).ids) or any((store / DAYS).glob("*/g*/*.parquet"))

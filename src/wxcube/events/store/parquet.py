@@ -1,4 +1,4 @@
-"""Parquet files of a day's events, written and read by DuckDB."""
+"""Parquet files of a day's events, written and read with DuckDB."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from wxcube.errors import EngineError, EventStoreError
+from wxcube.errors import EngineError
 from wxcube.events.columns import Columns
 from wxcube.events.intake.families import ID_COLUMNS
-from wxcube.events.parquet_paths import quoted, reading
-from wxcube.events.store.durable import sync_file
+from wxcube.events.parquet_paths import quoted, read_parquet
+from wxcube.events.store.durable import FileError, failed, sync_file
+from wxcube.i18n import _
 
 if TYPE_CHECKING:
     import duckdb
 
 _ERRNO = re.compile(r'"errno":"(\d+)"')
 _OPTIONS = "(FORMAT parquet, COMPRESSION zstd)"
+RESTORE_OR_FORGET = _(
+    "restore it from a backup, or remove it with `wxcube events forget` and send that day's events "
+    "again"
+)
 
 
-class UnreadableFileError(EventStoreError):
-    """A Parquet file of a day is damaged or gone."""
+class UnreadableFileError(FileError):
+    """A daily Parquet file is damaged or missing."""
 
 
 class Parquet:
@@ -34,7 +39,7 @@ class Parquet:
         self._connection = _connect(memory_limit, threads)
 
     def write(self, path: Path, columns: Columns) -> None:
-        """Write a family's columns as a file, durably and under its name only when whole.
+        """Write a family's columns to a file, durably and atomically.
 
         Raises:  EventStoreError if it cannot be written.
         """
@@ -45,8 +50,8 @@ class Parquet:
             self._connection.unregister("incoming")
 
     def merge(self, paths: Sequence[Path], path: Path) -> None:
-        """Write the rows of several files as one, ordered by account."""
-        query = f"SELECT * FROM {reading(paths)} ORDER BY account"  # noqa: S608 - own names
+        """Write the rows of several files to one, ordered by account."""
+        query = f"SELECT * FROM {read_parquet(paths)} ORDER BY account"  # noqa: S608 - own names
         self._copy(query, path)
 
     def ids(self, path: Path) -> Columns:
@@ -55,15 +60,15 @@ class Parquet:
         Raises:  EventStoreError if it cannot be read.
         """
         names = ", ".join(("account", *ID_COLUMNS))
-        return self._read(path, f"SELECT {names} FROM {reading([path])}")  # noqa: S608 - own names
+        return self._read(path, f"SELECT {names} FROM {read_parquet([path])}")  # noqa: S608 - own names
 
     def count(self, path: Path) -> int:
-        """How many events a file has, from its footer."""
-        found = self._read(path, f"SELECT count(*) AS n FROM {reading([path])}")  # noqa: S608 - own names
-        return int(found["n"][0])
+        """The number of events of a file, from its footer."""
+        rows = self._read(path, f"SELECT count(*) AS n FROM {read_parquet([path])}")  # noqa: S608 - own names
+        return int(rows["n"][0])
 
     def close(self) -> None:
-        """Give memory back."""
+        """Free DuckDB's memory."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -88,11 +93,12 @@ class Parquet:
         except (duckdb.Error, OSError) as error:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
-            raise EventStoreError(
-                f"{path} cannot be written ({_reason(error)})",
-                hint="free space on that disk and run `wxcube events compact` again; "
-                "the events wait in the log, none is lost",
-            ) from error
+            reason = _reason(error)
+            hint = _(
+                "free space on that disk and run `wxcube events compact` again; the events are "
+                "still in the log, none is lost"
+            )
+            raise FileError(failed("write", path, reason), reason=reason, hint=hint) from error
 
     def _read(self, path: Path, query: str) -> Columns:
         import duckdb
@@ -100,30 +106,25 @@ class Parquet:
         try:
             return dict(self._connection.execute(query).fetchnumpy())
         except (duckdb.Error, OSError) as error:
+            reason = _reason(error)
             raise UnreadableFileError(
-                f"{path} cannot be read ({_reason(error)})",
-                hint="put it back from a backup, or take it out with `wxcube events forget` "
-                "and send that day's events again",
+                failed("read", path, reason), reason=reason, hint=RESTORE_OR_FORGET
             ) from error
 
 
 def _connect(memory_limit: str | None, threads: int | None) -> duckdb.DuckDBPyConnection:
-    try:
-        import duckdb
-    except ImportError as missing:
-        raise EventStoreError(
-            "compacting events needs DuckDB", hint='install it with: pip install "wxcube[cube]"'
-        ) from missing
+    import duckdb
+
     options: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
     try:
         return duckdb.connect(":memory:", config={k: v for k, v in options.items() if v})
     except duckdb.Error as error:
         raise EngineError(
-            f"DuckDB refuses its options: {error}", hint="check memory_limit"
+            _("DuckDB refuses its options: {error}", error=error), hint=_("check memory_limit")
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """What the system said, or the first line of what DuckDB says."""
+    """The operating system's error message, or the first line of DuckDB's."""
     code = _ERRNO.search(str(error))
     return os.strerror(int(code[1])) if code else str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Events by day and group of accounts: how a chunk is divided, and which of it came before."""
+"""Partitions of events by day and group of accounts, and removal of duplicates within them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wxcube.beijing import BEIJING_SECONDS, DAY_SECONDS, HOUR_SECONDS, day_of_number
-from wxcube.events.action_bits import marks
-from wxcube.events.arrays import NDArray, np
+from wxcube.events.action_bits import action_masks
 from wxcube.events.columns import Columns
 from wxcube.events.intake.families import ID_COLUMNS, Chunk, pick
 
-_SPREAD_LOW, _SPREAD_ACCOUNT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-"""Odd numbers that spread the parts of an identity over 64 bits."""
+_MIX_LOW, _MIX_ACCOUNT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+"""Odd multipliers that mix an event's id and account into 64 bits."""
 
-Place = tuple[date, int]
+PartitionKey = tuple[date, int]
 """A Beijing day and a group of accounts."""
 
 
-def by_place(chunk: Chunk, groups: int) -> dict[Place, Chunk]:
-    """The chunk's events by day and group, those of a family ordered by account, then arrival."""
-    found: dict[Place, Chunk] = {}
+def by_partition(chunk: Chunk, groups: int) -> dict[PartitionKey, Chunk]:
+    """The chunk's events by day and group; those of a family ordered by account, then arrival."""
+    partitions: dict[PartitionKey, Chunk] = {}
     for family, columns in chunk.items():
-        for place, part in _places(columns, groups):
-            found.setdefault(place, {})[family] = part
-    return dict(sorted(found.items()))
+        for key, part in _split(columns, groups):
+            partitions.setdefault(key, {})[family] = part
+    return dict(sorted(partitions.items()))
 
 
-def _places(columns: Columns, groups: int) -> Iterator[tuple[Place, Columns]]:
+def _split(columns: Columns, groups: int) -> Iterator[tuple[PartitionKey, Columns]]:
     numbers = day_numbers(columns) * groups + columns["account"] % groups
     order = np.lexsort((columns["account"], numbers))
     ordered = numbers[order]
@@ -40,48 +42,48 @@ def _places(columns: Columns, groups: int) -> Iterator[tuple[Place, Columns]]:
 
 def day_numbers(columns: Columns) -> NDArray[Any]:
     """The Beijing day of each event, as days since 1970-01-01."""
-    found: NDArray[Any] = (columns["at"] + BEIJING_SECONDS) // DAY_SECONDS
-    return found
+    numbers: NDArray[Any] = (columns["at"] + BEIJING_SECONDS) // DAY_SECONDS
+    return numbers
 
 
-def timed(family: str, columns: Columns) -> Columns:
-    """A family's columns with day, hour and, for what people did with articles, the bits of it."""
+def with_derived_columns(family: str, columns: Columns) -> Columns:
+    """A family's columns with day and hour and, for activity on articles, the action bits."""
     hours = (columns["at"] + BEIJING_SECONDS) % DAY_SECONDS // HOUR_SECONDS
-    added = {"d": day_numbers(columns).astype("i4"), "h": hours.astype("i4")}
+    derived = {"d": day_numbers(columns).astype("i4"), "h": hours.astype("i4")}
     if family == "activity":
-        added["mask"] = marks(columns)
-    return columns | added
+        derived["mask"] = action_masks(columns)
+    return columns | derived
 
 
-def without_repeats(chunk: Chunk, before: Sequence[Columns]) -> tuple[Chunk, int]:
-    """The chunk without events that came `before` or twice, and how many these are."""
-    parts = [*before, *chunk.values()]
+def deduplicated(chunk: Chunk, stored: Sequence[Columns]) -> tuple[Chunk, int]:
+    """The chunk without events that are `stored` or repeated, and the number of these."""
+    parts = [*stored, *chunk.values()]
     account, high, low = (
         np.concatenate([part[name] for part in parts]) for name in ("account", *ID_COLUMNS)
     )
     is_first = _is_first(account, high, low)
     position = len(account) - sum(len(part["account"]) for part in chunk.values())
-    found: Chunk = {}
+    unique: Chunk = {}
     for family, columns in chunk.items():
-        kept = is_first[position : position + len(columns["at"])]
+        is_new = is_first[position : position + len(columns["at"])]
         position += len(columns["at"])
-        if kept.any():
-            found[family] = columns if kept.all() else pick(columns, kept)
+        if is_new.any():
+            unique[family] = columns if is_new.all() else pick(columns, is_new)
     total = sum(len(part["at"]) for part in chunk.values())
-    return found, total - sum(len(part["at"]) for part in found.values())
+    return unique, total - sum(len(part["at"]) for part in unique.values())
 
 
-def has_repeats(columns: Columns, before: Sequence[Columns]) -> bool:
-    """Whether one of these events came `before` or twice."""
+def has_duplicates(columns: Columns, stored: Sequence[Columns]) -> bool:
+    """Whether one of these events is `stored` or repeated."""
     account, high, low = (
-        np.concatenate([part[name] for part in (*before, columns)])
+        np.concatenate([part[name] for part in (*stored, columns)])
         for name in ("account", *ID_COLUMNS)
     )
     return not _is_first(account, high, low).all()
 
 
 def _is_first(account: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> NDArray[Any]:
-    """Whether each identity stands here for the first time."""
+    """Whether each event is the first with its account and id."""
     is_first = np.ones(len(account), "?")
     if _all_differ(account, high, low):
         return is_first
@@ -94,9 +96,9 @@ def _is_first(account: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> N
 
 
 def _all_differ(account: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> bool:
-    """Whether a 64-bit mixture of the identities already tells all of them apart."""
+    """Whether 64-bit mixtures of account and id already are all different."""
     # PERF: one sort of numbers instead of an ordering by three columns, 12x less for 1 M events
-    mixed = high.view("u8") ^ (low.view("u8") * _SPREAD_LOW)
-    mixed ^= account.astype("u8") * _SPREAD_ACCOUNT
+    mixed = high.view("u8") ^ (low.view("u8") * _MIX_LOW)
+    mixed ^= account.astype("u8") * _MIX_ACCOUNT
     mixed.sort()
     return bool((mixed[1:] != mixed[:-1]).all())

@@ -1,4 +1,4 @@
-"""Changes by hand: a file of events taken out, another key for openids."""
+"""Manual repairs: removal of a damaged file of events, rotation of the openid key."""
 
 from __future__ import annotations
 
@@ -14,65 +14,67 @@ from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.backlog import DAMAGED
 from wxcube.events.store.compaction import LOCK
-from wxcube.events.store.durable import locked, make_folder, reported
+from wxcube.events.store.durable import file_operation, locked, make_folder
 from wxcube.events.store.orphan_files import relist
 from wxcube.events.store.parquet import Parquet
+from wxcube.i18n import _
 
 
 def forget(store: Path, file: Path) -> int:
-    """Take a Parquet file out of the store, into the folder `damaged`; how many events it had.
+    """Move a Parquet file from the store to its folder `damaged`; the number of its events.
 
-    Raises:  EventStoreError if the file is none of the store's.
+    Raises:  EventStoreError if the file does not belong to the store.
     """
     with locked(store / LOCK):
         manifest = state.load(store)
         with Parquet() as parquet:
             relist(store, manifest, parquet)
-        events = _forget(store, manifest, file)
+        events = _unlist(store, manifest, file)
         state.save(store, manifest)
-        _move_away(store, file)
+        _move_to_damaged(store, file)
     return events
 
 
-def _forget(store: Path, manifest: state.Manifest, file: Path) -> int:
-    for day, group, cell in manifest.cells():
-        folder = state.cell_folder(store, day, group)
-        for family, files in cell.files.items():
+def _unlist(store: Path, manifest: state.Manifest, file: Path) -> int:
+    for day, group, partition in manifest.partitions():
+        folder = state.partition_folder(store, day, group)
+        for family, files in partition.files.items():
             for listed in files:
                 if (folder / listed.name).resolve() == file.resolve():
                     manifest.revision += 1
-                    cell.revision = manifest.revision
-                    cell.files[family] = [other for other in files if other is not listed]
+                    partition.revision = manifest.revision
+                    partition.files[family] = [other for other in files if other is not listed]
                     return listed.events
     raise EventStoreError(
-        f"{file} is no file of events in {store}", hint="`wxcube doctor` names them"
+        _("{file} is not a file of events in {store}", file=file, store=store),
+        hint=_("`wxcube doctor` lists damaged files"),
     )
 
 
-def _move_away(store: Path, file: Path) -> None:
+def _move_to_damaged(store: Path, file: Path) -> None:
     if file.exists():
         make_folder(store / DAMAGED)
-        place = "-".join(file.absolute().parts[-3:])
-        with reported(file, "moved"):
-            file.replace(store / DAMAGED / place)
+        name = "-".join(file.absolute().parts[-3:])
+        with file_operation(file, "move"):
+            file.replace(store / DAMAGED / name)
 
 
 def rotate_key(store: Path, now: datetime, user_key: str = "") -> None:
-    """Hash openids with another key from now on: the one given, or a new one made by chance.
+    """Hash openids with another key from now on: the given one, or a new random one.
 
-    Raises:  EventStoreError if the given key is the one of before.
+    Raises:  EventStoreError if the given key is the current one.
     """
     with locked(store / LOCK):
         layout = layouts.read(store)
         if user_key and keys.load_keys(store, user_key).fingerprint == layout.key:
             raise EventStoreError(
-                f"{store} uses this key already",
-                hint="put the new key into the settings first, then rotate",
+                _("{store} already uses this key", store=store),
+                hint=_("put the new key into the settings first, then rotate"),
             )
         if not user_key:
-            keys.renew(store)
+            keys.replace_user_key(store)
         fingerprint = keys.load_keys(store, user_key).fingerprint
         today = beijing.day_of(now)
-        layouts.change(
+        layouts.update(
             store, lambda one: msgspec.structs.replace(one, key=fingerprint, key_since=today)
         )

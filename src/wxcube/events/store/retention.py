@@ -1,4 +1,4 @@
-"""Retention: which days of events and facts are kept, and the removal of older ones."""
+"""Retention: deletes events and facts that are older than a number of days."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from wxcube import beijing
 from wxcube.events.store import manifest as state
 from wxcube.events.store.compaction import LOCK
-from wxcube.events.store.durable import locked, reported
+from wxcube.events.store.durable import file_operation, locked
 from wxcube.events.store.manifest import Manifest
-from wxcube.events.store.orphan_files import remove_unlisted
+from wxcube.events.store.orphan_files import remove_orphans
 
 FACTS = "facts"
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What retention removed."""
+    """The number of days and events that retention removed."""
 
     event_days: int
     events: int
@@ -28,30 +28,30 @@ class Removed:
 
 
 def retain(store: Path, now: datetime, *, event_days: int | None, fact_days: int | None) -> Removed:
-    """Remove events and facts older than so many days; None keeps all.
+    """Delete events and facts older than the given numbers of days; None retains all.
 
-    Days count back from today, or from the newest day with events where that is earlier, so that a
-    clock that runs ahead removes nothing. Facts must be kept longer than events, as EventsSettings
-    sees to: a late event of the oldest day is computed with facts of the days before it.
+    Days are counted back from today, or from the newest day with events if that is earlier, so that
+    a clock that is ahead deletes nothing. Facts must be retained longer than events, as
+    EventsSettings ensures: a late event of the oldest day is computed with facts of earlier days.
 
     Raises:  EventStoreError if a file cannot be written or removed.
     """
     with locked(store / LOCK):
         manifest = state.load(store)
         newest = min(max(manifest.days, default=date.min), beijing.day_of(now))
-        gone = _drop_events(manifest, newest, event_days)
-        if gone:
+        removed = _remove_events(manifest, newest, event_days)
+        if removed:
             manifest.last_seen = now
             state.save(store, manifest)
-            remove_unlisted(store, manifest)
-        facts = _drop_facts(store, newest, fact_days)
-    events = sum(cell.events for cells in gone for cell in cells.values())
-    return Removed(len(gone), events, facts, manifest.kept_from)
+            remove_orphans(store, manifest)
+        facts = _remove_facts(store, newest, fact_days)
+    events = sum(partition.events for groups in removed for partition in groups.values())
+    return Removed(len(removed), events, facts, manifest.kept_from)
 
 
-def _drop_events(
+def _remove_events(
     manifest: Manifest, newest: date, kept_days: int | None
-) -> list[dict[int, state.Cell]]:
+) -> list[dict[int, state.Partition]]:
     first = _first_kept(newest, kept_days)
     if first is None:
         return []
@@ -61,16 +61,16 @@ def _drop_events(
     return [manifest.days.pop(day) for day in old]
 
 
-def _drop_facts(store: Path, newest: date, kept_days: int | None) -> int:
-    """Remove the files that have old days only; how many days were in them."""
+def _remove_facts(store: Path, newest: date, kept_days: int | None) -> int:
+    """Remove the files that have only old days; the number of days in them."""
     first = _first_kept(newest, kept_days)
-    days = {path: _days_of(path) for path in (store / FACTS).glob("*/g*/*.parquet")}
-    old = {path: span for path, span in days.items() if span and first and span[1] < first}
+    spans = {path: _span(path) for path in (store / FACTS).glob("*/g*/*.parquet")}
+    old = {path: span for path, span in spans.items() if span and first and span[1] < first}
     for path in old:
-        with reported(path, "removed"):
+        with file_operation(path, "remove"):
             path.unlink()
-    gone = {begin + timedelta(days=n) for begin, end in old.values() for n in _count(begin, end)}
-    return len(gone)
+    days = {begin + timedelta(days=n) for begin, end in old.values() for n in _count(begin, end)}
+    return len(days)
 
 
 def _first_kept(newest: date, kept_days: int | None) -> date | None:
@@ -79,9 +79,9 @@ def _first_kept(newest: date, kept_days: int | None) -> date | None:
     return newest - timedelta(days=kept_days - 1)
 
 
-def _days_of(path: Path) -> tuple[date, date] | None:
+def _span(path: Path) -> tuple[date, date] | None:
     """The first and last day in the name of a file of facts."""
-    begin, _, rest = path.name.partition("-")
+    begin, _dash, rest = path.name.partition("-")
     with suppress(ValueError):
         return date.fromisoformat(begin), date.fromisoformat(rest.partition("-")[0])
     return None

@@ -1,4 +1,4 @@
-"""What a store holds and what waits, without changing anything."""
+"""Figures about a store and its backlog, read without changing anything."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
-from wxcube.events.arrays import np
 from wxcube.events.columns import Columns
 from wxcube.events.intake import families as cols
 from wxcube.events.intake.families import Chunk
 from wxcube.events.store import backlog
 from wxcube.events.store import manifest as state
-from wxcube.events.store.manifest import Manifest, cell_folder
+from wxcube.events.store.manifest import Manifest, partition_folder
 from wxcube.events.store.parquet import Parquet
-from wxcube.events.store.partitions import by_place, without_repeats
+from wxcube.events.store.partitions import by_partition, deduplicated
 from wxcube.events.store.segment import Frame
 
 if TYPE_CHECKING:
@@ -28,39 +28,39 @@ _BLOCK = 1 << 20
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A store in numbers; a waiting event may be one that is stored already."""
+    """Figures about a store; events in the log may be duplicates of stored ones."""
 
     folder: str
     accounts: int
     first_day: date | None
     last_day: date | None
     events: int
-    """In files of days, each counted once."""
+    """Deduplicated events in the daily files."""
     families: dict[str, int]
     waiting: int
-    """Acknowledged, in the log, duplicates among them."""
+    """Acknowledged events in the log, including duplicates."""
     waiting_duplicates: int | None
-    """How many of these are duplicates; None if that was not asked."""
+    """Duplicates among these; None if they were not counted."""
     duplicates: int
-    """Left out so far because they came again."""
+    """Duplicates skipped since the store was created."""
     segments: int
     bytes: int
     dead_letters: int
-    """Refused lines that are kept."""
+    """Refused lines in the dead-letter files."""
     kept_from: date | None
     key_since: date
 
 
 def status(store: EventStore, *, exact: bool = False) -> Status:
-    """What the store holds; `exact` also looks for duplicates among what waits.
+    """The figures of a store; `exact` also counts the duplicates in the log.
 
-    Cost:    reads the log, a segment at a time; exact also the ids of the days in it, and holds
-             those of the log and of one day and group in memory.
+    Cost:    reads the log, one segment at a time; `exact` also reads the ids of the days in the log
+             and needs memory for the ids in the log and those of one partition.
     """
     manifest = store.manifest()
-    days = sorted(day for day, _, cell in manifest.cells() if cell.events)
+    days = sorted(day for day, _group, partition in manifest.partitions() if partition.events)
     families = _families(manifest)
-    waits, ids = _waiting(store, manifest, with_ids=exact)
+    waiting, ids = _backlog(store, manifest, with_ids=exact)
     return Status(
         folder=str(store.folder),
         accounts=len(store.accounts()),
@@ -68,7 +68,7 @@ def status(store: EventStore, *, exact: bool = False) -> Status:
         last_day=days[-1] if days else None,
         events=sum(families.values()),
         families=families,
-        waiting=waits,
+        waiting=waiting,
         waiting_duplicates=_duplicates(store, manifest, ids) if exact else None,
         duplicates=manifest.duplicates,
         segments=len(backlog.segments(store.folder)),
@@ -80,17 +80,17 @@ def status(store: EventStore, *, exact: bool = False) -> Status:
 
 
 def _families(manifest: Manifest) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for _, _, cell in manifest.cells():
-        for family, files in cell.files.items():
-            found[family] = found.get(family, 0) + sum(file.events for file in files)
-    return found
+    counts: dict[str, int] = {}
+    for _day, _group, partition in manifest.partitions():
+        for family, files in partition.files.items():
+            counts[family] = counts.get(family, 0) + sum(file.events for file in files)
+    return counts
 
 
-def _waiting(store: EventStore, manifest: Manifest, *, with_ids: bool) -> tuple[int, list[Chunk]]:
-    """How many events wait in the log, and what tells them apart."""
+def _backlog(store: EventStore, manifest: Manifest, *, with_ids: bool) -> tuple[int, list[Chunk]]:
+    """The number of events in the log and, if wanted, the columns that identify them."""
     count, ids = 0, list[Chunk]()
-    for _, part in backlog.waiting(store.folder, manifest.consumed):
+    for _path, part in backlog.pending(store.folder, manifest.consumed):
         if isinstance(part, Frame):
             count += part.events
             if with_ids:
@@ -99,7 +99,7 @@ def _waiting(store: EventStore, manifest: Manifest, *, with_ids: bool) -> tuple[
 
 
 def _ids(payload: bytes) -> Chunk:
-    # copied, else the arrays hold the payload
+    # copied, because views would keep the whole payload in memory
     return {
         family: {name: columns[name].copy() for name in ("account", "at", *cols.ID_COLUMNS)}
         for family, columns in cols.decode(payload).items()
@@ -110,26 +110,26 @@ def _duplicates(store: EventStore, manifest: Manifest, ids: list[Chunk]) -> int:
     if not ids:
         return 0
     families = {family for chunk in ids for family in chunk}
-    every = {family: _joined([one[family] for one in ids if family in one]) for family in families}
+    chunk = {family: _joined([one[family] for one in ids if family in one]) for family in families}
     with Parquet() as parquet:
-        before = _ids_before(store.folder, manifest, parquet)
-        places = by_place(every, store.layout.groups).items()
-        return sum(without_repeats(part, before(*place))[1] for place, part in places)
+        stored = _stored_ids(store.folder, manifest, parquet)
+        partitions = by_partition(chunk, store.layout.groups).items()
+        return sum(deduplicated(part, stored(*key))[1] for key, part in partitions)
 
 
 def _joined(parts: list[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _ids_before(
-    folder: Path, manifest: Manifest, parquet: Parquet
+def _stored_ids(
+    store: Path, manifest: Manifest, parquet: Parquet
 ) -> Callable[[date, int], list[Columns]]:
-    def before(day: date, group: int) -> list[Columns]:
-        cell = manifest.days.get(day, {}).get(group, state.Cell())
-        place = cell_folder(folder, day, group)
-        return [parquet.ids(place / f.name) for files in cell.files.values() for f in files]
+    def stored(day: date, group: int) -> list[Columns]:
+        partition = manifest.days.get(day, {}).get(group, state.Partition())
+        folder = partition_folder(store, day, group)
+        return [parquet.ids(folder / f.name) for files in partition.files.values() for f in files]
 
-    return before
+    return stored
 
 
 def _bytes(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""The event store as one thing: opened, filled, compacted, and read by day and group."""
+"""The event store: stores admitted events, compacts them, and lists their files by partition."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import EventStoreError
 from wxcube.events.intake import families as cols
-from wxcube.events.intake.admission import Admitted, Door
+from wxcube.events.intake.admission import Admission, Admitted
 from wxcube.events.intake.refusal import DeadLetters
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.backlog import LOG
-from wxcube.events.store.compaction import Compacted, Compaction
-from wxcube.events.store.creation import complete, make, refuse_if_gone
+from wxcube.events.store.compaction import Compaction, CompactionResult
+from wxcube.events.store.creation import create as create_store
+from wxcube.events.store.creation import require_format, upgrade
 from wxcube.events.store.durable import locked, make_folder
 from wxcube.events.store.keys import Keys, check_keys, load_keys
 from wxcube.events.store.layout import FORMAT, Format
 from wxcube.events.store.log import Log
-from wxcube.events.store.manifest import Manifest, cell_folder
+from wxcube.events.store.manifest import Manifest, partition_folder
 from wxcube.events.store.orphan_files import READERS_LOCK
+from wxcube.i18n import _
 
 GROUPS = 8
 SEGMENT_BYTES = 64 << 20
-FACTS, DEAD = "facts", "dead"
+DEAD_LETTERS = "dead"
 
 
 class EventStore:
-    """A folder of events, for one writer or several; a context manager."""
+    """A folder of events, for one or several writers; a context manager."""
 
     def __init__(
         self,
@@ -52,14 +54,14 @@ class EventStore:
         self._keys = keys
         self._clock = clock or SystemClock()
         self._accounts = AccountNumbers(
-            folder, layout.accounts, partial(layouts.know_accounts, folder)
+            folder, layout.accounts, partial(layouts.record_accounts, folder)
         )
         self._log = Log(folder / LOG, segment_bytes)
-        self._door = Door(keys, self._accounts)
+        self._admission = Admission(keys, self._accounts)
         self._memory_limit = memory_limit
-        self.dead_letters = DeadLetters(folder / DEAD)
-        self._seen: tuple[tuple[int, int] | None, Manifest] | None = None
-        self._know_retention()
+        self.dead_letters = DeadLetters(folder / DEAD_LETTERS)
+        self._cached: tuple[tuple[int, int] | None, Manifest] | None = None
+        self._load_retention()
 
     @classmethod
     def open(
@@ -71,21 +73,22 @@ class EventStore:
         create: bool = True,
         **options: Any,
     ) -> Self:
-        """Open a store, made first where there is none.
+        """The store of a folder, created first if there is none.
 
-        `user_key` is the openid key of the settings; empty is the store's own. `groups` counts only
-        when the store is made.
+        `user_key` is the openid key of the settings; if empty, the store's own key is used.
+        `groups` is only used when the store is created.
 
         Raises:  EventStoreError if it cannot be read, or its openids were hashed with another key.
         """
         folder = Path(folder)
         if not (folder / FORMAT).exists():
-            refuse_if_gone(folder)
+            require_format(folder)
             if not create:
                 raise EventStoreError(
-                    f"{folder} has no event store", hint="`wxcube events ingest FILE` makes one"
+                    _("{folder} has no event store", folder=folder),
+                    hint=_("create one with `wxcube events ingest FILE`"),
                 )
-            make(folder, user_key, groups, options.get("clock") or SystemClock())
+            create_store(folder, user_key, groups, options.get("clock") or SystemClock())
         layout = layouts.read(folder)
         keys = load_keys(folder, user_key)
         check_keys(folder, layout, keys)
@@ -94,61 +97,61 @@ class EventStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Write what was begun, end the segment."""
+        """Write all queued batches and close the segment of the log."""
         self._log.close()
 
     def now(self) -> datetime:
-        """The time on the store's clock."""
+        """The current time of the store's clock."""
         return self._clock.now()
 
     def admit(self, lines: bytes) -> Admitted:
-        """Check JSON lines, replace openids; nothing is stored yet.
+        """The valid events of JSON lines, with openids replaced; nothing is stored yet.
 
-        Raises:  EventStoreError if new accounts cannot be written down.
+        Raises:  EventStoreError if new accounts cannot be written.
         """
-        self._hear_of_retention()
-        return self._door.admit(lines)
+        self._refresh_retention()
+        return self._admission.admit(lines)
 
     def admit_records(self, records: Any) -> Admitted:
-        """Check numbered records of a table, replace openids; nothing is stored yet.
+        """The valid events of a table, with openids replaced; nothing is stored yet.
 
-        Raises:  EventStoreError as for `admit`.
+        Raises:  EventStoreError if new accounts cannot be written.
         """
-        self._hear_of_retention()
-        return self._door.admit_records(records)
+        self._refresh_retention()
+        return self._admission.admit_records(records)
 
     def append(self, admitted: Admitted) -> Future[None]:
-        """Begin to store admitted events; when the future ends they are on the disk.
+        """Begin to store admitted events; they are on the disk when the future ends.
 
         The future raises EventStoreError if they could not be stored.
         """
-        self._complete()
+        self._prepare_write()
         if admitted.events:
             return self._log.append(cols.encode(admitted.chunk), admitted.events)
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
+        written: Future[None] = Future()
+        written.set_result(None)
+        return written
 
-    def compact(self, *, round_bytes: int | None = None) -> Compacted:
-        """Move what waits in the log into files by day and group.
+    def compact(self, *, round_bytes: int | None = None) -> CompactionResult:
+        """Move events from the log to the daily files.
 
         Raises:  EventStoreError if a file cannot be written; nothing is lost or counted twice.
         """
-        self._complete()
+        self._prepare_write()
         sizes = {"round_bytes": round_bytes} if round_bytes else {}
         compaction = Compaction(
             self.folder, self.layout.groups, memory_limit=self._memory_limit, **sizes
         )
-        done = compaction.run(self.now())
-        self._know_retention()
-        return done
+        result = compaction.run(self.now())
+        self._load_retention()
+        return result
 
     def manifest(self) -> Manifest:
-        """The store's state as it is now on the disk."""
+        """The store's current manifest, read from the disk."""
         return state.load(self.folder)
 
     def accounts(self) -> tuple[str, ...]:
@@ -157,63 +160,65 @@ class EventStore:
         return self._accounts.names
 
     def revisions(self) -> dict[tuple[date, int], int]:
-        """Every day and group that ever had events, and a number that grows when they change."""
-        return {(day, group): cell.revision for day, group, cell in self._state().cells()}
+        """The revision of every partition; it increases whenever the events change."""
+        partitions = self._current_manifest().partitions()
+        return {(day, group): partition.revision for day, group, partition in partitions}
 
-    def all_days(self) -> list[tuple[date, int]]:
-        """Every day and group that has events, oldest first."""
-        return [(day, group) for day, group, cell in self._state().cells() if cell.events]
+    def partitions(self) -> list[tuple[date, int]]:
+        """Day and group of every partition that has events, oldest first."""
+        partitions = self._current_manifest().partitions()
+        return [(day, group) for day, group, partition in partitions if partition.events]
 
     def files(self, family: str, day: date, group: int) -> list[Path]:
-        """The Parquet files of a family's events of a day and group."""
-        cell = self._state().days.get(day, {}).get(group)
-        folder = cell_folder(self.folder, day, group)
-        return [folder / file.name for file in cell.files.get(family, [])] if cell else []
+        """The Parquet files with a family's events of a day and group."""
+        partition = self._current_manifest().days.get(day, {}).get(group)
+        folder = partition_folder(self.folder, day, group)
+        return [folder / file.name for file in partition.files.get(family, [])] if partition else []
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """While this lasts no file that counted at its beginning is removed."""
+        """A block in which no file is removed that was in the store when the block began."""
         with locked(self.folder / READERS_LOCK, shared=True):
             yield
 
-    def _complete(self) -> None:
-        """Before anything is written: what is not there of the store, but must be from now on."""
+    def _prepare_write(self) -> None:
+        """Create what every write needs, and upgrade a store of an earlier version."""
         make_folder(self.folder / LOG)
         if not self.layout.ids:
-            complete(self.folder, self._keys)
-            self._accounts.keep_in_mind()
+            upgrade(self.folder, self._keys)
+            self._accounts.record_all()
             self.layout = layouts.read(self.folder)
 
-    def _state(self) -> Manifest:
-        """The state as it is on the disk, read again only when it was replaced; not to change.
+    def _current_manifest(self) -> Manifest:
+        """The current manifest, read again only if it was replaced; read-only.
 
-        Cost:    one look at the file; a state of some thousand days takes milliseconds to read.
+        Cost:    one `stat`; reading a manifest of some thousand days takes milliseconds.
         """
-        version = self._version()
-        if self._seen is None or version is None or self._seen[0] != version:
-            self._seen = (version, self.manifest())
-        return self._seen[1]
+        version = self._manifest_version()
+        if self._cached is None or version is None or self._cached[0] != version:
+            self._cached = (version, self.manifest())
+        return self._cached[1]
 
-    def _version(self) -> tuple[int, int] | None:
-        """What tells a state from the one before; None where there is none."""
+    def _manifest_version(self) -> tuple[int, int] | None:
+        """A value that changes whenever the manifest is replaced; None if there is none."""
         try:
-            now = (self.folder / state.FILE).stat()
+            stat = (self.folder / state.FILE).stat()
         except FileNotFoundError:
             return None
-        return now.st_ino, now.st_mtime_ns
+        return stat.st_ino, stat.st_mtime_ns
 
-    def _hear_of_retention(self) -> None:
-        """Learn of days that another process has removed since."""
-        if self._retention_seen != self._version():
-            # the log takes events also while the state is damaged: nothing must be lost for that
+    def _refresh_retention(self) -> None:
+        """Load which days other processes have removed since."""
+        if self._retention_version != self._manifest_version():
+            # the log accepts events even while the manifest is damaged: none must be lost for that
             with suppress(EventStoreError):
-                self._know_retention()
+                self._load_retention()
 
-    def _know_retention(self) -> None:
+    def _load_retention(self) -> None:
         """Refuse late events of days that retention has removed."""
-        seen = self._version()
+        version = self._manifest_version()
         kept_from = self.manifest().kept_from
         if kept_from:
             start = datetime.combine(kept_from, time(), beijing.BEIJING)
-            self._door.earliest = int(start.timestamp())
-        self._retention_seen = seen
+            self._admission.earliest = int(start.timestamp())
+        self._retention_version = version

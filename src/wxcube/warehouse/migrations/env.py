@@ -1,4 +1,4 @@
-"""Runs migrations on the connection they are handed, inside its transaction."""
+"""Runs migrations on the connection of the configuration, in its transaction."""
 
 from alembic import context
 
@@ -6,7 +6,7 @@ from wxcube.warehouse.tables import METADATA
 
 
 def run() -> None:
-    """Bring the database of the connection forward or back."""
+    """Migrate the database of the connection up or down."""
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=METADATA,

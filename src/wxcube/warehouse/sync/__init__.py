@@ -1,1 +1,1 @@
-"""Sync: which calls are due, and making them."""
+"""Sync: the plan of its calls, and the run that makes them."""

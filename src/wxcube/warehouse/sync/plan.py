@@ -1,4 +1,4 @@
-"""Which calls a sync makes: wanted days less the settled ones, newest first. Pure."""
+"""The calls of a sync: wanted days without the settled ones, newest first. Pure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Any, Protocol
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
-from wxcube.warehouse.coverage import Asking, DayState, is_due, refusal
+from wxcube.i18n import NOTHING, Message, _, verbatim
+from wxcube.warehouse.coverage import DayState, RefetchPolicy, is_due, standing_refusal
 
 Params = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Days of one account that should be in the warehouse."""
+class WantedDays:
+    """Days of one account that the warehouse should have."""
 
     appid: str
     window: Window
     endpoints: Sequence[Endpoint[Any]] = ENDPOINTS
     params: Mapping[str, Params] = field(default_factory=dict)
-    """Members of the calls beside the dates, by endpoint name."""
+    """Parameters of the calls besides the dates, by endpoint name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +37,44 @@ class PlannedCall:
     endpoint: Endpoint[Any]
     window: Window
     labels: tuple[date, ...]
-    """The days to settle, oldest first; the window may run over others."""
+    """The days to settle, oldest first; the window may include others."""
     params: Params = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.window}"
 
 
-class Reason(StrEnum):
-    """Why an endpoint has no calls in a plan."""
+class SkipReason(StrEnum):
+    """Reason why a plan has no calls of an endpoint."""
 
     RETIRED = "retired"
-    """WeChat has switched it off."""
+    """WeChat has retired it."""
     NEEDS_PARAM = "needs_param"
-    """Its calls need a member that nobody gave, like card_id."""
+    """Its calls need a parameter that is not given, such as card_id."""
     OUTSIDE = "outside"
-    """The wanted days lie before its first day."""
+    """The wanted days are before its first day."""
     NOT_READY = "not_ready"
-    """No wanted day is over and computed yet."""
+    """No wanted day is over and available."""
     REFUSED = "refused"
     """WeChat refused it a short time ago."""
     NOTHING_DUE = "nothing_due"
-    """Everything wanted is there."""
+    """All wanted days are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An endpoint without calls, and why."""
+    """An endpoint without calls, and the reason."""
 
     appid: str
     endpoint: Endpoint[Any]
-    reason: Reason
-    detail: str = ""
-    """The member that is missing, or the errcode and day of the refusal."""
+    reason: SkipReason
+    detail: Message = NOTHING
+    """The missing parameter, the year of retirement, or the errcode and day of the refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an endpoint's part of a plan takes."""
+    """Number of calls and days that a plan has for an endpoint."""
 
     calls: int
     days: int
@@ -81,14 +82,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The calls of a sync, newest days first, and what is left out."""
+    """The calls of a sync, newest days first, and the endpoints without calls."""
 
     calls: tuple[PlannedCall, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
     @property
     def days(self) -> int:
-        """How many days of endpoints (or weeks, months) the calls are made for."""
+        """Number of days (or weeks, months) of endpoints that the calls are made for."""
         return sum(len(call.labels) for call in self.calls)
 
     @property
@@ -101,19 +102,19 @@ class Plan:
         return {key: Cost(calls[key], days[key]) for key in calls}
 
 
-class CoverageOf(Protocol):
-    """Knows which days of an endpoint are in which state; `Warehouse.coverage` does."""
+class CoverageReader(Protocol):
+    """Gives the ledger entries of an endpoint; `Warehouse.coverage` is one."""
 
     def __call__(
         self, appid: str, endpoint: Endpoint[Any], *, params: Params | None = None
     ) -> Mapping[date, DayState]:
-        """The ledger of an endpoint."""
+        """The ledger entries of an endpoint by day."""
         ...
 
 
 def plan(
-    wanted: Iterable[Wanted],
-    coverage: CoverageOf,
+    wanted: Iterable[WantedDays],
+    coverage: CoverageReader,
     now: datetime,
     *,
     include_retired: bool = False,
@@ -122,61 +123,61 @@ def plan(
 ) -> Plan:
     """The fewest calls that settle the wanted days, newest first.
 
-    Retired endpoints are left out unless asked for: WeChat answers them 47009.
+    Retired endpoints, for which WeChat answers 47009, are skipped unless included.
     """
-    asking = Asking(now=now, retry_refused=retry_refused, refresh=refresh)
+    policy = RefetchPolicy(now=now, retry_refused=retry_refused, refresh=refresh)
     calls: list[PlannedCall] = []
     skipped: list[Skipped] = []
-    for part, endpoint in ((w, e) for w in wanted for e in w.endpoints):
-        found = _endpoint(part, endpoint, coverage, asking, include_retired=include_retired)
-        if isinstance(found, Skipped):
-            skipped.append(found)
+    for days, endpoint in ((w, e) for w in wanted for e in w.endpoints):
+        planned = _endpoint(days, endpoint, coverage, policy, include_retired=include_retired)
+        if isinstance(planned, Skipped):
+            skipped.append(planned)
         else:
-            calls.extend(found)
+            calls.extend(planned)
     calls.sort(key=lambda call: call.window.last, reverse=True)
     return Plan(tuple(calls), tuple(skipped))
 
 
 def _endpoint(
-    wanted: Wanted,
+    wanted: WantedDays,
     endpoint: Endpoint[Any],
-    coverage: CoverageOf,
-    asking: Asking,
+    coverage: CoverageReader,
+    policy: RefetchPolicy,
     *,
     include_retired: bool,
 ) -> list[PlannedCall] | Skipped:
     if endpoint.is_retired and not include_retired:
-        return Skipped(wanted.appid, endpoint, Reason.RETIRED, endpoint.retired_since)
-    given = wanted.params.get(endpoint.name, {})
-    missing = _missing(endpoint, given)
+        since = verbatim(endpoint.retired_since)
+        return Skipped(wanted.appid, endpoint, SkipReason.RETIRED, since)
+    params = wanted.params.get(endpoint.name, {})
+    missing = _missing_params(endpoint, params)
     if missing:
-        return Skipped(wanted.appid, endpoint, Reason.NEEDS_PARAM, missing)
+        return Skipped(wanted.appid, endpoint, SkipReason.NEEDS_PARAM, verbatim(missing))
     labels = endpoint.labels_over(wanted.window)
-    lines = coverage(wanted.appid, endpoint, params=given) if labels else {}
-    refused = refusal(lines.values(), asking)
-    if refused:
-        detail = f"{refused.errcode} {refused.asked_at:%Y-%m-%d}"
-        return Skipped(wanted.appid, endpoint, Reason.REFUSED, detail)
-    due = [day for day in labels if is_due(endpoint, day, lines.get(day), asking)]
+    entries = coverage(wanted.appid, endpoint, params=params) if labels else {}
+    refusal = standing_refusal(entries.values(), policy)
+    if refusal:
+        detail = _("{errcode} on {day:%Y-%m-%d}", errcode=refusal.errcode, day=refusal.asked_at)
+        return Skipped(wanted.appid, endpoint, SkipReason.REFUSED, detail)
+    due = [day for day in labels if is_due(endpoint, day, entries.get(day), policy)]
     if not due:
-        reason = _why_nothing(endpoint, labels, asking.now)
-        return Skipped(wanted.appid, endpoint, reason)
-    return _calls(wanted.appid, endpoint, due, given)
+        return Skipped(wanted.appid, endpoint, _nothing_due(endpoint, labels, policy.now))
+    return _calls(wanted.appid, endpoint, due, params)
 
 
-def _missing(endpoint: Endpoint[Any], given: Params) -> str:
+def _missing_params(endpoint: Endpoint[Any], params: Params) -> str:
     needed = (p.name for p in endpoint.params if p.required and p.default is None)
-    missing = ", ".join(name for name in needed if name not in given)
+    missing = ", ".join(name for name in needed if name not in params)
     if not missing:
-        endpoint.complete_params(given)
+        endpoint.complete_params(params)
     return missing
 
 
-def _why_nothing(endpoint: Endpoint[Any], labels: list[date], now: datetime) -> Reason:
+def _nothing_due(endpoint: Endpoint[Any], labels: list[date], now: datetime) -> SkipReason:
     if not labels:
-        return Reason.OUTSIDE
+        return SkipReason.OUTSIDE
     ready = any(endpoint.ready_at(day) <= now for day in labels)
-    return Reason.NOTHING_DUE if ready else Reason.NOT_READY
+    return SkipReason.NOTHING_DUE if ready else SkipReason.NOT_READY
 
 
 def _calls(

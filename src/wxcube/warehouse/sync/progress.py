@@ -1,20 +1,21 @@
-"""What a sync tells while it runs, and what it reports at its end."""
+"""Events of a sync while it runs, and its report at the end."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
 from wxcube.errors import Remedy, ReplyError, WxcubeError
+from wxcube.i18n import Message
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.sync.plan import PlannedCall
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CallAnswered:
     """A call was answered and its rows are stored."""
 
     call: PlannedCall
@@ -23,8 +24,8 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A call gave an error; `state` is what its days became, None if they stay as they were."""
+class CallFailed:
+    """A call gave an error; `state` is the new state of its days, None if it does not change."""
 
     call: PlannedCall
     error: WxcubeError
@@ -32,57 +33,62 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """A call was not made, since its endpoint or account was stopped before."""
+class CallNotMade:
+    """A call was not made, because its endpoint or account was stopped before."""
 
     call: PlannedCall
-    why: Why
+    reason: StopReason
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
-    """An account waits, since WeChat wants fewer calls a minute."""
+class AccountPaused:
+    """An account pauses, because WeChat wants fewer calls a minute (45011)."""
 
     appid: str
     seconds: float
 
 
-Progress = Answered | Failed | Left | Paused
-"""Answered, Failed and Left come once for each planned call, Paused beside them."""
+SyncEvent = CallAnswered | CallFailed | CallNotMade | AccountPaused
+"""Each planned call has one event; `AccountPaused` comes in addition."""
 
 
-class Why(StrEnum):
-    """Why calls were left out."""
+class StopReason(StrEnum):
+    """Reason why planned calls were not made."""
 
     BUDGET = "budget"
-    """The calls allowed for the endpoint and day are used up."""
+    """The limit of calls for the endpoint and day is reached."""
     QUOTA = "quota"
-    """WeChat said that the endpoint's calls of the day are used up (45009)."""
+    """WeChat allows no more calls of the endpoint on that day (45009)."""
     REFUSED = "refused"
-    """WeChat refuses the endpoint to the account, or has switched it off."""
+    """WeChat refuses the endpoint for the account, or has retired it."""
     ERRORS = "errors"
-    """The endpoint gave several errors in a row that would come again."""
+    """The endpoint gave several errors in a row that a retry would not change."""
     CREDENTIALS = "credentials"
     """WeChat does not accept the account's credentials, address or settings."""
     UNREACHABLE = "unreachable"
-    """Nothing of the account was answered many times in a row."""
+    """Many calls of the account in a row were not answered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """One kind of error of one endpoint, with how many calls had it."""
+class ErrorCount:
+    """An error of an endpoint, and the number of calls that had it."""
 
     appid: str
     endpoint: str
-    message: str
+    message: Message
     remedy: Remedy
     errcode: int | None = None
     calls: int = 1
 
+    @property
+    def key(self) -> tuple[str, str, object]:
+        """Calls with the same key had the same error."""
+        return self.appid, self.endpoint, self.errcode or self.message
+
 
 @dataclass(slots=True)
 class Report:
-    """What a sync did."""
+    """The result of a sync."""
 
     planned: int = 0
     calls: int = 0
@@ -90,9 +96,9 @@ class Report:
     answered: int = 0
     rows: int = 0
     days: Counter[State] = field(default_factory=Counter)
-    """What the days of the calls became, also the ones that lay between."""
-    troubles: list[Trouble] = field(default_factory=list)
-    left: Counter[tuple[str, str, Why]] = field(default_factory=Counter)
+    """New states of the days of the calls, including days that were not planned."""
+    errors: list[ErrorCount] = field(default_factory=list)
+    not_made: Counter[tuple[str, str, StopReason]] = field(default_factory=Counter)
     """Calls that were not made, by appid, endpoint name and reason."""
 
     @property
@@ -100,49 +106,32 @@ class Report:
         """Whether every planned call was answered."""
         return self.answered == self.planned
 
-    def add(self, event: Progress) -> None:
+    def add(self, event: SyncEvent) -> None:
         """Count an event."""
-        if isinstance(event, Answered):
+        if isinstance(event, CallAnswered):
             self.calls += 1
             self.answered += 1
             self.rows += event.rows
             self.days.update(event.states.values())
-        elif isinstance(event, Failed):
+        elif isinstance(event, CallFailed):
             self.calls += 1
-            self._add_trouble(event)
-        elif isinstance(event, Left):
-            self.left[event.call.appid, event.call.endpoint.name, event.why] += 1
-            if event.why is Why.REFUSED:
+            if event.state is not None:
+                self.days[event.state] += len(event.call.labels)
+            self._add_error(_error_count(event))
+        elif isinstance(event, CallNotMade):
+            self.not_made[event.call.appid, event.call.endpoint.name, event.reason] += 1
+            if event.reason is StopReason.REFUSED:
                 self.days[State.REFUSED] += len(event.call.labels)
 
-    def _add_trouble(self, event: Failed) -> None:
-        if event.state is not None:
-            self.days[event.state] += len(event.call.labels)
-        found = _trouble(event)
-        for place, known in enumerate(self.troubles):
-            if _kind(known) == _kind(found):
-                self.troubles[place] = _once_more(known)
+    def _add_error(self, error: ErrorCount) -> None:
+        for index, known in enumerate(self.errors):
+            if known.key == error.key:
+                self.errors[index] = replace(known, calls=known.calls + 1)
                 return
-        self.troubles.append(found)
+        self.errors.append(error)
 
 
-def _trouble(event: Failed) -> Trouble:
-    error = event.error
+def _error_count(event: CallFailed) -> ErrorCount:
+    error, call = event.error, event.call
     errcode = error.errcode if isinstance(error, ReplyError) else None
-    call = event.call
-    return Trouble(call.appid, call.endpoint.name, str(error), error.remedy, errcode)
-
-
-def _kind(trouble: Trouble) -> tuple[str, str, object]:
-    return trouble.appid, trouble.endpoint, trouble.errcode or trouble.message
-
-
-def _once_more(known: Trouble) -> Trouble:
-    return Trouble(
-        known.appid,
-        known.endpoint,
-        known.message,
-        known.remedy,
-        known.errcode,
-        known.calls + 1,
-    )
+    return ErrorCount(call.appid, call.endpoint.name, error.as_message(), error.remedy, errcode)

@@ -1,14 +1,16 @@
-"""Makes the calls of a plan and stores the answers; may be ended at any moment and started again.
+"""The run of a sync: calls are made, answers stored. It can be stopped and restarted at any time.
 
-45009                    the endpoint waits for the next day, the others go on
-45011                    the account waits a minute, some times
-61503                    the days wait for the next sync
-no right, retired        the endpoint's days are refused, the others go on
-wrong dates or request   the days are refused; after 3 in a row the endpoint is left
-unreadable answer        kept, the days failed; after 3 in a row the endpoint is left
-busy, no answer, token   the days failed; after 10 in a row the account is left
-credentials, settings    the account is left
-the database             everything ends
+    45009                    the endpoint stops until the next day
+    45011                    the account pauses for a minute, a few times
+    61503                    the days are waiting; the next sync requests them
+    no permission, retired   the days are refused; the endpoint stops
+    wrong dates or request   the days are refused; after 3 in a row the endpoint stops
+    unreadable answer        stored, the days failed; after 3 in a row the endpoint stops
+    busy, no answer, token   the days failed; after 10 in a row the account stops
+    credentials, settings    the account stops
+    the database             the sync ends with an error
+
+Where an endpoint or account stops, the others go on.
 """
 
 from __future__ import annotations
@@ -39,17 +41,26 @@ from wxcube.errors import (
     WarehouseError,
     WxcubeError,
 )
+from wxcube.i18n import Listing, _
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.plan import Plan, PlannedCall
-from wxcube.warehouse.sync.progress import Answered, Failed, Left, Paused, Progress, Report, Why
+from wxcube.warehouse.sync.progress import (
+    AccountPaused,
+    CallAnswered,
+    CallFailed,
+    CallNotMade,
+    Report,
+    StopReason,
+    SyncEvent,
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """How many calls an endpoint of an account may take on one Beijing day; None: no limit."""
+    """Limits of calls per endpoint, account and Beijing day; None: no limit."""
 
     per_endpoint: int | None = None
     by_name: Mapping[str, int] = field(default_factory=dict)
@@ -60,51 +71,54 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a sync tries before it leaves something out."""
+class ErrorLimits:
+    """Numbers of errors after which an endpoint or account stops."""
 
     pause_seconds: float = 60
-    """After 45011."""
+    """Pause of an account after 45011."""
     pauses: int = 3
-    """Times one call waits after 45011."""
+    """Pauses for one call after 45011."""
     endpoint_errors: int = 3
-    """Errors of an endpoint in a row that would come again."""
+    """Errors of an endpoint in a row that a retry would not change."""
     account_errors: int = 10
-    """Calls of an account in a row without any answer."""
+    """Calls of an account in a row without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an error means for its days, its endpoint and its account."""
+class ErrorEffect:
+    """Effect of an error on its days, its endpoint and its account."""
 
     state: State | None
-    """What the days become; None: nothing was learned about them."""
-    stops_endpoint: Why | None = None
-    stops_account: Why | None = None
-    counts_against: Why | None = None
-    """ERRORS counts against the endpoint, UNREACHABLE against the account."""
+    """New state of the days; None: it does not change."""
+    stops_endpoint: StopReason | None = None
+    stops_account: StopReason | None = None
+    counts_towards: StopReason | None = None
+    """ERRORS counts towards the limit of the endpoint, UNREACHABLE of the account."""
 
 
-_VERDICTS: tuple[tuple[tuple[type[WxcubeError], ...], Verdict], ...] = (
-    ((QuotaError,), Verdict(None, stops_endpoint=Why.QUOTA)),
-    ((AccessError, RetiredError), Verdict(State.REFUSED, stops_endpoint=Why.REFUSED)),
-    ((NotReadyError,), Verdict(State.WAITING)),
-    ((CredentialError, SettingsError), Verdict(State.FAILED, stops_account=Why.CREDENTIALS)),
+_EFFECTS: tuple[tuple[tuple[type[WxcubeError], ...], ErrorEffect], ...] = (
+    ((QuotaError,), ErrorEffect(None, stops_endpoint=StopReason.QUOTA)),
+    ((AccessError, RetiredError), ErrorEffect(State.REFUSED, stops_endpoint=StopReason.REFUSED)),
+    ((NotReadyError,), ErrorEffect(State.WAITING)),
+    (
+        (CredentialError, SettingsError),
+        ErrorEffect(State.FAILED, stops_account=StopReason.CREDENTIALS),
+    ),
     (
         (TokenError, BusyError, PaceError, TransportError),
-        Verdict(State.FAILED, counts_against=Why.UNREACHABLE),
+        ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE),
     ),
-    ((ReplyError,), Verdict(State.REFUSED, counts_against=Why.ERRORS)),
-    ((WxcubeError,), Verdict(State.FAILED, counts_against=Why.ERRORS)),
+    ((ReplyError,), ErrorEffect(State.REFUSED, counts_towards=StopReason.ERRORS)),
+    ((WxcubeError,), ErrorEffect(State.FAILED, counts_towards=StopReason.ERRORS)),
 )
 
 
-def verdict(error: WxcubeError) -> Verdict:
-    """What an error means; the first kind that fits."""
-    return next(found for kinds, found in _VERDICTS if isinstance(error, kinds))
+def effect_of(error: WxcubeError) -> ErrorEffect:
+    """The effect of an error: that of the first class that matches."""
+    return next(effect for classes, effect in _EFFECTS if isinstance(error, classes))
 
 
-async def sync(  # noqa: PLR0913 - what it needs from outside, each by name
+async def sync(  # noqa: PLR0913 - its dependencies, by name
     plan: Plan,
     sources: Mapping[str, Source],
     warehouse: Warehouse,
@@ -112,13 +126,13 @@ async def sync(  # noqa: PLR0913 - what it needs from outside, each by name
     clock: Clock,
     concurrency: int = 8,
     budgets: Budgets | None = None,
-    patience: Patience | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    limits: ErrorLimits | None = None,
+    on_progress: Callable[[SyncEvent], None] | None = None,
 ) -> Report:
-    """Ask every call of a plan, at most `concurrency` at once, and store each answer at once.
+    """Make the calls of a plan, at most `concurrency` in parallel, and store each answer.
 
-    Raises:  WarehouseError if the database fails; what was stored before stays. SettingsError if
-        an account of the plan has no source.
+    Raises:  WarehouseError if the database fails; stored answers remain. SettingsError if an
+        account of the plan has no source.
     """
     _check_sources(plan, sources)
     report = Report(planned=len(plan.calls))
@@ -128,18 +142,18 @@ async def sync(  # noqa: PLR0913 - what it needs from outside, each by name
         clock,
         asyncio.Semaphore(concurrency),
         budgets or Budgets(),
-        patience or Patience(),
-        partial(_tell, report, on_progress),
+        limits or ErrorLimits(),
+        partial(_add_event, report, on_progress),
     )
     try:
         async with asyncio.TaskGroup() as tasks:
             for account in _by_account(plan.calls):
-                for _ in range(min(concurrency, len(account.calls))):
+                for _worker in range(min(concurrency, len(account.calls))):
                     tasks.create_task(run.work(account))
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
-        # an answer that is being written is written to its end
+        # let a write that has begun finish
         run.writer.shutdown(wait=True, cancel_futures=True)
     return report
 
@@ -148,11 +162,14 @@ def _check_sources(plan: Plan, sources: Mapping[str, Source]) -> None:
     missing = {call.appid for call in plan.calls} - sources.keys()
     if missing:
         raise SettingsError(
-            f"no source for account {', '.join(sorted(missing))}", hint="give one for each account"
+            _("no source for account {names}", names=Listing(sorted(missing))),
+            hint=_("give a source for each account"),
         )
 
 
-def _tell(report: Report, on_progress: Callable[[Progress], None] | None, event: Progress) -> None:
+def _add_event(
+    report: Report, on_progress: Callable[[SyncEvent], None] | None, event: SyncEvent
+) -> None:
     report.add(event)
     if on_progress:
         on_progress(event)
@@ -165,46 +182,46 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass(slots=True)
 class _Account:
-    """Calls of an account that are still to make, and what speaks against making them."""
+    """The remaining calls of an account, and its errors so far."""
 
     calls: deque[PlannedCall] = field(default_factory=deque)
-    stopped: Why | None = None
-    stopped_endpoints: dict[str, Why] = field(default_factory=dict)
+    stopped: StopReason | None = None
+    stopped_endpoints: dict[str, StopReason] = field(default_factory=dict)
     errors: int = 0
     endpoint_errors: dict[str, int] = field(default_factory=dict)
     resumes_at: float = 0.0
 
-    def why_not(self, endpoint: str) -> Why | None:
-        """Why no more calls of an endpoint are made, if so."""
+    def stop_reason(self, endpoint: str) -> StopReason | None:
+        """The reason why no more calls of an endpoint are made, if it is stopped."""
         return self.stopped or self.stopped_endpoints.get(endpoint)
 
-    def was_answered(self, endpoint: str) -> None:
-        """Forget the errors in a row."""
+    def reset_errors(self, endpoint: str) -> None:
+        """Count errors in a row from zero again."""
         self.errors = 0
         self.endpoint_errors[endpoint] = 0
 
-    def suffer(self, endpoint: str, found: Verdict, patience: Patience) -> None:
-        """Take an error into account."""
-        self.stopped = self.stopped or found.stops_account
-        if found.stops_endpoint:
-            self.stopped_endpoints[endpoint] = found.stops_endpoint
-        if found.counts_against is Why.UNREACHABLE:
+    def add_error(self, endpoint: str, effect: ErrorEffect, limits: ErrorLimits) -> None:
+        """Count an error, and stop the endpoint or account where its limit is reached."""
+        self.stopped = self.stopped or effect.stops_account
+        if effect.stops_endpoint:
+            self.stopped_endpoints[endpoint] = effect.stops_endpoint
+        if effect.counts_towards is StopReason.UNREACHABLE:
             self.errors += 1
-            if self.errors >= patience.account_errors:
-                self.stopped = self.stopped or Why.UNREACHABLE
+            if self.errors >= limits.account_errors:
+                self.stopped = self.stopped or StopReason.UNREACHABLE
             return
         self.errors = 0
-        if found.counts_against is Why.ERRORS:
+        if effect.counts_towards is StopReason.ERRORS:
             self.endpoint_errors[endpoint] = self.endpoint_errors.get(endpoint, 0) + 1
-            if self.endpoint_errors[endpoint] >= patience.endpoint_errors:
-                self.stopped_endpoints[endpoint] = Why.ERRORS
+            if self.endpoint_errors[endpoint] >= limits.endpoint_errors:
+                self.stopped_endpoints[endpoint] = StopReason.ERRORS
 
 
 def _by_account(calls: Iterable[PlannedCall]) -> list[_Account]:
-    found: dict[str, _Account] = {}
+    accounts: dict[str, _Account] = {}
     for call in calls:
-        found.setdefault(call.appid, _Account()).calls.append(call)
-    return list(found.values())
+        accounts.setdefault(call.appid, _Account()).calls.append(call)
+    return list(accounts.values())
 
 
 @dataclass(slots=True)
@@ -214,75 +231,76 @@ class _Run:
     clock: Clock
     slots: asyncio.Semaphore
     budgets: Budgets
-    patience: Patience
-    tell: Callable[[Progress], None]
+    limits: ErrorLimits
+    report: Callable[[SyncEvent], None]
     writer: ThreadPoolExecutor = field(
-        # a writer that waits for another program must not hold up the answers of the others
+        # a write that waits for another program must not block the calls
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="wxcube-writer")
     )
 
     async def work(self, account: _Account) -> None:
-        """Make an account's calls, one after the other, until none is left."""
+        """Make an account's calls sequentially until none is left."""
         while account.calls:
             call = account.calls.popleft()
-            for pauses_left in range(self.patience.pauses, -1, -1):
-                await _until(account)
+            for pauses_left in range(self.limits.pauses, -1, -1):
+                await _wait_for_pause(account)
                 async with self.slots:
-                    done = await self._make(account, call, may_pause=pauses_left > 0)
+                    done = await self._make_call(account, call, may_pause=pauses_left > 0)
                 if done:
                     break
 
-    async def _make(self, account: _Account, call: PlannedCall, *, may_pause: bool) -> bool:
+    async def _make_call(self, account: _Account, call: PlannedCall, *, may_pause: bool) -> bool:
         name = call.endpoint.name
-        why = account.why_not(name) or await self._over_budget(call)
-        if why:
-            account.stopped_endpoints.setdefault(name, why)
-            self.tell(Left(call, why))
+        reason = account.stop_reason(name) or await self._used_up(call)
+        if reason:
+            account.stopped_endpoints.setdefault(name, reason)
+            self.report(CallNotMade(call, reason))
             return True
         try:
-            await self._ask(account, call)
+            await self._fetch(account, call)
         except WarehouseError:
             raise
         except PaceError as error:
             if not may_pause:
-                await self._suffer(account, call, error)
+                await self._handle_error(account, call, error)
                 return True
             self._pause(account, call.appid)
             return False
         except WxcubeError as error:
-            await self._suffer(account, call, error)
+            await self._handle_error(account, call, error)
         return True
 
-    async def _over_budget(self, call: PlannedCall) -> Why | None:
+    async def _used_up(self, call: PlannedCall) -> StopReason | None:
+        """The reason why an endpoint has no calls left today; otherwise the call is counted."""
         day, limit = day_of(self.clock.now()), self.budgets.of(call.endpoint.name)
         count = partial(self.warehouse.count_call, call.appid, call.endpoint, day, limit)
         if await self._write(count):
             return None
         exhausted = self.warehouse.is_exhausted(call.appid, call.endpoint, day)
-        return Why.QUOTA if exhausted else Why.BUDGET
+        return StopReason.QUOTA if exhausted else StopReason.BUDGET
 
-    async def _ask(self, account: _Account, call: PlannedCall) -> None:
+    async def _fetch(self, account: _Account, call: PlannedCall) -> None:
         source = self.sources[call.appid]
         answer = await source.ask(call.endpoint, call.window, call.params)
         replace = partial(self.warehouse.replace, call.appid, source.origin, answer, call.params)
-        replaced = await self._write(replace)
-        account.was_answered(call.endpoint.name)
-        self.tell(Answered(call, replaced.rows, replaced.states))
+        replacement = await self._write(replace)
+        account.reset_errors(call.endpoint.name)
+        self.report(CallAnswered(call, replacement.rows, replacement.states))
 
-    async def _suffer(self, account: _Account, call: PlannedCall, error: WxcubeError) -> None:
-        found = verdict(error)
-        account.suffer(call.endpoint.name, found, self.patience)
+    async def _handle_error(self, account: _Account, call: PlannedCall, error: WxcubeError) -> None:
+        effect = effect_of(error)
+        account.add_error(call.endpoint.name, effect, self.limits)
         if isinstance(error, QuotaError):
             day = day_of(self.clock.now())
             await self._write(
                 partial(self.warehouse.mark_exhausted, call.appid, call.endpoint, day)
             )
-        if found.state is not None:
-            await self._record(call, [call], found.state, error)
-        if found.state is State.REFUSED and found.stops_endpoint:
+        if effect.state is not None:
+            await self._record(call, [call], effect.state, error)
+        if effect.state is State.REFUSED and effect.stops_endpoint:
             same = [c for c in account.calls if c.endpoint is call.endpoint]
-            await self._record(call, same, found.state, error)
-        self.tell(Failed(call, error, found.state))
+            await self._record(call, same, effect.state, error)
+        self.report(CallFailed(call, error, effect.state))
 
     async def _record(
         self, first: PlannedCall, calls: list[PlannedCall], state: State, error: WxcubeError
@@ -293,7 +311,7 @@ class _Run:
         for same in by_params.values():
             await self._write(
                 partial(
-                    self.warehouse.record,
+                    self.warehouse.record_error,
                     first.appid,
                     self.sources[first.appid].origin,
                     first.endpoint,
@@ -301,22 +319,22 @@ class _Run:
                     state,
                     self.clock.now(),
                     error.errcode if isinstance(error, ReplyError) else None,
-                    str(error),
+                    error.as_message(),
                     error.body if isinstance(error, ShapeError) else b"",
                     params=same[0].params,
                 )
             )
 
     def _pause(self, account: _Account, appid: str) -> None:
-        account.resumes_at = asyncio.get_running_loop().time() + self.patience.pause_seconds
-        self.tell(Paused(appid, self.patience.pause_seconds))
+        account.resumes_at = asyncio.get_running_loop().time() + self.limits.pause_seconds
+        self.report(AccountPaused(appid, self.limits.pause_seconds))
 
     async def _write(self, write: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.writer, write)
 
 
-async def _until(account: _Account) -> None:
+async def _wait_for_pause(account: _Account) -> None:
     now = asyncio.get_running_loop().time
-    while (wait := account.resumes_at - now()) > 0:  # noqa: ASYNC110 - the moment may move meanwhile
+    while (wait := account.resumes_at - now()) > 0:  # noqa: ASYNC110 - another pause may begin meanwhile
         await asyncio.sleep(wait)

@@ -4,25 +4,25 @@ SELECT acct, CAST(SUM(n) AS Int64) AS n FROM t GROUP BY acct
 -- alias like a column
 SELECT acct, CAST(MIN(d) AS Int32) AS d FROM t GROUP BY acct, d
 
--- bits of people
+-- count of a bit
 SELECT CAST(SUM((bitAnd((bitShiftRight(mask, 3)), 1)) * n) AS Int64) AS shared FROM t
 
--- bits together
+-- bits combined
 SELECT acct, groupBitOr(mask) AS mask FROM t GROUP BY acct
 
--- bits not set before
-SELECT b.d AS d, b.mask - (bitAnd(b.mask, COALESCE(groupBitOr(b.mask) OVER (PARTITION BY b.acct ORDER BY b.d ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))) AS fresh FROM t AS b
+-- bits set for the first time
+SELECT b.d AS d, b.mask - (bitAnd(b.mask, COALESCE(groupBitOr(b.mask) OVER (PARTITION BY b.acct ORDER BY b.d ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))) AS first_time FROM t AS b
 
 -- nested bits
 SELECT bitShiftRight((bitAnd(mask, 7)), (bitAnd(code, 1))) AS bits FROM t
 
--- names after a join
+-- column names of a join
 SELECT a.acct AS acct, b.n AS n FROM t AS a JOIN u AS b ON a.acct = b.acct AND a.d = b.d
 
 -- sum so far
 SELECT acct, CAST(SUM(COALESCE(n, 0)) OVER (PARTITION BY acct ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS Int64) AS n FROM t
 
--- under each other
+-- union all
 SELECT acct, n FROM t UNION ALL SELECT acct, CAST(0 AS Int64) AS n FROM u
 
 -- cross

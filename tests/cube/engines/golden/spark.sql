@@ -4,25 +4,25 @@ SELECT acct, CAST(SUM(n) AS BIGINT) AS n FROM t GROUP BY acct
 -- alias like a column
 SELECT acct, CAST(MIN(d) AS INT) AS d FROM t GROUP BY acct, d
 
--- bits of people
+-- count of a bit
 SELECT CAST(SUM(((SHIFTRIGHT(mask, 3)) & 1) * n) AS BIGINT) AS shared FROM t
 
--- bits together
+-- bits combined
 SELECT acct, BIT_OR(mask) AS mask FROM t GROUP BY acct
 
--- bits not set before
-SELECT b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (PARTITION BY b.acct ORDER BY b.d NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS fresh FROM t AS b
+-- bits set for the first time
+SELECT b.d, b.mask - (b.mask & COALESCE(BIT_OR(b.mask) OVER (PARTITION BY b.acct ORDER BY b.d NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS first_time FROM t AS b
 
 -- nested bits
 SELECT SHIFTRIGHT((mask & 7), (code & 1)) AS bits FROM t
 
--- names after a join
+-- column names of a join
 SELECT a.acct, b.n FROM t AS a JOIN u AS b ON a.acct = b.acct AND a.d = b.d
 
 -- sum so far
 SELECT acct, CAST(SUM(COALESCE(n, 0)) OVER (PARTITION BY acct ORDER BY d NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) AS n FROM t
 
--- under each other
+-- union all
 SELECT acct, n FROM t UNION ALL SELECT acct, CAST(0 AS BIGINT) AS n FROM u
 
 -- cross

@@ -1,1 +1,1 @@
-"""One module per change of the tables; the newest is `wxcube.warehouse.tables.REVISION`."""
+"""One module per migration; the newest is `wxcube.warehouse.tables.REVISION`."""

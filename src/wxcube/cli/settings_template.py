@@ -1,0 +1,101 @@
+"""The commented settings file that `wxcube init` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+
+_HEAD = """\
+# wxcube 的设置 · settings of wxcube
+# 命令行选项 > 环境变量 WXCUBE_… > 本文件 > 默认值
+# command-line options override environment variables (WXCUBE_…), which override this file
+
+# SQLite 文件 · SQLite file
+database = "wxcube.db"
+# zh 或 en，留空则跟随系统 · zh or en; empty: the system's language
+language = ""
+
+[sync]
+# 从哪天开始获取 · first day to fetch
+since = {since}
+# 同时进行的请求数 · concurrent requests
+concurrency = 8
+# 每个公众号每个接口每天最多请求数 · most calls per account, endpoint and day
+daily_calls_per_endpoint = 500
+# 是否请求 2026 年已下线的六个图文接口 · whether to call the six article endpoints retired in 2026
+include_retired = false
+
+# 每个公众号一段 · one section per account
+"""
+_ACCOUNT = """\
+[[accounts]]
+appid = {appid}
+name = {name}
+# AppSecret 不要写在这里：放进下面的环境变量，或用 secret_file 指定一个文件
+# do not write the AppSecret here: put it into this environment variable, or into a secret_file
+secret_env = {secret_env}
+# 令牌来源 · source of the token: stable, classic, url（中控）, command, fixed
+token = "stable"
+# token_url = "https://token.example.com/wx"
+# 接口地址，例如自建代理 · address of the API, for example of your own reverse proxy
+# base_url = "https://api.weixin.qq.com"
+# 非本机地址默认只允许 https · allow http:// to other hosts; tokens then travel unencrypted
+# allow_http = false
+# 正向代理，默认用环境变量 HTTPS_PROXY · forward proxy; the default is HTTPS_PROXY
+# proxy = "http://proxy.example.com:3128"
+# 只获取这些接口或分组 · only these endpoints or groups
+# endpoints = ["user", "content", "message", "interface"]
+# 会员卡 ID · ids of membership cards
+# cards = []
+"""
+_EMULATED_ACCOUNT = """\
+[[accounts]]
+appid = {appid}
+name = {name}
+secret_file = {secret_file}
+base_url = {base_url}
+# 模拟器的公众号：以模拟器的时间为准 · an account of an emulator: the emulator's clock applies
+emulator = true
+"""
+_TAIL = """\
+[serve]
+host = "127.0.0.1"
+port = 8300
+
+# 自有事件：wxcube events ingest，或设置令牌后 POST /events
+# your own events: wxcube events ingest, or POST /events once a token is set
+# [events]
+# folder = "events"
+# token_env = "WXCUBE_EVENTS_TOKEN"
+# 保留多少天（默认全部）；事实至少比事件多保留 31 天，因为迟到的事件会改变所在的月和累计数
+# days to retain (default: all); facts 31 days longer than events or more, since an event that
+# arrives late changes its month and its running totals
+# retention_days_events = 400
+# retention_days_facts = 431
+"""
+
+
+def settings_text(since: date, accounts: Iterable[str]) -> str:
+    """A settings file with the sections of some accounts."""
+    return _HEAD.format(since=since) + "\n".join((*accounts, _TAIL))
+
+
+def account_section(appid: str, name: str, secret_env: str) -> str:
+    """The section of an account of WeChat."""
+    return _ACCOUNT.format(appid=_toml(appid), name=_toml(name), secret_env=_toml(secret_env))
+
+
+def emulated_account_section(appid: str, name: str, secret_file: str, base_url: str) -> str:
+    """The section of an account of an emulator."""
+    return _EMULATED_ACCOUNT.format(
+        appid=_toml(appid),
+        name=_toml(name),
+        secret_file=_toml(secret_file),
+        base_url=_toml(base_url),
+    )
+
+
+def _toml(text: str) -> str:
+    """A string in TOML; every JSON string is one."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,64 @@
+"""Settings: the only reader of wxcube.toml, of the environment and of files with secrets.
+
+A command-line option overrides the environment, the environment overrides `wxcube.toml`, and the
+file overrides the defaults. The file contains no secrets: it names an environment variable or
+another file.
+"""
+
+from wxcube.settings.proxies import (
+    account_proxy,
+    checked_proxy,
+    environment_proxy,
+    is_loopback,
+)
+from wxcube.settings.reading import DEFAULT_FILE, PREFIX, load
+from wxcube.settings.secrets import (
+    SHORTEST_TOKEN,
+    Secret,
+    cube_password,
+    default_secret_variable,
+    events_key,
+    events_token,
+    read_secret_file,
+    secret,
+)
+from wxcube.settings.sections import (
+    FACTS_OUTLAST_EVENTS_DAYS,
+    AccountSettings,
+    AppId,
+    CubeSettings,
+    EngineName,
+    EventsSettings,
+    ServeSettings,
+    Settings,
+    SyncSettings,
+    TokenKind,
+)
+
+__all__ = [
+    "DEFAULT_FILE",
+    "FACTS_OUTLAST_EVENTS_DAYS",
+    "PREFIX",
+    "SHORTEST_TOKEN",
+    "AccountSettings",
+    "AppId",
+    "CubeSettings",
+    "EngineName",
+    "EventsSettings",
+    "Secret",
+    "ServeSettings",
+    "Settings",
+    "SyncSettings",
+    "TokenKind",
+    "account_proxy",
+    "checked_proxy",
+    "cube_password",
+    "default_secret_variable",
+    "environment_proxy",
+    "events_key",
+    "events_token",
+    "is_loopback",
+    "load",
+    "read_secret_file",
+    "secret",
+]

@@ -1,0 +1,134 @@
+"""Secrets, from the environment variables or files that the settings name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from wxcube.errors import SettingsError
+from wxcube.i18n import _
+from wxcube.settings.reading import PREFIX
+from wxcube.settings.sections import AccountSettings, CubeSettings, EventsSettings
+
+SHORTEST_TOKEN = 16
+"""The minimum length of a token for events, in characters."""
+
+
+class Secret:
+    """A secret string that is not shown in logs and errors; `reveal()` returns it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._text
+
+
+def secret(account: AccountSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The account's AppSecret, from the file or the environment variable in its settings.
+
+    Raises:  SettingsError if it is missing.
+    """
+    environment = os.environ if environment is None else environment
+    if account.secret_file:
+        return Secret(read_secret_file(Path(account.secret_file)))
+    variable = account.secret_env or default_secret_variable(account)
+    if environment.get(variable):
+        return Secret(environment[variable].strip())
+    raise SettingsError(
+        _("the AppSecret of account {account} is missing", account=account.title),
+        hint=_(
+            "put it into the environment variable {variable}, or name a file with secret_file",
+            variable=variable,
+        ),
+    )
+
+
+def events_key(events: EventsSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The key that hashes openids; empty if the settings name none, and the store uses its own.
+
+    Raises:  SettingsError if the settings name one that is missing.
+    """
+    return _optional_secret(events.key_file, events.key_env, "EVENTS_KEY", environment)
+
+
+def events_token(events: EventsSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The token that senders of events need; empty if the settings name none.
+
+    Raises:  SettingsError if the settings name one that is missing or too short to be a secret.
+    """
+    token = _optional_secret(events.token_file, events.token_env, "EVENTS_TOKEN", environment)
+    if token and len(token.reveal()) < SHORTEST_TOKEN:
+        raise SettingsError(
+            _("the token for events is shorter than {length} characters", length=SHORTEST_TOKEN),
+            hint=_("create one with: openssl rand -hex 32"),
+        )
+    return token
+
+
+def cube_password(cube: CubeSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The password of ClickHouse; empty if the settings name none.
+
+    Raises:  SettingsError if the settings name one that is missing.
+    """
+    return _optional_secret(cube.password_file, cube.password_env, "CUBE_PASSWORD", environment)
+
+
+def _optional_secret(
+    file: str, variable: str, default: str, environment: Mapping[str, str] | None
+) -> Secret:
+    environment = os.environ if environment is None else environment
+    if file:
+        return Secret(read_secret_file(Path(file)))
+    text = environment.get(variable or f"{PREFIX}{default}", "").strip()
+    if variable and not text:
+        raise SettingsError(
+            _("the environment variable {variable} is empty or missing", variable=variable),
+            hint=_("put the secret into it, or name a file instead"),
+        )
+    return Secret(text)
+
+
+def default_secret_variable(account: AccountSettings) -> str:
+    """The environment variable with the AppSecret if the settings name none.
+
+    A Chinese name has no letters that a variable may have; the AppID is used instead.
+    """
+    name = account.title if account.title.isascii() else account.appid
+    return PREFIX + "SECRET_" + re.sub(r"\W", "_", name, flags=re.ASCII).upper()
+
+
+def read_secret_file(path: Path) -> str:
+    """The content of a file with a secret, without surrounding white space.
+
+    Raises:  SettingsError if it cannot be read or is empty.
+    """
+    try:
+        text = path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            _(
+                "the secret file {path} cannot be read ({reason})",
+                path=path,
+                reason=type(error).__name__,
+            ),
+            hint=_("check its name and permissions"),
+        ) from None
+    if not text:
+        raise SettingsError(
+            _("the secret file {path} is empty", path=path), hint=_("write the secret into it")
+        )
+    return text

@@ -1,0 +1,263 @@
+"""The sections of the settings, with their keys and defaults."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from wxcube.errors import SettingsError
+from wxcube.i18n import Listing, Message, _, joined
+
+FACTS_OUTLAST_EVENTS_DAYS = 31
+"""The number of days that facts are retained longer than events, at least.
+
+An event may arrive late for the oldest retained day. The week, the month and the running totals of
+that day are then recomputed from facts of up to 30 days before it.
+"""
+
+TokenKind = Literal["stable", "classic", "url", "command", "fixed"]
+"""Sources of an account's access token."""
+EngineName = Literal["duckdb", "spark", "clickhouse"]
+"""Engines that compute rows from first-party events."""
+AppId = Annotated[str, Meta(min_length=3, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
+
+_URL_PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/@]*@")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section of the settings; an unknown key is an error."""
+
+    def __repr__(self) -> str:
+        return _URL_PASSWORD.sub(r"\1:***@", super().__repr__())
+
+
+class AccountSettings(Section, frozen=True, kw_only=True):
+    """An Official Account to fetch: its AppID, its access tokens, and the server to call."""
+
+    appid: AppId
+    name: str = ""
+    secret_env: str = ""
+    """The environment variable with the AppSecret."""
+    secret_file: str = ""
+    """The file with the AppSecret."""
+    token: TokenKind = "stable"  # noqa: S105 - the name of a source, not a token
+    token_url: str = ""
+    """The URL that returns tokens, for `token = "url"`."""
+    token_command: list[str] = []
+    """The program that prints tokens and its arguments, for `token = "command"`."""
+    token_env: str = ""
+    """The environment variable with the token, for `token = "fixed"`."""
+    base_url: str = "https://api.weixin.qq.com"
+    """The server to call: WeChat, a reverse proxy of your own, or an emulator."""
+    allow_http: bool = False
+    """Whether AppSecret and tokens may be sent unencrypted to other machines than this one."""
+    proxy: str | None = None
+    """The forward proxy of this account; empty for none; by default that of [sync]."""
+    emulator: bool = False
+    """Whether the server is an emulator, whose clock then applies."""
+    since: date | None = None
+    """The first day to fetch."""
+    endpoints: list[str] = []
+    """The endpoints or groups of endpoints to fetch; all by default."""
+    include_retired: bool | None = None
+    """Whether to call retired endpoints too; by default as in [sync]."""
+    cond_source: Annotated[int, Meta(ge=0, le=1)] = 1
+    """The parameter `cond_source` of card endpoints."""
+    cards: list[str] = []
+    """The ids of membership cards to fetch."""
+
+    @property
+    def title(self) -> str:
+        """The account's name, or its AppID if it has none."""
+        return self.name or self.appid
+
+
+class SyncSettings(Section, frozen=True, kw_only=True):
+    """How the database is filled."""
+
+    since: date | None = None
+    """The first day to fetch."""
+    concurrency: Annotated[int, Meta(ge=1, le=256)] = 8
+    """The number of concurrent calls per account."""
+    daily_calls_per_endpoint: Annotated[int, Meta(ge=1)] = 500
+    include_retired: bool = False
+    """Whether to call retired endpoints too."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    """The time limit of a call."""
+    attempts: Annotated[int, Meta(ge=1, le=10)] = 4
+    """The number of attempts of a call."""
+    retry_pause_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1.0
+    """The pause before the second attempt; it doubles with each further attempt."""
+    proxy: str | None = None
+    """The forward proxy of all accounts; empty for none; by default that of the environment."""
+
+
+class ServeSettings(Section, frozen=True, kw_only=True):
+    """How `wxcube serve` listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8300
+    apps_file: str = "wxcube-apps.toml"
+    """The file with the credentials of local apps."""
+
+
+class EventsSettings(Section, frozen=True, kw_only=True):
+    """Where first-party events are stored, how long they are retained, and who may send them."""
+
+    folder: str = "events"
+    key_env: str = ""
+    """The environment variable with the key that hashes openids."""
+    key_file: str = ""
+    """The file with that key."""
+    token_env: str = ""
+    """The environment variable with the token that senders of events need."""
+    token_file: str = ""
+    """The file with that token."""
+    body_limit_bytes: Annotated[int, Meta(ge=1024, le=1 << 30)] = 16 << 20
+    segment_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 30)] = 64 << 20
+    group_count: Annotated[int, Meta(ge=1, le=99)] = 8
+    memory_limit: str = ""
+    compact_minutes: Annotated[float, Meta(ge=0, le=1440)] = 10.0
+    retention_days_events: Annotated[int, Meta(ge=1)] | None = None
+    retention_days_facts: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        _check_retention(self.retention_days_events, self.retention_days_facts)
+
+
+def _check_retention(event_days: int | None, fact_days: int | None) -> None:
+    """Refuse to retain facts for too few days, which would make figures too low.
+
+    Raises:  SettingsError with the number of days of facts or events to retain.
+    """
+    if fact_days is None:
+        return
+    days = FACTS_OUTLAST_EVENTS_DAYS
+    if event_days is None:
+        message = _(
+            "retaining facts for {fact_days} days is too short while all events are retained: "
+            "an event that arrives late changes its month and its running totals, which are "
+            "recomputed from facts of up to {days} more days",
+            fact_days=fact_days,
+            days=days,
+        )
+    elif fact_days < event_days + days:
+        message = _(
+            "retaining facts for {fact_days} days is too short while events are retained for "
+            "{event_days} days: an event that arrives late changes its month and its running "
+            "totals, which are recomputed from facts of up to {days} more days",
+            fact_days=fact_days,
+            event_days=event_days,
+            days=days,
+        )
+    else:
+        return
+    raise SettingsError(message, hint=_retention_hint(event_days, fact_days))
+
+
+def _retention_hint(event_days: int | None, fact_days: int) -> Message:
+    if event_days is None:
+        longer = _("retain facts without a limit (retention_days_facts, --facts)")
+    else:
+        longer = _(
+            "retain facts for {days} days or more (retention_days_facts, --facts)",
+            days=event_days + FACTS_OUTLAST_EVENTS_DAYS,
+        )
+    if fact_days <= FACTS_OUTLAST_EVENTS_DAYS:
+        return longer
+    shorter = _(
+        "retain events for {days} days or fewer (retention_days_events, --events)",
+        days=fact_days - FACTS_OUTLAST_EVENTS_DAYS,
+    )
+    return joined((longer, shorter), _(", or "))
+
+
+class CubeSettings(Section, frozen=True, kw_only=True):
+    """What computes rows from first-party events, and where; each engine has keys of its own."""
+
+    engine: EngineName = "duckdb"
+    memory_limit: str = ""
+    master: str = ""
+    """The address of the Spark cluster."""
+    folder: str = ""
+    partitions: Annotated[int, Meta(ge=1, le=100_000)] = 16
+    spark: dict[str, str | int | float | bool] = {}
+    """Options of Spark by name."""
+    url: str = ""
+    """The URL of ClickHouse."""
+    password_env: str = ""
+    """The environment variable with the password of ClickHouse."""
+    password_file: str = ""
+    """The file with the password of ClickHouse."""
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """All settings of wxcube."""
+
+    database: str = "wxcube.db"
+    language: str = ""
+    log_level: str = "warning"
+    log_json: bool = False
+    sync: SyncSettings = SyncSettings()
+    serve: ServeSettings = ServeSettings()
+    events: EventsSettings = EventsSettings()
+    cube: CubeSettings = CubeSettings()
+    accounts: list[AccountSettings] = []
+
+    def __post_init__(self) -> None:
+        if self.language not in {"", "zh", "en"}:
+            raise SettingsError(
+                _("language {language!r} is unknown", language=self.language),
+                hint=_("use zh or en"),
+            )
+
+    def account(self, name: str) -> AccountSettings:
+        """The account with an AppID or a name; the only account for an empty string.
+
+        Raises:  SettingsError if no account or several match.
+        """
+        matching = [a for a in self.accounts if name in {a.appid, a.name} or not name]
+        if len(matching) == 1:
+            return matching[0]
+        raise SettingsError(
+            self._no_single_account(name),
+            hint=_("name one with --account, or add it to wxcube.toml (`wxcube init` writes one)"),
+        )
+
+    def _no_single_account(self, name: str) -> Message:
+        accounts = Listing(account.title for account in self.accounts)
+        if not accounts:
+            return _("the settings have no account")
+        if not name:
+            return _(
+                "the settings have more than one account (accounts: {accounts})", accounts=accounts
+            )
+        return _(
+            "the settings have no account {account!r} (accounts: {accounts})",
+            account=name,
+            accounts=accounts,
+        )
+
+    def chosen(self, names: tuple[str, ...]) -> list[AccountSettings]:
+        """The named accounts, or all.
+
+        Raises:  SettingsError if no account matches a name, or if there are no accounts.
+        """
+        if names:
+            return [self.account(name) for name in names]
+        if not self.accounts:
+            self.account("")
+        return list(self.accounts)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "sync": SyncSettings,
+    "serve": ServeSettings,
+    "events": EventsSettings,
+    "cube": CubeSettings,
+}
+"""Sections by name, without [[accounts]]."""
