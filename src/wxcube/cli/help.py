@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gettext
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -115,7 +115,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then those of every command."""
-        own = [p for p in self.get_params(ctx) if p not in self.general]
+        every = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        own = [option for option in every if option not in self.general]
         for title, options in ((_("Options"), own), (_("General options"), self.general)):
             _write_options(title, options, ctx, formatter)
 
@@ -178,7 +179,7 @@ class _Literal(Message):
 
 def _write_options(
     title: Message,
-    options: list[click.Parameter],
+    options: Sequence[click.Parameter],
     ctx: click.Context,
     formatter: click.HelpFormatter,
 ) -> None:
