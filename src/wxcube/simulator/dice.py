@@ -114,7 +114,7 @@ def integers(numbers: Sequence[int]) -> Integers:
 def repeated_rows(counts: Integers) -> tuple[Integers, Integers]:
     """Each row number repeated by its count, and the number of each copy within its row.
 
-    >>> [c.tolist() for c in copies(table([2, 0, 1]))]
+    >>> [column.tolist() for column in repeated_rows(np.array([2, 0, 1]))]
     [[0, 0, 2], [0, 1, 0]]
     """
     rows = np.repeat(np.arange(len(counts)), counts)
