@@ -10,6 +10,7 @@ import pytest
 
 from support import evidence
 from wxcube.contract import ENDPOINTS, Endpoint, named
+from wxcube.contract.codes import ALL_CHANNELS
 from wxcube.contract.field import Nested, Row, members
 
 OLD = "getuserread_before_2020-02-28"
@@ -71,9 +72,12 @@ def test_every_documented_answer_belongs_to_an_endpoint() -> None:
     assert names == {endpoint.name for endpoint in ENDPOINTS} | {OLD}
 
 
-def test_answers_of_the_first_years_lack_the_channel_and_are_refused() -> None:
-    with pytest.raises(msgspec.ValidationError, match="user_source"):
-        msgspec.convert(listed(OLD)[0], named("getuserread").row)
+def test_answers_of_the_first_years_lack_the_channel_and_survive_too() -> None:
+    implied = named("getuserread").implied_key
+    assert implied is not None
+    rows = [msgspec.convert(row, implied.row, strict=True) for row in listed(OLD)]
+    assert [row.user_source for row in rows] == [ALL_CHANNELS]  # type: ignore[attr-defined] # of its rows
+    assert shape(json.loads(msgspec.json.encode(rows))) == shape(listed(OLD))
 
 
 def test_is_pay_of_a_coupon_is_optional() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
 )
 def test_the_effect_of_an_answer(
     before: DayState | None,
-    answer: dict[str, bool],
+    answer: dict[str, Any],
     asked: datetime,
     state: State,
     fetched: datetime | None,
@@ -134,7 +135,7 @@ def test_the_effect_of_an_answer(
 
 
 def test_the_message_of_retained_rows_names_their_date() -> None:
-    change = after_answer(SEVEN, MONDAY, MOVING, asked_at=LATE, **NONE)
+    change = after_answer(SEVEN, MONDAY, MOVING, asked_at=LATE, has_rows=False, is_delay=False)
     assert (
         change.entry.message
         == "the answer of 2026-03-20 had no rows; the rows of 2026-03-03 are retained"

@@ -130,11 +130,24 @@ def test_documented_replies_have_no_unknown_columns(path: Path) -> None:
     assert len(answer.rows) + answer.dropped_rows >= len(listed)
 
 
-def test_a_documented_reply_of_2014_has_no_channel_and_is_an_error() -> None:
-    body = (EVIDENCE / "getuserread_before_2020-02-28.json").read_bytes()
-    with pytest.raises(ShapeError, match=r"`user_source` - at `\$\.list\[0\]`") as caught:
-        read(named("getuserread"), body)
-    assert caught.value.body == body
+@pytest.mark.parametrize("name", ["getuserread", "getuserreadhour"])
+def test_a_row_of_the_first_years_without_a_channel_is_that_of_all_channels(name: str) -> None:
+    sample = json.loads((EVIDENCE / "getuserread_before_2020-02-28.json").read_bytes())["list"]
+    hour = {"ref_hour": 900} if name.endswith("hour") else {}
+    listed = [row | hour for row in sample]
+    day = Window.parse("2014-12-07")
+    answer = read(named(name), {"list": listed}, day)
+    assert [row.user_source for row in answer.rows] == [99999999]
+    assert isinstance(answer.rows[0], named(name).row)
+    assert (answer.missing_columns, answer.unreadable) == (frozenset(), ())
+    assert json.loads(wire.encode(named(name), answer.rows)) == {"list": listed}
+
+
+def test_a_row_after_the_split_needs_its_channel() -> None:
+    sample = json.loads((EVIDENCE / "getuserread_before_2020-02-28.json").read_bytes())["list"]
+    after = [row | {"ref_date": "2020-02-28"} for row in sample]
+    with pytest.raises(ShapeError, match="user_source"):
+        read(named("getuserread"), {"list": after}, Window.parse("2020-02-28"))
 
 
 @pytest.mark.parametrize("body", ['{"list":[]}', '{"errcode":0,"errmsg":"ok","list":[]}'])
@@ -297,13 +310,13 @@ ROW = '{"ref_date":"2026-03-01","msg_type":1,"msg_user":1,"msg_count":1}'
         ('{"list":null}', "$.list"),
         ('{"list":[1]}', "$.list[0]"),
         ('{"list":[{}]}', "ref_date"),
-        (f'{{"list":[{ROW},{ROW.replace(":1,", ":{},")}]}}', "$.list[1].msg_type"),
-        (f'{{"list":[{ROW.replace("msg_user", "user")}]}}', "msg_user"),
+        (f'{{"list":[{ROW.replace(":1,", ":{},")}]}}', "$.list[0].msg_type"),
+        (f'{{"list":[{ROW.replace("msg_type", "type")}]}}', "msg_type"),
         (f'{{"list":[{ROW.replace("2026-03-01", "yesterday")}]}}', "$.list[0].ref_date"),
         (f'{{"list":[{ROW.replace(":1}", ":1.5}")}]}}', "$.list[0].msg_count"),
         (f'{{"list":[{ROW.replace(":1}", ":NaN}")}]}}', "NaN"),
         (f'{{"list":[{ROW.replace(":1}", ":9223372036854775808}")}]}}', "$.list[0].msg_count"),
-        (f'{{"list":[{ROW.replace(":1}", ":null}")}]}}', "$.list[0].msg_count"),
+        (f'{{"list":[{ROW.replace(":1,", ":null,")}]}}', "$.list[0].msg_type"),
         ('{"errcode":"many","errmsg":""}', "$.errcode"),
         ('{"list":[]} and more', "not JSON"),
         ('{"list":' + "[" * 100_000 + "]" * 100_000 + "}", "list"),

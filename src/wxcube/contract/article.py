@@ -6,8 +6,9 @@ Source:  图文分析数据接口.
 from datetime import date
 from typing import Annotated
 
+from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
 from wxcube.contract.columns import AlwaysZero, Msgid, RefDate, RefHour
-from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group, Life
+from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group, ImpliedKey, Life
 from wxcube.contract.field import Code, Day, Label, Row, Running, Times, Users
 from wxcube.i18n import _
 
@@ -31,6 +32,11 @@ _MAY_BE_ABSENT = Evidence(
 )
 _LATER = "documented later; absent in a whole answer of 2022-08-19"
 _CNT = "ends in _cnt, not _count"
+_SPLIT = date.fromisoformat(ALL_CHANNELS_SINCE)
+_FIRST_YEARS = _(
+    "Answers of the first years have no user_source: one row for all channels. It is stored as 99999999, marked"
+    " as such, and answered without user_source, as it came."
+)
 _NO_HOURS = _("The endpoints that replaced the article ones have no hours.")
 
 Title = Annotated[str, Label("图文消息的标题", "article title")]
@@ -213,6 +219,12 @@ class UserRead(Row, frozen=True, kw_only=True):
     add_to_fav_count: AddToFavCount = None
 
 
+class UserReadWithoutChannel(UserRead, frozen=True, kw_only=True):
+    """Reading of a day in an answer of the first years: all channels, without a user_source."""
+
+    user_source: UserSource = ALL_CHANNELS
+
+
 getuserread = Endpoint(
     row=UserRead,
     name="getuserread",
@@ -228,6 +240,7 @@ getuserread = Endpoint(
     retired_since="2026",
     successors=("getbizsummary",),
     errcodes=_ERRCODES,
+    implied_key=ImpliedKey("user_source", ALL_CHANNELS, UserReadWithoutChannel, before=_SPLIT),
     evidence=(
         _PAGE,
         Evidence("获取图文统计数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getuserread"),
@@ -242,6 +255,7 @@ getuserread = Endpoint(
         _RETIRED,
     ),
     notes=(
+        _FIRST_YEARS,
         _("Never add the 99999999 row to the rows of the channels."),
         _("Since 2020-02-28 original-page and favourite figures are in the 99999999 row only; the channels have 0 or leave them out."),
         _("Before 2020-02-28 there is no 99999999 row; original-page, share and favourite figures are in the row of channel 0."),
@@ -266,6 +280,12 @@ class UserReadHour(Row, frozen=True, kw_only=True):
     total_online_time: AlwaysZero = None
 
 
+class UserReadHourWithoutChannel(UserReadHour, frozen=True, kw_only=True):
+    """Reading of an hour in an answer of the first years: all channels, without a user_source."""
+
+    user_source: UserSource = ALL_CHANNELS
+
+
 getuserreadhour = Endpoint(
     row=UserReadHour,
     name="getuserreadhour",
@@ -280,6 +300,7 @@ getuserreadhour = Endpoint(
     life=Life.RETIRED,
     retired_since="2026",
     errcodes=_ERRCODES,
+    implied_key=ImpliedKey("user_source", ALL_CHANNELS, UserReadHourWithoutChannel, before=_SPLIT),
     evidence=(
         _PAGE,
         Evidence("获取图文统计分时数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getuserreadhour"),
@@ -287,6 +308,7 @@ getuserreadhour = Endpoint(
         _RETIRED,
     ),
     notes=(
+        _FIRST_YEARS,
         _("A row exists only for an hour and channel with reads."),
         _("Since 2020-02-28 hours have no original-page and no favourite figures."),
         _NO_HOURS,

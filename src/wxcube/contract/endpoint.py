@@ -119,6 +119,26 @@ class Evidence:
     seen: str = field(default="", kw_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class ImpliedKey:
+    """A key column that answers for days before `before` leave out.
+
+    Rows of such answers are of the type `row`, in which the column has a default: encoded, they lack
+    it again.
+    """
+
+    column: str
+    value: int
+    row: type[Row]
+    before: date
+
+    def marked(self, row: Row) -> Row:
+        """The row as one of an answer without the column."""
+        # TRICKY: msgspec leaves a default out only if it is the same object
+        names = (name for name in row.__struct_fields__ if name != self.column)
+        return self.row(**{name: getattr(row, name) for name in names})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint(Generic[RowT]):
     """One datacube endpoint with everything known about it.
@@ -147,6 +167,7 @@ class Endpoint(Generic[RowT]):
     has_delay_flag: bool = False
     params: tuple[Param, ...] = ()
     errcodes: tuple[int, ...] = ()
+    implied_key: ImpliedKey | None = None
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[Message, ...] = ()
 

@@ -178,7 +178,12 @@ class Fen(Kind):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row, or a nested part of one, with WeChat's names in WeChat's order."""
+    """A row, or a nested part of one, with WeChat's names in WeChat's order.
+
+    Members have the types that WeChat documents. An answer may lack any member that is not part of a
+    key, or have null there; such a member is None whatever its type, in tables null, and absent when
+    the row is encoded (`docs/adr/0010-missing-members.md`).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,12 @@ def leaves(row: type[Row], path: str = "") -> Iterator[tuple[str, Column]]:
             yield path + member.name, member
         else:
             yield from leaves(member.row, f"{path}{member.name}{'[]' if member.many else ''}.")
+
+
+def element_key(row: type[Row]) -> tuple[str, ...]:
+    """Columns that identify an element of a nested list: its day, hour, code or label."""
+    identifying = Day | Hour | Code | Label
+    return tuple(c.name for c in columns(row) if isinstance(c.kind, identifying) and not c.optional)
 
 
 def _member(name: str, hint: Any, *, optional: bool) -> Column | Nested:

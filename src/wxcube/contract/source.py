@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, Protocol
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
+from wxcube.i18n import Message
 
 
 class Origin(StrEnum):
@@ -19,6 +20,17 @@ class Origin(StrEnum):
     IMPORT = "import"
     CUBE = "cube"
     DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row of an answer that cannot be decoded; the raw answer includes it."""
+
+    position: int
+    """Its position in WeChat's list, from 0."""
+    ref_date: date | None
+    """Its day, if that can be read."""
+    reason: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,14 @@ class Answer(Generic[RowT]):
     """Columns missing in the contract; their values are in `body` only."""
     unknown_codes: frozenset[str] = frozenset()
     """Codes without a known meaning, such as `user_source=18`; the rows include them."""
+    missing_columns: frozenset[str] = frozenset()
+    """Documented columns that rows lack or have as null; they are None in these rows."""
+    unreadable: tuple[UnreadableRow, ...] = ()
+    """Rows that cannot be decoded; they are in `body` only."""
+
+    def unreadable_on(self, day: date) -> tuple[UnreadableRow, ...]:
+        """The unreadable rows that are, or may be, of a day."""
+        return tuple(row for row in self.unreadable if row.ref_date in {day, None})
 
 
 class Source(Protocol):

@@ -118,14 +118,22 @@ def _values(row: Row, path: list[str]) -> Iterator[tuple[Any, ...]]:
     own = tuple(getattr(row, column.name) for column in columns(struct))
     for inner in nested(struct):
         if not inner.many and (not path or path[0] != inner.name):
-            own += next(_values(getattr(row, inner.name), []))
+            value = getattr(row, inner.name)
+            own += _no_values(inner.row) if value is None else next(_values(value, []))
     if not path:
         yield own
         return
     value = getattr(row, path[0])
+    if value is None:
+        return
     for element in value if _inner(struct, path[0]).many else [value]:
         for rest in _values(element, path[1:]):
             yield own + rest
+
+
+def _no_values(row: type[Row]) -> tuple[None, ...]:
+    """The values of a part that a row lacks."""
+    return (None,) * len(_columns(row, []))
 
 
 def _inner(row: type[Row], name: str) -> Nested:

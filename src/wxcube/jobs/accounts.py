@@ -36,7 +36,7 @@ DEFAULT_DAYS = 90
 
 
 class _CallLog:
-    """Log of the calls of an account; unknown columns and codes are logged once each."""
+    """Log of the calls of an account; unknown columns and codes and missing columns: once each."""
 
     def __init__(self, appid: str) -> None:
         self._appid = appid
@@ -55,8 +55,18 @@ class _CallLog:
         )
         if event.dropped_rows:
             log.info("window.rows_dropped", rows=event.dropped_rows)
+        if event.unreadable:
+            log.warning(
+                "window.rows_unreadable",
+                begin_date=event.window.first,
+                end_date=event.window.last,
+                rows=len(event.unreadable),
+                position=event.unreadable[0].position,
+                reason=str(event.unreadable[0].reason),
+            )
         self._warn("contract.unknown_column", event.endpoint, event.unknown_columns)
         self._warn("contract.unknown_code", event.endpoint, event.unknown_codes)
+        self._warn("contract.missing_column", event.endpoint, event.missing_columns)
 
     def _warn(self, event: str, endpoint: str, names: Iterable[str]) -> None:
         for name in sorted(names):

@@ -21,6 +21,7 @@ import msgspec
 
 from wxcube.beijing import Clock
 from wxcube.contract import ENDPOINTS
+from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ReplyError
@@ -62,9 +63,7 @@ class Hooks:
 
 def encode_rows(endpoint: Endpoint[Any], row_set: RowSet[Any]) -> bytes:
     """WeChat's response body for these rows."""
-    if endpoint.has_delay_flag:
-        return msgspec.json.encode({"list": row_set.rows, "is_delay": row_set.is_delay})
-    return msgspec.json.encode({"list": row_set.rows})
+    return encode_answer(endpoint, row_set.rows, is_delay=row_set.is_delay)
 
 
 def allow_all(_call: Call) -> None:

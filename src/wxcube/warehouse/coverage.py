@@ -1,7 +1,7 @@
 """Coverage: the state of each day of an endpoint, and how answers and errors change it. Pure.
 
     never    not requested yet
-    moving   stored, may still change
+    moving   stored, may still change, or a row of its answer cannot be read
     final    stored after its figures stopped changing; never requested again
     empty    requested 3 days or more after its end, without rows; never requested again
     waiting  no rows yet and too early to call it empty, or WeChat says its figures are delayed
@@ -15,7 +15,7 @@ Stored rows are retained: an answer without rows for a day that has rows leaves 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -24,9 +24,10 @@ from typing import Any
 from wxcube.beijing import day_of, latest_ready_day
 from wxcube.contract.codes import ERRCODES
 from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import UnreadableRow
 from wxcube.contract.window import Window
 from wxcube.errors import AccessError, RetiredError
-from wxcube.i18n import NOTHING, Message, _
+from wxcube.i18n import NOTHING, Message, _, plural
 
 EMPTY_AFTER_DAYS = 3
 """An answer without rows this many days after the end of a period means that it has no data."""
@@ -87,7 +88,7 @@ def initial_state(
     return State.EMPTY if can_be_empty(endpoint, label, asked_at) else State.WAITING
 
 
-def after_answer(
+def after_answer(  # noqa: PLR0913 - what an answer says of a day
     endpoint: Endpoint[Any],
     label: date,
     before: DayState | None,
@@ -95,17 +96,27 @@ def after_answer(
     has_rows: bool,
     is_delay: bool,
     asked_at: datetime,
+    unreadable: Sequence[UnreadableRow] = (),
 ) -> Change:
     """Effect of an answer, with or without rows of a day, on that day.
 
-    A delayed answer does not change a final day; an answer older than the entry changes nothing.
+    A delayed answer, or one with unreadable rows, does not change a final day; an answer older than
+    the entry changes nothing.
     """
-    delayed_final = is_delay and before is not None and before.state is State.FINAL
-    if before and (delayed_final or _is_stale(before, has_rows=has_rows, asked_at=asked_at)):
+    is_partial = is_delay or bool(unreadable)
+    partial_final = is_partial and before is not None and before.state is State.FINAL
+    if before and (partial_final or _is_stale(before, has_rows=has_rows, asked_at=asked_at)):
         return Change(before)
     if has_rows:
         state = initial_state(endpoint, label, has_rows=True, is_delay=is_delay, asked_at=asked_at)
-        return Change(DayState(state, asked_at, fetched_at=asked_at), replaces_rows=True)
+        message = _unreadable_message(unreadable) if unreadable else NOTHING
+        if unreadable and state is State.FINAL:
+            state = State.MOVING
+        entry = DayState(state, asked_at, fetched_at=asked_at, message=message)
+        return Change(entry, replaces_rows=True)
+    if unreadable:
+        message = _unreadable_message(unreadable)
+        return Change(after_error(before, State.FAILED, asked_at, None, message))
     if before and before.fetched_at:
         return Change(_retained(endpoint, label, before, asked_at, is_delay=is_delay))
     state = initial_state(endpoint, label, has_rows=False, is_delay=is_delay, asked_at=asked_at)
@@ -124,6 +135,15 @@ def after_error(
         return before
     fetched_at = before.fetched_at if before else None
     return DayState(state, asked_at, fetched_at, errcode, message)
+
+
+def _unreadable_message(rows: Sequence[UnreadableRow]) -> Message:
+    return plural(
+        "{n} row of the answer cannot be read: {reason}",
+        "{n} rows of the answer cannot be read; the first: {reason}",
+        n=len(rows),
+        reason=rows[0].reason,
+    )
 
 
 def _is_stale(before: DayState, *, has_rows: bool, asked_at: datetime) -> bool:

@@ -72,6 +72,7 @@ def _changes(
             has_rows=bool(rows),
             is_delay=answer.is_delay,
             asked_at=asked_at,
+            unreadable=answer.unreadable_on(day),
         )
         for day, rows in by_day.items()
     }

@@ -11,10 +11,10 @@ from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from wxcube.contract.field import Column, Row, members
+from wxcube.contract.field import Column, Nested, Row, members
 from wxcube.errors import ShapeError
 from wxcube.i18n import _
-from wxcube.warehouse.tables import PLACE, RowTable
+from wxcube.warehouse.tables import ABSENT, PLACE, RowTable
 
 Record = dict[str, Any]
 Values = Sequence[Any]
@@ -55,7 +55,9 @@ def _add_records(
         of_table.append(record)
         for child in table.lists:
             key_values = {name: record[name] for name in table.key}
-            _add_records(child, key_values, attrgetter(child.path)(row), records)
+            elements = _part_of(row, child.path)
+            if elements:
+                _add_records(child, key_values, elements, records)
 
 
 @cache
@@ -64,10 +66,16 @@ def _to_record(table: RowTable) -> Callable[[Row], Record]:
     values = attrgetter(*(column.path for column in table.columns))
     texts = [column.name for column in table.columns if column.column.type is str]
     numbers = [column.name for column in table.columns if column.column.type is int]
-    several = len(names) > 1
+    several, paths, implied = len(names) > 1, _parts(table.row), table.implied_key
 
     def to_record(row: Row) -> Record:
-        record = dict(zip(names, values(row) if several else (values(row),), strict=True))
+        missing = [path for path in paths if _part_of(row, path) is None]
+        cells = tuple(_part_of(row, c.path) for c in table.columns) if missing else values(row)
+        record = dict(zip(names, cells if several or missing else (cells,), strict=True))
+        if implied:
+            record[ABSENT] = implied.column if isinstance(row, implied.row) else None
+        if paths:
+            record[ABSENT] = " ".join(missing) or None
         for name in texts:
             record[name] = _storable(record[name])
         for name in numbers:
@@ -75,6 +83,27 @@ def _to_record(table: RowTable) -> Callable[[Row], Record]:
         return record
 
     return to_record
+
+
+@cache
+def _parts(row: type[Row], prefix: str = "") -> tuple[str, ...]:
+    """Paths of a row's nested parts and lists, without those of the elements of lists."""
+    paths: list[str] = []
+    for member in members(row):
+        if isinstance(member, Nested):
+            paths.append(prefix + member.name)
+            if not member.many:
+                paths += _parts(member.row, f"{prefix}{member.name}.")
+    return tuple(paths)
+
+
+def _part_of(row: Any, path: str) -> Any:
+    """The value at a path; None if a part on the way is missing."""
+    for name in path.split("."):
+        if row is None:
+            return None
+        row = getattr(row, name)
+    return row
 
 
 def _storable(text: str | None) -> str | None:
@@ -131,22 +160,44 @@ def _key_reader(table: RowTable, names: tuple[str, ...]) -> Callable[[Values], t
 def _to_row(table: RowTable) -> Callable[[Values, Sequence[list[Any]]], Any]:
     order = [column.name for column in table.table.columns]
     lists = {child.path: index for index, child in enumerate(table.lists)}
-    return _struct_maker(table.row, "", order, lists)
+    whole = _struct_maker(table.row, "", order, lists, frozenset())
+    if ABSENT not in order:
+        return whole
+    absent, implied = order.index(ABSENT), table.implied_key
+
+    @cache
+    def without(paths: str) -> Callable[[Values, Sequence[list[Any]]], Any]:
+        return _struct_maker(table.row, "", order, lists, frozenset(paths.split()))
+
+    def to_row(record: Values, nested: Sequence[list[Any]]) -> Any:
+        paths = record[absent]
+        row = (without(paths) if paths else whole)(record, nested)
+        return implied.marked(row) if implied and paths else row
+
+    return to_row
 
 
 def _struct_maker(
-    row: type[Row], prefix: str, order: Sequence[str], lists: Mapping[str, int]
+    row: type[Row],
+    prefix: str,
+    order: Sequence[str],
+    lists: Mapping[str, int],
+    absent: frozenset[str],
 ) -> Callable[[Values, Sequence[list[Any]]], Any]:
     plain = [(m.name, order.index(m.name)) for m in members(row) if isinstance(m, Column)]
-    many = [(m.name, lists[prefix + m.name]) for m in members(row) if prefix + m.name in lists]
+    nested_members = [m for m in members(row) if isinstance(m, Nested)]
+    missing = [m.name for m in nested_members if prefix + m.name in absent]
+    present = [m for m in nested_members if m.name not in missing]
+    many = [(m.name, lists[prefix + m.name]) for m in present if m.many]
     inner = [
-        (m.name, _struct_maker(m.row, f"{prefix}{m.name}.", order, lists))
-        for m in members(row)
-        if not isinstance(m, Column) and not m.many
+        (m.name, _struct_maker(m.row, f"{prefix}{m.name}.", order, lists, absent))
+        for m in present
+        if not m.many
     ]
 
     def make(record: Values, nested: Sequence[list[Any]]) -> Any:
         values = {name: record[index] for name, index in plain}
+        values.update(dict.fromkeys(missing))
         values.update((name, nested[index]) for name, index in many)
         values.update((name, make_inner(record, nested)) for name, make_inner in inner)
         return row(**values)

@@ -2,7 +2,8 @@
 
 The tables of rows are derived from the contract. The columns of a nested struct (`detail`) are
 columns of its row's table; a nested list has a table of its own, named `<table>__<list>`. Columns
-have WeChat's names; wxcube adds the columns `appid`, `origin`, `params` and `place`.
+have WeChat's names; wxcube adds the columns `appid`, `origin`, `params`, `place`
+and `absent`. Every column that is not part of a key may be null.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import sqlalchemy as sa
 
 from wxcube.beijing import in_beijing
 from wxcube.contract import ENDPOINTS
-from wxcube.contract.endpoint import Endpoint
-from wxcube.contract.field import Code, Column, Day, Hour, Kind, Label, Nested, Row, members
+from wxcube.contract.endpoint import Endpoint, ImpliedKey
+from wxcube.contract.field import Column, Kind, Nested, Row, element_key, members, nested
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that creates these tables."""
 
 METADATA = sa.MetaData()
 PLACE = "place"
 """Column with the position of a row in WeChat's list, from 0: sorting by it restores the order."""
+ABSENT = "absent"
+"""Column with the parts, lists and implied key that a row came without: their paths, or null."""
 APPID, ORIGIN, PARAMS, TEXT_KEY = sa.String(64), sa.String(8), sa.String(128), sa.String(64)
 
 
@@ -66,6 +69,8 @@ class RowTable:
     columns: tuple[RowColumn, ...]
     """Columns of the row struct; the table has others too."""
     lists: tuple[RowTable, ...]
+    implied_key: ImpliedKey | None = None
+    """A key column that some answers leave out; in their rows `absent` names it."""
 
     def walk(self) -> Iterator[RowTable]:
         """This table and all tables of its nested lists, parents first."""
@@ -85,7 +90,8 @@ def row_table(endpoint: Endpoint[Any]) -> RowTable:
         comment = "members of the call beside the dates / 请求参数"
         scope["params"] = sa.Column("params", PARAMS, comment=comment)
     title = f"{endpoint.title_zh} / {endpoint.title_en} ({endpoint.name})"
-    return _row_table(endpoint.row, endpoint.table, endpoint.key, scope, title)
+    implied = endpoint.implied_key
+    return _row_table(endpoint.row, endpoint.table, endpoint.key, scope, title, implied=implied)
 
 
 def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
@@ -96,6 +102,7 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
     title: str,
     parent: sa.Table | None = None,
     path: str = "",
+    implied: ImpliedKey | None = None,
 ) -> RowTable:
     row_columns = tuple(_row_columns(row))
     key = (*inherited, *own_key)
@@ -108,6 +115,7 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
         *(_copy(column) for column in inherited.values()),
         *own,
         place,
+        *([_absent()] if nested(row) or implied else []),
         sa.PrimaryKeyConstraint(*key),
         *([_foreign_key(parent)] if parent is not None else []),
         comment=title,
@@ -116,24 +124,22 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
     key_columns = {column.name: column for column in table.primary_key}
     lists = tuple(
         _row_table(
-            nested.row,
-            f"{name}__{nested.name}",
-            key_of(nested.row),
+            part.row,
+            f"{name}__{part.name}",
+            element_key(part.row),
             key_columns,
             title,
             table,
             list_path,
         )
-        for list_path, nested in _lists(row)
+        for list_path, part in _lists(row)
     )
-    return RowTable(row, path, table, key, row_columns, lists)
+    return RowTable(row, path, table, key, row_columns, lists, implied)
 
 
-def key_of(row: type[Row]) -> tuple[str, ...]:
-    """Columns that identify an element of a nested list: its day, hour, code or label."""
-    identifying = Day | Hour | Code | Label
-    plain = (m for m in members(row) if isinstance(m, Column))
-    return tuple(c.name for c in plain if isinstance(c.kind, identifying) and not c.optional)
+def _absent() -> sa.Column[Any]:
+    comment = "parts the answer lacked / 返回结果中缺少的部分或列表，以空格分隔；空值表示不缺"
+    return sa.Column(ABSENT, sa.Text, nullable=True, comment=comment)
 
 
 def _row_columns(row: type[Row], prefix: str = "") -> Iterator[RowColumn]:
@@ -157,7 +163,7 @@ def _column(row_column: RowColumn, *, is_key: bool) -> sa.Column[Any]:
     return sa.Column(
         row_column.name,
         _type(column.type, is_key=is_key),
-        nullable=column.optional,
+        nullable=not is_key,  # answers lack members
         comment=_comment(column.kind),
     )
 

@@ -22,7 +22,7 @@ from typing import Any, Generic, Self, TypedDict, Unpack
 from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.contract.source import Answer, Origin
+from wxcube.contract.source import Answer, Origin, UnreadableRow
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import QuotaError, Remedy, ReplyError, SettingsError, TokenError, WxcubeError
 from wxcube.i18n import _
@@ -57,6 +57,8 @@ class CallEvent:
     dropped_rows: int = 0
     unknown_columns: frozenset[str] = frozenset()
     unknown_codes: frozenset[str] = frozenset()
+    missing_columns: frozenset[str] = frozenset()
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(slots=True)
@@ -250,6 +252,8 @@ def _outcome(outcome: Answer[Any] | WxcubeError) -> dict[str, Any]:
             "dropped_rows": outcome.dropped_rows,
             "unknown_columns": outcome.unknown_columns,
             "unknown_codes": outcome.unknown_codes,
+            "missing_columns": outcome.missing_columns,
+            "unreadable": outcome.unreadable,
         }
     errcode = outcome.errcode if isinstance(outcome, ReplyError) else None
     return {"errcode": errcode, "error": type(outcome).__name__}

@@ -1,7 +1,9 @@
 """WeChat's wire format: requests for windows, and rows or errors from replies; no input or output.
 
 msgspec decodes a reply twice: into the contract's rows, and into a struct that refuses unknown
-columns. Only a reply that one of them refuses is repaired member by member.
+columns. Only a reply that one of them refuses is repaired member by member. If the contract's rows
+refuse it still, it is decoded into structs in which only keys are required, and if they refuse it
+too, row by row: a row that cannot be decoded leaves the others unaffected.
 """
 
 from __future__ import annotations
@@ -10,20 +12,21 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from http import HTTPStatus
 from itertools import pairwise
 from operator import attrgetter, lt
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from wxcube.contract.codes import reply_error
+from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.contract.field import Column, Nested, Row, members
-from wxcube.contract.source import Answer
+from wxcube.contract.field import Column, Nested, Row, element_key, members
+from wxcube.contract.source import Answer, UnreadableRow
 from wxcube.contract.unknown_codes import unknown_codes
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError, TransportError
@@ -85,8 +88,7 @@ def request(
 
 def encode(endpoint: Endpoint[RowT], rows: Sequence[RowT], *, is_delay: bool = False) -> bytes:
     """The body of WeChat's reply with these rows."""
-    flag = {"is_delay": is_delay} if endpoint.has_delay_flag else {}
-    return msgspec.json.encode({"list": rows, **flag})
+    return encode_answer(endpoint, rows, is_delay=is_delay)
 
 
 def without_token(reply: Reply, token: str) -> Reply:
@@ -122,9 +124,9 @@ def read(endpoint: Endpoint[RowT], window: Window, body: bytes, asked_at: dateti
     """The rows of a reply that belong to a window, without duplicate keys, in natural order.
 
     Raises:  ReplyError for an errcode, TransportError for a truncated body, ShapeError for anything
-        else that is not a list of the endpoint's rows.
+        else that is not a list of the endpoint's rows, or in which no row can be decoded.
     """
-    reply, unknown_columns = _decode(endpoint, window, body)
+    reply, irregular = _decode(endpoint, window, body)
     if reply.errcode:
         errmsg = _without_openids(reply.errmsg or "")
         raise reply_error(reply.errcode, errmsg, endpoint=endpoint.name, window=window)
@@ -134,7 +136,17 @@ def read(endpoint: Endpoint[RowT], window: Window, body: bytes, asked_at: dateti
     is_delay = _is_true(reply.is_delay)
     codes = unknown_codes(endpoint.row, rows)
     return Answer(
-        endpoint, window, rows, body, asked_at, is_delay, dropped_rows, unknown_columns, codes
+        endpoint,
+        window,
+        rows,
+        body,
+        asked_at,
+        is_delay,
+        dropped_rows,
+        irregular.unknown_columns,
+        codes,
+        irregular.missing_columns,
+        irregular.unreadable,
     )
 
 
@@ -182,36 +194,54 @@ def _shape_decoder(row: type[Row]) -> msgspec.json.Decoder[msgspec.Struct]:
     return msgspec.json.Decoder(_answer_shape(row), strict=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Irregular:
+    """What of a reply does not match the contract."""
+
+    unknown_columns: frozenset[str] = frozenset()
+    missing_columns: frozenset[str] = frozenset()
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+_REGULAR = _Irregular()
+
+
 def _decode(
     endpoint: Endpoint[RowT], window: Window, body: bytes
-) -> tuple[_Reply[RowT], frozenset[str]]:
-    """The decoded reply, and the paths of its unknown columns."""
+) -> tuple[_Reply[RowT], _Irregular]:
     try:
         reply = _decoder(endpoint.row).decode(body)
         _shape_decoder(endpoint.row).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_irregular(endpoint, window, body)
-    return reply, frozenset()
+    return reply, _REGULAR
 
 
 def _decode_irregular(
     endpoint: Endpoint[RowT], window: Window, body: bytes
-) -> tuple[_Reply[RowT], frozenset[str]]:
+) -> tuple[_Reply[RowT], _Irregular]:
     try:
         content, unknown_columns = _repair(endpoint.row, body)
-        reply = _decode_repaired(endpoint.row, content)
+        try:
+            return _decode_repaired(endpoint.row, content), _Irregular(unknown_columns)
+        except (ValueError, RecursionError):
+            reply, irregular = _decode_tolerantly(endpoint, content)
     except json.JSONDecodeError as error:
         raise _syntax_error(endpoint, window, body, error) from None
     except (ValueError, RecursionError) as error:
         raise _shape_error(endpoint, window, body, _reason(error)) from None
-    return reply, unknown_columns
+    return reply, replace(irregular, unknown_columns=unknown_columns)
 
 
 def _decode_repaired(row: type[RowT], content: Any) -> _Reply[RowT]:
-    text = _LONE_SURROGATE.sub("\ufffd", json.dumps(content, ensure_ascii=False))
+    text = _as_text(content)
     reply = _checked(_decoder(row), text, content)
     _checked(_shape_decoder(row), text, content)
     return reply
+
+
+def _as_text(content: Any) -> str:
+    return _LONE_SURROGATE.sub("\ufffd", json.dumps(content, ensure_ascii=False))
 
 
 def _checked(decoder: msgspec.json.Decoder[T], text: str, content: Any) -> T:
@@ -222,6 +252,7 @@ def _checked(decoder: msgspec.json.Decoder[T], text: str, content: Any) -> T:
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
+        _refuse_constants(content)
         reason = mismatch(content, decoder.type, strict=False, reported=str(error))
         raise ValueError(reason or verbatim(str(error))) from None
 
@@ -236,7 +267,7 @@ def _repair(row: type[Row], body: bytes) -> tuple[Any, frozenset[str]]:
     """The content of a reply with known columns only, and the paths of the unknown ones."""
     # WECHAT: titles contain raw control characters, lone surrogates and invalid UTF-8
     text = body.decode("utf-8-sig", "replace")
-    answer = json.loads(text, strict=False, parse_constant=_refuse_constant)
+    answer = json.loads(text, strict=False, parse_constant=_Constant)
     unknown: set[str] = set()
     if isinstance(answer, dict):
         unknown = {f"$.{name}" for name in answer.keys() - set(_MEMBERS)}
@@ -272,8 +303,131 @@ def _known_part(part: Any, member: Column | Nested, path: str, unknown: set[str]
     return keep(part, member.row, path, unknown)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(_("{name} is not a JSON number", name=name))
+class _Constant(list[str]):
+    """NaN or Infinity, which no member accepts: only the row that has it is unreadable."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__([name])
+
+
+def _refuse_constants(content: Any) -> None:
+    if isinstance(content, _Constant):
+        raise ValueError(_("{name} is not a JSON number", name=content[0]))  # noqa: TRY004 - of JSON
+    if isinstance(content, list | dict):
+        for part in content.values() if isinstance(content, dict) else content:
+            _refuse_constants(part)
+
+
+# --- members that are missing, and rows that cannot be decoded -----------------------------------
+
+
+@cache
+def _tolerant(row: type[Row], key: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A struct with the row's members in which only the key is required."""
+    fields = [
+        (m.name, _tolerant_type(m)) if m.name in key else (m.name, _tolerant_type(m) | None, None)
+        for m in members(row)
+    ]
+    return msgspec.defstruct(row.__name__, fields, kw_only=True)
+
+
+def _tolerant_type(member: Column | Nested) -> Any:
+    if isinstance(member, Column):
+        return _Int64 if member.type is int else member.type
+    if member.many:
+        element: Any = _tolerant(member.row, element_key(member.row))
+        return list[element]
+    return _tolerant(member.row, ())
+
+
+@cache
+def _row_decoder(endpoint: Endpoint[Any]) -> msgspec.json.Decoder[msgspec.Struct]:
+    row: Any = endpoint.row
+    return msgspec.json.Decoder(_tolerant(row, endpoint.key), strict=False)
+
+
+def _decode_tolerantly(endpoint: Endpoint[RowT], content: Any) -> tuple[_Reply[RowT], _Irregular]:
+    """The rows with their key, and those that cannot be decoded.
+
+    Raises:  ValueError with a message if no row can be decoded.
+    """
+    listed = content.get("list") if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        return _decode_repaired(endpoint.row, content), _REGULAR
+    reply = _decode_repaired(endpoint.row, {**content, "list": []})
+    if reply.errcode:
+        return reply, _REGULAR
+    complete = {"list": [_with_implied_key(endpoint, value) for value in listed]}
+    row_type: Any = _tolerant(endpoint.row, endpoint.key)
+    whole: Any = _decoder(row_type)
+    decoded: list[msgspec.Struct | None]
+    unreadable: list[UnreadableRow] = []
+    try:
+        decoded = _checked(whole, _as_text(complete), complete).rows
+    except (ValueError, RecursionError):
+        decoded, unreadable = _decode_each(endpoint, complete["list"])
+        if len(unreadable) == len(listed):
+            raise
+    missing: set[str] = set()
+    rows: list[Any] = []
+    for one, value, given in zip(decoded, complete["list"], listed, strict=True):
+        if one is not None:
+            row = _as_row(endpoint.row, one, "", missing)
+            implied = endpoint.implied_key if value is not given else None
+            rows.append(implied.marked(row) if implied else row)
+    return (
+        msgspec.structs.replace(reply, rows=rows),
+        _Irregular(missing_columns=frozenset(missing), unreadable=tuple(unreadable)),
+    )
+
+
+def _with_implied_key(endpoint: Endpoint[Any], value: Any) -> Any:
+    """The row itself, or one with the key column that answers of its day leave out."""
+    implied = endpoint.implied_key
+    if implied is None or not isinstance(value, dict) or value.get(implied.column) is not None:
+        return value
+    day = _readable_day(value)
+    return {**value, implied.column: implied.value} if day and day < implied.before else value
+
+
+def _readable_day(value: Any) -> date | None:
+    try:
+        return msgspec.convert(value["ref_date"], date)
+    except (msgspec.MsgspecError, TypeError, KeyError, IndexError):
+        return None
+
+
+def _decode_each(
+    endpoint: Endpoint[Any], listed: list[Any]
+) -> tuple[list[msgspec.Struct | None], list[UnreadableRow]]:
+    """The decoded rows, None for each that cannot be decoded, and these."""
+    decoder = _row_decoder(endpoint)
+    decoded: list[msgspec.Struct | None] = []
+    unreadable: list[UnreadableRow] = []
+    for position, value in enumerate(listed):
+        try:
+            decoded.append(_checked(decoder, _as_text(value), value))
+        except (ValueError, RecursionError) as error:
+            decoded.append(None)
+            unreadable.append(UnreadableRow(position, _readable_day(value), _reason(error)))
+    return decoded, unreadable
+
+
+def _as_row(row: type[RowT], value: Any, path: str, missing: set[str]) -> RowT:
+    """The contract's row of a decoded value; its missing columns are added to `missing`."""
+    values: dict[str, Any] = {}
+    for member in members(row):
+        part = getattr(value, member.name)
+        if part is None:
+            if not member.optional:
+                missing.add(path + member.name)
+        elif isinstance(member, Nested):
+            inner = f"{path}{member.name}."
+            many = member.many
+            parts = [_as_row(member.row, one, inner, missing) for one in (part if many else [part])]
+            part = parts if many else parts[0]
+        values[member.name] = part
+    return row(**values)
 
 
 def _is_true(flag: Any) -> bool:
@@ -321,7 +475,7 @@ def _key_of(endpoint: Endpoint[Any]) -> Callable[[Row], Any]:
 def _with_sorted_totals(row: RowT, name: str) -> tuple[RowT, int]:
     """The row with its running totals by stat_date, one per day, and how many were dropped."""
     totals, day = getattr(row, name), attrgetter("stat_date")
-    if all(day(earlier) < day(later) for earlier, later in pairwise(totals)):
+    if totals is None or all(day(earlier) < day(later) for earlier, later in pairwise(totals)):
         return row, 0
     by_day = {day(total): total for total in totals}
     in_order = [by_day[d] for d in sorted(by_day)]
