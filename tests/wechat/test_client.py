@@ -424,6 +424,15 @@ async def test_call_events_do_not_contain_the_token() -> None:
     assert TOKEN not in repr(events)
 
 
+async def test_call_events_name_missing_columns_and_unreadable_rows() -> None:
+    events: list[CallEvent] = []
+    row = {"ref_date": "2026-03-01", "user_source": 0, "cancel_user": 0}
+    server = Scripted(in_turn({"list": [row, {"ref_date": "2026-03-01"}]}))
+    await connect(server, on_event=events.append).ask(getusersummary, DAY)
+    assert events[-1].missing_columns == {"new_user"}
+    assert [(bad.position, bad.ref_date) for bad in events[-1].unreadable] == [(1, DAY.first)]
+
+
 @pytest.mark.parametrize(
     "reply",
     [

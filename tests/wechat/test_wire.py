@@ -35,6 +35,7 @@ from wxcube.errors import (
 from wxcube.wechat import wire
 
 ASKED_AT = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
+ROW = '{"ref_date":"2026-03-01","msg_type":1,"msg_user":1,"msg_count":1}'
 WEEK = Window.parse("2026-03-01..2026-03-07")
 EVIDENCE = Path(__file__).parent.parent / "evidence" / "documented"
 DOCUMENTED = sorted(path for path in EVIDENCE.glob("*.json") if "_before_" not in path.name)
@@ -265,6 +266,30 @@ def test_a_missing_optional_column_is_null_and_not_zero() -> None:
     assert read(getusercumulate, {"list": [listed]}).rows[0].user_source is None
 
 
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (ROW.replace(":1}", ":NaN}"), "NaN is not a JSON number"),
+        (ROW.replace(":1}", ":1.5}"), "$.msg_count"),
+        (ROW.replace(":1}", ":9223372036854775808}"), "$.msg_count"),
+        (ROW.replace("2026-03-01", "yesterday"), "$.ref_date"),
+        (ROW.replace("msg_type", "type"), "msg_type"),
+        ("[[]]", "Expected `object`"),
+    ],
+)
+def test_an_unreadable_row_costs_only_itself(damage: str, reason: str) -> None:
+    answer = read(getupstreammsg, f'{{"list":[{damage},{ROW}]}}')
+    assert [row.ref_date for row in answer.rows] == [WEEK.first]
+    (unreadable,) = answer.unreadable
+    assert unreadable.position == 0
+    assert reason in unreadable.reason
+
+
+def test_nan_in_an_unknown_column_is_ignored() -> None:
+    listed = ROW.replace(":1}", ':1,"odd":NaN}')
+    assert len(read(getupstreammsg, f'{{"list":[{listed}]}}').rows) == 1
+
+
 # --- errors ------------------------------------------------------------------------------------
 
 
@@ -293,9 +318,6 @@ def test_an_errcode_raises_its_error(errcode: int | str, kind: type[ReplyError])
 def test_an_errcode_overrides_a_list_and_needs_no_errmsg() -> None:
     with pytest.raises(BusyError):
         read(getusersummary, '{"list":[],"errcode":-1,"errmsg":null}')
-
-
-ROW = '{"ref_date":"2026-03-01","msg_type":1,"msg_user":1,"msg_count":1}'
 
 
 @pytest.mark.parametrize(

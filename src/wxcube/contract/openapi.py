@@ -15,7 +15,7 @@ from wxcube.contract import ENDPOINTS, VERSION
 from wxcube.contract.codes import ERRCODES, TABLES
 from wxcube.contract.endpoint import GROUP_TITLES, Endpoint, Param
 from wxcube.contract.export import TYPES, formatted
-from wxcube.contract.field import Code, Column, Label, Row, members, nested
+from wxcube.contract.field import Code, Column, Label, Row, element_key, members, nested
 
 Schema = dict[str, Any]
 
@@ -113,7 +113,16 @@ def _rows() -> Schema:
     _, schemas = msgspec.json.schema_components([e.row for e in ENDPOINTS], ref_template="#/components/schemas/{name}")
     for row in _parts(e.row for e in ENDPOINTS):
         _annotate(schemas[row.__name__], row)
+    for endpoint in ENDPOINTS:
+        _require_keys(schemas, endpoint.row, endpoint.key)
     return dict(sorted(schemas.items()))
+
+
+def _require_keys(schemas: Schema, row: type[Row], key: tuple[str, ...]) -> None:
+    """Require only the members of keys, since answers may lack any other."""
+    schemas[row.__name__]["required"] = [name for name in schemas[row.__name__]["required"] if name in key]
+    for part in nested(row):
+        _require_keys(schemas, part.row, element_key(part.row) if part.many else ())
 
 
 def _parts(rows: Iterable[type[Row]]) -> set[type[Row]]:
