@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -117,11 +119,51 @@ async def test_a_second_sync_requests_only_days_that_can_still_change(
 
 
 async def test_calls_in_parallel_are_limited(warehouse: Warehouse, clock: ManualClock) -> None:
-    source = WrittenSource(clock, barrier=asyncio.Barrier(4))
-    sync_plan = planned(warehouse, clock, SUMMARY, READ, TOTAL, appids=("wx1", "wx2", "wx3"))
-    calls = replace(sync_plan, calls=sync_plan.calls[: len(sync_plan.calls) // 4 * 4])
-    await run(warehouse, source, calls, concurrency=4)
-    assert source.most_in_parallel == 4
+    first, second = (WrittenSource(clock, barrier=asyncio.Barrier(4)) for _ in range(2))
+    sync_plan = planned(warehouse, clock, SUMMARY, READ, TOTAL, appids=("wx1", "wx2"))
+    calls = [
+        call
+        for appid in ("wx1", "wx2")
+        for call in [c for c in sync_plan.calls if c.appid == appid][:36]
+    ]
+    await sync(
+        replace(sync_plan, calls=tuple(calls)),
+        {"wx1": first, "wx2": second},
+        warehouse,
+        clock=clock,
+        concurrency=4,
+    )
+    assert first.most_in_parallel == second.most_in_parallel == 4
+
+
+async def test_endpoints_take_turns(warehouse: Warehouse, clock: ManualClock) -> None:
+    source = WrittenSource(clock)
+    await run(warehouse, source, planned(warehouse, clock, READ, TOTAL, SUMMARY), concurrency=1)
+    names = [name for name, _ in source.asked]
+    assert all(set(names[n : n + 3]) == {str(READ), str(TOTAL), str(SUMMARY)} for n in (0, 3, 6))
+
+
+async def test_an_account_that_never_answers_delays_no_other(
+    warehouse: Warehouse, clock: ManualClock
+) -> None:
+    dead, alive = WrittenSource(clock, answers=0), WrittenSource(clock)
+    sync_plan = planned(warehouse, clock, READ, TOTAL, appids=("wx1", "wx2"))
+    sources = {"wx1": dead, "wx2": alive}
+    answered, finished = Counter[str](), asyncio.Event()
+
+    def on_progress(event: SyncEvent) -> None:
+        if isinstance(event, CallAnswered):
+            answered[event.call.appid] += 1
+        if answered["wx2"] == 36:
+            finished.set()
+
+    task = asyncio.create_task(
+        sync(sync_plan, sources, warehouse, clock=clock, concurrency=2, on_progress=on_progress)
+    )
+    await asyncio.wait_for(finished.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_newest_days_come_first(warehouse: Warehouse, clock: ManualClock) -> None:
@@ -256,7 +298,75 @@ async def test_answers_between_failures_keep_an_account_going(
         warehouse, WrittenSource(clock, trouble=trouble), planned(warehouse, clock, READ, TOTAL)
     )
     assert not report.not_made
-    assert report.answered == 12
+    assert report.answered >= 12
+
+
+BAD_DAY = date(2026, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.TransportError(verbatim("HTTP 503")),
+        errors.BusyError(-1, "system error"),
+        errors.ShapeError(verbatim("no list"), body=b"{}"),
+        reply_error(61501, "date range error"),
+    ],
+)
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_bad_day_costs_only_itself(
+    warehouse: Warehouse, clock: ManualClock, error: errors.WxcubeError, concurrency: int
+) -> None:
+    def trouble(endpoint: Endpoint[Any], window: Window) -> None:
+        if endpoint is SUMMARY and BAD_DAY in window:
+            raise error
+
+    source = WrittenSource(clock, trouble=trouble)
+    sync_plan = planned(warehouse, clock, SUMMARY, READ)
+    report = await run(warehouse, source, sync_plan, concurrency=concurrency)
+    entries = warehouse.coverage("wx1", SUMMARY)
+    assert list(entries) == list(WINDOW)
+    assert [day for day, entry in entries.items() if entry.state is State.FAILED] == [BAD_DAY]
+    assert len(warehouse.coverage("wx1", READ)) == len(WINDOW)
+    assert len(source.asked) - len(sync_plan.calls) <= 2 * math.ceil(math.log2(7)) + 1
+    assert not report.is_complete
+    assert report.days[State.FAILED] == 1
+    assert sum(report.days.values()) == sync_plan.days
+
+
+async def test_a_passing_failure_is_healed_in_the_same_sync(
+    warehouse: Warehouse, clock: ManualClock
+) -> None:
+    left = iter([True] * 3)
+
+    def trouble(endpoint: Endpoint[Any], window: Window) -> None:
+        if next(left, False):
+            raise errors.TransportError(verbatim("HTTP 502"))
+
+    source = WrittenSource(clock, trouble=trouble)
+    sync_plan = planned(warehouse, clock, SUMMARY, READ)
+    report = await run(warehouse, source, sync_plan)
+    assert report.is_complete
+    assert report.days[State.FAILED] == 0
+    assert report.answered == report.planned + report.repeats
+    assert {*warehouse.coverage("wx1", SUMMARY)} == {*WINDOW}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 32])
+async def test_sick_endpoints_never_delay_healthy_ones(
+    warehouse: Warehouse, clock: ManualClock, concurrency: int
+) -> None:
+    """The first 12 endpoints fail for ever; the others are finished in one run."""
+    sick, healthy = ENDPOINTS[:12], ENDPOINTS[12:]
+    source = WrittenSource(clock, trouble=answers_of(-1, *(str(e) for e in sick)))
+    report = await run(warehouse, source, planned(warehouse, clock), concurrency=concurrency)
+    for endpoint in healthy:
+        ready = [d for d in endpoint.labels(WINDOW) if endpoint.ready_at(d) <= NOW]
+        card = CARD.get(endpoint.name)
+        assert {*ready} <= {*warehouse.coverage("wx1", endpoint, params=card)}
+    calls = Counter(name for name, _ in source.asked)
+    assert max(calls[str(endpoint)] for endpoint in sick) <= 8
+    assert {reason for _, _, reason in report.not_made} == {StopReason.ERRORS}
 
 
 @pytest.mark.parametrize(
@@ -281,10 +391,8 @@ async def test_credentials_stop_the_account_only(
 @pytest.mark.parametrize(
     ("error", "state", "errcode"),
     [
-        (reply_error(61501, "date range error"), State.REFUSED, 61501),
         (reply_error(47001, "data format error"), State.REFUSED, 47001),
         (reply_error(99999, "never seen"), State.REFUSED, 99999),
-        (errors.ShapeError(verbatim("no list"), body=b'{"lst":[]}'), State.FAILED, None),
         (errors.WindowError(verbatim("too long")), State.FAILED, None),
     ],
 )
@@ -305,6 +413,32 @@ async def test_an_endpoint_is_stopped_after_three_errors_that_a_retry_would_not_
     entries = warehouse.coverage("wx1", READ)
     assert [(d.state, d.errcode) for d in entries.values()] == [(state, errcode)] * 3
     assert report.not_made == {("wx1", "getarticleread", StopReason.ERRORS): 15}
+    assert State.FINAL in states(warehouse, SUMMARY)
+
+
+@pytest.mark.parametrize(
+    ("error", "errcode"),
+    [
+        (reply_error(61501, "date range error"), 61501),
+        (reply_error(40001, "invalid credential"), 40001),
+        (errors.BusyError(-1, "system error"), -1),
+        (errors.ShapeError(verbatim("no list"), body=b'{"lst":[]}'), None),
+    ],
+)
+async def test_an_endpoint_is_stopped_after_eight_failures(
+    warehouse: Warehouse, clock: ManualClock, error: errors.WxcubeError, errcode: int | None
+) -> None:
+    def trouble(endpoint: Endpoint[Any], window: Window) -> None:
+        if endpoint is READ:
+            raise error
+
+    source = WrittenSource(clock, trouble=trouble)
+    report = await run(warehouse, source, planned(warehouse, clock, READ, SUMMARY))
+    assert [name for name, _ in source.asked].count("getarticleread") == 8
+    entries = warehouse.coverage("wx1", READ)
+    assert [(d.state, d.errcode) for d in entries.values()] == [(State.FAILED, errcode)] * 8
+    assert report.not_made == {("wx1", "getarticleread", StopReason.ERRORS): 10}
+    assert not report.is_complete
     assert State.FINAL in states(warehouse, SUMMARY)
 
 

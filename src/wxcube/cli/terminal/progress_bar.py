@@ -43,6 +43,7 @@ class SyncBar:
             console=console,
             transient=False,
         )
+        self._total = total
         self._task = self._bar.add_task(translate(_("sync")), total=total, rows=0)
 
     def __enter__(self) -> Self:
@@ -64,7 +65,8 @@ class SyncBar:
             case CallAnswered(call, rows, _):
                 self._rows += rows
                 self._step(f"{call.endpoint} {call.window.last}")
-            case CallFailed(call, error, _):
+            case CallFailed(call, error, _, repeats):
+                self._total += len(repeats)
                 self._show_error(call, error)
                 self._step(str(call.endpoint))
             case CallNotMade(call, _):
@@ -79,7 +81,13 @@ class SyncBar:
                 self._show_once(appid, "", "pause", text)
 
     def _step(self, description: str) -> None:
-        self._bar.update(self._task, advance=1, rows=self._rows, description=_padded(description))
+        self._bar.update(
+            self._task,
+            advance=1,
+            total=self._total,
+            rows=self._rows,
+            description=_padded(description),
+        )
 
     def _show_error(self, call: PlannedCall, error: WxcubeError) -> None:
         message, kind = error.as_message(), type(error).__name__

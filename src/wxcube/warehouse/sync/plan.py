@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -39,9 +39,25 @@ class PlannedCall:
     labels: tuple[date, ...]
     """The days to settle, oldest first; the window may include others."""
     params: Params = field(default_factory=dict)
+    is_repeat: bool = False
+    """Whether its days failed before in the same sync."""
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.window}"
+
+    def repeats(self) -> tuple[PlannedCall, ...]:
+        """The calls to make after this one failed: its halves, newest first.
+
+        A call for one day is repeated once, unless it is a repeat itself.
+        """
+        if len(self.labels) == 1:
+            return () if self.is_repeat else (replace(self, is_repeat=True),)
+        middle = len(self.labels) // 2
+        halves = (self.labels[middle:], self.labels[:middle])
+        return tuple(
+            replace(self, window=Window(days[0], days[-1]), labels=days, is_repeat=True)
+            for days in halves
+        )
 
 
 class SkipReason(StrEnum):

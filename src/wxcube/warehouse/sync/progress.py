@@ -30,6 +30,8 @@ class CallFailed:
     call: PlannedCall
     error: WxcubeError
     state: State | None
+    repeats: tuple[PlannedCall, ...] = ()
+    """The calls that were put at the end of the line in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class AccountPaused:
 
 
 SyncEvent = CallAnswered | CallFailed | CallNotMade | AccountPaused
-"""Each planned call has one event; `AccountPaused` comes in addition."""
+"""Each call, planned or repeated, has one event; `AccountPaused` comes in addition."""
 
 
 class StopReason(StrEnum):
@@ -62,11 +64,11 @@ class StopReason(StrEnum):
     REFUSED = "refused"
     """WeChat refuses the endpoint for the account, or has retired it."""
     ERRORS = "errors"
-    """The endpoint gave several errors in a row that a retry would not change."""
+    """The endpoint gave several errors in a row."""
     CREDENTIALS = "credentials"
     """WeChat does not accept the account's credentials, address or settings."""
     UNREACHABLE = "unreachable"
-    """Many calls of the account in a row were not answered."""
+    """No endpoint of the account was answered in many calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Report:
     """The result of a sync."""
 
     planned: int = 0
+    repeats: int = 0
+    """Calls in addition to the planned ones, because a window failed and was halved."""
     calls: int = 0
     """Calls that were made, answered or not."""
     answered: int = 0
@@ -99,15 +103,17 @@ class Report:
     """New states of the days of the calls, including days that were not planned."""
     errors: list[ErrorCount] = field(default_factory=list)
     not_made: Counter[tuple[str, str, StopReason]] = field(default_factory=Counter)
-    """Calls that were not made, by appid, endpoint name and reason."""
+    """Planned calls that were not made, by appid, endpoint name and reason."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether every planned call was answered."""
-        return self.answered == self.planned
+        """Whether every planned call was answered, at once or in parts."""
+        return self.answered == self.planned + self.repeats
 
     def add(self, event: SyncEvent) -> None:
         """Count an event."""
+        if not isinstance(event, AccountPaused):
+            self._forget_failure(event)
         if isinstance(event, CallAnswered):
             self.calls += 1
             self.answered += 1
@@ -115,13 +121,27 @@ class Report:
             self.days.update(event.states.values())
         elif isinstance(event, CallFailed):
             self.calls += 1
+            if event.repeats:
+                self.repeats += len(event.repeats) - 1
             if event.state is not None:
                 self.days[event.state] += len(event.call.labels)
             self._add_error(_error_count(event))
         elif isinstance(event, CallNotMade):
-            self.not_made[event.call.appid, event.call.endpoint.name, event.reason] += 1
+            if not event.call.is_repeat:
+                self.not_made[event.call.appid, event.call.endpoint.name, event.reason] += 1
             if event.reason is StopReason.REFUSED:
                 self.days[State.REFUSED] += len(event.call.labels)
+
+    def _forget_failure(self, event: CallAnswered | CallFailed | CallNotMade) -> None:
+        """Uncount the failed days of a repeat that now have another state."""
+        if isinstance(event, CallNotMade):
+            changes = event.reason is StopReason.REFUSED
+        else:
+            changes = isinstance(event, CallAnswered) or event.state is not None
+        if event.call.is_repeat and changes:
+            self.days[State.FAILED] -= len(event.call.labels)
+            if not self.days[State.FAILED]:
+                del self.days[State.FAILED]
 
     def _add_error(self, error: ErrorCount) -> None:
         for index, known in enumerate(self.errors):

@@ -4,21 +4,25 @@
     45011                    the account pauses for a minute, a few times
     61503                    the days are waiting; the next sync requests them
     no permission, retired   the days are refused; the endpoint stops
-    wrong dates or request   the days are refused; after 3 in a row the endpoint stops
-    unreadable answer        stored, the days failed; after 3 in a row the endpoint stops
-    busy, no answer, token   the days failed; after 10 in a row the account stops
+    wrong request            the days are refused; after 3 in a row the endpoint stops
+    busy, no answer,         the days failed; the window is put at the end of the line and halved
+    unreadable, dates        until the bad day stands alone; after 8 in a row the endpoint stops
+    token                    the days failed; after 8 in a row the endpoint stops
     credentials, settings    the account stops
     the database             the sync ends with an error
 
-Where an endpoint or account stops, the others go on.
+Endpoints of an account take turns, each with its newest days first. Where an endpoint or account
+stops, the others continue: an account is unreachable only if no endpoint of it is answered. Each
+account has slots of its own, so one that does not answer delays no other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -29,6 +33,7 @@ from wxcube.errors import (
     AccessError,
     BusyError,
     CredentialError,
+    DateError,
     NotReadyError,
     PaceError,
     QuotaError,
@@ -80,8 +85,10 @@ class ErrorLimits:
     """Pauses for one call after 45011."""
     endpoint_errors: int = 3
     """Errors of an endpoint in a row that a retry would not change."""
+    endpoint_failures: int = 8
+    """Failed calls of an endpoint in a row, those of halved windows included."""
     account_errors: int = 10
-    """Calls of an account in a row without an answer."""
+    """Calls of an account in a row without an answer, if every endpoint of it was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,14 @@ class ErrorEffect:
     stops_endpoint: StopReason | None = None
     stops_account: StopReason | None = None
     counts_towards: StopReason | None = None
-    """ERRORS counts towards the limit of the endpoint, UNREACHABLE of the account."""
+    """ERRORS counts towards the limit of the endpoint, UNREACHABLE also of the account."""
+    is_repeated: bool = False
+    """Whether the days are requested again at the end of the line, in two halves."""
+
+    def endpoint_limit(self, limits: ErrorLimits) -> int:
+        """The number of such errors in a row after which an endpoint stops."""
+        passes = self.is_repeated or self.counts_towards is StopReason.UNREACHABLE
+        return limits.endpoint_failures if passes else limits.endpoint_errors
 
 
 _EFFECTS: tuple[tuple[tuple[type[WxcubeError], ...], ErrorEffect], ...] = (
@@ -105,8 +119,14 @@ _EFFECTS: tuple[tuple[tuple[type[WxcubeError], ...], ErrorEffect], ...] = (
         ErrorEffect(State.FAILED, stops_account=StopReason.CREDENTIALS),
     ),
     (
-        (TokenError, BusyError, PaceError, TransportError),
-        ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE),
+        (BusyError, TransportError),
+        ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE, is_repeated=True),
+    ),
+    ((TokenError, PaceError), ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE)),
+    (
+        # the dates were checked before the call, so a refusal of them is a fault of the service
+        (DateError, ShapeError),
+        ErrorEffect(State.FAILED, counts_towards=StopReason.ERRORS, is_repeated=True),
     ),
     ((ReplyError,), ErrorEffect(State.REFUSED, counts_towards=StopReason.ERRORS)),
     ((WxcubeError,), ErrorEffect(State.FAILED, counts_towards=StopReason.ERRORS)),
@@ -116,6 +136,10 @@ _EFFECTS: tuple[tuple[tuple[type[WxcubeError], ...], ErrorEffect], ...] = (
 def effect_of(error: WxcubeError) -> ErrorEffect:
     """The effect of an error: that of the first class that matches."""
     return next(effect for classes, effect in _EFFECTS if isinstance(error, classes))
+
+
+_SLOTS = 256
+"""Calls in parallel over all accounts; further accounts wait until others are finished."""
 
 
 async def sync(  # noqa: PLR0913 - its dependencies, by name
@@ -129,7 +153,7 @@ async def sync(  # noqa: PLR0913 - its dependencies, by name
     limits: ErrorLimits | None = None,
     on_progress: Callable[[SyncEvent], None] | None = None,
 ) -> Report:
-    """Make the calls of a plan, at most `concurrency` in parallel, and store each answer.
+    """Make the calls of a plan, at most `concurrency` per account in parallel; store each answer.
 
     Raises:  WarehouseError if the database fails; stored answers remain. SettingsError if an
         account of the plan has no source.
@@ -140,7 +164,7 @@ async def sync(  # noqa: PLR0913 - its dependencies, by name
         sources,
         warehouse,
         clock,
-        asyncio.Semaphore(concurrency),
+        asyncio.Semaphore(max(_SLOTS // concurrency, 2)),
         budgets or Budgets(),
         limits or ErrorLimits(),
         partial(_add_event, report, on_progress),
@@ -148,8 +172,7 @@ async def sync(  # noqa: PLR0913 - its dependencies, by name
     try:
         async with asyncio.TaskGroup() as tasks:
             for account in _by_account(plan.calls):
-                for _worker in range(min(concurrency, len(account.calls))):
-                    tasks.create_task(run.work(account))
+                tasks.create_task(run.finish(account, concurrency))
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
@@ -182,14 +205,57 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass(slots=True)
 class _Account:
-    """The remaining calls of an account, and its errors so far."""
+    """The remaining calls of an account by endpoint, and its errors so far."""
 
-    calls: deque[PlannedCall] = field(default_factory=deque)
+    queues: dict[str, deque[PlannedCall]] = field(default_factory=dict)
+    turns: deque[str] = field(default_factory=deque)
+    """The endpoints in the order of their turns."""
+    in_progress: Counter[str] = field(default_factory=Counter)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a call has ended."""
     stopped: StopReason | None = None
     stopped_endpoints: dict[str, StopReason] = field(default_factory=dict)
     errors: int = 0
-    endpoint_errors: dict[str, int] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    """Endpoints without an answer since the last answer of the account."""
+    answered: set[str] = field(default_factory=set)
+    endpoint_errors: Counter[str] = field(default_factory=Counter)
     resumes_at: float = 0.0
+
+    def add(self, call: PlannedCall) -> None:
+        """Put a call at the end of its endpoint's line."""
+        name = call.endpoint.name
+        if name not in self.queues:
+            self.queues[name] = deque()
+            self.turns.append(name)
+        self.queues[name].append(call)
+
+    def next_call(self, limits: ErrorLimits) -> PlannedCall | None:
+        """The next call of the endpoint whose turn it is; None if none can be made now."""
+        for _turn in range(len(self.turns)):
+            name = self.turns[0]
+            self.turns.rotate(-1)
+            if self.queues[name] and self._has_slot(name, limits):
+                return self.queues[name].popleft()
+        return None
+
+    def _has_slot(self, name: str, limits: ErrorLimits) -> bool:
+        """Whether a call of an endpoint cannot exceed the limit of errors, even if it fails."""
+        is_healthy = name in self.answered and not self.endpoint_errors[name]
+        if is_healthy or self.stop_reason(name):
+            return True
+        return self.endpoint_errors[name] + self.in_progress[name] < limits.endpoint_failures
+
+    @contextmanager
+    def progress(self, call: PlannedCall) -> Iterator[None]:
+        """Count a call as in progress, and tell the waiting workers when it has ended."""
+        self.in_progress[call.endpoint.name] += 1
+        try:
+            yield
+        finally:
+            self.in_progress[call.endpoint.name] -= 1
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     def stop_reason(self, endpoint: str) -> StopReason | None:
         """The reason why no more calls of an endpoint are made, if it is stopped."""
@@ -198,6 +264,8 @@ class _Account:
     def reset_errors(self, endpoint: str) -> None:
         """Count errors in a row from zero again."""
         self.errors = 0
+        self.failed.clear()
+        self.answered.add(endpoint)
         self.endpoint_errors[endpoint] = 0
 
     def add_error(self, endpoint: str, effect: ErrorEffect, limits: ErrorLimits) -> None:
@@ -207,20 +275,27 @@ class _Account:
             self.stopped_endpoints[endpoint] = effect.stops_endpoint
         if effect.counts_towards is StopReason.UNREACHABLE:
             self.errors += 1
-            if self.errors >= limits.account_errors:
+            self.failed.add(endpoint)
+            if self.errors >= limits.account_errors and self._is_unreachable():
                 self.stopped = self.stopped or StopReason.UNREACHABLE
-            return
-        self.errors = 0
-        if effect.counts_towards is StopReason.ERRORS:
-            self.endpoint_errors[endpoint] = self.endpoint_errors.get(endpoint, 0) + 1
-            if self.endpoint_errors[endpoint] >= limits.endpoint_errors:
-                self.stopped_endpoints[endpoint] = StopReason.ERRORS
+        else:
+            self.errors = 0
+            self.failed.clear()
+        if effect.counts_towards:
+            self.endpoint_errors[endpoint] += 1
+            if self.endpoint_errors[endpoint] >= effect.endpoint_limit(limits):
+                self.stopped_endpoints.setdefault(endpoint, StopReason.ERRORS)
+
+    def _is_unreachable(self) -> bool:
+        """Whether every endpoint with calls left fails, not only those that always failed."""
+        left = {n for n, queue in self.queues.items() if queue and n not in self.stopped_endpoints}
+        return left <= self.failed and (not self.answered or bool(left & self.answered))
 
 
 def _by_account(calls: Iterable[PlannedCall]) -> list[_Account]:
     accounts: dict[str, _Account] = {}
     for call in calls:
-        accounts.setdefault(call.appid, _Account()).calls.append(call)
+        accounts.setdefault(call.appid, _Account()).add(call)
     return list(accounts.values())
 
 
@@ -229,7 +304,7 @@ class _Run:
     sources: Mapping[str, Source]
     warehouse: Warehouse
     clock: Clock
-    slots: asyncio.Semaphore
+    accounts: asyncio.Semaphore
     budgets: Budgets
     limits: ErrorLimits
     report: Callable[[SyncEvent], None]
@@ -238,16 +313,31 @@ class _Run:
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="wxcube-writer")
     )
 
-    async def work(self, account: _Account) -> None:
-        """Make an account's calls sequentially until none is left."""
-        while account.calls:
-            call = account.calls.popleft()
-            for pauses_left in range(self.limits.pauses, -1, -1):
-                await _wait_for_pause(account)
-                async with self.slots:
-                    done = await self._make_call(account, call, may_pause=pauses_left > 0)
-                if done:
-                    break
+    async def finish(self, account: _Account, concurrency: int) -> None:
+        """Make all calls of an account, at most `concurrency` in parallel."""
+        planned = sum(map(len, account.queues.values()))
+        async with self.accounts, asyncio.TaskGroup() as tasks:
+            for _worker in range(min(concurrency, planned)):
+                tasks.create_task(self._work(account))
+
+    async def _work(self, account: _Account) -> None:
+        """Make an account's calls sequentially until none is left or can follow."""
+        while True:
+            changed = account.changed
+            call = account.next_call(self.limits)
+            if call is not None:
+                with account.progress(call):
+                    await self._make_with_pauses(account, call)
+            elif account.in_progress.total():
+                await changed.wait()
+            else:
+                return
+
+    async def _make_with_pauses(self, account: _Account, call: PlannedCall) -> None:
+        for pauses_left in range(self.limits.pauses, -1, -1):
+            await _wait_for_pause(account)
+            if await self._make_call(account, call, may_pause=pauses_left > 0):
+                return
 
     async def _make_call(self, account: _Account, call: PlannedCall, *, may_pause: bool) -> bool:
         name = call.endpoint.name
@@ -298,9 +388,12 @@ class _Run:
         if effect.state is not None:
             await self._record(call, [call], effect.state, error)
         if effect.state is State.REFUSED and effect.stops_endpoint:
-            same = [c for c in account.calls if c.endpoint is call.endpoint]
-            await self._record(call, same, effect.state, error)
-        self.report(CallFailed(call, error, effect.state))
+            await self._record(call, list(account.queues[call.endpoint.name]), effect.state, error)
+        may_repeat = effect.is_repeated and not account.stop_reason(call.endpoint.name)
+        repeats = call.repeats() if may_repeat else ()
+        for repeat in repeats:
+            account.add(repeat)
+        self.report(CallFailed(call, error, effect.state, repeats))
 
     async def _record(
         self, first: PlannedCall, calls: list[PlannedCall], state: State, error: WxcubeError
