@@ -55,7 +55,7 @@ def _add_records(
         of_table.append(record)
         for child in table.lists:
             key_values = {name: record[name] for name in table.key}
-            elements = _part_of(row, child.path)
+            elements = _elements(row, child.path)
             if elements:
                 _add_records(child, key_values, elements, records)
 
@@ -68,14 +68,25 @@ def _to_record(table: RowTable) -> Callable[[Row], Record]:
     numbers = [column.name for column in table.columns if column.column.type is int]
     several, paths, implied = len(names) > 1, _parts(table.row), table.implied_key
 
+    parts_of = attrgetter(*paths, paths[0]) if paths else None
+
+    def has_all_parts(row: Row) -> bool:
+        try:
+            return parts_of is None or not any(part is None for part in parts_of(row))
+        except AttributeError:  # of a part that is missing
+            return False
+
     def to_record(row: Row) -> Record:
-        missing = [path for path in paths if _part_of(row, path) is None]
-        cells = tuple(_part_of(row, c.path) for c in table.columns) if missing else values(row)
-        record = dict(zip(names, cells if several or missing else (cells,), strict=True))
-        if implied:
-            record[ABSENT] = implied.column if isinstance(row, implied.row) else None
-        if paths:
-            record[ABSENT] = " ".join(missing) or None
+        if not paths or has_all_parts(row):
+            cells, missing = values(row) if several else (values(row),), ""
+        else:
+            cells = tuple(_part_of(row, column.path) for column in table.columns)
+            missing = " ".join(path for path in paths if _part_of(row, path) is None)
+        record = dict(zip(names, cells, strict=True))
+        if implied and isinstance(row, implied.row):
+            missing = implied.column
+        if paths or implied:
+            record[ABSENT] = missing or None
         for name in texts:
             record[name] = _storable(record[name])
         for name in numbers:
@@ -104,6 +115,10 @@ def _part_of(row: Any, path: str) -> Any:
             return None
         row = getattr(row, name)
     return row
+
+
+def _elements(row: Row, path: str) -> Any:
+    return _part_of(row, path) if "." in path else getattr(row, path)
 
 
 def _storable(text: str | None) -> str | None:
