@@ -22,7 +22,7 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.warehouse import replies
-from wxcube.warehouse.coverage import EMPTY_AFTER_DAYS, SETTLED, State
+from wxcube.warehouse.coverage import EMPTY_AFTER_DAYS, SETTLED, State, awaits_second_look
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.plan import PlannedCall, WantedDays, plan
 
@@ -108,6 +108,17 @@ class AnyOrder(RuleBasedStateMachine):
             self.put(result(call.endpoint, call.window, self.now, some, is_delay=True))
 
     @rule(number=st.integers(0, 50))
+    def is_answered_without_rows_once(self, number: int) -> None:
+        for call in self.planned()[number : number + 1]:
+            entries = self.warehouse.coverage("wx1", call.endpoint)
+            labels = call.endpoint.labels(call.window)
+            waiting = (
+                awaits_second_look(call.endpoint, d, entries[d]) for d in labels if d in entries
+            )
+            if not any(waiting):
+                self.put(result(call.endpoint, call.window, self.now, []))
+
+    @rule(number=st.integers(0, 50))
     def is_answered_before_the_figures_are_there(self, number: int) -> None:
         late = timedelta(days=EMPTY_AFTER_DAYS)
         for call in self.planned()[number : number + 1]:
@@ -147,8 +158,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.now = max(self.now, END)
-        for call in self.planned():
-            self.put(self.truth(call))
+        for _day in range(2):
+            for call in self.planned():
+                self.put(self.truth(call))
+            self.now += timedelta(days=1)
         for endpoint in ENDPOINTS:
             labels = endpoint.labels_over(DAYS)
             expected = [row for day in labels for row in true_rows(endpoint, day, END)]

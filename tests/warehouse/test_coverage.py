@@ -12,6 +12,7 @@ from wxcube.contract import named
 from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import (
     DayState,
+    Proof,
     RefetchPolicy,
     State,
     after_answer,
@@ -35,10 +36,10 @@ def at(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=BEIJING)
 
 
-ROWS = {"has_rows": True, "is_delay": False}
-NONE = {"has_rows": False, "is_delay": False}
-DELAY = {"has_rows": True, "is_delay": True}
-EMPTY_DELAY = {"has_rows": False, "is_delay": True}
+ROWS: dict[str, Any] = {"has_rows": True, "is_delay": False}
+NONE: dict[str, Any] = {"has_rows": False, "is_delay": False}
+DELAY: dict[str, Any] = {"has_rows": True, "is_delay": True}
+EMPTY_DELAY: dict[str, Any] = {"has_rows": False, "is_delay": True}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,8 @@ def entry(
     return DayState(state, asked, fetched, code)
 
 
+PROVED = {**NONE, "proof": Proof.COMPUTED}
+CONTRADICTED = {**NONE, "proof": Proof.CONTRADICTED}
 EARLY, LATER, LATE = at(3, 3), at(3, 6), at(3, 20)
 MOVING = entry(State.MOVING, EARLY, EARLY)
 FINAL = entry(State.FINAL, LATE, LATE)
@@ -102,10 +105,24 @@ FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
         (FINAL, ROWS, at(3, 25), State.FINAL, at(3, 25), True),
         # an answer without rows never deletes rows
         (MOVING, NONE, LATER, State.MOVING, EARLY, False),
-        (MOVING, NONE, LATE, State.FINAL, EARLY, False),
+        (MOVING, NONE, LATE, State.MOVING, EARLY, False),
         (FINAL, NONE, at(3, 25), State.FINAL, LATE, False),
         (DELAYED, NONE, LATER, State.WAITING, EARLY, False),
-        (DELAYED, NONE, LATE, State.FINAL, EARLY, False),
+        (DELAYED, NONE, LATE, State.WAITING, EARLY, False),
+        # two answers without rows on two days confirm that there are none
+        (None, NONE, LATE, State.WAITING, None, False),
+        (entry(State.WAITING, EARLY), NONE, LATE, State.WAITING, None, False),
+        (entry(State.WAITING, at(3, 19)), NONE, LATE, State.EMPTY, None, False),
+        (entry(State.WAITING, at(3, 20, 8)), NONE, at(3, 20, 23), State.WAITING, None, False),
+        (entry(State.WAITING, at(3, 19), None, 61503), NONE, LATE, State.WAITING, None, False),
+        (entry(State.FAILED, at(3, 19), None, -1), NONE, LATE, State.WAITING, None, False),
+        (entry(State.EMPTY, at(3, 19)), NONE, LATE, State.EMPTY, None, False),
+        # or one answer and a proof, unless other figures contradict
+        (None, PROVED, LATE, State.EMPTY, None, False),
+        (None, PROVED, EARLY, State.WAITING, None, False),
+        (entry(State.WAITING, at(3, 19)), CONTRADICTED, LATE, State.WAITING, None, False),
+        (entry(State.EMPTY, at(3, 19)), CONTRADICTED, LATE, State.WAITING, None, False),
+        (MOVING, PROVED, LATE, State.MOVING, EARLY, False),
         (FAILED_LOADED, NONE, at(3, 7), State.MOVING, EARLY, False),
         # a delayed answer is stored and its day is waiting, but a final day does not change
         (None, DELAY, EARLY, State.WAITING, EARLY, True),
@@ -132,6 +149,15 @@ def test_the_effect_of_an_answer(
         fetched,
         replaces,
     )
+
+
+def test_a_delayed_answer_is_no_first_look() -> None:
+    change = after_answer(SEVEN, MONDAY, None, asked_at=LATE, **EMPTY_DELAY)
+    assert change.entry.state is State.WAITING
+    assert change.entry.message
+    assert is_due(SEVEN, MONDAY, change.entry, RefetchPolicy(now=at(3, 20, 9, 1)))
+    again = after_answer(SEVEN, MONDAY, change.entry, asked_at=at(3, 21), **NONE)
+    assert again.entry.state is State.WAITING
 
 
 def test_the_message_of_retained_rows_names_their_date() -> None:
@@ -170,7 +196,10 @@ def test_an_error_older_than_the_entry_changes_nothing() -> None:
         (entry(State.MOVING, at(3, 3, 7), at(3, 3, 7)), at(3, 3, 8), True),
         (entry(State.FINAL, at(3, 9)), at(4, 9), False),
         (entry(State.EMPTY, at(3, 9)), at(4, 9), False),
-        (entry(State.WAITING, at(3, 9)), at(3, 9, 9, 1), True),
+        (entry(State.WAITING, at(3, 4)), at(3, 4, 9, 1), True),
+        (entry(State.WAITING, at(3, 9)), at(3, 9, 23), False),
+        (entry(State.WAITING, at(3, 9)), at(3, 10, 0), True),
+        (entry(State.WAITING, at(3, 9), None, 61503), at(3, 9, 9, 1), True),
         (entry(State.FAILED, at(3, 9)), at(3, 9, 9, 1), True),
         (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 8), False),
         (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 9), True),

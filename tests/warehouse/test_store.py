@@ -114,9 +114,10 @@ def test_days_without_rows_are_empty_or_waiting(warehouse: Warehouse) -> None:
     assert [actual[day] for day in WEEK] == [
         *[State.EMPTY] * 3,
         State.FINAL,
-        State.EMPTY,
-        *[State.WAITING] * 2,
+        *[State.WAITING] * 3,  # the first of them until a second answer, on another day
     ]
+    put(warehouse, answer(SUMMARY, WEEK, rows, asked=NOW + timedelta(days=1)))
+    assert states(warehouse, SUMMARY)[date(2026, 3, 7)] is State.EMPTY
 
 
 def test_weeks_and_months_have_entries_by_their_label(warehouse: Warehouse) -> None:

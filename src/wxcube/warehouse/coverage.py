@@ -3,14 +3,17 @@
     never    not requested yet
     moving   stored, may still change, or a row of its answer cannot be read
     final    stored after its figures stopped changing; never requested again
-    empty    requested 3 days or more after its end, without rows; never requested again
-    waiting  no rows yet and too early to call it empty, or WeChat says its figures are delayed
+    empty    confirmed to have no rows; never requested again
+    waiting  no rows yet and not confirmed, or WeChat says its figures are delayed
     refused  WeChat answered an errcode that a new request does not change
     failed   no usable answer; the next sync requests it again
 
-Stored rows are retained: an answer without rows for a day that has rows leaves them. The day stays
-`moving` (or `waiting`) until its figures have stopped changing and 3 days have passed; then it is
-`final`, with a message that names the date of its rows. An error leaves the rows of a day too.
+An answer without rows can be a passing fault, so alone it settles nothing (ADR 11). A day is empty
+after two such answers on two Beijing days, both 3 days or more after its end, or after one if other
+figures prove it (`Proof`). Figures that contradict it leave the day waiting.
+
+Stored rows are retained: an answer without rows for a day that has rows leaves them, and the day
+stays `moving` (or `waiting`) until an answer with rows. An error leaves the rows of a day too.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from wxcube.errors import AccessError, RetiredError
 from wxcube.i18n import NOTHING, Message, _, plural
 
 EMPTY_AFTER_DAYS = 3
-"""An answer without rows this many days after the end of a period means that it has no data."""
+"""An answer without rows this many days after the end of a period can mean that it has no data."""
 REFUSAL_LIFETIME = timedelta(days=7)
 """A permission can be granted later, so a refused day is requested again after this time."""
 RETIRED_ERRCODE = 47009
@@ -50,6 +53,16 @@ class State(StrEnum):
 
 SETTLED = frozenset({State.FINAL, State.EMPTY})
 """States of days that are never requested again."""
+
+
+class Proof(StrEnum):
+    """What other figures say about an answer without rows of a day."""
+
+    NONE = "none"
+    COMPUTED = "computed"
+    """The day is computed: its answer has final rows of a later day, or a sibling is empty too."""
+    CONTRADICTED = "contradicted"
+    """Figures of the day exist, so that its rows are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Change:
 def initial_state(
     endpoint: Endpoint[Any], label: date, *, has_rows: bool, is_delay: bool, asked_at: datetime
 ) -> State:
-    """State of a day after the first answer for it."""
+    """State of a day after the first answer for it, if one answer is enough to confirm it."""
     if is_delay:
         return State.WAITING
     if has_rows:
@@ -88,7 +101,7 @@ def initial_state(
     return State.EMPTY if can_be_empty(endpoint, label, asked_at) else State.WAITING
 
 
-def after_answer(  # noqa: PLR0913 - what an answer says of a day
+def after_answer(  # noqa: PLR0913 - members of an answer, by name
     endpoint: Endpoint[Any],
     label: date,
     before: DayState | None,
@@ -97,6 +110,7 @@ def after_answer(  # noqa: PLR0913 - what an answer says of a day
     is_delay: bool,
     asked_at: datetime,
     unreadable: Sequence[UnreadableRow] = (),
+    proof: Proof = Proof.NONE,
 ) -> Change:
     """Effect of an answer, with or without rows of a day, on that day.
 
@@ -118,9 +132,10 @@ def after_answer(  # noqa: PLR0913 - what an answer says of a day
         message = _unreadable_message(unreadable)
         return Change(after_error(before, State.FAILED, asked_at, None, message))
     if before and before.fetched_at:
-        return Change(_retained(endpoint, label, before, asked_at, is_delay=is_delay))
-    state = initial_state(endpoint, label, has_rows=False, is_delay=is_delay, asked_at=asked_at)
-    return Change(DayState(state, asked_at))
+        return Change(_retained(before, asked_at, is_delay=is_delay))
+    if is_delay:
+        return Change(DayState(State.WAITING, asked_at, message=_("WeChat's figures are delayed")))
+    return Change(_without_rows(endpoint, label, before, asked_at, proof))
 
 
 def after_error(
@@ -151,30 +166,51 @@ def _is_stale(before: DayState, *, has_rows: bool, asked_at: datetime) -> bool:
     return newest is not None and asked_at < newest
 
 
-def _retained(
-    endpoint: Endpoint[Any],
-    label: date,
-    before: DayState,
-    asked_at: datetime,
-    *,
-    is_delay: bool,
-) -> DayState:
+def _retained(before: DayState, asked_at: datetime, *, is_delay: bool) -> DayState:
     """Entry of a day with rows after an answer without rows."""
     if before.state is State.FINAL or before.fetched_at is None:
         return before
-    over = asked_at >= endpoint.final_at(label) and can_be_empty(endpoint, label, asked_at)
-    early = State.WAITING if is_delay or before.state is State.WAITING else State.MOVING
-    state = State.FINAL if over and not is_delay else early
+    waits = is_delay or before.state is State.WAITING
     message = _(
         "the answer of {asked_on} had no rows; the rows of {fetched_on} are retained",
         asked_on=day_of(asked_at),
         fetched_on=day_of(before.fetched_at),
     )
+    state = State.WAITING if waits else State.MOVING
     return DayState(state, asked_at, before.fetched_at, message=message)
 
 
+def _without_rows(
+    endpoint: Endpoint[Any],
+    label: date,
+    before: DayState | None,
+    asked_at: datetime,
+    proof: Proof,
+) -> DayState:
+    """Entry of a day that never had rows after another answer without rows."""
+    if proof is Proof.CONTRADICTED or not can_be_empty(endpoint, label, asked_at):
+        return DayState(State.WAITING, asked_at)
+    is_second = before is not None and (
+        before.state is State.EMPTY
+        or (awaits_second_look(endpoint, label, before) and _is_later_day(asked_at, before))
+    )
+    is_confirmed = proof is Proof.COMPUTED or is_second
+    return DayState(State.EMPTY if is_confirmed else State.WAITING, asked_at)
+
+
+def awaits_second_look(endpoint: Endpoint[Any], label: date, entry: DayState) -> bool:
+    """Whether another answer without rows, on a later Beijing day, confirms that a day is empty."""
+    was_empty = entry.state is State.WAITING and entry.fetched_at is None
+    is_plain = entry.errcode is None and not entry.message
+    return was_empty and is_plain and can_be_empty(endpoint, label, entry.asked_at)
+
+
+def _is_later_day(now: datetime, entry: DayState) -> bool:
+    return day_of(now) > day_of(entry.asked_at)
+
+
 def can_be_empty(endpoint: Endpoint[Any], label: date, asked_at: datetime) -> bool:
-    """Whether an answer without rows means that there is no data, not that it is late."""
+    """Whether an answer without rows can mean that there is no data, not that it is late."""
     end = endpoint.period(label).last
     return day_of(asked_at) >= end + timedelta(days=EMPTY_AFTER_DAYS)
 
@@ -199,6 +235,7 @@ def is_due(
     """Whether a day is worth a call now.
 
     A moving day can change when data for a newer day becomes available, so it is due once per day.
+    A day that one answer without rows left unconfirmed is due on the next Beijing day.
     """
     if entry is None or entry.state is State.NEVER:
         return endpoint.ready_at(label) <= policy.now
@@ -207,6 +244,8 @@ def is_due(
         return newer or policy.refresh
     if entry.state is State.REFUSED:
         return policy.retry_refused or _is_outdated(entry, policy.now)
+    if awaits_second_look(endpoint, label, entry):
+        return _is_later_day(policy.now, entry)
     return not entry.is_settled
 
 

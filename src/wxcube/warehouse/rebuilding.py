@@ -106,7 +106,10 @@ def _apply(connection: sa.Connection, key: SeriesKey, answer: Answer[Any] | None
 
 
 def _restore(connection: sa.Connection, key: SeriesKey, before: Mapping[date, DayState]) -> None:
-    """Write the entries not derived from replies: of days without any, and of later errors."""
+    """Write the entries that do not follow from replies: of days without any, and of later errors.
+
+    The same reply on two days is stored once, so that a day confirmed empty stays so.
+    """
     now = ledger.entries(connection, key)
     lost = {day: entry for day, entry in before.items() if day not in now}
     later = {
@@ -114,7 +117,12 @@ def _restore(connection: sa.Connection, key: SeriesKey, before: Mapping[date, Da
         for day, entry in before.items()
         if day in now and _is_error(entry) and entry.asked_at > now[day].asked_at
     }
-    ledger.write(connection, key, {**lost, **later})
+    empty = {
+        day: entry
+        for day, entry in before.items()
+        if entry.state is State.EMPTY and day in now and not now[day].fetched_at
+    }
+    ledger.write(connection, key, {**lost, **later, **empty})
 
 
 def _is_error(entry: DayState) -> bool:

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.warehouse import ledger
-from wxcube.warehouse.coverage import Change, State, after_answer
+from wxcube.warehouse.coverage import Change, Proof, State, after_answer
 from wxcube.warehouse.rows import to_records
 from wxcube.warehouse.series import SeriesKey
 from wxcube.warehouse.tables import PLACE, ROW_TABLES, RowTable
+from wxcube.warehouse.witnesses import proofs, settle_proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def replace(
     replaced = [day for day, change in changes.items() if change.replaces_rows]
     table = ROW_TABLES[answer.endpoint.name]
     _insert(connection, table, scope_in(table, key), {day: by_day[day] for day in replaced})
-    ledger.write(connection, key, {day: change.entry for day, change in changes.items()})
+    entries = {day: change.entry for day, change in changes.items()}
+    ledger.write(connection, key, entries)
+    settle_proved(connection, key, entries)
     rows = sum(len(by_day[day]) for day in replaced)
     return Replacement({day: change.entry.state for day, change in changes.items()}, rows)
 
@@ -64,6 +67,9 @@ def _changes(
     asked_at: datetime,
 ) -> dict[date, Change]:
     before = ledger.entries(connection, key, answer.window)
+    filled = [day for day, rows in by_day.items() if rows]
+    final = [d for d in filled if not answer.is_delay and asked_at >= answer.endpoint.final_at(d)]
+    known = proofs(connection, key, answer.window, filled=filled, final=final)
     return {
         day: after_answer(
             answer.endpoint,
@@ -73,6 +79,7 @@ def _changes(
             is_delay=answer.is_delay,
             asked_at=asked_at,
             unreadable=answer.unreadable_on(day),
+            proof=known.get(day, Proof.NONE),
         )
         for day, rows in by_day.items()
     }
