@@ -110,8 +110,9 @@ def _has_tables(path: Path) -> bool:
 
 def _check_calls(site: Site, running: RunningEmulator, *, fewest: int) -> None:
     """Only calls in progress are made again, and every call is counted."""
+    in_progress = KILLS * CONCURRENCY * len(running.emulator.accounts)
     call_count = len(running.emulator.journal.calls("/datacube/*"))
-    assert fewest <= call_count <= fewest + KILLS * CONCURRENCY
+    assert fewest <= call_count <= fewest + in_progress
     with closing(sqlite3.connect(site.database)) as connection:
         (counted,) = connection.execute("select sum(calls) from calls").fetchone()
-    assert call_count <= counted <= call_count + KILLS * CONCURRENCY
+    assert call_count <= counted <= call_count + in_progress
