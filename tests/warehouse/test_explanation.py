@@ -156,7 +156,10 @@ def entry(state: State, errcode: int | None = None) -> DayState:
             READ,
             "2026-03-01",
             [{date(2026, 3, 1): entry(State.EMPTY)}],
-            ["1 day confirmed empty: WeChat still had no data 3 days later"],
+            [
+                "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
+                "other rows"
+            ],
         ),
         (
             READ,
@@ -175,7 +178,10 @@ def entry(state: State, errcode: int | None = None) -> DayState:
             READ,
             "2026-03-01",
             [{date(2026, 3, 1): entry(State.EMPTY)}] * 2,
-            ["1 day confirmed empty: WeChat still had no data 3 days later"],
+            [
+                "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
+                "other rows"
+            ],
         ),
     ],
 )

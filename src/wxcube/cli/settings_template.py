@@ -19,7 +19,7 @@ language = ""
 [sync]
 # 从哪天开始获取 · first day to fetch
 since = {since}
-# 同时进行的请求数 · concurrent requests
+# 每个公众号同时进行的请求数 · concurrent requests per account
 concurrency = 8
 # 每个公众号每个接口每天最多请求数 · most calls per account, endpoint and day
 daily_calls_per_endpoint = 500

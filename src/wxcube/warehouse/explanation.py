@@ -189,7 +189,8 @@ def _clause(days: Message, state: State, *, is_ready: bool) -> Message:  # noqa:
             return _("{days} final", days=days)
         case State.EMPTY:
             return _(
-                "{days} confirmed empty: WeChat still had no data {wait} days later",
+                "{days} confirmed empty: no data {wait} days or more later, in two answers or with "
+                "proof from other rows",
                 days=days,
                 wait=EMPTY_AFTER_DAYS,
             )
