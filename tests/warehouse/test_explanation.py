@@ -157,8 +157,10 @@ def entry(state: State, errcode: int | None = None) -> DayState:
             "2026-03-01",
             [{date(2026, 3, 1): entry(State.EMPTY)}],
             [
-                "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
-                "other rows"
+                (
+                    "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
+                    "other rows"
+                )
             ],
         ),
         (
@@ -179,8 +181,10 @@ def entry(state: State, errcode: int | None = None) -> DayState:
             "2026-03-01",
             [{date(2026, 3, 1): entry(State.EMPTY)}] * 2,
             [
-                "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
-                "other rows"
+                (
+                    "1 day confirmed empty: no data 3 days or more later, in two answers or with proof from "
+                    "other rows"
+                )
             ],
         ),
     ],
