@@ -151,8 +151,9 @@ def test_days_that_were_refused_or_are_empty(site: Site) -> None:
         warehouse.record_error(
             "wx1", Origin.WECHAT, RETIRED, [day], State.REFUSED, NOW, 47009, verbatim("retired")
         )
-        empty = Answer(TOTAL, Window.day(day), [], b"{}", later)
-        warehouse.replace("wx1", Origin.WECHAT, empty)
+        for asked_at in (later, later + timedelta(days=1)):
+            empty = Answer(TOTAL, Window.day(day), [], b"{}", asked_at)
+            warehouse.replace("wx1", Origin.WECHAT, empty)
     assert "1 day refused by WeChat (47009" in stderr_of_empty_export(site, "getuserread")
     assert "1 day confirmed empty" in stderr_of_empty_export(site, "getarticletotal", "2026-03-01")
 
