@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from wxcube import AsyncClient, Window
+from wxcube.contract import decoding
 from wxcube.contract.message import UpstreamMsgHour, getupstreammsghour
 from wxcube.contract.user import UserSummary, getusersummary
 from wxcube.wechat import wire
@@ -111,7 +112,7 @@ def decode_us(endpoint: Any, window: Window, body: bytes) -> float:
     now = SystemClock().now()
     begun = time.process_time()
     for _ in range(2000):
-        wire.read(endpoint, window, body, now)
+        decoding.read(endpoint, window, body, now)
     return (time.process_time() - begun) / 2000 * 1e6
 
 

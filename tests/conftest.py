@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 # how fast a machine is, is no property of what is tested
 settings.register_profile("wxcube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("wxcube"))
 settings.load_profile("wxcube")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from wxcube import errors
-from wxcube.contract import ENDPOINTS, Endpoint
+from wxcube.contract import ENDPOINTS, Endpoint, Grain
 from wxcube.contract.codes import ERRCODES, PERMISSION_SETS, TABLES
 from wxcube.contract.endpoint import GROUP_TITLES
 from wxcube.contract.export import TYPES
@@ -133,11 +133,13 @@ def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
         ),
         ("permission set", f"{right.code} {right.zh} ({right.en})"),
         ("table", f"`{endpoint.table}`"),
+        ("view", f"`{endpoint.view}`"),
         (
             "errcodes named by WeChat",
             ", ".join(f"[{code}](errcodes.md)" for code in endpoint.errcodes) or "not known",
         ),
     ]
+    rows += days_without_rows(endpoint)
     rows += [
         ("parameter", f"`{p.name}`: {escaped(p.en)}{'' if p.required else ' (optional)'}")
         for p in endpoint.params
@@ -147,6 +149,20 @@ def facts(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:
         if endpoint.is_retired
         else rows
     )
+
+
+def days_without_rows(endpoint: Endpoint[Row]) -> Iterable[tuple[object, ...]]:
+    """What is known about days without rows of the endpoint."""
+    if endpoint.has_every_day:
+        yield "days without rows", "none after the first day with a row"
+    if endpoint.part_of:
+        whole = f"[{endpoint.part_of}]({endpoint.part_of}.md)"
+        same = "those" if endpoint.grain is Grain.HOUR else "at least those"
+        yield "days without rows", f"{same} without rows of {whole}"
+    if balance := endpoint.balance:
+        total = f"`{balance.total}` of [{balance.of}]({balance.of}.md)"
+        yield "days without rows", f"{total} does not change on them"
+        yield "explains", f"the change of {total}: `{balance.plus}` less `{balance.minus}`"
 
 
 def columns(endpoint: Endpoint[Row]) -> list[tuple[object, ...]]:

@@ -4,6 +4,7 @@
     ├─ ContractError            the request breaks WeChat's rules; nothing was sent     STOP
     │   ├─ WindowError          order, span, first day, last day (also a ValueError)
     │   └─ UnknownEndpointError no such endpoint, with close matches (also a KeyError)
+    ├─ BudgetError              no calls are left today; nothing was sent                WAIT
     ├─ ReplyError               WeChat answered an errcode                              by code
     │   ├─ TokenError           40001 40014 42001 …                                     REFRESH
     │   ├─ QuotaError           45009                                                   WAIT
@@ -29,7 +30,7 @@ errcodes to classes.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -69,6 +70,8 @@ class WxcubeError(Exception):
     """Base of all errors of wxcube; `remedy` is the next step."""
 
     remedy: Remedy = Remedy.STOP
+    server_date: datetime | None = None
+    """The time of the server's clock in the reply to a datacube call, if there was one."""
 
     def __init__(self, message: Message, *, hint: Message = NOTHING) -> None:
         super().__init__(message)
@@ -105,6 +108,19 @@ class WindowError(ContractError, ValueError):
 
 class UnknownEndpointError(ContractError, KeyError):
     """No endpoint has that name."""
+
+
+class BudgetError(WxcubeError):
+    """No calls of an endpoint are left today; nothing was sent."""
+
+    remedy = Remedy.WAIT
+
+    def __init__(
+        self, message: Message, *, hint: Message = NOTHING, is_quota: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.is_quota = is_quota
+        """Whether WeChat allows no more (45009); otherwise the limit is that of the settings."""
 
 
 class ReplyError(WxcubeError):

@@ -256,7 +256,7 @@ def test_a_full_disk(running: RunningEmulator, tmp_path: Path) -> None:
     site = site_of(tmp_path, running)
 
     def limit(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA max_page_count=110")
+        connection.execute("PRAGMA max_page_count=195")
 
     event.listen(sa.Engine, "connect", limit)
     try:

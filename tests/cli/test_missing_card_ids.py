@@ -10,10 +10,10 @@ from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS, named
 from wxcube.i18n.language import Language
 from wxcube.i18n.message import Code
-from wxcube.jobs.accounts import no_coverage, wanted_days
+from wxcube.jobs.accounts import wanted_days
 from wxcube.settings import AccountSettings, SyncSettings
 from wxcube.warehouse.explanation import explain_skipped
-from wxcube.warehouse.sync.plan import Plan, SkipReason, plan
+from wxcube.warehouse.sync.plan import EmptyLedger, Plan, SkipReason, plan
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 DETAIL = named("getcardmembercarddetail")
@@ -21,7 +21,7 @@ DETAIL = named("getcardmembercarddetail")
 
 def planned(*cards: str) -> Plan:
     account = AccountSettings(appid="wxdemo-a", cards=list(cards))
-    return plan(wanted_days(account, SyncSettings(), NOW), no_coverage, NOW)
+    return plan(wanted_days(account, SyncSettings(), NOW), EmptyLedger(), NOW)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,22 @@ def test_when_figures_are_available_and_final(
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "label", "last"),
+    [(TOTAL, "2014-12-01", "2014-12-07"), (DETAIL, "2026-01-31", "2026-03-01")],
+)
+def test_the_last_day_of_running_totals_is_the_one_before_they_are_final(
+    endpoint: Endpoint[Row], label: str, last: str
+) -> None:
+    assert endpoint.last_stat_date(day(label)) == day(last)
+    assert endpoint.final_at(day(label)).date() == day(last) + timedelta(days=1)
+
+
+@pytest.mark.parametrize("endpoint", [DAILY, WEEK, MONTH], ids=str)
+def test_other_endpoints_have_no_running_totals(endpoint: Endpoint[Row]) -> None:
+    assert endpoint.last_stat_date(day("2026-03-02")) is None
+
+
+@pytest.mark.parametrize(
     ("endpoint", "any_day", "label"),
     [
         (WEEK, "2026-03-02", "2026-03-02"),

@@ -9,6 +9,7 @@ import pytest
 
 from wxcube.contract import ENDPOINTS, Endpoint, Grain, Group, Life, named, select
 from wxcube.contract.codes import PERMISSION_SETS, TABLES
+from wxcube.contract.endpoint import Balance
 from wxcube.contract.field import Adding, Code, Column, Day, Hour, Label, Row, leaves, nested
 from wxcube.errors import UnknownEndpointError
 
@@ -95,6 +96,41 @@ def test_successors_exist_and_are_active(endpoint: Endpoint[Row]) -> None:
     for name in endpoint.successors:
         assert endpoint.is_retired
         assert not named(name).is_retired
+
+
+def test_every_hour_is_part_of_a_day_and_articles_of_the_account() -> None:
+    parts_of = {endpoint.name: endpoint.part_of for endpoint in ENDPOINTS if endpoint.part_of}
+    assert parts_of == {
+        "getupstreammsghour": "getupstreammsg",
+        "getinterfacesummaryhour": "getinterfacesummary",
+        "getuserreadhour": "getuserread",
+        "getusersharehour": "getusershare",
+        "getarticleread": "getbizsummary",
+        "getarticleshare": "getbizsummary",
+    }
+    assert all(e.part_of for e in ENDPOINTS if e.grain is Grain.HOUR)
+    assert all(named(whole).grain is Grain.DAY for whole in parts_of.values())
+
+
+def test_the_key_of_an_hour_is_that_of_its_day_and_the_hour() -> None:
+    for endpoint in ENDPOINTS:
+        if endpoint.grain is Grain.HOUR:
+            day_key = named(endpoint.part_of).key
+            assert set(endpoint.key) == {*day_key, "ref_hour"}
+
+
+def test_followers_are_known_of_every_day_and_explained_by_their_changes() -> None:
+    assert [e.name for e in ENDPOINTS if e.has_every_day] == ["getusercumulate"]
+    balances = {e.name: e.balance for e in ENDPOINTS if e.balance}
+    assert balances == {
+        "getusersummary": Balance("getusercumulate", "cumulate_user", "new_user", "cancel_user")
+    }
+
+
+@endpoint_cases
+def test_statements_about_days_without_rows_have_evidence(endpoint: Endpoint[Row]) -> None:
+    if endpoint.has_every_day or endpoint.part_of or endpoint.balance:
+        assert any(e.status in {"reported", "uncertain"} for e in endpoint.evidence)
 
 
 @endpoint_cases

@@ -16,8 +16,9 @@ from wxcube.contract.field import columns
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError
 from wxcube.export import text
-from wxcube.export.flat import flatten, flatten_accounts, parts
+from wxcube.export.flat import flatten, parts
 from wxcube.export.labels import LABELS
+from wxcube.export.marked import ACCOUNT, MARKS, PARAMS, marked_table
 
 MARCH = Window.parse("2026-03-01..2026-03-31")
 EVERY = pytest.mark.parametrize("endpoint", contract.ENDPOINTS, ids=str)
@@ -37,7 +38,7 @@ def test_every_part_has_one_value_per_column(endpoint: Endpoint[Any]) -> None:
 @pytest.mark.parametrize("language", ["wire", "zh", "en"])
 def test_titles_of_columns_are_unique_and_short(endpoint: Endpoint[Any], language: str) -> None:
     for part in parts(endpoint):
-        table = flatten_accounts(endpoint, {}, part)
+        table = marked_table(endpoint, (), part, with_account=True)
         header = table.header(language)
         assert len(set(header)) == len(header) == len(table.names)
         assert max(map(len, header)) < 60
@@ -57,20 +58,7 @@ def test_every_column_has_an_english_label() -> None:
         for part in parts(endpoint)
         for column in flatten(endpoint, (), part).columns
     }
-    assert names | {"appid"} == LABELS.keys()
-
-
-def test_rows_of_several_accounts_begin_with_the_appid() -> None:
-    endpoint = contract.named("getusersummary")
-    rows = {"wx1": sample_rows(endpoint, MARCH, 1), "wx2": sample_rows(endpoint, MARCH, 2)}
-    table = flatten_accounts(endpoint, rows)
-    values = list(table.rows)
-    assert table.names[:2] == ("appid", "ref_date")
-    assert table.header("zh")[0] == "公众号 AppID"
-    assert [appid for appid, *_ in values] == [a for a, of in rows.items() for _ in of]
-    assert [row[1:] for row in values[: len(rows["wx1"])]] == list(
-        flatten(endpoint, rows["wx1"]).rows
-    )
+    assert names | {column.name for column in (ACCOUNT, PARAMS, *MARKS)} == LABELS.keys()
 
 
 @EVERY
@@ -78,7 +66,7 @@ def test_the_row_itself_has_each_row_once(endpoint: Endpoint[Any]) -> None:
     rows = sample_rows(endpoint, MARCH, 3)
     table = flatten(endpoint, rows)
     assert len(list(table.rows)) == len(rows)
-    assert set(table.names) >= {c.name for c in columns(endpoint.row)}
+    assert set(table.names) >= {c.name for c in columns(endpoint.row)}  # type: ignore[arg-type]
 
 
 def test_running_totals_are_expanded_with_the_articles_columns() -> None:

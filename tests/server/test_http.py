@@ -11,11 +11,14 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from threading import Thread
 
 import pytest
 
 from support.polling import eventually
+from wxcube.beijing import BEIJING, ManualClock
 from wxcube.errors import SettingsError
 from wxcube.server.http import BODY_LIMIT, RunningServer, asgi, listen, url_of
 from wxcube.server.messages import Reply, Request
@@ -51,6 +54,36 @@ def test_a_request_arrives_completely() -> None:
     assert request.client == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("reply", "dates"),
+    [
+        (Reply(), ["Tue, 10 Mar 2026 01:00:00 GMT"]),
+        (Reply(status=404), ["Tue, 10 Mar 2026 01:00:00 GMT"]),
+        (Reply(clock_error_seconds=-90), ["Tue, 10 Mar 2026 00:58:30 GMT"]),
+        (Reply(clock_error_seconds=None), None),
+    ],
+)
+def test_a_reply_has_the_date_of_its_clock(reply: Reply, dates: list[str] | None) -> None:
+    clock = ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING))
+    with (
+        RunningServer(asgi(Echo(reply), clock)) as server,
+        closing(connect(server)) as connection,
+    ):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.headers.get_all("date") == dates
+
+
+def test_the_date_is_that_of_this_machine_by_default() -> None:
+    with RunningServer(asgi(Echo())) as server, closing(connect(server)) as connection:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+    date = parsedate_to_datetime(str(answer.getheader("date")))
+    assert abs(datetime.now(BEIJING) - date) < timedelta(minutes=5)
+
+
 def test_a_connection_serves_many_requests() -> None:
     with RunningServer(asgi(Echo())) as server, closing(connect(server)) as connection:
         for number in range(5):
@@ -79,6 +112,18 @@ def test_a_cut_reply_has_its_full_content_length(sent: int) -> None:
         with pytest.raises(http.client.IncompleteRead) as broken:
             answer.read()
         assert broken.value.partial == b"0123456789"[:sent]
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+def test_a_reset_closes_the_connection_without_a_reply(requests: int) -> None:
+    echo = Echo(Reply(b"{}", is_reset=True))
+    with RunningServer(asgi(echo)) as server:
+        for _request in range(requests):
+            with closing(connect(server)) as connection:
+                connection.request("POST", "/")
+                with pytest.raises(ConnectionResetError):
+                    connection.getresponse()
+    assert len(echo.requests) == requests
 
 
 def test_a_delayed_reply_is_sent_after_its_delay() -> None:

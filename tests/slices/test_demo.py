@@ -110,7 +110,7 @@ def test_output_in_chinese(tmp_path: Path) -> None:
         "delete from upstream_msg_hour where rowid_of = 1",
         "delete from interface_summary",
         "update card_bizuin_info set ref_date = '2026-03-20' where ref_date = '2026-03-09'",
-        "insert into user_cumulate select appid, origin, '2026-03-10', 1, 0, 1 from user_cumulate limit 1",
+        "insert into user_cumulate select appid, origin, '2026-03-10', 1, 0, 1, null from user_cumulate limit 1",
     ],
     ids=lambda change: " ".join(str(change).split()[:3]),
 )

@@ -118,6 +118,6 @@ def _second_looks(site: Site, appid: str) -> Counter[str]:
         return Counter(
             endpoint.name
             for endpoint in ENDPOINTS
-            for day, entry in warehouse.coverage(appid, endpoint).items()
-            if awaits_second_look(endpoint, day, entry)
+            for entry in warehouse.coverage(appid, endpoint).values()
+            if awaits_second_look(entry)
         )

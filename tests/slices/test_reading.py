@@ -44,7 +44,7 @@ def table_of(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 def test_json_exports_are_like_answers_of_wechat(synced: Synced, endpoint: Endpoint[Any]) -> None:
-    words = ("export", endpoint.name, "--account", "shop0", "--format")
+    words = ("export", endpoint.name, "--plain", "--account", "shop0", "--format")
     rows = truth(synced, endpoint)
     whole, lines = synced.site.run(*words, "json"), synced.site.run(*words, "jsonl")
     assert whole.code == lines.code == 0
@@ -53,11 +53,20 @@ def test_json_exports_are_like_answers_of_wechat(synced: Synced, endpoint: Endpo
 
 
 def test_a_csv_export_has_one_record_per_row(synced: Synced) -> None:
-    result = synced.site.run("export", "getusersummary", "--account", appid(synced))
+    result = synced.site.run("export", "getusersummary", "--plain", "--account", appid(synced))
     rows = truth(synced, SUMMARY)
     assert table_of(result.out) == [
         {name: str(value) for name, value in msgspec.to_builtins(row).items()} for row in rows
     ]
+
+
+def test_every_exported_row_has_its_origin_and_state(synced: Synced) -> None:
+    result = synced.site.run("export", "getarticletotaldetail", "--account", "shop0")
+    states = {(row["origin"], row["state"], row["revision"]) for row in table_of(result.out)}
+    assert states == {("wechat", "moving", "0")}
+    result = synced.site.run("export", "getusersummary", "--account", "shop0", "--format", "jsonl")
+    assert {(row["origin"], row["state"]) for row in result.lines} == {("wechat", "final")}
+    assert all("T09:0" in str(row["fetched_at"]) for row in result.lines)
 
 
 def test_a_part_is_expanded_into_rows(synced: Synced) -> None:

@@ -37,7 +37,7 @@ WORDS = (
     ("fetch", "getarticletotaldetail", "2026-03-01", "--account", "shop0", "--save", "--json"),
     ("export", "getusersummary", "--account", "shop0", "--format", "jsonl"),
     ("sql", "select * from coverage"),
-    ("sql", "select * from answers"),
+    ("sql", "select * from asks"),
 )
 
 

@@ -177,7 +177,7 @@ COMMANDS = (
     Command("no query", "sql", 2, ("Missing argument 'QUERY'",)),
     Command("empty query", "sql ' '", 2, ("the query is empty", "give one SELECT")),
     Command("query that is no SQL", "sql 'selec 1'", 1, ("syntax error", "give one SELECT")),
-    Command("unknown table", "sql 'select 1 from t9'", 1, ("no such table: t9", "sqlite_master")),
+    Command("unknown table", "sql 'select 1 from t9'", 1, ("no such table: t9", "view_name")),
     Command("two queries", "sql 'select 1;select 2'", 1, ("one statement", "give one SELECT")),
     Command(
         "query that writes", "sql 'delete from coverage'", 1, ("more than read", "give one SELECT")

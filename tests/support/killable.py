@@ -12,9 +12,10 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.window import Window
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, WantedDays, plan
+from wxcube.warehouse.sync.plan import Choices, Plan, plan
 from wxcube.warehouse.sync.progress import CallAnswered, SyncEvent
 from wxcube.warehouse.sync.run import sync
+from wxcube.warehouse.sync.wanted import WantedDays
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 2, 16), date(2026, 3, 9))
@@ -25,7 +26,7 @@ CONCURRENCY = 4
 def planned(warehouse: Warehouse) -> Plan:
     """The remaining calls."""
     wanted = [WantedDays("wx1", WINDOW, ENDPOINTS, CARD)]
-    return plan(wanted, warehouse.coverage, NOW, include_retired=True)
+    return plan(wanted, warehouse, NOW, Choices(include_retired=True))
 
 
 def run(path: str, reports: Connection | None = None, answers: int | None = None) -> None:

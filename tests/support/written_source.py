@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import msgspec
 from support.rows import sample_rows
 from wxcube.beijing import Clock
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.contract.source import Answer, Origin
+from wxcube.contract.source import Answer, AskLog, Origin
 from wxcube.contract.window import Window
+from wxcube.errors import WxcubeError
 
 Request = tuple[str, Window]
 
@@ -42,7 +43,9 @@ class WrittenSource:
         endpoint: Endpoint[RowT],
         window: Window,
         params: Mapping[str, object] | None = None,
+        log: AskLog | None = None,
     ) -> Answer[RowT]:
+        ask = await log.begin(endpoint, window, params or {}) if log else None
         if self.answers is not None and len(self.asked) >= self.answers:
             await asyncio.Event().wait()
         self.asked.append((endpoint.name, window))
@@ -53,7 +56,11 @@ class WrittenSource:
                 await self.barrier.wait()
             await asyncio.sleep(0)
             self.trouble(endpoint, window)
-            return self.answer(endpoint, window)
+            return replace(self.answer(endpoint, window), ask=ask)
+        except WxcubeError as error:
+            if log and ask:
+                await log.fail(ask, endpoint, window, params or {}, error)
+            raise
         finally:
             self.in_progress -= 1
 

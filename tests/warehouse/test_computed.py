@@ -54,20 +54,20 @@ def tables(
     tuples: dict[str, list[tuple[Any, ...]]] = {t.table.name: [] for t in table.walk()}
     columns = {t.table.name: [c.name for c in t.table.columns] for t in table.walk()}
     for account, of_account in rows.items():
-        scope = {"appid": account, "origin": origin.value}
-        records_by_table = to_records(table, scope, of_account)
+        records_by_table = to_records(table, (account, origin.value), of_account)
         for one, records in zip(table.walk(), records_by_table, strict=True):
             name = one.table.name
-            for record in records:
-                if "stat_date" in record:
-                    # as the cube numbers them, so that rows written separately are in order
-                    record["place"] = record["stat_date"].toordinal()
-                tuples[name].append(tuple(_text(record.get(column)) for column in columns[name]))
+            tuples[name] += [_numbered(record, columns[name]) for record in records]
     return {name: TableRows(tuple(columns[name]), of) for name, of in tuples.items()}
 
 
-def _text(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
+def _numbered(record: tuple[Any, ...], names: list[str]) -> tuple[Any, ...]:
+    """As the cube numbers running totals, so that rows written separately are in order."""
+    if "stat_date" not in names:
+        return record
+    cells, stat_date = list(record), record[names.index("stat_date")]
+    cells[names.index("place")] = date.fromisoformat(stat_date).toordinal()
+    return tuple(cells)
 
 
 def computed(

@@ -153,7 +153,7 @@ def test_foreign_keys_are_checked_again_after_a_bulk_write(
     rows = replace(computed_rows.tables[TABLE], tuples=tuples)
     with suppress(KeyboardInterrupt):
         warehouse.replace_computed(replace(computed_rows, tables={TABLE: rows}), NOW)
-    orphan = f"INSERT INTO {BELOW} VALUES ('a', 'cube', '2026-03-01', '1_1', 1, '全部', 0)"
+    orphan = f"INSERT INTO {BELOW} VALUES ('a', 'cube', '2026-03-01', '1_1', 1, '全部', 0, NULL)"
     with warehouse._writing() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
         connection.exec_driver_sql(orphan)
 

@@ -9,19 +9,18 @@ import pytest
 
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import UnreadableRow
 from wxcube.i18n import verbatim
 from wxcube.warehouse.coverage import (
+    DayAnswer,
     DayState,
     Proof,
-    RefetchPolicy,
     State,
     after_answer,
     after_error,
-    concerns_endpoint,
-    day_groups,
+    awaits_second_look,
     initial_state,
-    is_due,
-    standing_refusal,
 )
 
 DAY = named("getuserread")
@@ -50,8 +49,6 @@ EMPTY_DELAY: dict[str, Any] = {"has_rows": False, "is_delay": True}
         (DAY, MONDAY, NONE, at(3, 3), State.WAITING),
         (DAY, MONDAY, NONE, at(3, 4, 23, 59), State.WAITING),
         (DAY, MONDAY, NONE, at(3, 5, 0), State.EMPTY),
-        (DAY, MONDAY, DELAY, at(4, 5), State.WAITING),
-        (DAY, MONDAY, EMPTY_DELAY, at(4, 5), State.WAITING),
         (WEEK, MONDAY, ROWS, at(3, 9, 7), State.MOVING),
         (WEEK, MONDAY, ROWS, at(3, 9, 8), State.FINAL),
         (WEEK, MONDAY, NONE, at(3, 10), State.WAITING),
@@ -68,27 +65,42 @@ EMPTY_DELAY: dict[str, Any] = {"has_rows": False, "is_delay": True}
         (THIRTY, MONDAY, NONE, at(3, 5), State.EMPTY),
     ],
 )
-def test_the_state_after_the_first_answer(
-    endpoint: object, label: date, answer: dict[str, bool], asked: datetime, state: State
+def test_the_state_of_computed_days(
+    endpoint: Endpoint[Any], label: date, answer: dict[str, bool], asked: datetime, state: State
 ) -> None:
-    assert initial_state(endpoint, label, asked_at=asked, **answer) is state  # type: ignore[arg-type] # parametrized
+    has_rows = answer["has_rows"]
+    assert initial_state(endpoint, label, asked_at=asked, has_rows=has_rows) is state
 
 
 BUSY = verbatim("busy")
 
 
 def entry(
-    state: State, asked: datetime, fetched: datetime | None = None, code: int | None = None
+    state: State,
+    asked: datetime,
+    fetched: datetime | None = None,
+    code: int | None = None,
+    doubts: int = 0,
 ) -> DayState:
-    return DayState(state, asked, fetched, code)
+    return DayState(state, asked, fetched, code, doubts=doubts)
 
 
+LOST: dict[str, Any] = {"has_rows": True, "lost_rows": 1}
+LACKS_NEWEST: dict[str, Any] = {"has_rows": True, "lacks_newest": True}
+UNREADABLE: dict[str, Any] = {
+    "has_rows": True,
+    "unreadable": (UnreadableRow(0, MONDAY, verbatim("no key")),),
+}
+NONE_READABLE = {**UNREADABLE, "has_rows": False}
+OTHER_CLOCK: dict[str, Any] = {"can_settle": False}
 PROVED = {**NONE, "proof": Proof.COMPUTED}
 CONTRADICTED = {**NONE, "proof": Proof.CONTRADICTED}
 EARLY, LATER, LATE = at(3, 3), at(3, 6), at(3, 20)
 MOVING = entry(State.MOVING, EARLY, EARLY)
 FINAL = entry(State.FINAL, LATE, LATE)
 DELAYED = entry(State.WAITING, EARLY, EARLY)
+LOOKED = entry(State.WAITING, at(3, 19), doubts=1)
+DOUBTED = entry(State.MOVING, at(3, 19), at(3, 19), doubts=1)
 FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
 
 
@@ -112,16 +124,19 @@ FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
         # two answers without rows on two days confirm that there are none
         (None, NONE, LATE, State.WAITING, None, False),
         (entry(State.WAITING, EARLY), NONE, LATE, State.WAITING, None, False),
-        (entry(State.WAITING, at(3, 19)), NONE, LATE, State.EMPTY, None, False),
-        (entry(State.WAITING, at(3, 20, 8)), NONE, at(3, 20, 23), State.WAITING, None, False),
+        (LOOKED, NONE, LATE, State.EMPTY, None, False),
+        (LOOKED, NONE, at(3, 19, 23), State.WAITING, None, False),
         (entry(State.WAITING, at(3, 19), None, 61503), NONE, LATE, State.WAITING, None, False),
         (entry(State.FAILED, at(3, 19), None, -1), NONE, LATE, State.WAITING, None, False),
+        (entry(State.FAILED, at(3, 20, 8), None, -1, 1), NONE, LATE, State.WAITING, None, False),
+        (entry(State.FAILED, at(3, 19), None, -1, 1), NONE, LATE, State.EMPTY, None, False),
         (entry(State.EMPTY, at(3, 19)), NONE, LATE, State.EMPTY, None, False),
+        (entry(State.EMPTY, at(3, 19)), EMPTY_DELAY, LATE, State.EMPTY, None, False),
+        (entry(State.EMPTY, at(3, 19)), {**NONE, **OTHER_CLOCK}, EARLY, State.EMPTY, None, False),
         # or one answer and a proof, unless other figures contradict
         (None, PROVED, LATE, State.EMPTY, None, False),
         (None, PROVED, EARLY, State.WAITING, None, False),
-        (entry(State.WAITING, at(3, 19)), CONTRADICTED, LATE, State.WAITING, None, False),
-        (entry(State.EMPTY, at(3, 19)), CONTRADICTED, LATE, State.WAITING, None, False),
+        (LOOKED, CONTRADICTED, LATE, State.WAITING, None, False),
         (MOVING, PROVED, LATE, State.MOVING, EARLY, False),
         (FAILED_LOADED, NONE, at(3, 7), State.MOVING, EARLY, False),
         # a delayed answer is stored and its day is waiting, but a final day does not change
@@ -129,9 +144,32 @@ FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
         (MOVING, DELAY, LATE, State.WAITING, LATE, True),
         (FINAL, DELAY, at(3, 25), State.FINAL, LATE, False),
         (MOVING, EMPTY_DELAY, LATE, State.WAITING, EARLY, False),
-        # late answers do not replace newer ones
-        (FINAL, ROWS, EARLY, State.FINAL, LATE, False),
-        (entry(State.EMPTY, LATE), NONE, EARLY, State.EMPTY, None, False),
+        # what a late answer lacks must be lacking on two days
+        (MOVING, LOST, LATE, State.MOVING, LATE, True),
+        (DOUBTED, LOST, at(3, 20), State.FINAL, at(3, 20), True),
+        (DOUBTED, LOST, at(3, 19, 23), State.MOVING, at(3, 19, 23), True),
+        (DOUBTED, ROWS, at(3, 19, 23), State.FINAL, at(3, 19, 23), True),
+        (None, LACKS_NEWEST, LATE, State.MOVING, LATE, True),
+        (DOUBTED, LACKS_NEWEST, at(3, 20), State.FINAL, at(3, 20), True),
+        (None, UNREADABLE, LATE, State.MOVING, LATE, True),
+        (DOUBTED, UNREADABLE, at(3, 20), State.FINAL, at(3, 20), True),
+        (FINAL, LOST, at(3, 25), State.MOVING, at(3, 25), True),
+        # an answer that cannot be read whole does not change a final day
+        (FINAL, UNREADABLE, at(3, 25), State.FINAL, LATE, False),
+        (None, NONE_READABLE, LATE, State.FAILED, None, False),
+        (MOVING, NONE_READABLE, LATE, State.FAILED, EARLY, False),
+        (FINAL, NONE_READABLE, at(3, 25), State.FINAL, LATE, False),
+        # if the clocks differ, nothing is settled, and nothing that is settled is reopened
+        (None, {**ROWS, **OTHER_CLOCK}, LATE, State.MOVING, LATE, True),
+        (DOUBTED, {**LOST, **OTHER_CLOCK}, at(3, 20), State.MOVING, at(3, 20), True),
+        (FINAL, {**ROWS, **OTHER_CLOCK}, at(3, 25), State.FINAL, at(3, 25), True),
+        (LOOKED, {**NONE, **OTHER_CLOCK}, LATE, State.WAITING, None, False),
+        (None, {**PROVED, **OTHER_CLOCK}, LATE, State.WAITING, None, False),
+        # answers that arrive in another order do not replace newer ones
+        (FINAL, ROWS, at(3, 19, 10), State.FINAL, LATE, False),
+        (entry(State.EMPTY, LATE), NONE, at(3, 19, 10), State.EMPTY, None, False),
+        # but an entry of another clock, days ahead, holds up nothing
+        (entry(State.WAITING, at(4, 28), at(4, 28)), ROWS, LATE, State.FINAL, LATE, True),
         (entry(State.WAITING, LATER), ROWS, EARLY, State.MOVING, EARLY, True),
     ],
 )
@@ -143,8 +181,8 @@ def test_the_effect_of_an_answer(
     fetched: datetime | None,
     replaces: bool,
 ) -> None:
-    change = after_answer(SEVEN, MONDAY, before, asked_at=asked, **answer)
-    assert (change.entry.state, change.entry.fetched_at, change.replaces_rows) == (
+    change = after_answer(SEVEN, MONDAY, before, DayAnswer(asked_at=asked, **answer))
+    assert (change.entry.state, change.entry.fetched_at, change.writes_rows) == (
         state,
         fetched,
         replaces,
@@ -152,16 +190,17 @@ def test_the_effect_of_an_answer(
 
 
 def test_a_delayed_answer_is_no_first_look() -> None:
-    change = after_answer(SEVEN, MONDAY, None, asked_at=LATE, **EMPTY_DELAY)
+    change = after_answer(SEVEN, MONDAY, None, DayAnswer(asked_at=LATE, **EMPTY_DELAY))
     assert change.entry.state is State.WAITING
     assert change.entry.message
-    assert is_due(SEVEN, MONDAY, change.entry, RefetchPolicy(now=at(3, 20, 9, 1)))
-    again = after_answer(SEVEN, MONDAY, change.entry, asked_at=at(3, 21), **NONE)
+    assert not awaits_second_look(change.entry)
+    again = after_answer(SEVEN, MONDAY, change.entry, DayAnswer(asked_at=at(3, 21), **NONE))
     assert again.entry.state is State.WAITING
+    assert awaits_second_look(again.entry)
 
 
 def test_the_message_of_retained_rows_names_their_date() -> None:
-    change = after_answer(SEVEN, MONDAY, MOVING, asked_at=LATE, has_rows=False, is_delay=False)
+    change = after_answer(SEVEN, MONDAY, MOVING, DayAnswer(asked_at=LATE, has_rows=False))
     assert (
         change.entry.message
         == "the answer of 2026-03-20 had no rows; the rows of 2026-03-03 are retained"
@@ -182,111 +221,71 @@ def test_errors_retain_rows(state: State) -> None:
 
 def test_an_error_older_than_the_entry_changes_nothing() -> None:
     newer = entry(State.WAITING, LATER)
-    assert after_error(newer, State.FAILED, EARLY, -1, BUSY) is newer
+    assert after_error(newer, State.FAILED, LATER - timedelta(hours=1), -1, BUSY) is newer
+
+
+# --- revisions and doubts -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("known", "now", "due"),
+    ("before", "answer", "revision"),
     [
-        (None, at(3, 3, 7, 59), False),
-        (None, at(3, 3, 8), True),
-        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 3, 20), False),
-        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 7, 59), False),
-        (entry(State.MOVING, at(3, 3), at(3, 3)), at(3, 4, 8), True),
-        (entry(State.MOVING, at(3, 3, 7), at(3, 3, 7)), at(3, 3, 8), True),
-        (entry(State.FINAL, at(3, 9)), at(4, 9), False),
-        (entry(State.EMPTY, at(3, 9)), at(4, 9), False),
-        (entry(State.WAITING, at(3, 4)), at(3, 4, 9, 1), True),
-        (entry(State.WAITING, at(3, 9)), at(3, 9, 23), False),
-        (entry(State.WAITING, at(3, 9)), at(3, 10, 0), True),
-        (entry(State.WAITING, at(3, 9), None, 61503), at(3, 9, 9, 1), True),
-        (entry(State.FAILED, at(3, 9)), at(3, 9, 9, 1), True),
-        (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 8), False),
-        (entry(State.REFUSED, at(3, 9), None, 48001), at(3, 16, 9), True),
-        (entry(State.REFUSED, at(3, 9), None, 47009), at(6, 16, 9), False),
-        (entry(State.NEVER, at(3, 9)), at(3, 9), True),
+        (FINAL, {"is_changed": True}, 1),
+        (FINAL, {"is_changed": False}, 0),
+        (entry(State.EMPTY, LATE), {"is_changed": True}, 1),
+        (DayState(State.FINAL, LATE, LATE, revision=4), {"is_changed": True}, 5),
+        (None, {"is_changed": True}, 0),
+        (MOVING, {"is_changed": True}, 0),
+        (DELAYED, {"is_changed": True}, 0),
+        (FAILED_LOADED, {"is_changed": True}, 0),
+        (FINAL, {"is_changed": True, "can_settle": False}, 1),
+        (FINAL, {"is_changed": True, "is_delay": True}, 0),
+        (FINAL, {"is_changed": True, "unreadable": UNREADABLE["unreadable"]}, 0),
     ],
 )
-def test_which_days_are_due(known: DayState | None, now: datetime, due: bool) -> None:
-    assert is_due(SEVEN, MONDAY, known, RefetchPolicy(now=now)) is due
-
-
-def test_moving_and_refused_days_are_due_on_request() -> None:
-    now = at(3, 3, 9, 30)
-    moving = entry(State.MOVING, at(3, 3), at(3, 3))
-    refused = entry(State.REFUSED, at(3, 3), None, 47009)
-    assert is_due(SEVEN, MONDAY, moving, RefetchPolicy(now=now, refresh=True))
-    assert is_due(SEVEN, MONDAY, refused, RefetchPolicy(now=now, retry_refused=True))
-
-
-@pytest.mark.parametrize(
-    ("entries", "now", "is_valid"),
-    [
-        ([], at(3, 10), False),
-        ([entry(State.REFUSED, at(3, 9), None, 48001)], at(3, 10), True),
-        ([entry(State.REFUSED, at(3, 9), None, 48001)], at(3, 16, 9), False),
-        ([entry(State.REFUSED, at(3, 9), None, 47009)], at(9, 1), True),
-        # refused dates or bodies do not concern the endpoint
-        ([entry(State.REFUSED, at(3, 9), None, 61501)], at(3, 10), False),
-        (
-            [entry(State.REFUSED, at(3, 9), None, 48001), entry(State.FINAL, at(3, 8))],
-            at(3, 10),
-            True,
-        ),
-        (
-            [entry(State.REFUSED, at(3, 9), None, 48001), entry(State.FINAL, at(3, 9, 12))],
-            at(3, 10),
-            False,
-        ),
-        (
-            [
-                entry(State.REFUSED, at(3, 9), None, 48001),
-                entry(State.FAILED, at(3, 9, 12), None, -1),
-            ],
-            at(3, 10),
-            True,
-        ),
-    ],
-)
-def test_how_long_a_refusal_of_an_endpoint_is_valid(
-    entries: list[DayState], now: datetime, is_valid: bool
+def test_only_changed_figures_of_settled_days_are_revisions(
+    before: DayState | None, answer: dict[str, Any], revision: int
 ) -> None:
-    assert (standing_refusal(entries, RefetchPolicy(now=now)) is not None) is is_valid
-    assert standing_refusal(entries, RefetchPolicy(now=now, retry_refused=True)) is None
+    asked = at(3, 25)
+    changed = after_answer(SEVEN, MONDAY, before, DayAnswer(asked_at=asked, **answer)).entry
+    assert changed.revision == revision
+    is_revised = revision > (before.revision if before else 0)
+    assert changed.revised_at == (asked if is_revised else None)
+
+
+def test_a_revision_is_remembered() -> None:
+    revised = DayState(State.FINAL, LATE, LATE, revision=1, revised_at=LATE)
+    same = after_answer(SEVEN, MONDAY, revised, DayAnswer(asked_at=at(3, 25))).entry
+    assert (same.revision, same.revised_at) == (1, LATE)
+
+
+def test_doubts_are_counted_once_per_day_until_an_answer_is_complete() -> None:
+    entry_of_day, counted = None, list[tuple[int, State]]()
+    days = [(20, LOST), (20, LOST), (21, NONE), (22, LOST), (23, ROWS), (24, LOST)]
+    for day, answer in days:
+        one = DayAnswer(asked_at=at(3, day), **answer)
+        entry_of_day = after_answer(SEVEN, MONDAY, entry_of_day, one).entry
+        counted.append((entry_of_day.doubts, entry_of_day.state))
+    assert counted == [
+        (1, State.MOVING),
+        (1, State.MOVING),
+        (2, State.MOVING),  # an answer without rows settles no rows
+        (3, State.FINAL),
+        (0, State.FINAL),
+        (1, State.MOVING),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("errcode", "expected"),
+    ("answer", "message"),
     [
-        (48001, True),
-        (47009, True),
-        (61007, True),
-        (61501, False),
-        (61503, False),
-        (-1, False),
-        (None, False),
-        (12345, False),
+        (LOST, "the answer lacks 1 row of an earlier one"),
+        (LACKS_NEWEST, "the answer lacks the newest running totals"),
+        (UNREADABLE, "1 row of the answer cannot be read: no key"),
+        (ROWS, ""),
     ],
 )
-def test_which_errcodes_concern_the_whole_endpoint(errcode: int | None, expected: bool) -> None:
-    assert concerns_endpoint(errcode) is expected
-
-
-def test_days_are_grouped_by_state_and_errcode() -> None:
-    days = [MONDAY + timedelta(days=n) for n in range(8)]
-    entries = {
-        days[0]: entry(State.FINAL, LATE),
-        days[1]: entry(State.FINAL, LATE),
-        days[2]: DayState(State.FAILED, LATE, None, -1, verbatim("first")),
-        days[3]: DayState(State.FAILED, LATE, None, -1, verbatim("second")),
-        days[4]: DayState(State.FAILED, LATE, None, None, verbatim("no answer")),
-    }
-    actual = day_groups(DAY, days, entries, now=at(3, 8, 9))
-    assert [(s.state, len(s), s.errcode, s.message, s.is_ready) for s in actual] == [
-        (State.NEVER, 1, None, "", True),
-        (State.NEVER, 2, None, "", False),
-        (State.FINAL, 2, None, "", True),
-        (State.FAILED, 2, -1, verbatim("second"), True),
-        (State.FAILED, 1, None, verbatim("no answer"), True),
-    ]
-    assert str(actual[1].window) == "2026-03-08..2026-03-09"
+def test_the_message_names_what_is_lacking(answer: dict[str, Any], message: str) -> None:
+    assert after_answer(SEVEN, MONDAY, None, DayAnswer(asked_at=LATE, **answer)).entry.message == (
+        message
+    )

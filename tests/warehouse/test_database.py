@@ -7,10 +7,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
@@ -20,10 +22,10 @@ from wxcube.beijing import BEIJING
 from wxcube.contract import named
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-from wxcube.errors import WarehouseError
+from wxcube.contract.withdrawn import without_withdrawn
+from wxcube.errors import ShapeError, WarehouseError
 from wxcube.i18n import verbatim
 from wxcube.warehouse import database
-from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
 
 SUMMARY, TOTAL = named("getusersummary"), named("getarticletotaldetail")
@@ -177,17 +179,9 @@ def test_a_full_disk_is_an_error_that_loses_no_data(nearly_full: Warehouse, path
 
 
 def test_a_full_disk_while_an_error_is_recorded(nearly_full: Warehouse) -> None:
+    error = ShapeError(verbatim("no list"), body=os.urandom(200_000))
     with pytest.raises(WarehouseError, match="the disk is full"):
-        nearly_full.record_error(
-            "wx1",
-            Origin.WECHAT,
-            TOTAL,
-            WEEK,
-            State.FAILED,
-            NOW,
-            message=verbatim("no list"),
-            body=os.urandom(200_000),
-        )
+        nearly_full.record_error("wx1", Origin.WECHAT, TOTAL, WEEK, error, NOW)
     assert nearly_full.coverage("wx1", TOTAL) == {}
 
 
@@ -274,17 +268,33 @@ def test_queries_that_do_more_than_read_are_refused(
 # --- concurrency -------------------------------------------------------------------------------------
 
 
+def with_figure(figure: int) -> Answer[Any]:
+    """An answer whose rows have the same figure at every level."""
+    changed = msgspec.structs.replace
+
+    def stat_with(stat: Any) -> Any:
+        sources = [changed(source, user_count=figure) for source in stat.read_user_source]
+        return changed(stat, read_user=figure, read_user_source=sources)
+
+    day = Window.day(WEEK.first)
+    rows = [
+        changed(row, title=str(figure), detail_list=[stat_with(stat) for stat in row.detail_list])
+        for row in answer(TOTAL, day).rows
+    ]
+    return Answer(TOTAL, day, rows, repr(rows).encode(), NOW)
+
+
 def test_readers_see_complete_answers_while_a_writer_writes(
     warehouse: Warehouse, path: Path
 ) -> None:
-    whole = [answer(TOTAL, Window.day(WEEK.first), seed) for seed in range(2)]
+    whole = [with_figure(figure) for figure in range(2)]
     warehouse.replace("wx1", Origin.WECHAT, whole[0])
     stop, wrong, reads = threading.Event(), list[object](), [0, 0]
 
     def read(number: int) -> None:
         with Warehouse.open(path, read_only=True) as reader:
             while not stop.is_set():
-                actual = reader.read("wx1", TOTAL, WEEK)
+                actual = list(without_withdrawn(reader.read("wx1", TOTAL, WEEK)))
                 reads[number] += 1
                 if actual not in (whole[0].rows, whole[1].rows):
                     wrong.append(actual)
@@ -310,8 +320,9 @@ def test_two_writers_and_their_threads_lose_nothing(warehouse: Warehouse, path: 
     def write(store: Warehouse, part: list[date]) -> None:
         try:
             for day in part:
-                store.replace("wx1", Origin.WECHAT, answer(SUMMARY, Window.day(day)))
-                store.count_call("wx1", SUMMARY, NOW.date())
+                window = Window.day(day)
+                ask = store.begin_ask("wx1", Origin.WECHAT, SUMMARY, window, NOW, sender="sync")
+                store.replace("wx1", Origin.WECHAT, replace(answer(SUMMARY, window), ask=ask))
         except BaseException as error:  # noqa: BLE001 - shown by the assertion below
             failures.append(error)
 
@@ -329,4 +340,4 @@ def test_two_writers_and_their_threads_lose_nothing(warehouse: Warehouse, path: 
             writer.join()
     assert failures == []
     assert list(warehouse.coverage("wx1", SUMMARY)) == days
-    assert warehouse.calls_today("wx1", SUMMARY, NOW.date()) == 40
+    assert warehouse.calls_of_day("wx1", SUMMARY, NOW.date()).calls == 40

@@ -13,10 +13,10 @@ from wxcube.beijing import BEIJING
 from wxcube.contract import named
 from wxcube.contract.codes import reply_error
 from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
 from wxcube.errors import TransportError
 from wxcube.i18n import NOTHING, Listing, Meaning, Message, _, plural, verbatim
 from wxcube.i18n.language import Language
-from wxcube.warehouse.coverage import State
 from wxcube.warehouse.ledger_messages import MESSAGE_LENGTH, from_columns, to_columns
 from wxcube.warehouse.store import Warehouse
 
@@ -31,7 +31,9 @@ def entry_message(warehouse: Warehouse) -> Message:
 
 
 def record(warehouse: Warehouse, message: Message) -> None:
-    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, [DAY], State.FAILED, NOW, message=message)
+    warehouse.record_error(
+        "wx1", Origin.WECHAT, SUMMARY, Window.day(DAY), TransportError(message), NOW
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support import damage
 from support.rows import recent_window, rows_strategy, sample_rows
 from wxcube.beijing import BEIJING
-from wxcube.contract import ENDPOINTS, named
+from wxcube.contract import ENDPOINTS, decoding, named
 from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
@@ -27,7 +27,6 @@ from wxcube.errors import ShapeError
 from wxcube.export.flat import flatten, parts
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
-from wxcube.wechat import wire
 
 ASKED = datetime(2026, 11, 10, 9, tzinfo=BEIJING)
 PARAMS = {"getcardmembercarddetail": {"card_id": "p1"}}
@@ -76,7 +75,7 @@ def shared(
 
 
 def read(endpoint: Endpoint[Any], listed: list[Any], window: Window) -> Answer[Any]:
-    return wire.read(endpoint, window, json.dumps({"list": listed}).encode(), ASKED)
+    return decoding.read(endpoint, window, json.dumps({"list": listed}).encode(), ASKED)
 
 
 def stored(warehouse: Warehouse, answer: Answer[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Rows and ledger come back from the replies alone."""
+"""Rows and ledger come back from asks and replies alone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from support.rows import sample_rows
 from support.written_source import everything
 from wxcube.beijing import BEIJING
 from wxcube.contract import ENDPOINTS, named
+from wxcube.contract.codes import reply_error
+from wxcube.contract.decoding import read
+from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError
 from wxcube.i18n import verbatim
+from wxcube.warehouse import replaying
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.rebuilding import RebuildResult
+from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.store import Warehouse
-from wxcube.wechat.wire import encode, read
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 DAYS = Window(date(2026, 2, 23), date(2026, 3, 1))
@@ -41,7 +44,7 @@ def answer(
     is_delay: bool = False,
 ) -> Answer[Any]:
     rows = [] if empty else sample_rows(endpoint, window, seed)
-    body = encode(endpoint, rows, is_delay=is_delay)
+    body = encode_answer(endpoint, rows, is_delay=is_delay)
     return read(endpoint, window, body, NOW + timedelta(hours=hours))
 
 
@@ -60,11 +63,9 @@ def fill(warehouse: Warehouse) -> None:
     ):
         warehouse.replace("wx1", Origin.WECHAT, story)
     later = NOW + timedelta(hours=120)
-    warehouse.record_error(
-        "wx1", Origin.WECHAT, TOTAL, day, State.FAILED, later, -1, verbatim("busy")
-    )
-    newest = [date(2026, 3, 9)]
-    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, newest, State.WAITING, later, 61503)
+    warehouse.record_error("wx1", Origin.WECHAT, TOTAL, day, reply_error(-1, "busy"), later)
+    newest, delayed = Window.day(date(2026, 3, 9)), reply_error(61503, "not ready")
+    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, newest, delayed, later)
 
 
 def spoil(path: Path) -> None:
@@ -76,27 +77,35 @@ def spoil(path: Path) -> None:
     connection.close()
 
 
+def replies_of(tables: dict[str, list[tuple[Any, ...]]], path: Path) -> int:
+    """The number of asks that have a reply."""
+    with sqlite3.connect(path) as connection:
+        (count,) = connection.execute("SELECT count(sha256) FROM asks").fetchone()
+    connection.close()
+    assert 0 < count < len(tables["asks"])
+    return int(count)
+
+
 def test_a_rebuilt_warehouse_is_the_same(warehouse: Warehouse, path: Path) -> None:
     fill(warehouse)
     before = everything(path)
     spoil(path)
     assert everything(path) != before
-    rebuilt = warehouse.rebuild(read)
+    rebuilt = warehouse.rebuild()
     assert everything(path) == before
     assert rebuilt.unreadable == 0
-    assert rebuilt.replies == len(before["answers"])
-    assert warehouse.rebuild(read) == rebuilt
+    assert rebuilt.replies == replies_of(before, path)
+    assert warehouse.rebuild() == rebuilt
     assert everything(path) == before
 
 
 def test_unreadable_replies_are_stored_for_a_later_version(warehouse: Warehouse) -> None:
     day = Window.day(DAYS.first)
-    body = encode(SUMMARY, sample_rows(SUMMARY, day))
-    warehouse.record_error(
-        "wx1", Origin.WECHAT, SUMMARY, day, State.FAILED, NOW, None, verbatim("no list"), body
-    )
+    body = encode_answer(SUMMARY, sample_rows(SUMMARY, day))
+    error = ShapeError(verbatim("no list"), body=body)
+    warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, day, error, NOW)
     assert warehouse.read("wx1", SUMMARY, day) == []
-    assert warehouse.rebuild(read).replies == 1
+    assert warehouse.rebuild().replies == 1
     assert warehouse.read("wx1", SUMMARY, day) == sample_rows(SUMMARY, day)
     assert warehouse.coverage("wx1", SUMMARY)[day.first].state is State.FINAL
 
@@ -106,20 +115,22 @@ def refuse(*_: object) -> Answer[Any]:
 
 
 def test_rows_remain_if_their_replies_cannot_be_read_any_more(
-    warehouse: Warehouse, path: Path
+    warehouse: Warehouse, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(warehouse)
     before = everything(path)
-    rebuilt = warehouse.rebuild(refuse)
-    assert rebuilt == RebuildResult(unreadable=len(before["answers"]))
+    monkeypatch.setattr(replaying, "read", refuse)
+    assert warehouse.rebuild() == ReplayResult(unreadable=replies_of(before, path))
     assert everything(path) == before
 
 
 def test_rows_without_replies_remain(warehouse: Warehouse, path: Path) -> None:
-    rows = sample_rows(SUMMARY, DAYS)
+    rows = sample_rows(SUMMARY, Window(DAYS.first, DAYS.last - timedelta(days=1)))
     warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, DAYS, rows, b"", NOW))
+    newest = Window.day(date(2026, 3, 9))
+    warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, newest, [], b"", NOW))
     before = everything(path)
-    assert warehouse.rebuild(read) == RebuildResult()
+    assert warehouse.rebuild() == ReplayResult()
     assert everything(path) == before
 
 
@@ -135,8 +146,9 @@ def test_a_rebuild_that_fails_changes_nothing(
             raise KeyError("a fault of the decoder")
         return read(*given)
 
+    monkeypatch.setattr(replaying, "read", broken)
     with pytest.raises(KeyError):
-        warehouse.rebuild(broken)
+        warehouse.rebuild()
     assert everything(path) == before
 
 
@@ -151,5 +163,5 @@ def test_an_unknown_column_is_filled_once_the_contract_has_it(
     without = msgspec.structs.replace(actual.rows[0], user_source=None)
     warehouse.replace("wx1", Origin.WECHAT, Answer(cumulate, day, [without], body, NOW))
     assert warehouse.read("wx1", cumulate, day) == [without]
-    warehouse.rebuild(read)
+    warehouse.rebuild()
     assert warehouse.read("wx1", cumulate, day) == actual.rows

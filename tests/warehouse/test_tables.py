@@ -43,7 +43,7 @@ def test_a_table_has_every_column_of_its_row_by_its_wire_name(endpoint: Endpoint
         assert len(set(wire)) == len(wire)
         assert [name for name in names if name in wire] == wire
         added = set(names) - set(wire) - set(part.key)
-        assert added - {"absent"} == {"place"}
+        assert added - {"absent"} == {"place", "withdrawn_at"}
 
 
 @each_endpoint

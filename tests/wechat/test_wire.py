@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from support.rows import recent_window, rows_strategy, sample_rows
 from wxcube.beijing import BEIJING
-from wxcube.contract import ENDPOINTS, named
+from wxcube.contract import ENDPOINTS, decoding, named
 from wxcube.contract.content import getarticleread, getarticletotaldetail, getbizsummary
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.message import getupstreammsg, getupstreammsgweek
@@ -46,7 +46,7 @@ def read(endpoint: Endpoint[Any], body: bytes | str | Any, window: Window = WEEK
         body = json.dumps(body)
     if isinstance(body, str):
         body = body.encode()
-    return wire.read(endpoint, window, body, ASKED_AT)
+    return decoding.read(endpoint, window, body, ASKED_AT)
 
 
 def follows(day: int, source: int = 0, new: int = 1) -> dict[str, Any]:
@@ -357,7 +357,7 @@ def test_a_reply_of_another_shape_is_an_error_with_its_body(body: str, expected:
 def test_an_error_shows_the_beginning_on_one_line() -> None:
     with pytest.raises(ShapeError) as caught:
         read(getusersummary, "<html>\n\x1b[31m" + "x" * 5000)
-    assert str(caught.value).count("x") <= wire.MAX_SHOWN
+    assert str(caught.value).count("x") <= decoding.MAX_SHOWN
     assert str(caught.value).isprintable()
 
 
@@ -372,7 +372,7 @@ def test_a_truncated_reply_can_be_retried(cut: int) -> None:
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_rows_or_an_error(body: bytes) -> None:
     try:
-        answer = wire.read(getusersummary, WEEK, body, ASKED_AT)
+        answer = decoding.read(getusersummary, WEEK, body, ASKED_AT)
     except (ShapeError, TransportError, ReplyError):
         return
     assert all(isinstance(row, UserSummary) for row in answer.rows)

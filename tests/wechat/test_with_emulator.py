@@ -25,6 +25,7 @@ from wxcube.errors import (
     RetiredError,
     ShapeError,
     TransportError,
+    WxcubeError,
 )
 from wxcube.testing import RunningEmulator
 from wxcube.wechat.client import CallEvent
@@ -71,6 +72,27 @@ async def test_days_not_over_at_08_00_are_not_there_yet() -> None:
     emulator.clock.advance(timedelta(hours=-2))
     rows = await connect(emulator).fetch(getusersummary, FIRST, LAST)
     assert rows[-1].ref_date == LAST - timedelta(days=1)
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+async def test_an_answer_or_an_error_has_the_time_of_the_server(*, over_http: bool) -> None:
+    emulator = small_emulator()
+    now = emulator.clock.now()
+    with RunningEmulator(emulator=emulator) as running:
+        transport = HttpTransport(running.url) if over_http else AsgiTransport(emulator.asgi)
+        client = connect(emulator, transport=transport, retries=Retries(attempts=1))
+        assert (await client.ask(getusersummary, YESTERDAY)).server_date == now
+        for fault in (Fault(errcode=61503, times=1), Fault(status=502, times=1)):
+            emulator.faults.add(fault)
+            with pytest.raises(WxcubeError) as caught:
+                await client.ask(getusersummary, YESTERDAY)
+            assert caught.value.server_date == now
+        for fault in (Fault(cut=0.5, times=1), Fault(reset=True, times=1)):
+            emulator.faults.add(fault)
+            with pytest.raises(TransportError) as cut:
+                await client.ask(getusersummary, YESTERDAY)
+            assert cut.value.server_date is None
+        await transport.close()
 
 
 @pytest.mark.parametrize("quirk", sorted(ODDITIES - {"undocumented_columns", "odd_titles"}))

@@ -16,9 +16,10 @@ from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.jobs.accounts import needs_card
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, WantedDays, plan
+from wxcube.warehouse.sync.plan import Choices, Plan, plan
 from wxcube.warehouse.sync.progress import Report, SyncEvent
 from wxcube.warehouse.sync.run import sync
+from wxcube.warehouse.sync.wanted import WantedDays
 from wxcube.wechat.client import AsyncClient
 
 Params = Mapping[str, object]
@@ -74,7 +75,8 @@ def calls_made(emulator: Emulator) -> int:
 
 def next_plan(emulator: Emulator, warehouse: Warehouse) -> Plan:
     """The calls that a sync would make now."""
-    return plan(wants(emulator), warehouse.coverage, emulator.clock.now(), include_retired=True)
+    choices = Choices(include_retired=True)
+    return plan(wants(emulator), warehouse, emulator.clock.now(), choices)
 
 
 async def fill(

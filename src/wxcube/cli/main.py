@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import wxcube
+from wxcube.cli.exit_codes import FAILED, INTERRUPTED
 from wxcube.cli.help import LANGUAGES, Group, Start, in_language, reader, write_commands
 from wxcube.i18n import SEMICOLON, Message, _, joined
 
@@ -27,9 +28,10 @@ COMMANDS = {
     "demo": ("demo", _("Run the whole job on simulated accounts, without your own.")),
     "init": ("start", _("Write a commented wxcube.toml.")),
     "account": ("start", _("List the accounts, or check them against WeChat.")),
-    "plan": ("sync", _("Show what a sync would request: calls and days.")),
+    "plan": ("plan", _("Show what a sync would request: calls and days.")),
     "sync": ("sync", _("Fetch days that are missing or may still change.")),
-    "status": ("sync", _("Show which days are stored, which are missing, and why.")),
+    "status": ("status", _("Show which days are stored, which are not settled, and why.")),
+    "history": ("history", _("Show what WeChat answered for a day, and when.")),
     "fetch": ("fetch", _("Call one endpoint and print the rows.")),
     "export": ("export", _("Export rows of the warehouse as CSV, JSON or JSON lines.")),
     "sql": ("sql", _("Run a read-only SQL query on the warehouse.")),
@@ -37,6 +39,8 @@ COMMANDS = {
     "explain": ("explain", _("Explain an endpoint or a kind of event, column by column.")),
     "events": ("events", _("Ingest and store your own events.")),
     "cube": ("cube", _("Compute exact figures of every endpoint from first-party events.")),
+    "check": ("check", _("Find impossible figures among the stored rows.")),
+    "rebuild": ("rebuild", _("Recompute the tables from the stored replies.")),
     "doctor": ("doctor", _("Find problems in the stored data and explain how to repair them.")),
     "serve": ("servers", _("Serve the stored data over WeChat's protocol.")),
     "emulate": ("servers", _("Serve simulated accounts over WeChat's protocol.")),
@@ -48,10 +52,10 @@ Exit codes:
   0   done
   1   an error; the message states what happened and what to do
   2   wrong usage of the command line
-  3   done, but some calls failed or were refused; see `wxcube status`
-  130 interrupted""")
-
-FAILED, INCOMPLETE, INTERRUPTED = 1, 3, 130
+  3   done, but some calls failed or were refused (see `wxcube status`),
+      another sync is at work, or figures are impossible (`wxcube check`)
+  130 interrupted with Ctrl-C
+  143 ended by SIGTERM""")
 
 
 class _Commands(Group):

@@ -23,6 +23,9 @@ since = {since}
 concurrency = 8
 # 每个公众号每个接口每天最多请求数 · most calls per account, endpoint and day
 daily_calls_per_endpoint = 500
+# 每个公众号每周再次请求多少次已定稿的日期，以发现微信的修订，0 为不请求
+# calls per account and week for final days, to notice figures that WeChat corrected; 0: none
+samples_per_week = 3
 # 是否请求 2026 年已下线的六个图文接口 · whether to call the six article endpoints retired in 2026
 include_retired = false
 

@@ -30,6 +30,7 @@ _MAY_BE_ABSENT = Evidence(
     note="rows of some channels lack ori_page_read_* and add_to_fav_*",
     seen="2020-03-01",
 )
+_PART = Evidence("inferred", status="uncertain", note="the figures of a day are those of its hours: both have rows or none has")
 _LATER = "documented later; absent in a whole answer of 2022-08-19"
 _CNT = "ends in _cnt, not _count"
 _SPLIT = date.fromisoformat(ALL_CHANNELS_SINCE)
@@ -119,8 +120,8 @@ class ArticleTotalStat(Row, frozen=True, kw_only=True):
     ori_page_read_count: Annotated[int | None, Running("原文页阅读次数", "times the original page was opened", of="times")] = None
     share_user: Annotated[int, Running("分享的人数", "people who shared", of="people")]
     share_count: Annotated[int, Running("分享的次数", "times shared", of="times")]
-    add_to_fav_user: Annotated[int | None, Running("收藏的人数", "people who added to favourites", of="people")] = None
-    add_to_fav_count: Annotated[int | None, Running("收藏的次数", "times added to favourites", of="times")] = None
+    add_to_fav_user: Annotated[int | None, Running("收藏的人数", "people who added to favourites", of="people", may_fall=True)] = None
+    add_to_fav_count: Annotated[int | None, Running("收藏的次数", "times added to favourites", of="times", may_fall=True)] = None
     int_page_from_session_read_user: Annotated[int, Running("公众号会话阅读人数", "readers from the account's chat", of="people")]
     int_page_from_session_read_count: Annotated[int, Running("公众号会话阅读次数", "reads from the account's chat", of="times")]
     int_page_from_hist_msg_read_user: Annotated[int, Running("历史消息页阅读人数", "readers from the history page", of="people")]
@@ -301,11 +302,13 @@ getuserreadhour = Endpoint(
     retired_since="2026",
     errcodes=_ERRCODES,
     implied_key=ImpliedKey("user_source", ALL_CHANNELS, UserReadHourWithoutChannel, before=_SPLIT),
+    part_of="getuserread",
     evidence=(
         _PAGE,
         Evidence("获取图文统计分时数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getuserreadhour"),
         _CAPTURE_2017,
         _RETIRED,
+        _PART,
     ),
     notes=(
         _FIRST_YEARS,
@@ -375,11 +378,13 @@ getusersharehour = Endpoint(
     life=Life.RETIRED,
     retired_since="2026",
     errcodes=_ERRCODES,
+    part_of="getusershare",
     evidence=(
         _PAGE,
         Evidence("获取图文分享转发分时数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getusersharehour"),
         _EXTRA_ROWS,
         _RETIRED,
+        _PART,
     ),
     notes=(_NO_HOURS,),
 )

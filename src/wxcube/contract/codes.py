@@ -31,11 +31,12 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class CodeTable:
-    """All known codes of one column."""
+    """All known codes of one column; `whole` is the one of the row that covers all others."""
 
     name: str
     used_by: str
     meanings: tuple[Meaning, ...]
+    whole: int | str | None = None
 
     def __getitem__(self, code: int | str) -> Meaning:
         """Meaning of a code; an unknown code is its own meaning."""
@@ -87,6 +88,7 @@ USER_SOURCE_READ = CodeTable(
         Meaning(6, "看一看", "Top Stories"),
         Meaning(7, "搜一搜", "Search"),
     ),
+    whole=ALL_CHANNELS,
 )
 SHARE_SCENE = CodeTable(
     "share_scene",
@@ -133,6 +135,7 @@ SCENE_DESC = CodeTable(
         Meaning("搜一搜", "搜一搜", "Search"),
         Meaning("其他", "其他", "other"),
     ),
+    whole=ALL_SCENES,
 )
 READ_SCENES = {
     0: "公众号消息",

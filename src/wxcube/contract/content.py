@@ -13,6 +13,7 @@ from wxcube.i18n import _
 
 _BOTH_KINDS = _("Covers mass-sent (群发) and published (发布) articles, from 2025-11-01 on.")
 _ONE_PROJECT = Evidence("public project", status="uncertain", note="its table says 30 days per call; the official page and live answers say 1")
+_PART = Evidence("inferred", status="uncertain", note="an article's figures are part of those of the account, so a day with a row here has one there")
 
 ReadUser = Annotated[int, Users("阅读人数", "readers, over all sources")]
 ShareUser = Annotated[int, Users("分享人数", "people who shared")]
@@ -53,9 +54,11 @@ getarticleread = Endpoint(
     permission_set=7,
     first_date=EARLIEST_CONTENT,
     has_delay_flag=True,
+    part_of="getbizsummary",
     evidence=(
         Evidence("获取发表内容每日阅读数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticleread"),
         _ONE_PROJECT,
+        _PART,
     ),
     notes=(
         _BOTH_KINDS,
@@ -92,9 +95,11 @@ getarticleshare = Endpoint(
     permission_set=7,
     first_date=EARLIEST_CONTENT,
     has_delay_flag=True,
+    part_of="getbizsummary",
     evidence=(
         Evidence("获取发表内容每日分享数据", "https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticleshare"),
         _ONE_PROJECT,
+        _PART,
     ),
     notes=(_BOTH_KINDS, _("The figures are those of the day alone; an article without any change that day has no row.")),
 )
@@ -159,12 +164,12 @@ class ArticleTotalDetailStat(Row, frozen=True, kw_only=True):
     read_user: Annotated[int, Running("阅读人数", "readers, over all sources", of="people")]
     read_user_source: list[ReadUserSource]
     share_user: Annotated[int, Running("分享人数", "people who shared", of="people")]
-    zaikan_user: Annotated[int, Running("爱心赞人数", "people who tapped the heart (在看)", of="people")]
-    like_user: Annotated[int, Running("拇指赞人数", "people who tapped the thumb (点赞)", of="people")]
-    comment_count: Annotated[int, Running("留言条数", "comments left", of="times")]
-    collection_user: Annotated[int, Running("微信收藏人数", "people who added to favourites", of="people")]
+    zaikan_user: Annotated[int, Running("爱心赞人数", "people who tapped the heart (在看)", of="people", may_fall=True)]
+    like_user: Annotated[int, Running("拇指赞人数", "people who tapped the thumb (点赞)", of="people", may_fall=True)]
+    comment_count: Annotated[int, Running("留言条数", "comments left", of="times", may_fall=True)]
+    collection_user: Annotated[int, Running("微信收藏人数", "people who added to favourites", of="people", may_fall=True)]
     praise_money: Annotated[int, Running("赞赏总金额", "reward money received", of="fen")]
-    read_subscribe_user: Annotated[int, Running("阅读后关注人数", "people who followed the account after reading", of="people")]
+    read_subscribe_user: Annotated[int, Running("阅读后关注人数", "people who followed the account after reading", of="people", may_fall=True)]
     read_delivery_rate: Annotated[float, Rate("送达阅读率", "share of the people reached who read")]
     read_finish_rate: Annotated[float, Rate("阅读完成率", "share of readers who came to the end")]
     read_avg_activetime: Annotated[float, Minutes("平均阅读时长", "reading time per reader")]

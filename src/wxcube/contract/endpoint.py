@@ -22,6 +22,8 @@ EARLIEST_MONTH = date(2014, 11, 1)
 """First month for which WeChat has figures: the one in its documented example of a month."""
 EARLIEST_CONTENT = date(2025, 11, 1)
 """First day for which the published-content endpoints have figures."""
+VIEW_PREFIX = "v_"
+"""Views are named like their tables, with this prefix."""
 
 
 class Group(StrEnum):
@@ -139,6 +141,20 @@ class ImpliedKey:
         return self.row(**{name: getattr(row, name) for name in names})
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Changes that explain a total of another endpoint.
+
+    The sum of `plus` less that of `minus` over the rows of a day is `total` of the endpoint `of` on
+    that day less the day before. So a day without rows is a day on which `total` stays the same.
+    """
+
+    of: str
+    total: str
+    plus: str
+    minus: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint(Generic[RowT]):
     """One datacube endpoint with everything known about it.
@@ -147,6 +163,11 @@ class Endpoint(Generic[RowT]):
     window of one call, first and last day included. `moves_days` is the number of days after its
     period in which a row's figures can still change. `errcodes` are those listed on WeChat's page of
     the endpoint.
+
+    What its rows say about days without rows: with `has_every_day`, every day from the first row on
+    has a row. `part_of` names the endpoint whose rows of a day cover these: if that one has no rows of
+    a day, this one has none, and for hours the reverse is true too. `balance` is the total that its
+    rows explain.
     """
 
     row: type[RowT]
@@ -168,6 +189,9 @@ class Endpoint(Generic[RowT]):
     params: tuple[Param, ...] = ()
     errcodes: tuple[int, ...] = ()
     implied_key: ImpliedKey | None = None
+    has_every_day: bool = False
+    part_of: str = ""
+    balance: Balance | None = None
     evidence: tuple[Evidence, ...] = ()
     notes: tuple[Message, ...] = ()
 
@@ -194,6 +218,11 @@ class Endpoint(Generic[RowT]):
         """Name of the endpoint's table: the name of the row struct in snake case."""
         snake_case = (f"_{c.lower()}" if c.isupper() else c for c in self.row.__name__)
         return "".join(snake_case).lstrip("_")
+
+    @property
+    def view(self) -> str:
+        """Name of the view of its rows, with the meaning of codes and the state of their days."""
+        return VIEW_PREFIX + self.table
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -259,6 +288,10 @@ class Endpoint(Generic[RowT]):
     def final_at(self, label: date) -> datetime:
         """Time from which rows with this ref_date no longer change."""
         return beijing.ready_at(self.period(label).last, self.moves_days)
+
+    def last_stat_date(self, label: date) -> date | None:
+        """The last day that running totals of this ref_date count; None for other endpoints."""
+        return label + timedelta(days=self.moves_days - 1) if self.is_cumulative else None
 
     def calls(self, labels: Iterable[date]) -> list[Window]:
         """The windows of the fewest calls that return these ref_dates, newest first.

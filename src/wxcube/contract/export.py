@@ -78,7 +78,11 @@ def _endpoint(endpoint: Endpoint[Row]) -> dict[str, Any]:
             "successors": endpoint.successors,
             "permission_set": endpoint.permission_set,
             "has_delay_flag": endpoint.has_delay_flag,
+            "has_every_day": endpoint.has_every_day,
+            "part_of": endpoint.part_of,
+            "balance": asdict(endpoint.balance) if endpoint.balance else None,
             "table": endpoint.table,
+            "view": endpoint.view,
             "key": endpoint.key,
             "params": [_param(param) for param in endpoint.params],
             "columns": [_column(path, column) for path, column in leaves(endpoint.row)],
@@ -102,6 +106,7 @@ def _column(path: str, column: Column) -> dict[str, Any]:
             "kind": type(column.kind).__name__.lower(),
             "unit": column.kind.unit,
             "adding": column.kind.adding.value,
+            "may_fall": getattr(column.kind, "may_fall", None) or None,
             "codes": getattr(column.kind, "table", ""),
             "zh": column.kind.zh,
             "en": column.kind.en,
@@ -112,7 +117,9 @@ def _column(path: str, column: Column) -> dict[str, Any]:
 
 
 def _table(table: CodeTable) -> dict[str, Any]:
-    return {"used_by": table.used_by, "meanings": [_without_empty(asdict(meaning)) for meaning in table.meanings]}
+    return _without_empty(
+        {"used_by": table.used_by, "whole": table.whole, "meanings": [_without_empty(asdict(meaning)) for meaning in table.meanings]}
+    )
 
 
 def _errcode(errcode: ErrCode) -> dict[str, Any]:

@@ -144,10 +144,11 @@ class Snapshot(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Running(Kind):
-    """A running total of users, times or money."""
+    """A running total of users, times or money; with `may_fall`, users can undo what it counts."""
 
     adding: ClassVar[Adding] = Adding.LAST
     of: str = "people"
+    may_fall: bool = field(default=False, kw_only=True)
 
     @property
     def unit(self) -> str:
@@ -208,17 +209,23 @@ class Nested:
 
 @cache
 def members(row: type[Row]) -> tuple[Column | Nested, ...]:
-    """Columns and nested parts of a row struct, in wire order."""
+    """Columns and nested parts of a row struct, in wire order.
+
+    The mark of a withdrawn row is neither.
+    """
+    row = getattr(row, "unmarked", row)
     hints = get_type_hints(row, include_extras=True)
     required = {f.name for f in msgspec.structs.fields(row) if f.required}
     return tuple(_member(n, hints[n], optional=n not in required) for n in row.__struct_fields__)
 
 
+@cache
 def columns(row: type[Row]) -> tuple[Column, ...]:
     """The columns of a row struct outside its nested parts, in wire order."""
     return tuple(m for m in members(row) if isinstance(m, Column))
 
 
+@cache
 def nested(row: type[Row]) -> tuple[Nested, ...]:
     """The nested parts of a row struct."""
     return tuple(m for m in members(row) if isinstance(m, Nested))

@@ -21,6 +21,13 @@ _EXTRA_ROWS = Evidence(
     seen="2022-08-30",
 )
 
+_PART = Evidence(
+    "captured answers",
+    status="reported",
+    note="days and hours without pushes have no row; the row of an hour has the figures of its day, which had no other hours",
+    seen="2018-03",
+)
+
 CallbackCount = Annotated[int, Times("被动回复用户消息的次数", "pushes the platform delivered to the account's server, waiting for a reply")]
 FailCount = Annotated[int, Times("失败次数", "pushes of callback_count that failed: no connection, too late, or a bad reply")]
 TotalTimeCost = Annotated[int, Millis("总耗时", "time waited for replies, summed; the average is total_time_cost / callback_count")]
@@ -86,6 +93,7 @@ getinterfacesummaryhour = Endpoint(
     key=("ref_date", "ref_hour"),
     permission_set=3,
     errcodes=_ERRCODES,
+    part_of="getinterfacesummary",
     evidence=(
         _PAGE,
         Evidence(
@@ -95,6 +103,7 @@ getinterfacesummaryhour = Endpoint(
         ),
         _EXTRA_ROWS,
         _UNIT,
+        _PART,
     ),
     notes=(_("Only hours with pushes appear."),),
 )

@@ -20,6 +20,7 @@ _EXTRA_ROWS = Evidence(
     note="the answer held rows of other dates",
     seen="2022-08-30",
 )
+_PART = Evidence("inferred", status="uncertain", note="the messages of a day are those of its hours: both have rows or none has")
 _BY_WEEK = (
     _("ref_date is the Monday of the week; a week's rows appear once it is over."),
     _("A row is returned if its Monday is from begin_date to end_date; requesting one Monday at a time satisfies every known span rule."),
@@ -88,6 +89,7 @@ getupstreammsghour = Endpoint(
     key=("ref_date", "ref_hour", "msg_type"),
     permission_set=1,
     errcodes=_ERRCODES,
+    part_of="getupstreammsg",
     evidence=(
         _PAGE,
         Evidence(
@@ -96,6 +98,7 @@ getupstreammsghour = Endpoint(
             note="its field table leaves ref_hour out, its sample has it",
         ),
         _EXTRA_ROWS,
+        _PART,
     ),
     notes=(_("The old Chinese title really says 分送; the current page says 发送."),),
 )

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
+from wxcube.errors import WxcubeError
 from wxcube.i18n import Message
 
 
@@ -54,10 +55,29 @@ class Answer(Generic[RowT]):
     """Documented columns that rows lack or have as null; they are None in these rows."""
     unreadable: tuple[UnreadableRow, ...] = ()
     """Rows that cannot be decoded; they are in `body` only."""
+    server_date: datetime | None = None
+    """The time of the server's clock when it answered, if the answer has it."""
+    ask: int | None = None
+    """Its number in the log of asks, if the attempt was logged."""
 
     def unreadable_on(self, day: date) -> tuple[UnreadableRow, ...]:
         """The unreadable rows that are, or may be, of a day."""
         return tuple(row for row in self.unreadable if row.ref_date in {day, None})
+
+
+class AskLog(Protocol):
+    """A log of the attempts that are sent to WeChat; it holds the budgets of calls."""
+
+    async def begin(self, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]) -> int:
+        """Log an attempt before it is sent, and return its number.
+
+        Raises:  BudgetError if no calls of the endpoint are left today; then nothing is to be sent.
+        """
+        ...
+
+    async def fail(self, ask: int, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object], error: WxcubeError) -> None:
+        """Log the error of an attempt; the outcome of an answer is logged when it is stored."""
+        ...
 
 
 class Source(Protocol):
@@ -68,9 +88,11 @@ class Source(Protocol):
         """The origin under which the warehouse stores these rows."""
         ...
 
-    async def ask(self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None) -> Answer[RowT]:
-        """The answer for a window that one call allows.
+    async def ask(
+        self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None, log: AskLog | None = None
+    ) -> Answer[RowT]:
+        """The answer for a window that one call allows; `log` is told of every attempt.
 
-        Raises:  ContractError, ReplyError, TransportError or ShapeError, each with a `remedy`.
+        Raises:  ContractError, ReplyError, TransportError or ShapeError, each with a `remedy`; BudgetError of the log.
         """
         ...

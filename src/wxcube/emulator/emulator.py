@@ -72,7 +72,7 @@ class Emulator:
         self.api = Api(
             _Backend(self), self.clock, era=Era(era), hooks=self._hooks(), seed=tokens_seed
         )
-        self.asgi: AsgiApp = asgi(self)
+        self.asgi: AsgiApp = asgi(self, self.clock)
         self._admin = Admin(self)
         self._lock = threading.RLock()
 
@@ -130,7 +130,7 @@ class Emulator:
             self.api.tokens.expire(owner)
         reply = self.api.reply_to(call)
         appid = call.app.appid if call.app else owner
-        reply = self.faults.alter_reply(reply, path, appid)
+        reply = self.faults.alter_reply(reply, path, appid, call.window)
         self.journal.record(call, reply, appid, (perf_counter() - started) * 1000)
         return reply
 
@@ -140,7 +140,8 @@ class Emulator:
         return Hooks(encode, self._gate)
 
     def _gate(self, call: Call) -> None:
-        self.faults.refuse(call.request.path, call.app.appid if call.app else "")
+        appid = call.app.appid if call.app else ""
+        self.faults.refuse(call.request.path, appid, call.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,9 @@ class _Backend:
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
     ) -> RowSet[RowT]:
-        faults, last_day = self.emulator.faults, self.emulator.last_day
-        is_hidden = faults.hides_rows(endpoint.path, app.appid)
-        is_delay = endpoint.has_delay_flag and faults.delays_rows(endpoint.path, app.appid)
-        if is_hidden:
-            return RowSet((), is_delay)
-        rows = self.emulator.simulation.rows(app.account, endpoint, window, last_day, params)
-        return RowSet(rows, is_delay)
+        simulation, last_day = self.emulator.simulation, self.emulator.last_day
+        rows = simulation.rows(app.account, endpoint, window, last_day, params)
+        return self.emulator.faults.alter_rows(RowSet(rows), endpoint, window, app.appid)
 
 
 def _simulation(seed: int, accounts: int, now: datetime, days: int) -> Simulation:

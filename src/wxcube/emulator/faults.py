@@ -1,35 +1,66 @@
 """Fault injection: errors of WeChat for chosen calls, accounts and times.
 
 A fault has one effect, which is applied at one of four stages: before a call is processed
-(`expire_tokens`), after it has passed all checks (`errcode`), when its rows are read (`empty`,
-`is_delay`), or when the reply is sent (`slow_seconds`, `cut`, `status`). Only calls that reach the
-stage count for `after` and `times`.
+(`expire_tokens`), after it has passed all checks (`errcode`), when its rows are read (`is_delay`,
+`ROW_EFFECTS`), or when the reply is sent (all others). Only calls that reach the stage count for
+`after` and `times`; effects on rows other than `empty` count only calls whose rows they change.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from wxcube.beijing import Clock, in_beijing, parse_timestamp
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import Window
+from wxcube.emulator import altered_rows
 from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, verbatim
 from wxcube.i18n.mismatch import mismatch
+from wxcube.server.backend import RowSet
 from wxcube.server.messages import Reply, refusal
 
-EFFECTS = ("errcode", "empty", "is_delay", "expire_tokens", "slow_seconds", "cut", "status")
+ROW_EFFECTS = (
+    "empty",
+    "partial",
+    "vanish",
+    "revise",
+    "missing",
+    "null",
+    "unreadable",
+    "extra_rows",
+)
+"""The effects on rows, in the order in which they are applied."""
+EFFECTS = (
+    "errcode",
+    "is_delay",
+    *ROW_EFFECTS,
+    "expire_tokens",
+    "slow_seconds",
+    "reset",
+    "cut",
+    "broken",
+    "status",
+    "clock",
+    "no_date",
+)
+_CENTURY = 3_155_760_000
 _Count = Annotated[int, Meta(ge=0)]
 _Seconds = Annotated[float, Meta(ge=0, le=3600)]
 _Fraction = Annotated[float, Meta(ge=0, le=1)]
 _Status = Annotated[int, Meta(ge=400, le=599)]
+_ClockError = Annotated[float, Meta(ge=-_CENTURY, le=_CENTURY)]
+_Change = Annotated[int, Meta(ge=-(10**12), le=10**12)]
 
 
 class Fault(
@@ -48,38 +79,65 @@ class Fault(
     """The end of the fault by the server's clock."""
     probability: _Fraction = 1.0
     """The probability that a call is affected; random numbers come from the server's seed."""
+    day: date | None = None
+    """Only calls whose window has this day, and only its rows; None means all."""
 
     errcode: int | None = None
     """Refuse the call with this errcode."""
-    empty: bool = False
-    """Return an empty list."""
     is_delay: bool = False
     """Report that figures are still being computed (content endpoints)."""
+    empty: bool = False
+    """Return no rows."""
+    partial: bool = False
+    """Leave out the newest stat_date of running totals."""
+    vanish: bool = False
+    """Leave out the last row of each day that has several."""
+    revise: _Change | None = None
+    """Return a figure of every row that is higher by this number."""
+    missing: bool = False
+    """Leave out a figure of every row."""
+    null: bool = False
+    """Return a figure of every row as null."""
+    unreadable: bool = False
+    """Return a figure of the first row as a text."""
+    extra_rows: bool = False
+    """Add the first row again, for the day, week or month before the window."""
     expire_tokens: bool = False
     """Invalidate all tokens of the account, as a refresh by another program does: 40001."""
     slow_seconds: _Seconds | None = None
     """Delay the reply."""
+    reset: bool = False
+    """Close the connection without a reply."""
     cut: _Fraction | None = None
     """Close the connection after this fraction of the body."""
+    broken: bool = False
+    """Return JSON that lacks its first colon."""
     status: _Status | None = None
     """Return this HTTP status with an HTML page, as a gateway does."""
+    clock: _ClockError | None = None
+    """The Date header is ahead by so many seconds."""
+    no_date: bool = False
+    """Leave out the Date header."""
 
     def __post_init__(self) -> None:
         if len(self._effects()) != 1 or self.errcode == 0:
             raise ValueError(_("a fault has exactly one of {effects}", effects=Listing(EFFECTS)))
+        if self.expire_tokens and self.day:
+            raise ValueError(_("expire_tokens has no day: tokens are checked before the dates"))
 
     @property
     def effect(self) -> str:
         """The name of its effect."""
         return self._effects()[0]
 
-    def matches(self, path: str, appid: str, now: datetime) -> bool:
+    def matches(self, path: str, appid: str, now: datetime, window: Window | None = None) -> bool:
         """Whether the fault applies to a call, apart from counts and probability."""
         name = path.rpartition("/")[2]
         return (
             (fnmatchcase(path, self.path) or fnmatchcase(name, self.path))
             and fnmatchcase(appid, self.appid)
             and (self.until is None or now < in_beijing(self.until))
+            and (self.day is None or (window is not None and self.day in window))
         )
 
     def _effects(self) -> list[str]:
@@ -182,43 +240,59 @@ class Faults:
         """Whether the account's tokens are invalidated before this call."""
         return self._trigger("expire_tokens", path, appid) is not None
 
-    def refuse(self, path: str, appid: str) -> None:
+    def refuse(self, path: str, appid: str, window: Window | None = None) -> None:
         """Refuse a call that has passed all checks, if a fault applies to it.
 
         Raises:  ReplyError with the fault's errcode.
         """
-        fault = self._trigger("errcode", path, appid)
+        fault = self._trigger("errcode", path, appid, window)
         if fault and fault.errcode is not None:
             raise refusal(fault.errcode)
 
-    def hides_rows(self, path: str, appid: str) -> bool:
-        """Whether the rows of this call are hidden."""
-        return self._trigger("empty", path, appid) is not None
+    def alter_rows(
+        self, row_set: RowSet[Any], endpoint: Endpoint[Any], window: Window, appid: str
+    ) -> RowSet[Any]:
+        """The rows to return, and whether they are reported as still being computed."""
+        rows, path = list(row_set.rows), endpoint.path
+        has_delay = endpoint.has_delay_flag and self._trigger("is_delay", path, appid, window)
+        for effect in ROW_EFFECTS:
+            alter = partial(_altered, endpoint, window, rows)
+            if fault := self._trigger(effect, path, appid, window, alter):
+                rows = alter(fault) or []
+        return RowSet(rows, row_set.is_delay or bool(has_delay))
 
-    def delays_rows(self, path: str, appid: str) -> bool:
-        """Whether the rows of this call are reported as still being computed."""
-        return self._trigger("is_delay", path, appid) is not None
-
-    def alter_reply(self, reply: Reply, path: str, appid: str) -> Reply:
-        """The reply to send: the same one, delayed, cut off, or an error page."""
-        if fault := self._trigger("status", path, appid):
-            reply = _gateway_page(fault.status or 502)
-        if fault := self._trigger("cut", path, appid):
-            sent = int(len(reply.body) * (fault.cut or 0.0))
-            reply = replace(reply, sent_bytes=min(sent, max(len(reply.body) - 1, 0)))
-        if fault := self._trigger("slow_seconds", path, appid):
-            reply = replace(reply, delay_seconds=fault.slow_seconds or 0.0)
+    def alter_reply(
+        self, reply: Reply, path: str, appid: str, window: Window | None = None
+    ) -> Reply:
+        """The reply to send: the same one, delayed, damaged, or an error page."""
+        for effect, alter in _REPLY_EFFECTS.items():
+            if fault := self._trigger(effect, path, appid, window):
+                reply = alter(fault, reply)
         return reply
 
-    def _trigger(self, effect: str, path: str, appid: str) -> Fault | None:
-        """The first fault with an effect that affects a call; all matching faults count it."""
+    def _trigger(
+        self,
+        effect: str,
+        path: str,
+        appid: str,
+        window: Window | None = None,
+        alter: Callable[[Fault], object] = bool,
+    ) -> Fault | None:
+        """The first fault with an effect that affects a call; all matching faults count it.
+
+        A fault for which `alter` is None does not match.
+        """
+        # PERF: nearly every call has no fault
+        if not self._active:
+            return None
         now = self.clock.now()
         with self._lock:
             affecting = [
                 active.fault
                 for active in self._active
                 if active.fault.effect == effect
-                and active.fault.matches(path, appid, now)
+                and active.fault.matches(path, appid, now, window)
+                and alter(active.fault) is not None
                 and self._count(active)
             ]
         return affecting[0] if affecting else None
@@ -234,6 +308,78 @@ class Faults:
         return True
 
 
-def _gateway_page(status: int) -> Reply:
+# --- rows ----------------------------------------------------------------------------------------
+
+_ALTER: Mapping[str, altered_rows.Alter] = {
+    "empty": altered_rows.without_rows,
+    "partial": altered_rows.without_newest_totals,
+    "vanish": altered_rows.without_last_rows,
+    "missing": altered_rows.with_missing_figures,
+    "null": altered_rows.with_null_figures,
+    "unreadable": altered_rows.with_unreadable_row,
+    "extra_rows": altered_rows.with_extra_row,
+}
+
+
+def _altered(
+    endpoint: Endpoint[Any], window: Window, rows: list[Any], fault: Fault
+) -> list[Any] | None:
+    """The rows with a fault; None if it has no effect on them."""
+    day = fault.day
+    affected = [row for row in rows if day in {None, row.ref_date}]
+    if fault.revise is not None:
+        alter: altered_rows.Alter = partial(altered_rows.with_revised_figures, fault.revise)
+    else:
+        alter = _ALTER[fault.effect]
+    altered = list(alter(endpoint, window, affected))
+    if altered == affected and not fault.empty:
+        return None
+    if day is None:
+        return altered
+    before = [row for row in rows if row.ref_date < day]
+    return [*before, *altered, *(row for row in rows if row.ref_date > day)]
+
+
+# --- replies -------------------------------------------------------------------------------------
+
+
+def _gateway_page(fault: Fault, _reply: Reply) -> Reply:
+    status = fault.status or 502
     page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
     return Reply(page.encode(), status=status, content_type="text/html")
+
+
+def _broken(_fault: Fault, reply: Reply) -> Reply:
+    return replace(reply, body=reply.body.replace(b":", b"", 1))
+
+
+def _cut(fault: Fault, reply: Reply) -> Reply:
+    sent = int(len(reply.body) * (fault.cut or 0.0))
+    return replace(reply, sent_bytes=min(sent, max(len(reply.body) - 1, 0)))
+
+
+def _reset(_fault: Fault, reply: Reply) -> Reply:
+    return replace(reply, is_reset=True)
+
+
+def _delayed(fault: Fault, reply: Reply) -> Reply:
+    return replace(reply, delay_seconds=fault.slow_seconds or 0.0)
+
+
+def _with_wrong_date(fault: Fault, reply: Reply) -> Reply:
+    return replace(reply, clock_error_seconds=fault.clock)
+
+
+def _without_date(_fault: Fault, reply: Reply) -> Reply:
+    return replace(reply, clock_error_seconds=None)
+
+
+_REPLY_EFFECTS: Mapping[str, Callable[[Fault, Reply], Reply]] = {
+    "status": _gateway_page,
+    "broken": _broken,
+    "cut": _cut,
+    "reset": _reset,
+    "slow_seconds": _delayed,
+    "clock": _with_wrong_date,
+    "no_date": _without_date,
+}

@@ -8,8 +8,9 @@ name of its part.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from wxcube.contract.endpoint import Endpoint, RowT
@@ -17,19 +18,16 @@ from wxcube.contract.field import (
     UNDOCUMENTED_ZH,
     UNITS,
     Column,
-    Label,
     Nested,
     Row,
     columns,
     nested,
 )
+from wxcube.contract.withdrawn import withdrawn_at
 from wxcube.errors import ContractError
 from wxcube.export.labels import LABELS
 from wxcube.i18n import Listing, _
 from wxcube.i18n.message import Code
-
-ACCOUNT = Column("appid", str, Label("公众号 AppID", "AppID of the account"), optional=False)
-"""The column with the account of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +79,20 @@ def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> F
     return FlatTable(names, tuple(of_part), (v for row in rows for v in _values(row, path)))
 
 
-def flatten_accounts(
-    endpoint: Endpoint[RowT], rows: Mapping[str, Iterable[RowT]], part: str = ""
-) -> FlatTable:
-    """A part of the rows of several accounts as one table, with the appid as its first column.
+def withdrawal_times(rows: Iterable[Row], part: str = "") -> Iterator[datetime | None]:
+    """For each row of the table of a part, when it was withdrawn; None if it was not."""
+    path = part.split(".") if part else []
+    return (time for row in rows for time in _withdrawal_times(row, path))
 
-    Raises:  ContractError if the rows have no such part.
-    """
-    empty = flatten(endpoint, (), part)
-    values = (
-        (appid, *row)
-        for appid, of_account in rows.items()
-        for row in flatten(endpoint, of_account, part).rows
-    )
-    return FlatTable((ACCOUNT.name, *empty.names), (ACCOUNT, *empty.columns), values)
+
+def _withdrawal_times(row: Row, path: list[str]) -> Iterator[datetime | None]:
+    own = withdrawn_at(row)
+    if not path:
+        yield own
+        return
+    for element in _elements(row, path[0]):
+        for inner in _withdrawal_times(element, path[1:]):
+            yield min(filter(None, (own, inner)), default=None)
 
 
 def _lists(row: type[Row], before: str = "") -> Iterator[str]:
@@ -123,12 +121,17 @@ def _values(row: Row, path: list[str]) -> Iterator[tuple[Any, ...]]:
     if not path:
         yield own
         return
-    value = getattr(row, path[0])
-    if value is None:
-        return
-    for element in value if _inner(struct, path[0]).many else [value]:
+    for element in _elements(row, path[0]):
         for rest in _values(element, path[1:]):
             yield own + rest
+
+
+def _elements(row: Row, name: str) -> Iterable[Row]:
+    """The rows of a nested part, none if the row lacks it."""
+    value: Any = getattr(row, name)
+    if value is None:
+        return ()
+    return value if _inner(type(row), name).many else [value]
 
 
 def _no_values(row: type[Row]) -> tuple[None, ...]:

@@ -87,5 +87,11 @@ LABELS = {
     "submerchantid": "Sub-merchant ID",
     "payOriginalFee": "Amount due",
     "fee": "Amount paid",
+    "params": "Parameters",
+    "origin": "Origin",
+    "state": "State",
+    "fetched_at": "Fetched at",
+    "revision": "Revisions",
+    "withdrawn_at": "Withdrawn at",
 }
 """Labels by wire name; a name has the same label in every endpoint."""

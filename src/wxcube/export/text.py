@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, BinaryIO, Literal, TextIO
 
 import msgspec
@@ -34,10 +35,14 @@ def write_csv(file: TextIO, table: FlatTable, *, header: str = "wire", bom: bool
     return count
 
 
-def write_json(file: BinaryIO, rows: list[Any]) -> int:
+def write_json(file: BinaryIO, rows: Iterable[Any]) -> int:
     """Write the rows like an answer of WeChat, and return their number."""
-    file.write(msgspec.json.encode({"list": rows}) + b"\n")
-    return len(rows)
+    count = 0
+    file.write(b'{"list":[')
+    for count, row in enumerate(rows, start=1):
+        file.write((b"," if count > 1 else b"") + msgspec.json.encode(row))
+    file.write(b"]}\n")
+    return count
 
 
 def write_jsonl(file: BinaryIO, rows: Iterable[Any]) -> int:
@@ -49,7 +54,9 @@ def write_jsonl(file: BinaryIO, rows: Iterable[Any]) -> int:
 
 
 def _safe(value: object) -> object:
-    """The value, changed where a spreadsheet would evaluate it: titles are not our own texts."""
+    """The value as text, changed where a spreadsheet would evaluate it: titles are not our own."""
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
         return f"'{value}"
     return value

@@ -17,8 +17,7 @@ from wxcube.contract.window import Window
 from wxcube.errors import SettingsError, WindowError
 from wxcube.i18n import _
 from wxcube.settings import AccountSettings, Secret, SyncSettings, account_proxy, secret
-from wxcube.warehouse.coverage import DayState
-from wxcube.warehouse.sync.plan import WantedDays
+from wxcube.warehouse.sync.wanted import WantedDays
 from wxcube.wechat.client import AsyncClient, CallEvent
 from wxcube.wechat.retry import Retries
 from wxcube.wechat.token import (
@@ -175,16 +174,6 @@ def wanted_days(
         _without_cards(account, window, endpoints),
         *_by_card(account, window, endpoints),
     ]
-
-
-def no_coverage(
-    appid: str,  # noqa: ARG001 - a CoverageReader
-    endpoint: Endpoint[Any],  # noqa: ARG001 - likewise
-    *,
-    params: Mapping[str, object] | None = None,  # noqa: ARG001 - likewise
-) -> dict[date, DayState]:
-    """The ledger entries of an endpoint in an empty warehouse: none."""
-    return {}
 
 
 def needs_card(endpoint: Endpoint[Any]) -> bool:

@@ -23,6 +23,7 @@ from wxcube.events.store.store import EventStore
 from wxcube.i18n import Listing, _
 from wxcube.jobs.cube_events import StoredEvents
 from wxcube.jobs.cube_sink import WarehouseSink
+from wxcube.warehouse.finding import FindingGroup
 from wxcube.warehouse.store import Warehouse
 
 SMALLEST_BYTES = 256 << 20
@@ -83,6 +84,8 @@ class BuildResult:
     """The day from which everything was rebuilt, if the database was replaced or restored."""
     has_lost_rows: bool = False
     """Whether such a database lacks rows of earlier days, whose events were removed."""
+    impossible: Sequence[FindingGroup] = ()
+    """Impossible figures that were written; the ledger marks their days."""
 
 
 def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
@@ -131,7 +134,7 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
             for path, (group, reason) in failed.items():
                 reasons[path] = reason
                 groups.discard(group)
-    return BuildResult(len(days), sink.rows, reasons, rebuilt_from, has_lost_rows)
+    return BuildResult(len(days), sink.rows, reasons, rebuilt_from, has_lost_rows, sink.impossible)
 
 
 _Unreadable = dict[Path, tuple[int, str]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain, pairwise
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wxcube.beijing import day_number, day_of_number
 from wxcube.contract import article, content, user
 from wxcube.contract.codes import ALL_SCENES
+from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.cube.incremental.rows import RowBatch
@@ -22,6 +23,8 @@ from wxcube.cube.incremental.watermark import Watermark
 from wxcube.cube.row_shaping import POSITIONS, RATE_DIGITS, SCENES
 from wxcube.events.columns import Columns, article_msgid
 from wxcube.warehouse.computed import Computed, PivotedRows, TableRows, Tuples
+from wxcube.warehouse.finding import Finding, FindingGroup, found_in_row, grouped
+from wxcube.warehouse.rules import limits
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.tables import ROW_TABLES
 
@@ -32,7 +35,16 @@ BATCH = 20_000
 NO_ROW = -1
 """The value of a pivoted column without a row."""
 
-_Tables = dict[str, TableRows]
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The columns of a table, and the rows of its nested tables in wide form."""
+
+    columns: Columns
+    pivoted: Mapping[str, PivotedRows] = field(default_factory=dict)
+
+
+_Parts = dict[str, _Part]
 
 
 def watermark_of(warehouse: Warehouse) -> Watermark | None:
@@ -51,19 +63,25 @@ class WarehouseSink:
         self._accounts = np.asarray(accounts, object)
         self._now = now
         self.rows = 0
+        self.impossible: list[FindingGroup] = []
+        """Impossible figures that were written, each with its days, which are marked."""
 
     def replace(self, batch: RowBatch) -> None:
         """Replace all rows of the batch's accounts and days, in one transaction."""
+        parts = self._parts(batch)
+        impossible = list(_impossible(batch.endpoint, parts))
         computed = Computed(
             endpoint=batch.endpoint,
             origin=Origin.CUBE,
             windows=tuple(_window(days) for days in _ranges(batch)),
             since={self._accounts[a]: day_of_number(d) for a, d in batch.accounts.items()},
-            tables=self._tables(batch),
+            tables={name: _rows(part) for name, part in parts.items()},
             days_with_rows=self._days_with_rows(batch),
             stat_dates=_window(batch.stat_dates) if batch.stat_dates else None,
             is_new=batch.is_new,
+            marks={(one.appid, one.day): one.what for one in reversed(impossible)},
         )
+        self.impossible = grouped(impossible, self.impossible)
         self.rows += self._warehouse.replace_computed(computed, self._now())
 
     def last_days(self) -> dict[int, int]:
@@ -93,7 +111,7 @@ class WarehouseSink:
             for begin, end in pairwise([*begins, len(days)])
         }
 
-    def _tables(self, batch: RowBatch) -> _Tables:
+    def _parts(self, batch: RowBatch) -> _Parts:
         table = dict(batch.table)
         acct = table.pop("acct")
         head: Columns = {
@@ -108,6 +126,27 @@ class WarehouseSink:
         return split(name, head, table)
 
 
+def _impossible(endpoint: Endpoint[Any], parts: _Parts) -> Iterator[Finding]:
+    """Rows that break a limit, as `wxcube check` would find them."""
+    for table in ROW_TABLES[endpoint.name].walk():
+        if table.table.name not in parts:
+            continue
+        columns = parts[table.table.name].columns
+        for limit in limits(table):
+            used = [name for name in (limit.lower, limit.upper) if isinstance(name, str)]
+            if not columns.keys() >= set(used):
+                continue
+            lower, upper = (_values(columns, name) for name in (limit.lower, limit.upper))
+            for index in np.flatnonzero(lower > upper).tolist():
+                at = slice(index, index + 1)
+                row = {name: columns[name][at].tolist()[0] for name in (*table.key, *used)}
+                yield found_in_row(endpoint, table, limit, row)
+
+
+def _values(columns: Columns, name_or_number: str | int) -> Any:
+    return columns[name_or_number] if isinstance(name_or_number, str) else name_or_number
+
+
 def _ranges(batch: RowBatch) -> list[range]:
     if not batch.endpoint.has_labels:
         return consecutive_ranges(batch.labels)
@@ -118,8 +157,9 @@ def _window(days: range) -> Window:
     return Window(day_of_number(days[0]), day_of_number(days[-1]))
 
 
-def _rows(columns: Columns) -> TableRows:
-    return TableRows(tuple(columns), _tuples(list(columns.values())))
+def _rows(part: _Part) -> TableRows:
+    columns = part.columns
+    return TableRows(tuple(columns), _tuples(list(columns.values())), part.pivoted)
 
 
 def _tuples(columns: list[NDArray[Any]]) -> Tuples:
@@ -179,16 +219,16 @@ def rate(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
 # --- tables of each endpoint ---------------------------------------------------------------------
 
 
-def _flat(name: str, head: Columns, table: Columns) -> _Tables:
+def _flat(name: str, head: Columns, table: Columns) -> _Parts:
     names = COLUMNS_OF_TABLE[name]
     chosen = {column: values for column, values in (head | table).items() if column in names}
-    return {name: _rows(chosen | {"place": np.arange(len(head["appid"]))})}
+    return {name: _Part(chosen | {"place": np.arange(len(head["appid"]))})}
 
 
-def _by_msgid(name: str, head: Columns, table: Columns) -> _Tables:
+def _by_msgid(name: str, head: Columns, table: Columns) -> _Parts:
     names = COLUMNS_OF_TABLE[name]
     chosen = {column: values for column, values in (head | table).items() if column in names}
-    return {name: _rows(chosen | {"place": _places(head)})}
+    return {name: _Part(chosen | {"place": _places(head)})}
 
 
 def _places(head: Columns) -> NDArray[Any]:
@@ -214,10 +254,10 @@ def _changes(head: Columns, names: Sequence[str]) -> NDArray[Any]:
     return changes
 
 
-def _with_scenes(name: str, head: Columns, table: Columns) -> _Tables:
+def _with_scenes(name: str, head: Columns, table: Columns) -> _Parts:
     parent = _by_msgid(name, head, table) if "msgid" in head else _flat(name, head, table)
     pivoted = {f"{name}__read_user_source": _scenes(table)}
-    return {name: replace(parent[name], pivoted=pivoted)}
+    return {name: _Part(parent[name].columns, pivoted)}
 
 
 def _scenes(table: Columns) -> PivotedRows:
@@ -242,16 +282,16 @@ def _pick(columns: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _total(name: str, head: Columns, table: Columns) -> _Tables:
+def _total(name: str, head: Columns, table: Columns) -> _Parts:
     first = _first_rows(head)
     parent = _pick(head, first) | {"title": table["title"][first]}
     child = f"{name}__details"
     details = head | {n: v for n, v in table.items() if n in COLUMNS_OF_TABLE[child]}
     details |= {"stat_date": _dates(table["stat_date"]), "place": table["stat_date"]}
-    return {name: _rows(parent | {"place": _places(parent)}), child: _rows(details)}
+    return {name: _Part(parent | {"place": _places(parent)}), child: _Part(details)}
 
 
-def _total_detail(name: str, head: Columns, table: Columns) -> _Tables:
+def _total_detail(name: str, head: Columns, table: Columns) -> _Parts:
     first = _first_rows(head)
     parent = _pick(head, first) | {
         "publish_type": table["publish_type"][first],
@@ -272,8 +312,8 @@ def _total_detail(name: str, head: Columns, table: Columns) -> _Tables:
         f"{child}__read_jump_position": _positions(table),
     }
     return {
-        name: _rows(parent | {"place": _places(parent)}),
-        child: replace(_rows(details), pivoted=pivoted),
+        name: _Part(parent | {"place": _places(parent)}),
+        child: _Part(details, pivoted),
     }
 
 
@@ -292,7 +332,7 @@ COLUMNS_OF_TABLE = {
 }
 """The columns of every table."""
 
-_SPLIT: dict[str, Callable[[str, Columns, Columns], _Tables]] = {
+_SPLIT: dict[str, Callable[[str, Columns, Columns], _Parts]] = {
     article.getarticlesummary.name: _by_msgid,
     article.getarticletotal.name: _total,
     content.getarticleread.name: _with_scenes,

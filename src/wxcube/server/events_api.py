@@ -17,11 +17,12 @@ from urllib.parse import parse_qsl
 import msgspec
 import structlog
 
+from wxcube.beijing import SystemClock
 from wxcube.errors import EventStoreError
 from wxcube.events.intake.batches import OnError
 from wxcube.events.intake.body import IngestedBody, ingest_body
 from wxcube.events.store.store import EventStore
-from wxcube.server.http import AsgiApp, Receive, Scope, Send
+from wxcube.server.http import AsgiApp, Receive, Scope, Send, date_header
 from wxcube.settings import Secret
 
 PATH = "/events"
@@ -161,6 +162,7 @@ async def _send(send: Send, response: Response) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
+        date_header(SystemClock().now()),
         *response.headers,
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

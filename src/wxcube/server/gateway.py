@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
@@ -18,11 +18,18 @@ _UNSETTLED = {State.NEVER, State.WAITING, State.FAILED}
 
 
 class Gateway:
-    """Gives each local app the stored rows of its account."""
+    """Gives each local app the stored rows of its account.
 
-    def __init__(self, warehouse: Warehouse, apps: Iterable[LocalApp]) -> None:
+    Withdrawn rows, which WeChat's last answer lacked, are among them, with the further member
+    `withdrawn_at`; if `strict`, they are left out.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, apps: Iterable[LocalApp], *, strict: bool = False
+    ) -> None:
         self._warehouse = warehouse
         self._apps = {app.appid: _as_app(app) for app in apps}
+        self._strict = strict
 
     def app(self, appid: str) -> App | None:
         """The local app with this appid."""
@@ -30,14 +37,16 @@ class Gateway:
 
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
-    ) -> RowSet[RowT]:
+    ) -> RowSet[Any]:
         """The stored rows of a window; delayed if a day of it is not settled."""
-        rows = self._warehouse.read(app.account, endpoint, window, params=params)
+        rows = self._warehouse.read_members(
+            app.account, endpoint, window, params=params, with_withdrawn=not self._strict
+        )
         delayed = endpoint.has_delay_flag and self._unsettled(app, endpoint, window)
         return RowSet(rows, is_delay=delayed)
 
     def _unsettled(self, app: App, endpoint: Endpoint[RowT], window: Window) -> bool:
-        days = self._warehouse.coverage(app.account, endpoint)
+        days = self._warehouse.coverage(app.account, endpoint, window=window)
         return any(
             label not in days or days[label].state in _UNSETTLED
             for label in endpoint.labels(window)

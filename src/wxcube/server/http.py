@@ -7,17 +7,23 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import formatdate
 from functools import partial
 from typing import Any, Protocol, Self
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.server.messages import Reply, Request
 
 BODY_LIMIT = 1 << 20
 """Largest request body in bytes; for a larger one the response is HTTP 413."""
+RESET = "wxcube.reset"
+"""The extension of the ASGI scope that closes the connection: a function without arguments."""
 _CHUNK = 1 << 16
 
 Scope = MutableMapping[str, Any]
@@ -35,17 +41,20 @@ class RequestHandler(Protocol):
         ...
 
 
-def asgi(handler: RequestHandler) -> AsgiApp:
+def asgi(handler: RequestHandler, clock: Clock | None = None) -> AsgiApp:
     """The ASGI application of a request handler.
 
-    A reply with `sent_bytes` is sent with its full content length and then cut off.
+    The Date header is the time of `clock`, by default of this machine. A reply with `sent_bytes` is
+    sent with its full content length and then cut off. The server needs the extension `RESET` to
+    close a connection without a response.
     """
+    dated_by = clock or SystemClock()
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _handle_lifespan(receive, send)
         elif scope["type"] == "http":
-            await _handle_http(handler, scope, receive, send)
+            await _handle_http(handler, dated_by, scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
@@ -60,15 +69,20 @@ async def _handle_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _handle_http(handler: RequestHandler, scope: Scope, receive: Receive, send: Send) -> None:
+async def _handle_http(
+    handler: RequestHandler, clock: Clock, scope: Scope, receive: Receive, send: Send
+) -> None:
     body = await _read_body(receive)
     if body is None:
-        await _send(send, Reply(status=413))
+        await _send(send, Reply(status=413), clock.now())
         return
     reply = handler.handle(_request(scope, body))
     if reply.delay_seconds:
         await asyncio.sleep(reply.delay_seconds)
-    await _send(send, reply)
+    if reply.is_reset:
+        await _reset(scope, receive)
+    else:
+        await _send(send, reply, clock.now())
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -95,8 +109,24 @@ def _request(scope: Scope, body: bytes) -> Request:
     )
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def _reset(scope: Scope, receive: Receive) -> None:
+    """Close the connection; returns when it is closed."""
+    reset = scope.get("extensions", {}).get(RESET)
+    if reset:
+        reset()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def date_header(now: datetime) -> tuple[bytes, bytes]:
+    """The Date header of a response that is sent now."""
+    return b"date", formatdate(now.timestamp(), usegmt=True).encode()
+
+
+async def _send(send: Send, reply: Reply, now: datetime) -> None:
     headers = [(b"content-length", str(len(reply.body)).encode())]
+    if reply.clock_error_seconds is not None:
+        headers.append(date_header(now + timedelta(seconds=reply.clock_error_seconds)))
     if reply.body:
         headers.append((b"content-type", reply.content_type.encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -131,16 +161,35 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type] # chosen at run time
+    """HTTP with the extension `RESET`."""
+
+    app: AsgiApp
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        app = self.app
+
+        async def resettable(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = {**scope.get("extensions", {}), RESET: transport.abort}
+            await app({**scope, "extensions": extensions}, receive, send)
+
+        self.app = resettable
+
+
 class _Server(uvicorn.Server):
     """A server that calls `on_ready` once it accepts requests; Ctrl-C stops it from then on."""
 
     def __init__(self, app: AsgiApp, on_ready: Callable[[], None] | None = None) -> None:
         config = uvicorn.Config(
             app,
+            http=_Protocol,
             log_config=None,
             log_level="critical",
             access_log=False,
             server_header=False,
+            # applications send the Date of their own clock
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)

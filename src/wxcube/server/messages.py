@@ -53,6 +53,10 @@ class Reply:
     """Delay before the response is sent."""
     sent_bytes: int | None = None
     """Bytes of the body to send before the connection is closed; None means all."""
+    clock_error_seconds: float | None = 0.0
+    """The error of the Date header; None means that there is no such header."""
+    is_reset: bool = False
+    """Whether the connection is closed without a response."""
 
 
 @dataclass(slots=True)

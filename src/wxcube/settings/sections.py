@@ -84,6 +84,8 @@ class SyncSettings(Section, frozen=True, kw_only=True):
     concurrency: Annotated[int, Meta(ge=1, le=256)] = 8
     """The number of concurrent calls per account."""
     daily_calls_per_endpoint: Annotated[int, Meta(ge=1)] = 500
+    samples_per_week: Annotated[int, Meta(ge=0, le=1000)] = 3
+    """Calls per account and week for final days, to notice corrected figures; 0: none."""
     include_retired: bool = False
     """Whether to call retired endpoints too."""
     timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0

@@ -25,8 +25,9 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
-from wxcube.i18n import _
+from wxcube.i18n import Message, _
 from wxcube.warehouse.coverage import initial_state
+from wxcube.warehouse.ledger_messages import to_columns
 from wxcube.warehouse.tables import (
     PLACE,
     ROW_TABLES,
@@ -90,6 +91,8 @@ class Computed:
     """Running totals: only the rows of these stat_dates are replaced."""
     is_new: bool = False
     """Whether the warehouse has no rows of these accounts and days yet."""
+    marks: Mapping[tuple[str, date], Message] = field(default_factory=dict)
+    """What is wrong with the rows of an account and day; its entry in the ledger says so."""
 
 
 def store(connection: sa.Connection, computed: Computed, asked_at: datetime) -> int:
@@ -102,6 +105,7 @@ def store(connection: sa.Connection, computed: Computed, asked_at: datetime) -> 
         _delete_childless(connection, table, computed)
     _add_accounts(connection, computed, asked_at)
     _write_ledger(connection, computed, asked_at)
+    _write_marks(connection, computed)
     return rows
 
 
@@ -267,6 +271,17 @@ def _write_ledger(connection: sa.Connection, computed: Computed, asked_at: datet
         _execute_many(connection, _write_entries(computed, batch, timestamp), flags)
 
 
+def _write_marks(connection: sa.Connection, computed: Computed) -> None:
+    statement = f"""UPDATE {coverage.name} SET message = ?, message_data = ?
+        WHERE appid = ? AND origin = ? AND endpoint = ? AND params = '' AND ref_date = ?"""  # noqa: S608 - own names
+    same = (computed.origin.value, computed.endpoint.name)
+    marks = (
+        (*to_columns(message), appid, *same, day.isoformat())
+        for (appid, day), message in computed.marks.items()
+    )
+    _execute_many(connection, statement, marks)
+
+
 def _flags(
     days: Iterable[tuple[date, date]], days_with_rows: AbstractSet[date], since: date
 ) -> list[int]:
@@ -299,8 +314,8 @@ def _labels(computed: Computed, asked_at: datetime) -> _Labels:
         label: (
             endpoint.period(label).last,
             label.isoformat(),
-            initial_state(endpoint, label, has_rows=False, is_delay=False, asked_at=asked_at).value,
-            initial_state(endpoint, label, has_rows=True, is_delay=False, asked_at=asked_at).value,
+            initial_state(endpoint, label, has_rows=False, asked_at=asked_at).value,
+            initial_state(endpoint, label, has_rows=True, asked_at=asked_at).value,
         )
         for label in labels
     }

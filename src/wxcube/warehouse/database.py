@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from wxcube.errors import WarehouseError
 from wxcube.i18n import Message, _, verbatim
+from wxcube.warehouse.read_only import address_of, can_write_beside, open_to_read, stamp
 
 BUSY_SECONDS = 30
 WRITES = "wxcube_writes"
@@ -56,11 +56,16 @@ def _without_password(url: str) -> str:
 
 def connect(path: Path, *, read_only: bool) -> sa.Engine:
     """Connections to the file, one for each thread that needs one."""
-    address = address_of(path, "ro" if read_only else "rwc")
 
     def open_connection() -> sqlite3.Connection:
+        if read_only:
+            return open_to_read(path, BUSY_SECONDS, check_same_thread=False)
         return sqlite3.connect(
-            address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+            address_of(path, "rwc"),
+            uri=True,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+            isolation_level=None,
         )
 
     engine = sa.create_engine(
@@ -68,12 +73,23 @@ def connect(path: Path, *, read_only: bool) -> sa.Engine:
     )
     event.listen(engine, "connect", _apply_settings)
     event.listen(engine, "begin", _begin)
+    if read_only and not can_write_beside(path):
+        _reconnect_after_changes(engine, path)
     return engine
 
 
-def address_of(path: Path, mode: str) -> str:
-    """SQLite's URI of a file, for a mode such as `ro`."""
-    return f"file:{quote(str(path.absolute()))}?mode={mode}"
+def _reconnect_after_changes(engine: sa.Engine, path: Path) -> None:
+    """Do not use a connection again that may not have noticed another program's changes."""
+
+    def remember(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["stamp"] = stamp(path)
+
+    def check(_connection: object, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["stamp"] != stamp(path):
+            raise sa.exc.DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", check)
 
 
 def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
-from wxcube.warehouse.database import BUSY_SECONDS, address_of, is_file_error, warehouse_error
+from wxcube.warehouse.database import BUSY_SECONDS, is_file_error, warehouse_error
+from wxcube.warehouse.read_only import open_to_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def query(path: Path, sql: str) -> Result:
 
     Raises:  WarehouseError if the query fails, writes, or is more than one statement.
     """
-    connection = sqlite3.connect(address_of(path, "ro"), uri=True, timeout=BUSY_SECONDS)
+    connection = open_to_read(path, BUSY_SECONDS)
     try:
         connection.execute("PRAGMA query_only=ON")
         connection.set_authorizer(_authorize)
@@ -61,5 +62,5 @@ def _query_error(path: Path, error: Exception) -> WarehouseError:
         )
     return WarehouseError(
         _("the query failed: {error}", error=error),
-        hint=_("give one SELECT statement; `SELECT name FROM sqlite_master` lists the tables"),
+        hint=_("give one SELECT statement; `SELECT view_name FROM endpoints` lists the views"),
     )

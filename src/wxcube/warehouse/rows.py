@@ -7,67 +7,78 @@ elements of a list with the same key only the first is stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any
 
 from wxcube.contract.field import Column, Nested, Row, members
+from wxcube.contract.withdrawn import WITHDRAWN_AT, withdrawn
 from wxcube.errors import ShapeError
 from wxcube.i18n import _
-from wxcube.warehouse.tables import ABSENT, PLACE, RowTable
+from wxcube.warehouse.tables import ABSENT, RowTable
 
-Record = dict[str, Any]
 Values = Sequence[Any]
-"""Values in the order of a table's columns."""
+Record = tuple[Any, ...]
+"""Values in the order of a table's columns, as the driver takes and gives them."""
+Records = list[list[Record]]
+"""Records of a day, one list per table of `RowTable.walk()`."""
 
 LARGEST = 2**63 - 1
 """Largest integer of a database column (64 bits)."""
 
 
-def to_records(
-    table: RowTable, scope: Mapping[str, object], rows: Iterable[Row]
-) -> list[list[Record]]:
-    """Records of each table, in the order of `table.walk()`.
+def to_records(table: RowTable, scope: Values, rows: Iterable[Row]) -> Records:
+    """Records of the rows of a day, one list per table of `table.walk()`.
 
-    Every record begins with `scope`: appid, origin and, if the endpoint has them, params.
+    Every record of the first table begins with `scope`: appid, origin and, if the endpoint has any,
+    params. None is marked as withdrawn.
 
     Raises:  ShapeError for a number of more than 64 bits.
     """
-    records: dict[str, list[Record]] = {one.table.name: [] for one in table.walk()}
-    _add_records(table, scope, rows, records)
+    records: dict[RowTable, list[Record]] = {one: [] for one in table.walk()}
+    _add_records(table, tuple(scope), rows, records)
     return list(records.values())
 
 
 def _add_records(
     table: RowTable,
-    inherited: Mapping[str, object],
+    inherited: Record,
     rows: Iterable[Row],
-    records: dict[str, list[Record]],
+    records: dict[RowTable, list[Record]],
 ) -> None:
-    to_record, key_of = _to_record(table), itemgetter(*table.key)
-    of_table, seen = records[table.table.name], set()
+    to_record, key_of = _to_record(table), key_reader(table)
+    of_table, seen = records[table], set()
     for place, row in enumerate(rows):
-        record = {**inherited, **to_record(row), PLACE: place}
+        record = to_record(inherited, row, place)
         key = key_of(record)
         if key in seen:
             continue
         seen.add(key)
         of_table.append(record)
         for child in table.lists:
-            key_values = {name: record[name] for name in table.key}
             elements = _elements(row, child.path)
             if elements:
-                _add_records(child, key_values, elements, records)
+                _add_records(child, key, elements, records)
 
 
 @cache
-def _to_record(table: RowTable) -> Callable[[Row], Record]:
-    names = [column.name for column in table.columns]
-    values = attrgetter(*(column.path for column in table.columns))
-    texts = [column.name for column in table.columns if column.column.type is str]
-    numbers = [column.name for column in table.columns if column.column.type is int]
-    several, paths, implied = len(names) > 1, _parts(table.row), table.implied_key
+def key_reader(table: RowTable, width: int | None = None) -> Callable[[Values], Record]:
+    """The key of a record, or its first columns: those of the parent row."""
+    order = [column.name for column in table.table.columns]
+    places = [order.index(name) for name in table.key[:width]]
+    return itemgetter(*places)
 
+
+@cache
+def _to_record(table: RowTable) -> Callable[[Record, Row, int], Record]:
+    values = attrgetter(*(column.path for column in table.columns))
+    kinds = [column.column.type for column in table.columns]
+    texts = [place for place, kind in enumerate(kinds) if kind is str]
+    numbers = [place for place, kind in enumerate(kinds) if kind is int]
+    days = [place for place, kind in enumerate(kinds) if kind is date]
+    several, paths, implied = len(kinds) > 1, _parts(table.row), table.implied_key
+    has_absent = ABSENT in table.table.c
     parts_of = attrgetter(*paths, paths[0]) if paths else None
 
     def has_all_parts(row: Row) -> bool:
@@ -76,22 +87,24 @@ def _to_record(table: RowTable) -> Callable[[Row], Record]:
         except AttributeError:  # of a part that is missing
             return False
 
-    def to_record(row: Row) -> Record:
+    def to_record(inherited: Record, row: Row, place: int) -> Record:
+        cells: list[Any]
         if not paths or has_all_parts(row):
-            cells, missing = values(row) if several else (values(row),), ""
+            cells, missing = [*values(row)] if several else [values(row)], ""
         else:
-            cells = tuple(_part_of(row, column.path) for column in table.columns)
+            cells = [_part_of(row, column.path) for column in table.columns]
             missing = " ".join(path for path in paths if _part_of(row, path) is None)
-        record = dict(zip(names, cells, strict=True))
         if implied and isinstance(row, implied.row):
             missing = implied.column
-        if paths or implied:
-            record[ABSENT] = missing or None
-        for name in texts:
-            record[name] = _storable(record[name])
-        for name in numbers:
-            _check_size(name, record[name])
-        return record
+        for at in days:
+            cells[at] = stored_day(cells[at])
+        for at in texts:
+            cells[at] = _storable(cells[at])
+        for at in numbers:
+            _check_size(table.columns[at].name, cells[at])
+        if has_absent:
+            return (*inherited, *cells, place, missing or None, None)
+        return (*inherited, *cells, place, None)
 
     return to_record
 
@@ -136,11 +149,15 @@ def _check_size(name: str, number: int | None) -> None:
         )
 
 
+def stored_day(day: date | None) -> str | None:
+    """A day as stored: ISO text."""
+    return day.isoformat() if day else None
+
+
 def to_rows(table: RowTable, records: Sequence[Sequence[Values]]) -> list[Any]:
     """Rows from the records of each table, in the order of the first table's records.
 
-    Records are sequences of values in the order of the tables' columns; there is one list of
-    records per table of `table.walk()`, in the order of its lists.
+    There is one list of records per table of `table.walk()`, in the order of its lists.
     """
     by_table = dict(zip(table.walk(), records, strict=True))
     return [row for _key, row in _keyed_rows(table, by_table)]
@@ -148,17 +165,19 @@ def to_rows(table: RowTable, records: Sequence[Sequence[Values]]) -> list[Any]:
 
 def _keyed_rows(
     table: RowTable, records: Mapping[RowTable, Sequence[Values]]
-) -> list[tuple[tuple[Any, ...], Any]]:
+) -> list[tuple[Record, Any]]:
+    key_of, to_row = key_reader(table), _to_row(table)
+    if not table.lists:
+        return [(key_of(record), to_row(record, ())) for record in records[table]]
     lists = [_by_parent_key(table, child, records) for child in table.lists]
-    key_of, to_row = _key_reader(table, table.key), _to_row(table)
     keyed = ((key_of(record), record) for record in records[table])
     return [(key, to_row(record, [of.get(key, []) for of in lists])) for key, record in keyed]
 
 
 def _by_parent_key(
     parent: RowTable, table: RowTable, records: Mapping[RowTable, Sequence[Values]]
-) -> dict[tuple[Any, ...], list[Any]]:
-    by_key: dict[tuple[Any, ...], list[Any]] = {}
+) -> dict[Record, list[Any]]:
+    by_key: dict[Record, list[Any]] = {}
     width = len(parent.key)
     for key, row in _keyed_rows(table, records):
         by_key.setdefault(key[:width], []).append(row)
@@ -166,28 +185,32 @@ def _by_parent_key(
 
 
 @cache
-def _key_reader(table: RowTable, names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
-    order = [column.name for column in table.table.columns]
-    return itemgetter(*(order.index(name) for name in names))
-
-
-@cache
 def _to_row(table: RowTable) -> Callable[[Values, Sequence[list[Any]]], Any]:
     order = [column.name for column in table.table.columns]
     lists = {child.path: index for index, child in enumerate(table.lists)}
+    within = {
+        path: [at for name, at in lists.items() if f"{name}.".startswith(f"{path}.")]
+        for path in _parts(table.row)
+    }
     whole = _struct_maker(table.row, "", order, lists, frozenset())
-    if ABSENT not in order:
-        return whole
-    absent, implied = order.index(ABSENT), table.implied_key
+    implied, mark = table.implied_key, order.index(WITHDRAWN_AT)
+    absent = order.index(ABSENT) if ABSENT in order else None
 
     @cache
     def without(paths: str) -> Callable[[Values, Sequence[list[Any]]], Any]:
         return _struct_maker(table.row, "", order, lists, frozenset(paths.split()))
 
     def to_row(record: Values, nested: Sequence[list[Any]]) -> Any:
-        paths = record[absent]
-        row = (without(paths) if paths else whole)(record, nested)
-        return implied.marked(row) if implied and paths else row
+        paths = record[absent] if absent is not None else None
+        if paths:
+            # a list that only earlier answers had is there, with its withdrawn rows
+            missing = (p for p in paths.split() if not any(nested[at] for at in within.get(p, ())))
+            row = without(" ".join(missing))(record, nested)
+            row = implied.marked(row) if implied else row
+        else:
+            row = whole(record, nested)
+        withdrawn_at = record[mark]
+        return withdrawn(row, datetime.fromisoformat(withdrawn_at)) if withdrawn_at else row
 
     return to_row
 
@@ -200,6 +223,7 @@ def _struct_maker(
     absent: frozenset[str],
 ) -> Callable[[Values, Sequence[list[Any]]], Any]:
     plain = [(m.name, order.index(m.name)) for m in members(row) if isinstance(m, Column)]
+    days = [m.name for m in members(row) if isinstance(m, Column) and m.type is date]
     nested_members = [m for m in members(row) if isinstance(m, Nested)]
     missing = [m.name for m in nested_members if prefix + m.name in absent]
     present = [m for m in nested_members if m.name not in missing]
@@ -212,6 +236,9 @@ def _struct_maker(
 
     def make(record: Values, nested: Sequence[list[Any]]) -> Any:
         values = {name: record[index] for name, index in plain}
+        for name in days:
+            if values[name] is not None:
+                values[name] = date.fromisoformat(values[name])
         values.update(dict.fromkeys(missing))
         values.update((name, nested[index]) for name, index in many)
         values.update((name, make_inner(record, nested)) for name, make_inner in inner)

@@ -8,24 +8,33 @@ import sqlalchemy as sa
 
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
+from wxcube.warehouse import renewal
 from wxcube.warehouse.database import writing
 from wxcube.warehouse.tables import REVISION
 
 
 def create_or_migrate(engine: sa.Engine, path: Path) -> None:
-    """Create the tables in a new file, or migrate those of an older version.
+    """Create the tables in a new file, or migrate those of an older version or contract.
 
     Raises:  WarehouseError if the file is of another program or of a newer wxcube.
     """
     with engine.connect() as connection:
-        if _checked_revision(connection, path) == REVISION:
+        if _is_current(connection, path):
             return
         connection.rollback()
         connection.connection.execute("PRAGMA journal_mode=WAL")
     with writing(engine) as connection:
         # another process may have done it meanwhile
+        if _is_current(connection, path):
+            return
         if _checked_revision(connection, path) != REVISION:
+            renewal.drop_views(connection)
             _migrate(connection, path)
+        renewal.renew(connection)
+
+
+def _is_current(connection: sa.Connection, path: Path) -> bool:
+    return _checked_revision(connection, path) == REVISION and renewal.is_current(connection)
 
 
 def require_current(engine: sa.Engine, path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 
+SERIES = ("appid", "origin", "endpoint", "params")
+"""The columns of a series key."""
 SeriesKey = Mapping[str, object]
 """Values of appid, origin, endpoint and params."""
 
@@ -31,6 +33,18 @@ def params_text(endpoint: Endpoint[Any], params: Mapping[str, object]) -> str:
     """
     defaults = {p.name: p.default for p in endpoint.params if p.default is not None}
     return "&".join(f"{name}={value}" for name, value in sorted({**defaults, **params}.items()))
+
+
+def params_of(text: str) -> dict[str, str]:
+    """The params of a text that `params_text` made, all of them as text."""
+    pairs = (pair.partition("=") for pair in text.split("&") if pair)
+    return {name: value for name, _equals, value in pairs}
+
+
+def scope_values(endpoint: Endpoint[Any], key: SeriesKey) -> tuple[object, ...]:
+    """The values of a series key that are columns of the endpoint's table."""
+    names = ("appid", "origin", "params") if endpoint.params else ("appid", "origin")
+    return tuple(key[name] for name in names)
 
 
 def scope_of(

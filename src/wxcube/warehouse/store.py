@@ -5,7 +5,7 @@ Every write is one transaction of rows, nested rows, ledger and reply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from wxcube.beijing import day_of
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-from wxcube.errors import WarehouseError
-from wxcube.i18n import NOTHING, Message, _
-from wxcube.warehouse import ledger, rebuilding, records, replies, schema
+from wxcube.errors import BudgetError, ShapeError, WarehouseError, WxcubeError
+from wxcube.i18n import _
+from wxcube.warehouse import asks, checks, clock_check, leases, ledger, reading, replies, schema
+from wxcube.warehouse.asks import Ask, DayCount
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
-from wxcube.warehouse.coverage import DayState, State, after_error
+from wxcube.warehouse.coverage import DayState, State
 from wxcube.warehouse.database import (
     connect,
     database_errors,
@@ -29,11 +31,24 @@ from wxcube.warehouse.database import (
     writing,
     writing_in_bulk,
 )
+from wxcube.warehouse.day_rows import DayRows, day_rows
+from wxcube.warehouse.failures import result_of, state_after
+from wxcube.warehouse.finding import Finding
+from wxcube.warehouse.lease_holder import Holder
+from wxcube.warehouse.leases import Lease
+from wxcube.warehouse.ledger_summary import LedgerSummary, summary
+from wxcube.warehouse.next_ask import Standing
+from wxcube.warehouse.past import PastDays, check_moment, past_records, write_past
 from wxcube.warehouse.query import Result, query
-from wxcube.warehouse.records import Replacement
+from wxcube.warehouse.rebuilding import rebuild
+from wxcube.warehouse.records import Replacement, store_answer, store_error
+from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.rows import to_rows
-from wxcube.warehouse.series import scope_of, series
+from wxcube.warehouse.series import SeriesKey, scope_of, series
+from wxcube.warehouse.statements import DriverConnection
+from wxcube.warehouse.stored_days import StoredDays
 from wxcube.warehouse.tables import ROW_TABLES, builds
+from wxcube.warehouse.wire_rows import to_wire
 
 
 class Warehouse:
@@ -93,20 +108,29 @@ class Warehouse:
         answer: Answer[RowT],
         params: Mapping[str, object] | None = None,
     ) -> Replacement:
-        """Store an answer: replace the rows of each of its days.
+        """Store an answer: replace the rows of each of its days, and log what came of its ask.
 
-        Days of which the answer has no rows retain the rows they have. Storing the same answer
-        twice changes nothing.
+        Rows that the answer lacks are marked as withdrawn, and days of which it has no rows retain
+        those they have. Storing the same answer twice changes nothing.
 
         Raises:  ShapeError for numbers beyond 64 bits; WarehouseError, after which nothing of the
             answer is in the file.
         """
-        endpoint, asked_at = answer.endpoint, _to_second(answer.asked_at)
-        key = series(appid, origin, endpoint, params)
+        key = series(appid, origin, answer.endpoint, params)
         with self._writing() as connection:
-            self._add_account(connection, appid, asked_at)
-            replacement = records.replace(connection, key, answer, asked_at)
-            replies.save(connection, key, answer.window, answer.body, asked_at)
+            sent_at = asks.sent_at(connection, answer.ask) or answer.asked_at
+            asked_at = clock_check.asked_at(sent_at, answer.server_date)
+            self._add_account(connection, appid, asked_at.time)
+            replacement = store_answer(StoredDays(connection), key, answer, asked_at)
+            result = asks.Result(
+                outcome=asks.Outcome.ANSWERED,
+                server_date=answer.server_date,
+                is_delay=answer.is_delay if answer.endpoint.has_delay_flag else None,
+                rows=len(answer.rows),
+                unreadable=len(answer.unreadable),
+                sha256=replies.save(connection, answer.body),
+            )
+            self._finish(connection, key, answer.window, sent_at, answer.ask, result)
         self._known_accounts.add(appid)
         return replacement
 
@@ -120,59 +144,98 @@ class Warehouse:
         """
         with self._writing(in_bulk=True) as connection:
             connection.execute(builds.update().values(parts=builds.c.parts + 1))
-            return store_computed(connection, computed, _to_second(asked_at))
+            return store_computed(connection, computed, asked_at.replace(microsecond=0))
 
-    def record_error(  # noqa: PLR0913, PLR0917 - one entry of the ledger
+    def begin_ask(  # noqa: PLR0913 - an ask has all of these
         self,
         appid: str,
         origin: Origin,
         endpoint: Endpoint[Any],
-        labels: Iterable[date],
-        state: State,
+        window: Window,
         asked_at: datetime,
-        errcode: int | None = None,
-        message: Message = NOTHING,
-        body: bytes = b"",
+        *,
+        sender: str,
+        limit: int | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> int:
+        """Log an attempt before it is sent, and return its number.
+
+        A killed process has then never made more calls than are in the log. `limit` is the largest
+        number of calls of the endpoint on a Beijing day, whoever makes them.
+
+        Raises:  BudgetError if no calls are left for the day; WarehouseError.
+        """
+        key = series(appid, origin, endpoint, params)
+        with self._writing() as connection:
+            made = asks.of_today(connection, appid, endpoint.name, asked_at)
+            if made.is_exhausted or (limit is not None and made.calls >= limit):
+                raise _no_calls_left(endpoint, made)
+            return asks.begin(connection, key, window, asked_at, sender)
+
+    def record_error(  # noqa: PLR0913 - an error of a call
+        self,
+        appid: str,
+        origin: Origin,
+        endpoint: Endpoint[Any],
+        window: Window,
+        error: WxcubeError,
+        asked_at: datetime,
         *,
         params: Mapping[str, object] | None = None,
-    ) -> None:
-        """Record an error for some days; their rows remain, and settled days do not change.
+        ask: int | None = None,
+    ) -> dict[date, State]:
+        """Record the error of a call, and return the states of the days that it changed.
+
+        Rows remain, and settled days do not change.
 
         Raises:  WarehouseError.
         """
-        days, asked_at = sorted(set(labels)), _to_second(asked_at)
-        if not days:
-            return
         key = series(appid, origin, endpoint, params)
-        window = Window(days[0], days[-1])
         with self._writing() as connection:
-            self._add_account(connection, appid, asked_at)
-            before = ledger.entries(connection, key, window)
-            entries = {
-                day: after_error(before.get(day), state, asked_at, errcode, message) for day in days
-            }
-            ledger.write(connection, key, entries)
-            replies.save(connection, key, window, body, asked_at)
+            sent_at = asks.sent_at(connection, ask) or asked_at
+            time = clock_check.asked_at(sent_at, error.server_date)
+            self._add_account(connection, appid, time.time)
+            body = error.body if isinstance(error, ShapeError) else b""
+            result = result_of(error, replies.save(connection, body))
+            state, entries = state_after(result.outcome, result.errcode), dict[date, DayState]()
+            if state is not None:
+                days, errcode = StoredDays(connection), result.errcode
+                entries = store_error(
+                    days, key, endpoint, window, state, time, errcode, result.message
+                )
+            self._finish(connection, key, window, sent_at, ask, result)
         self._known_accounts.add(appid)
+        return {day: entry.state for day, entry in entries.items()}
 
-    def count_call(
-        self, appid: str, endpoint: Endpoint[Any], day: date, limit: int | None = None
-    ) -> bool:
-        """Count a call before it is made; False if no calls are left for the day.
-
-        A killed process has then never made more calls than were counted.
-        """
+    def take_leases(self, appids: Iterable[str], holder: Holder, now: datetime) -> dict[str, Lease]:
+        """Take the leases of accounts; return those that others hold, which are not taken."""
         with self._writing() as connection:
-            count, exhausted = ledger.call_count(connection, appid, endpoint.name, day)
-            if exhausted or (limit is not None and count >= limit):
-                return False
-            ledger.add_calls(connection, appid, endpoint.name, day, more=1)
-        return True
+            return leases.take(connection, appids, holder, now)
 
-    def mark_exhausted(self, appid: str, endpoint: Endpoint[Any], day: date) -> None:
-        """Record that WeChat allows no more calls of an endpoint on a day (45009)."""
+    def renew_leases(self, appids: Iterable[str], holder: Holder, now: datetime) -> set[str]:
+        """Renew the leases of accounts, and return the accounts whose leases were lost."""
         with self._writing() as connection:
-            ledger.add_calls(connection, appid, endpoint.name, day, exhausted=True)
+            return leases.renew(connection, appids, holder, now)
+
+    def release_leases(self, holder: Holder) -> None:
+        """Release the leases of a holder."""
+        with self._writing() as connection:
+            leases.release(connection, holder)
+
+    def _finish(
+        self,
+        connection: sa.Connection,
+        key: SeriesKey,
+        window: Window,
+        sent_at: datetime,
+        ask: int | None,
+        result: asks.Result,
+    ) -> None:
+        """Log the outcome of an attempt; of one that was not logged before, the attempt too."""
+        if ask is None:
+            ask = asks.begin(connection, key, window, sent_at, "direct")
+        offset = clock_check.clock_offset(sent_at, result.server_date)
+        asks.finish(connection, str(key["appid"]), ask, result, offset)
 
     def _add_account(self, connection: sa.Connection, appid: str, seen: datetime) -> None:
         if appid not in self._known_accounts:
@@ -188,20 +251,65 @@ class Warehouse:
         origin: Origin | None = None,
         *,
         params: Mapping[str, object] | None = None,
+        as_of: datetime | None = None,
     ) -> list[RowT]:
         """Rows of a window, oldest day first, each day in the order of its answer.
 
         Without an origin each day is from the best one that has rows of it: wechat, import, cube,
         derived. `params` selects among answers to different params, as in `replace`; without it,
         the endpoint's default params are meant, or all where they have no default.
+
+        Withdrawn rows, which the last answer lacked, come after the others of their day; each has a
+        further member `withdrawn_at`. `as_of` gives the rows as the warehouse had them at that
+        moment, computed from asks and replies; those that are not from an ask, such as computed
+        ones, if they were stored by then and not replaced since.
         """
         table = ROW_TABLES[endpoint.name]
+        scope = scope_of(appid, endpoint, origin, params)
+        if as_of:
+            with self._reading() as connection:
+                found = past_records(connection, table, scope, endpoint, window, as_of)
+        else:
+            with self._reading_by_driver(is_one_statement=not table.lists) as connected:
+                found = reading.records(connected, table, scope, window)
+        return to_rows(table, found)
+
+    def read_members(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        window: Window,
+        *,
+        params: Mapping[str, object] | None = None,
+        with_withdrawn: bool = True,
+    ) -> list[dict[str, Any]]:
+        """The rows of `read` as the members of WeChat's JSON; days and times are text.
+
+        PERF: without an object per row; encoded, they are equal to the rows of `read`.
+        """
+        table = ROW_TABLES[endpoint.name]
+        scope = scope_of(appid, endpoint, None, params)
+        with self._reading_by_driver(is_one_statement=not table.lists) as connection:
+            found = reading.records(connection, table, scope, window, with_withdrawn=with_withdrawn)
+        return to_wire(table, found)
+
+    def day_rows(
+        self,
+        appid: str,
+        endpoint: Endpoint[RowT],
+        window: Window,
+        origin: Origin | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+    ) -> Iterator[DayRows[RowT]]:
+        """The rows of `read` by day, each day with its origin and ledger entry.
+
+        They are read piece by piece, from one state of the database, so that a long history needs
+        no more memory than a short one.
+        """
+        scope = scope_of(appid, endpoint, origin, params)
         with self._reading() as connection:
-            scope = scope_of(appid, endpoint, origin, params)
-            by_table = [records.select(connection, t.table, scope, window) for t in table.walk()]
-        if origin is None:
-            by_table[0] = records.of_best_origin(table.table, by_table[0])
-        return to_rows(table, by_table)
+            yield from day_rows(connection, appid, endpoint, scope, window)
 
     def coverage(
         self,
@@ -210,23 +318,69 @@ class Warehouse:
         origin: Origin = Origin.WECHAT,
         *,
         params: Mapping[str, object] | None = None,
+        window: Window | None = None,
     ) -> dict[date, DayState]:
-        """The ledger entries of an endpoint by day, oldest first."""
+        """The ledger entries of an endpoint by day, oldest first; of a window or of all days."""
         with self._reading() as connection:
-            return ledger.entries(connection, series(appid, origin, endpoint, params))
+            return ledger.entries(connection, series(appid, origin, endpoint, params), window)
+
+    def summary(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        labels: Sequence[date],
+        now: datetime,
+        *,
+        params: Mapping[str, object] | None = None,
+    ) -> LedgerSummary:
+        """The counts of an endpoint's days by state, and the days that are not settled.
+
+        `labels` are days that may have no entry yet.
+        """
+        key = series(appid, Origin.WECHAT, endpoint, params)
+        with self._reading() as connection:
+            return summary(connection, key, labels, now)
+
+    def standing(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        now: datetime,
+        *,
+        params: Mapping[str, object] | None = None,
+    ) -> Standing:
+        """What holds for all days of an endpoint of an account."""
+        key, today = series(appid, Origin.WECHAT, endpoint, params), day_of(now)
+        with self._reading() as connection:
+            made = asks.of_today(connection, appid, endpoint.name, now)
+            refusal = asks.standing_refusal(connection, key)
+        return Standing(refusal=refusal, exhausted_on=today if made.is_exhausted else None)
+
+    def history(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        window: Window,
+        *,
+        params: Mapping[str, object] | None = None,
+    ) -> list[Ask]:
+        """The finished asks whose days are in a window, in the order of their outcomes."""
+        key = series(appid, Origin.WECHAT, endpoint, params)
+        with self._reading() as connection:
+            return list(asks.in_order(connection, appid, series=key, window=window))
+
+    def reply(self, ask: Ask) -> bytes:
+        """The body that answered an ask, as it came; empty if there is none."""
+        with self._reading() as connection:
+            return replies.body_of(connection, ask.sha256) if ask.sha256 else b""
 
     def extent(
         self, appid: str, endpoint: Endpoint[Any], origin: Origin | None = None
     ) -> Window | None:
         """From the oldest to the newest day that has rows, or None."""
-        table = ROW_TABLES[endpoint.name].table
-        extent = sa.select(sa.func.min(table.c.ref_date), sa.func.max(table.c.ref_date)).where(
-            table.c.appid == appid,
-            table.c.origin.in_([origin] if origin else Origin),
-        )
+        table = ROW_TABLES[endpoint.name]
         with self._reading() as connection:
-            first, last = connection.execute(extent).one()
-        return Window(first, last) if first else None
+            return reading.extent(connection, table, appid, [origin] if origin else list(Origin))
 
     def coverage_by_params(
         self, appid: str, endpoint: Endpoint[Any], origin: Origin = Origin.WECHAT
@@ -234,6 +388,11 @@ class Warehouse:
         """The ledger entries of an endpoint by day, for each of the params it was called with."""
         with self._reading() as connection:
             return ledger.entries_by_params(connection, appid, origin.value, endpoint.name)
+
+    def known_series(self, appid: str) -> list[tuple[str, dict[str, str]]]:
+        """The endpoints of an account that WeChat was called for, with their params, by name."""
+        with self._reading() as connection:
+            return ledger.known_series(connection, appid, Origin.WECHAT.value)
 
     def last_days(self, endpoint: Endpoint[Any], origin: Origin) -> dict[str, date]:
         """The newest day of an endpoint in the ledger, by account."""
@@ -257,15 +416,10 @@ class Warehouse:
         with self._reading() as connection:
             return ledger.known_accounts(connection)
 
-    def calls_today(self, appid: str, endpoint: Endpoint[Any], day: date) -> int:
-        """The number of calls of an endpoint on a Beijing day."""
+    def calls_of_day(self, appid: str, endpoint: Endpoint[Any], day: date) -> DayCount:
+        """The number of calls of an endpoint on a Beijing day, and whether WeChat allows more."""
         with self._reading() as connection:
-            return ledger.call_count(connection, appid, endpoint.name, day)[0]
-
-    def is_exhausted(self, appid: str, endpoint: Endpoint[Any], day: date) -> bool:
-        """Whether WeChat allows no more calls of an endpoint on a Beijing day (45009)."""
-        with self._reading() as connection:
-            return ledger.call_count(connection, appid, endpoint.name, day)[1]
+            return asks.of_day(connection, appid, endpoint.name, day)
 
     def query(self, sql: str) -> Result:
         """The columns and rows of one SELECT.
@@ -274,15 +428,51 @@ class Warehouse:
         """
         return query(self._path, sql)
 
-    def rebuild(self, decode: rebuilding.Decode) -> rebuilding.RebuildResult:
-        """Recompute rows and ledger from the stored replies; days without replies do not change."""
+    def check(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        window: Window | None = None,
+        origins: Collection[Origin] = tuple(Origin),
+    ) -> Iterator[Finding]:
+        """What is impossible among the rows of an account and endpoint; nothing is changed."""
         with self._reading() as connection:
-            keys = replies.series_with_replies(connection)
-        total = rebuilding.RebuildResult()
-        for key in keys:
-            with self._writing() as connection:
-                total += rebuilding.rebuild(connection, key, decode)
+            yield from checks.check(connection, appid, endpoint, window, origins)
+
+    def marked_days(self, appid: str) -> dict[str, Window]:
+        """Endpoints with computed days that a build marked as impossible, first to last."""
+        with self._reading() as connection:
+            return checks.marked_days(connection, appid)
+
+    def rebuild(self) -> ReplayResult:
+        """Recompute rows and ledger from asks and replies; days without replies do not change."""
+        total = ReplayResult()
+        for appid in self.accounts():
+            with self._writing(in_bulk=True) as connection:
+                total += rebuild(connection, appid)
         return total
+
+    def write_past(
+        self,
+        path: Path,
+        moment: datetime,
+        now: datetime,
+        *,
+        appids: Collection[str] | None = None,
+        endpoints: Collection[Endpoint[Any]] | None = None,
+    ) -> PastDays:
+        """Write what this warehouse had at a moment into a new file.
+
+        It has asks, replies, rows and states up to then, of all accounts and endpoints or of some;
+        endpoints whose figures prove something about those of others come with them.
+
+        Raises:  WarehouseError if the moment is in the future or before all data, or the file
+            cannot be written.
+        """
+        with type(self).open(path) as past, self._reading() as source:
+            check_moment(source, moment, now)
+            with past._writing(in_bulk=True) as target:  # noqa: SLF001 - of the same class
+                return write_past(source, target, moment, appids, endpoints)
 
     # --- transactions ----------------------------------------------------------------------------
 
@@ -299,8 +489,21 @@ class Warehouse:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with database_errors(self._path), self._engine.connect() as connection:
+        """A transaction, so that all its statements see the same state of the database."""
+        with database_errors(self._path), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _reading_by_driver(self, *, is_one_statement: bool) -> Iterator[DriverConnection]:
+        """A connection for reading; several statements see the same state of the database."""
+        with database_errors(self._path):
+            connection = self._engine.raw_connection()
+            try:
+                if not is_one_statement:
+                    connection.cursor().execute("BEGIN")
+                yield DriverConnection(self._engine.dialect, connection)
+            finally:
+                connection.close()
 
 
 def _check_path(path: Path, *, read_only: bool) -> None:
@@ -319,5 +522,18 @@ def _check_path(path: Path, *, read_only: bool) -> None:
         )
 
 
-def _to_second(time: datetime) -> datetime:
-    return time.replace(microsecond=0)
+def _no_calls_left(endpoint: Endpoint[Any], made: DayCount) -> BudgetError:
+    if made.is_exhausted:
+        return BudgetError(
+            _("{endpoint}: WeChat allows no more calls today (45009)", endpoint=endpoint),
+            hint=_("it is called again after midnight in Beijing"),
+            is_quota=True,
+        )
+    return BudgetError(
+        _(
+            "{endpoint}: the {calls} calls of today are used up",
+            endpoint=endpoint,
+            calls=made.calls,
+        ),
+        hint=_("raise daily_calls_per_endpoint in the settings, or wait for midnight in Beijing"),
+    )

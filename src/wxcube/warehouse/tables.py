@@ -2,8 +2,8 @@
 
 The tables of rows are derived from the contract. The columns of a nested struct (`detail`) are
 columns of its row's table; a nested list has a table of its own, named `<table>__<list>`. Columns
-have WeChat's names; wxcube adds the columns `appid`, `origin`, `params`, `place`
-and `absent`. Every column that is not part of a key may be null.
+have WeChat's names; wxcube adds the columns `appid`, `origin`, `params`, `place`, `absent` and
+`withdrawn_at`. Every column that is not part of a key may be null.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from wxcube.beijing import in_beijing
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, ImpliedKey
 from wxcube.contract.field import Column, Kind, Nested, Row, element_key, members, nested
+from wxcube.contract.withdrawn import WITHDRAWN_AT
 
-REVISION = "0004"
+REVISION = "0006"
 """The migration that creates these tables."""
 
 METADATA = sa.MetaData()
@@ -40,11 +41,31 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> str | None:
         """The stored text of a time."""
-        return in_beijing(value).isoformat(timespec="seconds") if value else None
+        return stored_time(value) if value else None
 
     def process_result_value(self, value: Any, _dialect: sa.Dialect) -> datetime | None:
         """The time of a stored text."""
         return datetime.fromisoformat(value) if value else None
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A time, stored as Beijing time to the millisecond: `2026-03-10T09:00:00.000+08:00`."""
+
+    impl = sa.String(29)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> str | None:
+        """The stored text of a time."""
+        return in_beijing(value).isoformat(timespec="milliseconds") if value else None
+
+    def process_result_value(self, value: Any, _dialect: sa.Dialect) -> datetime | None:
+        """The time of a stored text."""
+        return datetime.fromisoformat(value) if value else None
+
+
+def stored_time(time: datetime) -> str:
+    """A time as `Timestamp` stores it."""
+    return in_beijing(time).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,9 @@ class RowTable:
         yield self
         for child in self.lists:
             yield from child.walk()
+
+
+_IS_WITHDRAWN = sa.text(f"{WITHDRAWN_AT} IS NOT NULL")
 
 
 @cache
@@ -116,7 +140,17 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
         *own,
         place,
         *([_absent()] if nested(row) or implied else []),
+        _withdrawn_at(),
         sa.PrimaryKeyConstraint(*key),
+        # PERF: withdrawn rows are few; without it, counting them would read the whole table
+        sa.Index(
+            f"{name}__withdrawn",
+            "appid",
+            "origin",
+            WITHDRAWN_AT,
+            sqlite_where=_IS_WITHDRAWN,
+            postgresql_where=_IS_WITHDRAWN,
+        ),
         *([_foreign_key(parent)] if parent is not None else []),
         comment=title,
         sqlite_with_rowid=False,  # PERF: one B-tree in key order, no second index
@@ -135,6 +169,11 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
         for list_path, part in _lists(row)
     )
     return RowTable(row, path, table, key, row_columns, lists, implied)
+
+
+def _withdrawn_at() -> sa.Column[Any]:
+    comment = "first answer that lacked the row / 首次缺少该行的返回时间；空值表示仍有"
+    return sa.Column(WITHDRAWN_AT, Timestamp, comment=comment)
 
 
 def _absent() -> sa.Column[Any]:
@@ -230,6 +269,21 @@ coverage = sa.Table(
         sa.Text,
         comment="message as JSON, to show it in any language; null: only the English text is known",
     ),
+    sa.Column(
+        "revision",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="how often figures changed after they were final / 定稿后更正次数",
+    ),
+    sa.Column("revised_at", Timestamp, comment="last revision / 最近一次更正时间"),
+    sa.Column(
+        "doubts",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="days on which a late enough answer lacked something",
+    ),
     sa.PrimaryKeyConstraint("appid", "origin", "endpoint", "params", "ref_date"),
     comment="ledger of days per account, origin and endpoint",
     sqlite_with_rowid=False,
@@ -241,19 +295,44 @@ replies = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False, comment="as it came, compressed with zstd"),
     comment="answers as they came, each body once",
 )
-answers = sa.Table(
-    "answers",
+asks = sa.Table(
+    "asks",
     METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     *_series_columns(),
-    sa.Column("first_date", sa.Date, nullable=False),
-    sa.Column("last_date", sa.Date, nullable=False),
-    sa.Column("sha256", sa.String(64), sa.ForeignKey("replies.sha256"), nullable=False),
-    sa.Column("asked_at", Timestamp, nullable=False, comment="when this body last came"),
-    sa.PrimaryKeyConstraint(
-        "appid", "origin", "endpoint", "params", "first_date", "last_date", "sha256"
+    sa.Column("first_date", sa.Date, comment="null: known only as a number of calls"),
+    sa.Column("last_date", sa.Date),
+    sa.Column("sender", sa.String(16), nullable=False, comment="sync, fetch, …"),
+    sa.Column("asked_at", Moment, nullable=False, comment="when it was sent / 请求时间"),
+    sa.Column("outcome", sa.String(10), nullable=False, comment="see wxcube.warehouse.asks"),
+    sa.Column("finished", sa.BigInteger, comment="order of the outcomes of an account, from 1"),
+    sa.Column("server_date", Timestamp, comment="Date header of the answer / 服务器时间"),
+    sa.Column("errcode", sa.Integer, comment="WeChat's error code / 错误码"),
+    sa.Column("is_delay", sa.Boolean, comment="figures are still being computed / 数据有延迟"),
+    sa.Column("rows", sa.Integer, comment="rows of the answer / 行数"),
+    sa.Column("unreadable", sa.Integer, comment="rows that cannot be read / 无法读取的行数"),
+    sa.Column("sha256", sa.String(64), sa.ForeignKey("replies.sha256"), comment="its reply"),
+    sa.Column("message", sa.Text, nullable=False, server_default="", comment="the error"),
+    sa.Column("message_data", sa.Text, comment="the error as JSON, for other languages"),
+    sa.Column(
+        "clock_offset",
+        sa.Integer,
+        comment="seconds the machine's clock was ahead / 本机时钟快的秒数；空值表示时钟无误",
     ),
-    comment="which reply answered which window",
-    sqlite_with_rowid=False,
+    sa.Index("asks_of_day", "appid", "endpoint", "asked_at", "errcode"),
+    sa.Index("asks_in_order", "appid", "finished"),
+    comment="every attempt that was sent, in the order of sending; outcomes are added once",
+)
+leases = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("appid", APPID, primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False, comment="of the process, unique"),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("taken_at", Timestamp, nullable=False, comment="by the machine's clock"),
+    sa.Column("expires_at", Timestamp, nullable=False, comment="unless it is renewed before"),
+    comment="accounts that a process is synchronizing now",
 )
 builds = sa.Table(
     "builds",
@@ -261,16 +340,4 @@ builds = sa.Table(
     sa.Column("ledger", sa.String(64), primary_key=True, comment="name of the cube's ledger"),
     sa.Column("parts", sa.Integer, nullable=False, comment="parts of builds handed over so far"),
     comment="the cube whose rows are in this database, at most one",
-)
-calls = sa.Table(
-    "calls",
-    METADATA,
-    sa.Column("appid", APPID, nullable=False),
-    sa.Column("endpoint", TEXT_KEY, nullable=False),
-    sa.Column("day", sa.Date, nullable=False, comment="Beijing day of the calls"),
-    sa.Column("calls", sa.Integer, nullable=False),
-    sa.Column("exhausted", sa.Boolean, nullable=False, comment="WeChat said 45009 on that day"),
-    sa.PrimaryKeyConstraint("appid", "endpoint", "day"),
-    comment="calls made per Beijing day",
-    sqlite_with_rowid=False,
 )

@@ -21,8 +21,9 @@ from typing import Any, Generic, Self, TypedDict, Unpack
 
 from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
+from wxcube.contract import decoding
 from wxcube.contract.endpoint import Endpoint, RowT
-from wxcube.contract.source import Answer, Origin, UnreadableRow
+from wxcube.contract.source import Answer, AskLog, Origin, UnreadableRow
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import QuotaError, Remedy, ReplyError, SettingsError, TokenError, WxcubeError
 from wxcube.i18n import _
@@ -68,6 +69,7 @@ class _Call(Generic[RowT]):
     endpoint: Endpoint[RowT]
     window: Window
     params: Mapping[str, object]
+    log: AskLog | None
     attempt: int = 0
     is_renewed: bool = False
 
@@ -149,15 +151,21 @@ class AsyncClient:
         return Origin.WECHAT
 
     async def ask(
-        self, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object] | None = None
+        self,
+        endpoint: Endpoint[RowT],
+        window: Window,
+        params: Mapping[str, object] | None = None,
+        log: AskLog | None = None,
     ) -> Answer[RowT]:
         """The answer for a window of one call.
+
+        `log` logs every attempt, and can refuse it before it is sent.
 
         Raises:  WindowError or ContractError before anything is sent; ReplyError, TransportError
             or ShapeError after; the error's `remedy` is the next step.
         """
         now = self._clock.now()
-        call = _Call(endpoint, window, endpoint.complete_params(params or {}))
+        call = _Call(endpoint, window, endpoint.complete_params(params or {}), log)
         endpoint.check(window, now)
         self._quota.check(endpoint, window, now)
         return await self._retries.run(lambda attempt: self._attempt(call, attempt))
@@ -215,23 +223,38 @@ class AsyncClient:
 
     async def _call(self, call: _Call[RowT], token: str) -> Answer[RowT]:
         await self._pace.wait()
+        ask = await self._begin(call)
         started = time.perf_counter()
         try:
-            answer = await self._exchange(call, token)
+            answer = await self._exchange(call, token, ask)
         except WxcubeError as error:
             if isinstance(error, QuotaError):
                 self._quota.record(call.endpoint, error, self._clock.now())
             self._report(call, started, error)
+            await self._fail(call, ask, error)
             raise
         self._report(call, started, answer)
         return answer
 
-    async def _exchange(self, call: _Call[RowT], token: str) -> Answer[RowT]:
+    async def _begin(self, call: _Call[Any]) -> int | None:
+        if call.log is None:
+            return None
+        return await call.log.begin(call.endpoint, call.window, call.params)
+
+    async def _fail(self, call: _Call[Any], ask: int | None, error: WxcubeError) -> None:
+        if call.log is not None and ask is not None:
+            await call.log.fail(ask, call.endpoint, call.window, call.params, error)
+
+    async def _exchange(self, call: _Call[RowT], token: str, ask: int | None) -> Answer[RowT]:
         asked_at = self._clock.now()
         request = wire.request(call.endpoint, call.window, token, call.params)
         reply = await self._transport.send(request)
-        body = wire.body_of(wire.without_token(reply, token), request.name)
-        return wire.read(call.endpoint, call.window, body, asked_at)
+        try:
+            body = wire.body_of(wire.without_token(reply, token), request.name)
+            return decoding.read(call.endpoint, call.window, body, asked_at, reply.date, ask)
+        except WxcubeError as error:
+            error.server_date = reply.date
+            raise
 
     def _report(
         self, call: _Call[RowT], started: float, outcome: Answer[RowT] | WxcubeError

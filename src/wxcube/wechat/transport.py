@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from wxcube.errors import Remedy, SettingsError, TransportError
 from wxcube.i18n import NOTHING, Message, _, verbatim
 from wxcube.settings import checked_proxy, environment_proxy, is_loopback
+from wxcube.wechat.http_date import parse_http_date
 from wxcube.wechat.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ class HttpTransport:
             allow_redirects=False,
             proxy=self._proxy or None,
         ) as response:
-            return Reply(response.status, await self._read(response, request))
+            date = parse_http_date(response.headers.get("date", ""))
+            return Reply(response.status, await self._read(response, request), date)
 
     def _open(self) -> aiohttp.ClientSession:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
@@ -195,6 +197,7 @@ class _Exchange:
         self.request = request
         self.status: int | None = None
         self.length: int | None = None
+        self.date = ""
         self.body = bytearray()
         self.ended = False
         self._received = False
@@ -208,8 +211,9 @@ class _Exchange:
     async def send(self, message: AsgiMessage) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            lengths = [v for k, v in message.get("headers", ()) if k.lower() == b"content-length"]
-            self.length = int(lengths[0]) if lengths else None
+            headers = {name.lower(): value for name, value in message.get("headers", ())}
+            self.length = int(headers[b"content-length"]) if b"content-length" in headers else None
+            self.date = headers.get(b"date", b"").decode("latin-1")
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
             self.ended = not message.get("more_body", False)
@@ -218,7 +222,7 @@ class _Exchange:
         is_complete = self.ended and self.length in {None, len(self.body)}
         if self.status is None or not is_complete:
             raise _failed(self.request, _("the reply was cut off"), _RETRY)
-        return Reply(self.status, bytes(self.body))
+        return Reply(self.status, bytes(self.body), parse_http_date(self.date))
 
 
 def _scope(request: Request) -> AsgiMessage:

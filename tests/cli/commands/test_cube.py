@@ -204,7 +204,7 @@ def test_rows_of_a_lost_database_are_recomputed(line: CommandLine) -> None:
     code, out, err = line.run_cli("cube", "build", "--quiet")
     assert (code, f"{rows:,} rows written" in out) == (0, True)
     first = before["changed"][0]
-    assert " ".join(err.split()) == (
+    assert " ".join(err.split()).startswith(
         "! the database was replaced or restored from a backup since the last build: everything "
         f"from {first} on was recomputed"
     )

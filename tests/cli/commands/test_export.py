@@ -6,20 +6,21 @@ import csv
 import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import msgspec
 import pytest
 
 from support.command_line import Site
+from support.full_disk import files_no_larger_than
 from support.rows import sample_rows
 from support.scripted import Scripted
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import named
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-from wxcube.i18n import verbatim
+from wxcube.errors import RetiredError
 from wxcube.server.http import RunningServer
-from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
@@ -121,6 +122,159 @@ def test_an_account_must_be_selected_if_there_are_several(site: Site) -> None:
     assert "'wx3'" in unknown.err
 
 
+# --- an export that ends early -------------------------------------------------------------------
+
+
+def test_a_full_disk_leaves_no_half_file(site: Site) -> None:
+    target = site.folder / "x.csv"
+    target.write_text("before", encoding="utf-8")
+    with Warehouse.open(site.database) as warehouse:
+        window = Window(WEEK.first - timedelta(days=400), WEEK.last)
+        answer = Answer(SUMMARY, window, sample_rows(SUMMARY, window, 1), b"{}", NOW)
+        warehouse.replace("wx1", Origin.WECHAT, answer)
+    with Warehouse.open(site.database, read_only=True), files_no_larger_than(40_000):
+        result = export(site, "--account", "wx1", "--out", target.name)
+    assert result.code == 1
+    assert "File too large" in result.err
+    assert target.read_text(encoding="utf-8") == "before"
+    assert not list(site.folder.glob("*.part"))
+
+
+def test_an_interrupted_export_leaves_no_half_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(target: BinaryIO, *_more: object) -> int:
+        target.write(b"half")
+        raise KeyboardInterrupt
+
+    target = site.folder / "x.csv"
+    target.write_text("before", encoding="utf-8")
+    monkeypatch.setattr("wxcube.cli.commands.export.write_days", interrupted)
+    assert export(site, "--account", "wx1", "--out", target.name).code == 130
+    assert target.read_text(encoding="utf-8") == "before"
+    assert not list(site.folder.glob("*.part"))
+
+
+# --- what is remarkable about the rows -----------------------------------------------------------
+
+
+@pytest.fixture
+def changed(site: Site) -> Site:
+    """The site with a revised day and a withdrawn row of wx1, and a day of another origin."""
+    asked_at, last = NOW + timedelta(days=20), WEEK.last
+    as_before = [row for row in stored_rows("wx1") if row.ref_date == last]
+    rows = [msgspec.structs.replace(as_before[0], new_user=7)]
+    with Warehouse.open(site.database) as warehouse:
+        for step, of_day in enumerate((as_before, rows)):
+            answer = Answer(
+                SUMMARY, Window.day(last), of_day, b"{}", asked_at + timedelta(days=step)
+            )
+            warehouse.replace("wx1", Origin.WECHAT, answer)
+        before = Window.day(WEEK.first - timedelta(days=1))
+        answer = Answer(SUMMARY, before, sample_rows(SUMMARY, before, 5), b"{}", NOW)
+        warehouse.replace("wx1", Origin.CUBE, answer)
+    return site
+
+
+def test_a_change_of_origin_is_reported_and_in_the_column(changed: Site) -> None:
+    result = export(changed, "--account", "wx1", "--out", "x.csv")
+    assert "from 2026-03-03 on the rows are of origin wechat, before of cube" in result.err
+    rows = list(csv.DictReader((changed.folder / "x.csv").read_text("utf-8").splitlines()))
+    origins = {row["ref_date"]: row["origin"] for row in rows}
+    assert origins["2026-03-02"] == "cube"
+    assert {origin for day, origin in origins.items() if day > "2026-03-02"} == {"wechat"}
+    chinese = changed.run("--lang", "zh", "export", "getusersummary", "--account", "wx1")
+    assert "从 2026-03-03 起，数据来源为 wechat，此前为 cube" in chinese.err
+    everything = export(changed, "--all-accounts")
+    assert "wx1: from 2026-03-03 on" in everything.err
+    assert "on the rows are of" not in export(changed, "--account=wx1", "--origin=wechat").err
+
+
+def test_revised_days_and_withdrawn_rows_are_counted(changed: Site) -> None:
+    result = export(changed, "--account", "wx1")
+    rows = list(csv.DictReader(result.out.splitlines()))
+    revised = {row["ref_date"] for row in rows if row["revision"] not in {"", "0"}}
+    gone = [row for row in rows if row["withdrawn_at"]]
+    assert revised == {"2026-03-09"}
+    assert {(row["ref_date"], row["withdrawn_at"][:10]) for row in gone} == {
+        ("2026-03-09", "2026-03-31")
+    }
+    assert "1 day has figures that changed after it was final" in result.err
+    assert f"{len(gone)} rows were withdrawn" in result.err
+    plain = export(changed, "--account", "wx1", "--plain")
+    assert len(plain.out.splitlines()) == len(rows) + 1 - len(gone)
+    assert plain.out.splitlines()[0] == "ref_date,user_source,new_user,cancel_user"
+    assert f"{len(gone)} rows are left out" in plain.err
+
+
+# --- as of a moment -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def restated(tmp_path: Path) -> Site:
+    """A database with two answers for the same day, of 2026-03-10 and the day after."""
+    site = Site(tmp_path, ManualClock(NOW + timedelta(days=5)))
+    day = Window.day(WEEK.last)
+    with Warehouse.open(site.database) as warehouse:
+        for step in (0, 1):
+            rows = sample_rows(SUMMARY, day, 7 + step)
+            body = msgspec.json.encode({"list": rows})
+            answer = Answer(SUMMARY, day, rows, body, NOW + timedelta(days=step))
+            warehouse.replace("wx1", Origin.WECHAT, answer)
+    return site
+
+
+def test_an_export_as_of_a_moment(restated: Site) -> None:
+    latest = export(restated, "--plain", "--format", "jsonl").lines
+    assert latest == msgspec.to_builtins(sample_rows(SUMMARY, Window.day(WEEK.last), 8))
+    for moment in ("2026-03-10", "2026-03-10T09:00", "2026-03-10T01:30Z"):
+        result = export(restated, "--plain", "--format", "jsonl", "--as-of", moment)
+        assert result.lines == msgspec.to_builtins(sample_rows(SUMMARY, Window.day(WEEK.last), 7))
+    today = export(restated, "--plain", "--format", "jsonl", "--as-of", "2026-03-11")
+    assert today.lines == latest
+
+
+def test_sql_as_of_a_moment(restated: Site) -> None:
+    query = "select count(*) as asks, max(fetched_at) as at from asks, coverage"
+    [line] = restated.run("sql", query, "--json", "--as-of", "2026-03-10").lines
+    assert line == {"asks": 1, "at": "2026-03-10T09:00:00+08:00"}
+    [line] = restated.run("sql", query, "--json").lines
+    assert line == {"asks": 2, "at": "2026-03-11T09:00:00+08:00"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "code", "words"),
+    [
+        ("2026-03-10T08:59", 1, "nothing was stored yet at 2026-03-10 08:59"),
+        ("2026-03-16", 1, "2026-03-16 23:59 is in the future; it is 2026-03-15 09:00"),
+        ("yesterday", 2, "'yesterday' is not a moment"),
+        ("2026-02-30", 2, "'2026-02-30' is not a moment"),
+        ("9999-12-31", 1, "is in the future"),
+        ("0001-01-01", 1, "nothing was stored yet"),
+    ],
+)
+def test_a_moment_that_cannot_be(restated: Site, moment: str, code: int, words: str) -> None:
+    for command in (("export", "getusersummary"), ("sql", "select 1")):
+        result = restated.run(*command, "--as-of", moment)
+        assert (result.code, result.out) == (code, "")
+        assert words in result.err
+        assert code == 2 or result.err.count("\n") == 1
+
+
+def test_days_without_a_log_are_reported(restated: Site) -> None:
+    with Warehouse.open(restated.database) as warehouse:
+        for number, step in enumerate((0, 0, 1)):
+            day = Window.day(WEEK.first + timedelta(days=number))
+            rows, asked_at = sample_rows(SUMMARY, day, 1), NOW + timedelta(days=step)
+            warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, day, rows, b"", asked_at))
+    result = export(restated, "--as-of", "2026-03-10")
+    assert "2 days of origin cube have no log: they are as they are now" in result.err
+    assert "1 day of origin cube was stored later and is left out" in result.err
+    assert "from 2026-03-09 on the rows are of origin wechat, before of cube" in result.err
+    chinese = restated.run("--lang", "zh", "sql", "select 1", "--as-of", "2026-03-10")
+    assert "来源为 cube 的 2 天没有请求记录，按现在的数据给出" in chinese.err
+
+
 # --- nothing to export ----------------------------------------------------------------------------
 
 
@@ -148,9 +302,8 @@ def test_days_that_were_not_requested(site: Site) -> None:
 def test_days_that_were_refused_or_are_empty(site: Site) -> None:
     day, later = date(2026, 3, 1), NOW + timedelta(days=30)
     with Warehouse.open(site.database) as warehouse:
-        warehouse.record_error(
-            "wx1", Origin.WECHAT, RETIRED, [day], State.REFUSED, NOW, 47009, verbatim("retired")
-        )
+        retired = RetiredError(47009, "this api is offline")
+        warehouse.record_error("wx1", Origin.WECHAT, RETIRED, Window.day(day), retired, NOW)
         for asked_at in (later, later + timedelta(days=1)):
             empty = Answer(TOTAL, Window.day(day), [], b"{}", asked_at)
             warehouse.replace("wx1", Origin.WECHAT, empty)
@@ -204,5 +357,5 @@ def test_a_fetch_that_fails_leaves_no_database(tmp_path: Path) -> None:
 
 
 def test_the_help_of_sql_explains_the_added_columns(tmp_path: Path) -> None:
-    for language, words in (("en", "ORDER BY place restores it"), ("zh", "即还原顺序")):
+    for language, words in (("en", "state of the row's day"), ("zh", "该日的数据状态")):
         assert words in Site(tmp_path).run("--lang", language, "sql", "--help").out

@@ -134,15 +134,36 @@ def test_status_has_no_options_of_a_sync(tmp_path: Path) -> None:
 
 
 def test_reasons_in_json_are_english(stored: Site) -> None:
+    stored.settings.write_text('[[accounts]]\nappid = "wx1"\n', encoding="utf-8")
     words = ("--lang", "zh", "status", "--account", "wx1", "--only", "getuserread", "--json")
     [line] = stored.run(*words).lines
     assert str(line["why"]).startswith("90 days not requested yet: retired by WeChat")
+    assert line["in_settings"]
+    assert line["open"] == [
+        {
+            "why": "retired",
+            "from": "2025-12-10",
+            "to": "2026-03-09",
+            "days": 90,
+            "due": False,
+            "requested_at": None,
+        }
+    ]
 
 
-@pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-"])
-def test_a_closed_output_is_not_an_error(stored: Site, redirection: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "redirection"),
+    [
+        ("status", ">&-"),
+        ("status", ">&- 2>&-"),
+        ("check", ">&-"),
+        ("sql 'select * from v_user_summary'", ">&-"),
+        ("export getusersummary --account wx1", ">&-"),
+    ],
+)
+def test_a_closed_output_is_not_an_error(stored: Site, words: str, redirection: str) -> None:
     wxcube = f'"{sys.executable}" -c "from wxcube.cli.main import main; main()"'
-    command = f"{wxcube} --database wxcube.db status {redirection}"
+    command = f"{wxcube} --database wxcube.db {words} {redirection}"
     result = subprocess.run(
         command, shell=True, cwd=stored.folder, capture_output=True, timeout=120, check=False
     )

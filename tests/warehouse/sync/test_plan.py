@@ -17,7 +17,9 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError
 from wxcube.warehouse.coverage import DayState, State, initial_state
-from wxcube.warehouse.sync.plan import Plan, PlannedCall, SkipReason, WantedDays, plan
+from wxcube.warehouse.next_ask import NOTHING_STANDING, NextAsk, Refusal, Standing, Why
+from wxcube.warehouse.sync.plan import Choices, Plan, PlannedCall, SkipReason, plan
+from wxcube.warehouse.sync.wanted import Params, WantedDays
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 FOUR_MONTHS = Window(date(2025, 11, 10), date(2026, 3, 9))
@@ -29,22 +31,42 @@ Ledger = Mapping[str, Mapping[date, DayState]]
 class Known:
     """A ledger by endpoint name."""
 
-    def __init__(self, entries: Ledger | None = None) -> None:
-        self.entries = entries or {}
+    def __init__(
+        self, entries: Ledger | None = None, standing: Standing = NOTHING_STANDING
+    ) -> None:
+        self.entries, self._standing = entries or {}, standing
 
-    def __call__(
-        self, appid: str, endpoint: Endpoint[Any], *, params: Mapping[str, object] | None = None
+    def coverage(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        *,
+        params: Params | None = None,
+        window: Window | None = None,
     ) -> Mapping[date, DayState]:
-        return self.entries.get(endpoint.name, {})
+        entries = self.entries.get(endpoint.name, {})
+        return {day: entry for day, entry in entries.items() if window is None or day in window}
+
+    def standing(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        now: datetime,
+        *,
+        params: Params | None = None,
+    ) -> Standing:
+        return self._standing
 
 
 def sync_plan_of(
     wanted: WantedDays = EVERYTHING,
     entries: Ledger | None = None,
     now: datetime = NOW,
-    **more: bool,
+    standing: Standing = NOTHING_STANDING,
+    **more: Any,
 ) -> Plan:
-    return plan([wanted], Known(entries), now, **{"include_retired": True, **more})
+    choices = Choices(**{"include_retired": True, **more})
+    return plan([wanted], Known(entries, standing), now, choices)
 
 
 def only(name: str, window: Window = FOUR_MONTHS) -> WantedDays:
@@ -176,7 +198,7 @@ def test_several_accounts_share_a_plan() -> None:
         WantedDays(appid, Window.day(date(2026, 3, 9)), [named("getuserread")])
         for appid in ("wx1", "wx2")
     ]
-    sync_plan = plan(wanted, Known(), NOW, include_retired=True)
+    sync_plan = plan(wanted, Known(), NOW, Choices(include_retired=True))
     assert [(call.appid, str(call.window)) for call in sync_plan.calls] == [
         ("wx1", "2026-03-09"),
         ("wx2", "2026-03-09"),
@@ -233,12 +255,34 @@ def test_wrong_params_are_an_error_of_the_plan() -> None:
 def test_a_refused_endpoint_is_skipped_until_the_refusal_is_old() -> None:
     refused = DayState(State.REFUSED, NOW - timedelta(days=1), None, 48001)
     entries = {"getusersummary": {date(2026, 3, 8): refused}}
-    sync_plan = sync_plan_of(only("getusersummary"), entries)
-    assert [(s.reason, s.detail) for s in sync_plan.skipped] == [
-        (SkipReason.REFUSED, "48001 on 2026-03-09")
-    ]
-    assert sync_plan_of(only("getusersummary"), entries, retry_refused=True).days == 120
-    assert sync_plan_of(only("getusersummary"), entries, NOW + timedelta(days=6)).days == 120
+    standing = Standing(refusal=Refusal(48001, refused.asked_at))
+    sync_plan = sync_plan_of(only("getusersummary"), entries, standing=standing)
+    until = NextAsk(NOW + timedelta(days=6), Why.REFUSED, errcode=48001)
+    assert [(s.reason, s.next) for s in sync_plan.skipped] == [(SkipReason.REFUSED, until)]
+    retried = sync_plan_of(only("getusersummary"), entries, standing=standing, retry_refused=True)
+    assert retried.days == 120
+    week_later = sync_plan_of(only("getusersummary"), entries, NOW + timedelta(days=6), standing)
+    assert week_later.days == 120
+
+
+def test_a_refused_day_does_not_hold_up_the_others() -> None:
+    refused = DayState(State.REFUSED, NOW - timedelta(days=1), None, 47001)
+    entries = {"getusersummary": {date(2026, 3, 8): refused}}
+    days = {
+        day for call in sync_plan_of(only("getusersummary"), entries).calls for day in call.labels
+    }
+    assert days == {*FOUR_MONTHS} - {date(2026, 3, 8)}
+
+
+def test_an_exhausted_endpoint_is_skipped_until_midnight() -> None:
+    standing = Standing(exhausted_on=NOW.date())
+    late = NOW.replace(hour=23, minute=59)
+    sync_plan = sync_plan_of(only("getusersummary"), now=late, standing=standing)
+    assert [s.reason for s in sync_plan.skipped] == [SkipReason.QUOTA]
+    midnight = sync_plan_of(
+        only("getusersummary"), now=late + timedelta(minutes=1), standing=standing
+    )
+    assert midnight.days == 120
 
 
 # --- the second sync ---------------------------------------------------------------------------------
@@ -252,9 +296,7 @@ def after(
     for call in sync_plan.calls:
         for day in call.labels:
             has_rows = day not in empty
-            state = initial_state(
-                call.endpoint, day, has_rows=has_rows, is_delay=False, asked_at=now
-            )
+            state = initial_state(call.endpoint, day, has_rows=has_rows, asked_at=now)
             entry = DayState(state, now, now if has_rows else None)
             entries.setdefault(call.endpoint.name, {})[day] = entry
     return entries
@@ -268,9 +310,34 @@ def test_a_second_sync_requests_only_days_that_can_still_change() -> None:
     states = {(name, day): e.state for name, days in entries.items() for day, e in days.items()}
     assert {states[key] for key in asked} == {State.WAITING}
     assert asked == {key for key, state in states.items() if state is State.WAITING}
-    refreshed = sync_plan_of(entries=entries, now=NOW + timedelta(minutes=1), refresh=True)
-    again = {(call.endpoint.name, day) for call in refreshed.calls for day in call.labels}
-    assert again == {key for key, state in states.items() if state in {State.WAITING, State.MOVING}}
+
+
+def test_settled_days_are_requested_again_on_request_only() -> None:
+    entries = after(sync_plan_of(only("getusersummary")), NOW, empty=frozenset({date(2026, 1, 5)}))
+    again = Window(date(2026, 1, 3), date(2026, 1, 12))
+    sync_plan = sync_plan_of(only("getusersummary"), entries, again=again)
+    assert sorted(day for call in sync_plan.calls for day in call.labels) == [*again]
+    assert len(sync_plan.calls) == fewest([*again], SPANS["getusersummary"])
+
+
+def test_days_that_are_requested_again_include_those_that_move() -> None:
+    entries = {"getarticletotal": {date(2026, 3, 9): DayState(State.MOVING, NOW, NOW)}}
+    day = Window.day(date(2026, 3, 9))
+    assert sync_plan_of(only("getarticletotal", day), entries).calls == ()
+    assert sync_plan_of(only("getarticletotal", day), entries, again=day).days == 1
+
+
+def test_entries_from_the_future_are_of_a_wrong_clock_and_count_as_none() -> None:
+    ahead = NOW + timedelta(days=38)
+    states = (State.FINAL, State.EMPTY, State.MOVING, State.REFUSED)
+    days = Window(date(2026, 3, 1), date(2026, 3, 4))
+    entries = {
+        "getusersummary": {
+            day: DayState(state, ahead, ahead) for day, state in zip(days, states, strict=True)
+        }
+    }
+    sync_plan = sync_plan_of(only("getusersummary", days), entries)
+    assert [call.labels for call in sync_plan.calls] == [(*days,)]
 
 
 def test_moving_days_are_requested_again_once_data_for_a_newer_day_is_available() -> None:

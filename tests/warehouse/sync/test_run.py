@@ -21,10 +21,10 @@ from wxcube.contract.codes import reply_error
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.i18n import verbatim
+from wxcube.warehouse.ask_log import Budgets
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.replies import of_series, series_with_replies
 from wxcube.warehouse.store import Warehouse
-from wxcube.warehouse.sync.plan import Plan, SkipReason, WantedDays, plan
+from wxcube.warehouse.sync.plan import Choices, Plan, SkipReason, plan
 from wxcube.warehouse.sync.progress import (
     AccountPaused,
     CallAnswered,
@@ -34,7 +34,8 @@ from wxcube.warehouse.sync.progress import (
     StopReason,
     SyncEvent,
 )
-from wxcube.warehouse.sync.run import Budgets, ErrorLimits, sync
+from wxcube.warehouse.sync.run import ErrorLimits, sync
+from wxcube.warehouse.sync.wanted import WantedDays
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 2, 20), date(2026, 3, 9))
@@ -56,11 +57,11 @@ def planned(
     clock: ManualClock,
     *endpoints: Endpoint[Any],
     appids: tuple[str, ...] = ("wx1",),
-    **more: bool,
+    **more: Any,
 ) -> Plan:
     chosen = endpoints or ENDPOINTS
     wanted = [WantedDays(appid, WINDOW, chosen, CARD) for appid in appids]
-    return plan(wanted, warehouse.coverage, clock.now(), include_retired=True, **more)
+    return plan(wanted, warehouse, clock.now(), Choices(include_retired=True, **more))
 
 
 async def run(warehouse: Warehouse, source: WrittenSource, sync_plan: Plan, **more: Any) -> Report:
@@ -190,7 +191,9 @@ async def test_quota_stops_the_endpoint_for_the_day_only(
     assert len(warehouse.coverage("wx1", TOTAL)) == 18
     # no calls are made on the same day; on the next day they are
     again = WrittenSource(clock)
-    report = await run(warehouse, again, planned(warehouse, clock, READ))
+    assert [s.reason for s in planned(warehouse, clock, READ).skipped] == [SkipReason.QUOTA]
+    earlier_plan = planned(warehouse, ManualClock(NOW + timedelta(days=1)), READ)
+    report = await run(warehouse, again, earlier_plan, concurrency=1)
     assert (again.asked, report.not_made) == ([], {("wx1", "getarticleread", StopReason.QUOTA): 18})
     clock.advance(timedelta(days=1))
     assert (await run(warehouse, again, planned(warehouse, clock, READ))).is_complete
@@ -220,15 +223,16 @@ async def test_a_budget_holds_over_restarts(
 
 
 @pytest.mark.parametrize("errcode", [48001, 47009, 61007])
-async def test_a_refusal_covers_every_planned_day(
+async def test_a_refusal_of_an_endpoint_marks_the_days_that_were_asked_and_stops_it(
     warehouse: Warehouse, clock: ManualClock, errcode: int
 ) -> None:
     source = WrittenSource(clock, trouble=answers_of(errcode, "getarticleread"))
     report = await run(warehouse, source, planned(warehouse, clock, READ, SUMMARY), concurrency=1)
     entries = warehouse.coverage("wx1", READ)
     assert {(d.state, d.errcode) for d in entries.values()} == {(State.REFUSED, errcode)}
-    assert list(entries) == list(WINDOW)
-    assert report.days[State.REFUSED] == 18
+    assert list(entries) == [WINDOW.last]
+    assert report.days[State.REFUSED] == 1
+    assert report.not_made == {("wx1", "getarticleread", StopReason.REFUSED): 17}
     assert [name for name, _ in source.asked].count("getarticleread") == 1
     assert State.FINAL in states(warehouse, SUMMARY)
     skipped = planned(warehouse, clock, READ)
@@ -447,9 +451,8 @@ async def test_unreadable_bodies_are_stored(warehouse: Warehouse, clock: ManualC
         raise errors.ShapeError(verbatim("no list"), body=b'{"lst":[]}')
 
     await run(warehouse, WrittenSource(clock, trouble=trouble), planned(warehouse, clock, SUMMARY))
-    with warehouse._reading() as connection:
-        [series] = series_with_replies(connection)
-        assert {reply.body for reply in of_series(connection, series)} == {b'{"lst":[]}'}
+    asked = warehouse.history("wx1", SUMMARY, WINDOW)
+    assert {warehouse.reply(ask) for ask in asked} == {b'{"lst":[]}'}
 
 
 async def test_after_a_minute_quota_the_account_pauses_and_resumes(
@@ -483,7 +486,7 @@ async def test_a_lasting_minute_quota_stops_the_account_after_some_pauses(
     )
     assert len(source.asked) == 4 * 3
     assert report.not_made == {("wx1", "getarticleread", StopReason.UNREACHABLE): 14}
-    assert {entry.errcode for entry in warehouse.coverage("wx1", READ).values()} == {45011}
+    assert warehouse.coverage("wx1", READ) == {}
 
 
 async def test_a_database_error_ends_the_sync(
@@ -541,4 +544,4 @@ async def test_a_cancelled_sync_leaves_complete_answers_and_can_be_resumed(
     assert (await run(warehouse, source, planned(warehouse, clock))).is_complete
     with Warehouse.open(copy_to(tmp_path / "other.db")) as undisturbed:
         await run(undisturbed, WrittenSource(clock), planned(undisturbed, clock))
-    assert everything(path, but=("calls",)) == everything(tmp_path / "other.db", but=("calls",))
+    assert everything(path, but=("asks",)) == everything(tmp_path / "other.db", but=("asks",))

@@ -13,10 +13,12 @@ from rich.console import Console
 from wxcube import log
 from wxcube.beijing import Clock, SystemClock
 from wxcube.cli.help import Start
+from wxcube.i18n import Message
 from wxcube.i18n.language import Language, language
 from wxcube.settings import Settings, load
 
 if TYPE_CHECKING:
+    from wxcube.warehouse.ask_log import WarehouseAskLog
     from wxcube.warehouse.store import Warehouse
 
 
@@ -67,16 +69,40 @@ class Context:
         """Where progress and remarks are printed: standard error."""
         return _console(stderr=True)
 
+    def shown(self, message: Message) -> str:
+        """A message in the reader's language, without secrets that are part of it."""
+        return log.redact(self.translate(message))
+
+    def title(self, appid: str) -> str:
+        """The name of an account in the settings, and its AppID; the AppID of any other."""
+        names = {account.appid: account.name for account in self.settings.accounts}
+        return f"{names[appid]} ({appid})" if names.get(appid) else appid
+
     def has_warehouse(self) -> bool:
         """Whether there may be a warehouse already: one on a server counts."""
         name = self.settings.database.removeprefix("sqlite:///")
         return "://" in name or Path(name).exists()
+
+    def can_write_warehouse(self) -> bool:
+        """Whether the warehouse can be written; one that does not exist is created."""
+        from wxcube.warehouse.database import path_of
+        from wxcube.warehouse.read_only import can_write
+
+        path = path_of(self.settings.database)
+        return not path.exists() or can_write(path)
 
     def warehouse(self, *, read_only: bool = False) -> Warehouse:
         """The warehouse of the settings, opened."""
         from wxcube.warehouse.store import Warehouse
 
         return Warehouse.open(self.settings.database, read_only=read_only)
+
+    def ask_log(self, warehouse: Warehouse, appid: str, sender: str) -> WarehouseAskLog:
+        """The log of what a command sends for an account, with the budgets of the settings."""
+        from wxcube.warehouse.ask_log import Budgets, WarehouseAskLog
+
+        budgets = Budgets(self.settings.sync.daily_calls_per_endpoint)
+        return WarehouseAskLog(warehouse, appid, self.account_clock, sender, budgets)
 
 
 def context() -> Context:

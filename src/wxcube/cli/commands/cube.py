@@ -16,8 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from wxcube import beijing
 from wxcube.cli.commands import compacted
 from wxcube.cli.commands.context import Context, context, json_line
-from wxcube.cli.commands.sync import INCOMPLETE, Day
+from wxcube.cli.commands.selection import Day
+from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Group
+from wxcube.cli.impossible_figures import group_as_json, print_group
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.i18n import SEMICOLON, Message, _, joined, plural
 from wxcube.settings import EngineName
@@ -94,7 +96,8 @@ def build(
     followers since. A build can be stopped at any time and run again.
 
     Events in the log are compacted first. Exit code 3 means that some events cannot be read; the
-    accounts of their group were not built.
+    accounts of their group were not built. Impossible figures, such as negative followers, are
+    written, marked in the table coverage and reported with their cause and what to do.
 
     The password of ClickHouse is read from the environment variable WXCUBE_CUBE_PASSWORD, or from
     where the section [cube] of the settings says.
@@ -146,12 +149,15 @@ def _as_json(result: BuildResult, end: date) -> dict[str, object]:
         "left_out": [str(path) for path in result.unreadable],
         "again": result.rebuilt_from,
         "has_lost": result.has_lost_rows,
+        "impossible": [group_as_json(group) for group in result.impossible],
     }
 
 
 def _show_result(root: Context, result: BuildResult, end: date) -> None:
     for warning in _warnings(result):
         print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
+    for group in result.impossible:
+        print_group(root, root.notes, group)
     summary = _(
         "{days} computed, {rows} written, through {end}",
         days=plural("{n} day", "{n} days", n=result.days),

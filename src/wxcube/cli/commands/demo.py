@@ -13,7 +13,7 @@ from rich.text import Text
 
 from wxcube.cli import demo as show
 from wxcube.cli.commands.context import Context, context
-from wxcube.cli.coverage_table import coverage_table, endpoint_coverages, missing_lines
+from wxcube.cli.coverage_table import coverage_table, remarks, wanted_coverages
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.chart import bar, columns, sparkline
 from wxcube.cli.terminal.paragraph import print_paragraph
@@ -212,13 +212,15 @@ def _show_skipped(root: Context, report: Report) -> None:
 
 def _show_coverage(root: Context, emulator: Emulator, warehouse: Warehouse) -> None:
     _step(root, 3, _("State of the data: which days can still change"))
-    coverage = endpoint_coverages(warehouse, show.wants(emulator), emulator.clock.now())
+    wanted, now = show.wants(emulator), emulator.clock.now()
+    coverage = wanted_coverages(warehouse, wanted, now, includes_retired=True)
     for app in emulator.accounts:
         rows = [row for row in coverage if row.appid == app.appid]
         root.console.print(emulator.name(app.appid), style="bold")
         root.console.print(coverage_table(rows, root.translate, root.console.width))
-        for line in missing_lines(rows, root.translate):
-            print_paragraph(root.console, line, mark="· ", style="yellow")
+        for remark in remarks(rows):
+            text = root.translate(remark.text)
+            print_paragraph(root.console, text, mark="· ", style="yellow")
 
 
 def _show_figures(root: Context, emulator: Emulator, warehouse: Warehouse) -> None:
@@ -368,4 +370,4 @@ def _serve(
         print_paragraph(root.console, root.translate(message))
 
     with listen(HOST, _free_port(root, port)) as listener:
-        serve_forever(asgi(api), listener, on_ready=ready)
+        serve_forever(asgi(api, emulator.clock), listener, on_ready=ready)

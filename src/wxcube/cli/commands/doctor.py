@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from wxcube.log import redact
 if TYPE_CHECKING:
     from wxcube.cube.incremental.checkup import Problem
     from wxcube.events.store.check import Finding
+    from wxcube.warehouse.finding import FindingGroup
+    from wxcube.warehouse.store import Warehouse
 
 SERIOUS = 1
 
@@ -31,9 +34,12 @@ SERIOUS = 1
 def doctor(*, deep: bool, repair: bool, mend: bool, as_json: bool) -> int:
     """Find problems in the stored data and explain how to repair them.
 
-    Checks the database, the event store and the cube's facts. Without --repair nothing is changed;
-    with it, the next `wxcube cube build` recomputes what it can. Exit code 1 means that figures may
-    be missing or that new data cannot be stored.
+    Checks the database, the event store and the cube's facts. Impossible figures are reported if a
+    build computed them; `wxcube check` looks for them among all stored rows.
+
+    Without --repair nothing is changed; with it, the next `wxcube cube build` recomputes what it
+    can. Exit code 1 means that figures may be missing or that new data cannot be stored;
+    impossible figures alone do not count.
     """
     root = context()
     findings = [*_warehouse(root), *_events(root, deep=deep)]
@@ -70,12 +76,33 @@ def _warehouse(root: Context) -> list[Finding]:
 
     if not root.has_warehouse():
         return []
+    file = redact(root.settings.database)
     try:
         with root.warehouse(read_only=True) as warehouse:
-            warehouse.accounts()
+            groups = [
+                group for appid in warehouse.accounts() for group in _impossible(warehouse, appid)
+            ]
     except WxcubeError as error:
-        return [Finding(redact(root.settings.database), error.message, error.hint)]
-    return []
+        return [Finding(file, error.message, error.hint)]
+    return [
+        Finding(
+            file,
+            _("{found}; cause: {cause}", found=group.as_message(), cause=group.first.cause),
+            group.first.remedy,
+            is_serious=False,
+        )
+        for group in groups
+    ]
+
+
+def _impossible(warehouse: Warehouse, appid: str) -> Iterator[FindingGroup]:
+    """Impossible figures of the days that a build marked; `wxcube check` reads all days."""
+    from wxcube.contract import named
+    from wxcube.contract.source import Origin
+    from wxcube.warehouse.finding import grouped
+
+    for endpoint, window in warehouse.marked_days(appid).items():
+        yield from grouped(warehouse.check(appid, named(endpoint), window, [Origin.CUBE]))
 
 
 def _events(root: Context, *, deep: bool) -> list[Finding]:

@@ -126,12 +126,12 @@ def _explain(root: Context, e: Endpoint[Any]) -> None:
     translate, console = root.translate, root.console
     console.print(Text.assemble((e.name, "bold"), f"  {translate(e.title)}"))
     facts = plural(
-        "POST {path}, at most {n} day per call, from {first_date}, table {table}",
-        "POST {path}, at most {n} days per call, from {first_date}, table {table}",
+        "POST {path}, at most {n} day per call, from {first_date}, view {view}",
+        "POST {path}, at most {n} days per call, from {first_date}, view {view}",
         path=e.path,
         n=e.span_days,
         first_date=e.first_date,
-        table=e.table,
+        view=e.view,
     )
     print_paragraph(console, translate(facts), mark="  ")
     table = Table(box=None, header_style="bold", pad_edge=False)

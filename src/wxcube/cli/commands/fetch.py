@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wxcube import contract
+from wxcube import beijing, contract
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.commands.rows import Layout, check_layout, print_no_rows, print_table, write
 from wxcube.cli.help import Command
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
-from wxcube.errors import ContractError
+from wxcube.errors import ContractError, WxcubeError
 from wxcube.export.flat import default_part
 from wxcube.i18n import _
 
 if TYPE_CHECKING:
     from wxcube.contract.endpoint import Endpoint
     from wxcube.settings import AccountSettings
-    from wxcube.warehouse.store import Warehouse
+    from wxcube.warehouse.ask_log import WarehouseAskLog
 
 FORMATS = click.Choice(["table", "csv", "json", "jsonl"])
 
@@ -70,7 +74,7 @@ def fetch(  # noqa: PLR0913 - one per option
     if layout.file_format == "table":
         print_table(root, definition, rows, default_part(definition) if part is None else part)
     else:
-        write(sys.stdout.buffer, definition, {account_settings.appid: rows}, layout)
+        write(sys.stdout.buffer, definition, rows, layout)
     if not rows:
         from wxcube.warehouse.explanation import explain_empty_answer
 
@@ -88,19 +92,84 @@ async def _fetch(
 ) -> list[Any]:
     from wxcube.jobs.accounts import account_client
 
-    rows: list[Any] = []
     async with account_client(account, root.settings.sync, root.account_clock) as client:
-        if not save:
+        if not (save or root.has_warehouse()):
             return await client.fetch(endpoint, window.first, window.last, **params)
         with ExitStack() as stack:
-            warehouse: Warehouse | None = None
-            for call in reversed(endpoint.calls(endpoint.labels(window))):
-                answer = await client.ask(endpoint, call, params)
-                # after the first answer, so that an error does not leave an empty database
-                warehouse = warehouse or stack.enter_context(root.warehouse())
-                warehouse.replace(account.appid, Origin.WECHAT, answer, params)
-                rows += answer.rows
-    return rows
+            log = _AskLog(root, account.appid, stack)
+
+            async def ask(call: Window) -> list[Any]:
+                answer = await client.ask(endpoint, call, params, log)
+                if save:
+                    log.opened.warehouse.replace(account.appid, Origin.WECHAT, answer, params)
+                return answer.rows
+
+            days = _finished(endpoint, window, root.account_clock.now())
+            calls = sorted(endpoint.calls(days))
+            answers = await _all(ask, calls, root.settings.sync.concurrency)
+    return [row for rows in answers for row in rows]
+
+
+@dataclass
+class _AskLog:
+    """The log of asks; the database is opened, and created, when the first one is to be sent."""
+
+    root: Context
+    appid: str
+    stack: ExitStack
+
+    @cached_property
+    def opened(self) -> WarehouseAskLog:
+        warehouse = self.stack.enter_context(self.root.warehouse())
+        return self.root.ask_log(warehouse, self.appid, "fetch")
+
+    async def begin(
+        self, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]
+    ) -> int:
+        return await self.opened.begin(endpoint, window, params)
+
+    async def fail(
+        self,
+        ask: int,
+        endpoint: Endpoint[Any],
+        window: Window,
+        params: Mapping[str, object],
+        error: WxcubeError,
+    ) -> None:
+        await self.opened.fail(ask, endpoint, window, params, error)
+
+
+async def _all(
+    ask: Callable[[Window], Awaitable[list[Any]]], calls: list[Window], concurrency: int
+) -> list[list[Any]]:
+    """The rows of all calls, in their order.
+
+    Raises:  the first error, after which no further call is begun; those in progress are finished.
+    """
+    remaining, errors = iter(calls), list[WxcubeError]()
+    rows: dict[Window, list[Any]] = {}
+
+    async def work() -> None:
+        for call in remaining:
+            try:
+                rows[call] = await ask(call)
+            except WxcubeError as error:
+                errors.append(error)
+            if errors:
+                return
+
+    async with asyncio.TaskGroup() as workers:
+        for _worker in calls[:concurrency]:
+            workers.create_task(work())
+    if errors:
+        raise errors[0]
+    return [rows[call] for call in calls]
+
+
+def _finished(endpoint: Endpoint[Any], window: Window, now: datetime) -> list[date]:
+    """The ref_dates of a window whose period is over."""
+    newest = beijing.yesterday(now)
+    return [day for day in endpoint.labels(window) if endpoint.period(day).last <= newest]
 
 
 def _params(endpoint: Endpoint[Any], options: tuple[str, ...]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,16 +12,16 @@ from wxcube.cli.commands.context import Context
 from wxcube.cli.terminal.grid import Heading, show
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.export import text as files
-from wxcube.export.flat import ACCOUNT, default_part, flatten, flatten_accounts, parts
+from wxcube.export.flat import FlatTable, default_part, flatten, parts
+from wxcube.export.marked import marked_json, marked_table
 from wxcube.i18n import Listing, Message, _
 
 if TYPE_CHECKING:
     from wxcube.contract.endpoint import Endpoint
+    from wxcube.warehouse.day_rows import DayRows
 
 MAX_ROWS = 200
 """The maximum number of rows of a table on the terminal."""
-AccountRows = Mapping[str, list[Any]]
-"""Rows by appid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,12 @@ class Layout:
     header: str = "wire"
     excel: bool = False
     with_account: bool = False
+    with_marks: bool = True
+    """Whether rows have their origin and state."""
+
+    def part_of(self, endpoint: Endpoint[Any]) -> str:
+        """The part of a table."""
+        return default_part(endpoint) if self.part is None else self.part
 
 
 def check_layout(root: Context, endpoint: Endpoint[Any], layout: Layout) -> None:
@@ -92,35 +98,31 @@ def print_no_rows(root: Context, reason: Message) -> None:
     )
 
 
-def write(target: BinaryIO, endpoint: Endpoint[Any], rows: AccountRows, layout: Layout) -> int:
-    """Write rows, and return the number of them."""
+def write(target: BinaryIO, endpoint: Endpoint[Any], rows: list[Any], layout: Layout) -> int:
+    """Write rows of one account as WeChat has them, and return the number of them."""
+    return _write(target, flatten(endpoint, rows, layout.part_of(endpoint)), rows, layout)
+
+
+def write_days(
+    target: BinaryIO, endpoint: Endpoint[Any], days: Iterable[DayRows[Any]], layout: Layout
+) -> int:
+    """Write stored rows while they are read, and return the number of them."""
+    columns = {"with_account": layout.with_account, "with_marks": layout.with_marks}
+    table = marked_table(endpoint, days, layout.part_of(endpoint), **columns)
+    return _write(target, table, marked_json(endpoint, days, **columns), layout)
+
+
+def _write(target: BinaryIO, table: FlatTable, rows: Iterable[Any], layout: Layout) -> int:
+    """Write a table, or its rows as JSON."""
     import io
 
     if layout.file_format == "json":
-        return files.write_json(target, _rows_for_json(rows, layout))
+        return files.write_json(target, rows)
     if layout.file_format == "jsonl":
-        return files.write_jsonl(target, _rows_for_json(rows, layout))
-    part = default_part(endpoint) if layout.part is None else layout.part
-    if layout.with_account:
-        table = flatten_accounts(endpoint, rows, part)
-    else:
-        [of_account] = rows.values()
-        table = flatten(endpoint, of_account, part)
+        return files.write_jsonl(target, rows)
     text = io.TextIOWrapper(target, encoding="utf-8", newline="")
     try:
         return files.write_csv(text, table, header=layout.header, bom=layout.excel)
     finally:
         # flushes, and leaves the file open for its owner
         text.detach()
-
-
-def _rows_for_json(rows: AccountRows, layout: Layout) -> list[Any]:
-    import msgspec
-
-    if not layout.with_account:
-        return [row for of_account in rows.values() for row in of_account]
-    return [
-        {ACCOUNT.name: appid, **msgspec.to_builtins(row)}
-        for appid, of_account in rows.items()
-        for row in of_account
-    ]

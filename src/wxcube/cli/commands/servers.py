@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wxcube.emulator.emulator import Emulator
     from wxcube.server.apps import FileChange
     from wxcube.server.events_api import EventsApi
+    from wxcube.warehouse.store import Warehouse
 
 CLOCK_YEARS = range(2015, 2100)
 """Years to which the emulator's clock can be set; WeChat's statistics begin in December 2014."""
@@ -31,12 +32,14 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.command(cls=Command)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port (default: 8300).")
-def serve(host: str | None, port: int | None) -> None:
+@click.option("--strict", is_flag=True, help="Leave out rows that WeChat has withdrawn.")
+def serve(host: str | None, port: int | None, *, strict: bool) -> None:
     """Serve the stored data over WeChat's protocol.
 
     Existing clients need only a new base URL, http://HOST:PORT, and the appid and secret in the
-    apps file. The six retired article endpoints work too. If the settings have a token for events,
-    the server also accepts your events, at POST /events.
+    apps file. The six retired article endpoints work too. A row that WeChat's last answer lacked
+    has the further member withdrawn_at. If the settings have a token for events, the server also
+    accepts your events, at POST /events.
 
     \b
     Examples:
@@ -58,8 +61,9 @@ def serve(host: str | None, port: int | None) -> None:
     # opened last, so that a start that fails does not create a database
     with listen(address, settings.port if port is None else port) as listener:
         local, change = apps.ensure(file, accounts)
-        with _event_intake(root) as events, root.warehouse() as warehouse:
-            app = asgi(Api(Gateway(warehouse, local), root.clock, era=Era.DOCUMENTED))
+        with _event_intake(root) as events, _warehouse(root) as warehouse:
+            api = Api(Gateway(warehouse, local, strict=strict), root.clock, era=Era.DOCUMENTED)
+            app = asgi(api, root.clock)
             if is_new:
                 _warn_empty(root)
             serve_forever(
@@ -76,7 +80,7 @@ def _served_accounts(root: Context) -> list[str]:
     """
     stored: list[str] = []
     if root.has_warehouse():
-        with root.warehouse() as warehouse:
+        with _warehouse(root) as warehouse:
             stored = list(warehouse.accounts())
     accounts = [*stored, *(a.appid for a in root.settings.accounts)]
     if not accounts and not events_token(root.settings.events):
@@ -88,6 +92,11 @@ def _served_accounts(root: Context) -> list[str]:
             hint=_("run `wxcube init` and `wxcube sync` first, or try `wxcube emulate`"),
         )
     return accounts
+
+
+def _warehouse(root: Context) -> Warehouse:
+    """The warehouse, created or migrated; as it is if it cannot be written."""
+    return root.warehouse(read_only=not root.can_write_warehouse())
 
 
 def _event_intake(root: Context) -> AbstractContextManager[EventsApi | None]:

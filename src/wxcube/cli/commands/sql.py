@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from wxcube.cli.as_of import as_of_option, moment_of, warehouse_at
 from wxcube.cli.commands.context import context, json_line
 from wxcube.cli.commands.rows import MAX_ROWS, print_omitted
 from wxcube.cli.help import Command
@@ -19,31 +20,49 @@ from wxcube.i18n import _
 @click.option(
     "--format", "file_format", type=click.Choice(["table", "csv", "jsonl"]), default="table"
 )
+@as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
-def sql(query: str, file_format: str, *, as_json: bool) -> None:
+def sql(query: str, file_format: str, as_of: str | None, *, as_json: bool) -> None:
     """Run a read-only SQL query on the warehouse.
 
-    `wxcube endpoints NAME` shows the table of an endpoint and its columns. A nested list has a
-    table of its own, such as article_total_detail__detail_list. Columns that wxcube adds to
-    WeChat's:
+    Every endpoint has a view, such as v_user_summary, and every nested list too, such as
+    v_article_total_detail__detail_list. A view has WeChat's columns, the meaning of each code in
+    Chinese and English, such as user_source_zh, and:
 
     \b
-      appid   the account
-      origin  wechat, import, cube or derived
-      params  parameters of the call other than the dates (cards only)
-      place   position in WeChat's list, from 0 (ORDER BY place restores it)
+      appid         the account
+      params        parameters of the call other than the dates (cards only)
+      origin        wechat, import, cube or derived: the best one of each day
+      state         state of the row's day: final, moving, …
+      fetched_at    time of the answer that the day's rows are from
+      revision      how often the day changed after it was final
+      withdrawn_at  time since which answers lack the row; null: they have it
 
-    The table coverage has the state of every endpoint and day.
+    \b
+    Tables that describe the others:
+      endpoints  endpoints, with the name of the view (view_name)
+      columns    columns of the views: meaning, unit, whether rows may be added up
+      codes      meanings of codes
+      coverage   state of every endpoint and day
+
+    The tables without v_, such as user_summary, have the rows of every origin, and place, the
+    position in WeChat's list (ORDER BY place restores it).
 
     \b
     Examples:
-      wxcube sql "SELECT ref_date, sum(new_user) FROM user_summary GROUP BY 1"
+      wxcube sql "SELECT view_name, title_en FROM endpoints"
+      wxcube sql "SELECT name, en FROM columns WHERE view_name='v_user_summary'"
+      wxcube sql "SELECT msg_type_en, msg_count, state FROM v_upstream_msg"
       wxcube sql "SELECT state, count(*) FROM coverage GROUP BY 1" --json
     """
     root = context()
     if not query.strip():
         raise click.UsageError(root.translate(_("the query is empty: give one SELECT statement")))
-    with root.warehouse(read_only=True) as warehouse:
+    moment = moment_of(root, as_of)
+    with (
+        root.warehouse(read_only=True) as present,
+        warehouse_at(root, present, moment) as warehouse,
+    ):
         result = warehouse.query(query)
     if as_json or file_format == "jsonl":
         for row in result.rows:

@@ -17,7 +17,8 @@ from wxcube.cli.help import Command, Group, reader
 from wxcube.cli.settings_template import account_section, emulated_account_section, settings_text
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.endpoint import Endpoint
-from wxcube.contract.window import parse_day
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window, parse_day
 from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, plural, verbatim
 from wxcube.settings import DEFAULT_FILE, AccountSettings, default_secret_variable
@@ -185,11 +186,18 @@ def check(names: tuple[str, ...]) -> None:
 
 
 async def _fetch(root: Context, one: AccountSettings, day: date) -> int:
-    """The number of rows of one day."""
+    """The number of rows of one day; if there is a database, they are stored."""
     from wxcube.jobs.accounts import account_client
 
+    endpoint = _probe(one)
     async with account_client(one, root.settings.sync, root.account_clock) as client:
-        return len(await client.fetch(_probe(one), day, day))
+        if not root.has_warehouse():
+            return len(await client.fetch(endpoint, day, day))
+        with root.warehouse() as warehouse:
+            log = root.ask_log(warehouse, one.appid, "check")
+            answer = await client.ask(endpoint, Window(day, day), log=log)
+            warehouse.replace(one.appid, Origin.WECHAT, answer)
+            return len(answer.rows)
 
 
 def _probe(one: AccountSettings) -> Endpoint[Any]:

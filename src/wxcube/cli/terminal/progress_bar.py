@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.errors import ReplyError, WxcubeError
+from wxcube.errors import CredentialError, ReplyError, TokenError, WxcubeError
 from wxcube.i18n import _
 from wxcube.i18n.language import Language
 from wxcube.log import redact
@@ -65,9 +65,9 @@ class SyncBar:
             case CallAnswered(call, rows, _):
                 self._rows += rows
                 self._step(f"{call.endpoint} {call.window.last}")
-            case CallFailed(call, error, _, repeats):
+            case CallFailed(call, error, _, repeats, attempts):
                 self._total += len(repeats)
-                self._show_error(call, error)
+                self._show_error(call, error, is_sent=attempts > 0)
                 self._step(str(call.endpoint))
             case CallNotMade(call, _):
                 self._step(str(call.endpoint))
@@ -89,11 +89,14 @@ class SyncBar:
             description=_padded(description),
         )
 
-    def _show_error(self, call: PlannedCall, error: WxcubeError) -> None:
-        message, kind = error.as_message(), type(error).__name__
+    def _show_error(self, call: PlannedCall, error: WxcubeError, *, is_sent: bool) -> None:
+        message, kind, endpoint = error.as_message(), type(error).__name__, str(call.endpoint)
         if isinstance(error, ReplyError):
             message, kind = error.in_short(), str(error.errcode)
-        self._show_once(call.appid, str(call.endpoint), kind, redact(self._say(message)))
+        # an error of the account, which each of its endpoints would have
+        if not is_sent or isinstance(error, CredentialError | TokenError):
+            endpoint = ""
+        self._show_once(call.appid, endpoint, kind, redact(self._say(message)))
 
     def _show_once(self, appid: str, endpoint: str, kind: str, text: str) -> None:
         if (appid, endpoint, kind) not in self._shown:

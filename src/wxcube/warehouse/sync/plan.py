@@ -9,24 +9,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from wxcube.contract import ENDPOINTS
+from wxcube.beijing import BEIJING
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
-from wxcube.i18n import NOTHING, Message, _, verbatim
-from wxcube.warehouse.coverage import DayState, RefetchPolicy, is_due, standing_refusal
-
-Params = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class WantedDays:
-    """Days of one account that the warehouse should have."""
-
-    appid: str
-    window: Window
-    endpoints: Sequence[Endpoint[Any]] = ENDPOINTS
-    params: Mapping[str, Params] = field(default_factory=dict)
-    """Parameters of the calls besides the dates, by endpoint name."""
+from wxcube.i18n import NOTHING, Message, verbatim
+from wxcube.warehouse.clock_check import CLOCK_TOLERANCE
+from wxcube.warehouse.coverage import DayState, State
+from wxcube.warehouse.next_ask import NOTHING_STANDING, NextAsk, Standing, Why, next_ask
+from wxcube.warehouse.sync.samples import sampled_windows, start_of_week
+from wxcube.warehouse.sync.wanted import Params, WantedDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +64,8 @@ class SkipReason(StrEnum):
     """No wanted day is over and available."""
     REFUSED = "refused"
     """WeChat refused it a short time ago."""
+    QUOTA = "quota"
+    """WeChat allows no more calls of it today."""
     NOTHING_DUE = "nothing_due"
     """All wanted days are stored."""
 
@@ -85,7 +78,9 @@ class Skipped:
     endpoint: Endpoint[Any]
     reason: SkipReason
     detail: Message = NOTHING
-    """The missing parameter, the year of retirement, or the errcode and day of the refusal."""
+    """The missing parameter, or the year of retirement."""
+    next: NextAsk | None = None
+    """When the first of its days is requested, and why not before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,34 +113,89 @@ class Plan:
         return {key: Cost(calls[key], days[key]) for key in calls}
 
 
-class CoverageReader(Protocol):
-    """Gives the ledger entries of an endpoint; `Warehouse.coverage` is one."""
+class LedgerReader(Protocol):
+    """Reads what the ledger says about an endpoint of an account; a `Warehouse` is one."""
 
-    def __call__(
-        self, appid: str, endpoint: Endpoint[Any], *, params: Params | None = None
+    def coverage(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        *,
+        params: Params | None = None,
+        window: Window | None = None,
     ) -> Mapping[date, DayState]:
-        """The ledger entries of an endpoint by day."""
+        """The ledger entries of an endpoint by day, of a window or of all days."""
         ...
+
+    def standing(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        now: datetime,
+        *,
+        params: Params | None = None,
+    ) -> Standing:
+        """What holds for all days of an endpoint."""
+        ...
+
+
+class EmptyLedger:
+    """The ledger of a warehouse that does not exist yet."""
+
+    def coverage(
+        self,
+        appid: str,  # noqa: ARG002 - a LedgerReader
+        endpoint: Endpoint[Any],  # noqa: ARG002 - likewise
+        *,
+        params: Params | None = None,  # noqa: ARG002 - likewise
+        window: Window | None = None,  # noqa: ARG002 - likewise
+    ) -> Mapping[date, DayState]:
+        """No entries."""
+        return {}
+
+    def standing(
+        self,
+        appid: str,  # noqa: ARG002 - a LedgerReader
+        endpoint: Endpoint[Any],  # noqa: ARG002 - likewise
+        now: datetime,  # noqa: ARG002 - likewise
+        *,
+        params: Params | None = None,  # noqa: ARG002 - likewise
+    ) -> Standing:
+        """Nothing."""
+        return NOTHING_STANDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a sync asks besides the days that are due."""
+
+    include_retired: bool = False
+    """Ask retired endpoints too."""
+    retry_refused: bool = False
+    """Ask what was refused now, not after a week."""
+    again: Window | None = None
+    """Ask the days of this window once more, settled ones too."""
+    samples: int = 0
+    """Calls per account and week for final days, to notice corrected figures."""
 
 
 def plan(
     wanted: Iterable[WantedDays],
-    coverage: CoverageReader,
+    ledger: LedgerReader,
     now: datetime,
-    *,
-    include_retired: bool = False,
-    retry_refused: bool = False,
-    refresh: bool = False,
+    choices: Choices | None = None,
 ) -> Plan:
     """The fewest calls that settle the wanted days, newest first.
 
     Retired endpoints, for which WeChat answers 47009, are skipped unless included.
     """
-    policy = RefetchPolicy(now=now, retry_refused=retry_refused, refresh=refresh)
+    chosen, wanted = choices or Choices(), list(wanted)
+    samples = sampled_windows(wanted, now, chosen.samples)
     calls: list[PlannedCall] = []
     skipped: list[Skipped] = []
     for days, endpoint in ((w, e) for w in wanted for e in w.endpoints):
-        planned = _endpoint(days, endpoint, coverage, policy, include_retired=include_retired)
+        windows = [*samples.get((days.appid, endpoint.name), ())]
+        planned = _Endpoint(days, endpoint, ledger, now, chosen, windows).plan()
         if isinstance(planned, Skipped):
             skipped.append(planned)
         else:
@@ -154,46 +204,105 @@ def plan(
     return Plan(tuple(calls), tuple(skipped))
 
 
-def _endpoint(
-    wanted: WantedDays,
-    endpoint: Endpoint[Any],
-    coverage: CoverageReader,
-    policy: RefetchPolicy,
-    *,
-    include_retired: bool,
-) -> list[PlannedCall] | Skipped:
-    if endpoint.is_retired and not include_retired:
-        since = verbatim(endpoint.retired_since)
-        return Skipped(wanted.appid, endpoint, SkipReason.RETIRED, since)
-    params = wanted.params.get(endpoint.name, {})
-    missing = _missing_params(endpoint, params)
-    if missing:
-        return Skipped(wanted.appid, endpoint, SkipReason.NEEDS_PARAM, verbatim(missing))
-    labels = endpoint.labels_over(wanted.window)
-    entries = coverage(wanted.appid, endpoint, params=params) if labels else {}
-    refusal = standing_refusal(entries.values(), policy)
-    if refusal:
-        detail = _("{errcode} on {day:%Y-%m-%d}", errcode=refusal.errcode, day=refusal.asked_at)
-        return Skipped(wanted.appid, endpoint, SkipReason.REFUSED, detail)
-    due = [day for day in labels if is_due(endpoint, day, entries.get(day), policy)]
-    if not due:
-        return Skipped(wanted.appid, endpoint, _nothing_due(endpoint, labels, policy.now))
-    return _calls(wanted.appid, endpoint, due, params)
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """The planning of one endpoint."""
+
+    wanted: WantedDays
+    endpoint: Endpoint[Any]
+    ledger: LedgerReader
+    now: datetime
+    choices: Choices
+    samples: Sequence[Window]
+
+    def plan(self) -> list[PlannedCall] | Skipped:
+        """Its calls, or the reason why it has none."""
+        endpoint = self.endpoint
+        if endpoint.is_retired and not self.choices.include_retired:
+            return self._skipped(SkipReason.RETIRED, verbatim(endpoint.retired_since))
+        params = self.wanted.params.get(endpoint.name, {})
+        missing = missing_params(endpoint, params)
+        if missing:
+            return self._skipped(SkipReason.NEEDS_PARAM, verbatim(missing))
+        labels = self._labels()
+        if not labels:
+            return self._skipped(SkipReason.OUTSIDE)
+        standing = self._standing(params)
+        asks = self._asks(labels, params, standing)
+        due = [day for day, ask in asks.items() if ask.is_due(self.now)]
+        if not due:
+            return self._nothing_due(asks)
+        return _calls(self.wanted.appid, endpoint, due, params)
+
+    def _labels(self) -> list[date]:
+        labels = self.endpoint.labels_over(self.wanted.window)
+        again = self.choices.again
+        if again is None:
+            return labels
+        of_again = set(self.endpoint.labels_over(again))
+        return [day for day in labels if day in of_again]
+
+    def _standing(self, params: Params) -> Standing:
+        appid, endpoint = self.wanted.appid, self.endpoint
+        standing = self.ledger.standing(appid, endpoint, self.now, params=params)
+        return replace(standing, refusal=None) if self.choices.retry_refused else standing
+
+    def _asks(self, labels: list[date], params: Params, standing: Standing) -> dict[date, NextAsk]:
+        window = Window(labels[0], labels[-1])
+        appid, endpoint = self.wanted.appid, self.endpoint
+        entries = self.ledger.coverage(appid, endpoint, params=params, window=window)
+        return {
+            day: next_ask(endpoint, day, self._checked(day, entries.get(day)), standing)
+            for day in labels
+        }
+
+    def _checked(self, day: date, entry: DayState | None) -> DayState | None:
+        """The entry; None if the day is to be asked as if it had none."""
+        if entry is None or entry.asked_at > self.now + CLOCK_TOLERANCE:
+            return None
+        if entry.state is State.REFUSED:
+            return None if self.choices.retry_refused else entry
+        if self.choices.again or (entry.is_settled and self._is_sampled(day, entry)):
+            return None
+        return entry
+
+    def _is_sampled(self, day: date, entry: DayState) -> bool:
+        return entry.state is State.FINAL and any(
+            day in window and entry.asked_at < start_of_week(self.now) for window in self.samples
+        )
+
+    def _nothing_due(self, asks: Mapping[date, NextAsk]) -> Skipped:
+        """The endpoint as up to date, or the reason why its next request is later."""
+        later = [ask for ask in asks.values() if ask.moment]
+        never = (ask for ask in asks.values() if ask.why is Why.RETIRED)
+        nearest = min(later, key=_moment) if later else next(never, None)
+        why = nearest.why if nearest else Why.SETTLED
+        is_new = all(ask.why is Why.NOT_ASKED for ask in asks.values())
+        default = SkipReason.NOT_READY if is_new else SkipReason.NOTHING_DUE
+        return Skipped(self.wanted.appid, self.endpoint, _REASONS.get(why, default), next=nearest)
+
+    def _skipped(self, reason: SkipReason, detail: Message = NOTHING) -> Skipped:
+        return Skipped(self.wanted.appid, self.endpoint, reason, detail)
 
 
-def _missing_params(endpoint: Endpoint[Any], params: Params) -> str:
+_REASONS = {
+    Why.REFUSED: SkipReason.REFUSED,
+    Why.RETIRED: SkipReason.REFUSED,
+    Why.QUOTA: SkipReason.QUOTA,
+}
+
+
+def _moment(ask: NextAsk) -> datetime:
+    return ask.moment or datetime.max.replace(tzinfo=BEIJING)
+
+
+def missing_params(endpoint: Endpoint[Any], params: Params) -> str:
+    """Names of the parameters that calls need and that are not given; empty if there are none."""
     needed = (p.name for p in endpoint.params if p.required and p.default is None)
     missing = ", ".join(name for name in needed if name not in params)
     if not missing:
         endpoint.complete_params(params)
     return missing
-
-
-def _nothing_due(endpoint: Endpoint[Any], labels: list[date], now: datetime) -> SkipReason:
-    if not labels:
-        return SkipReason.OUTSIDE
-    ready = any(endpoint.ready_at(day) <= now for day in labels)
-    return SkipReason.NOTHING_DUE if ready else SkipReason.NOT_READY
 
 
 def _calls(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from wxcube.errors import Remedy, ReplyError, WxcubeError
@@ -21,6 +21,13 @@ class CallAnswered:
     call: PlannedCall
     rows: int
     states: Mapping[date, State]
+    attempts: int = 1
+    revised: int = 0
+    """Days whose figures changed after they were settled."""
+    withdrawn: int = 0
+    """Rows that this answer is the first to lack."""
+    clock_offset: timedelta | None = None
+    """How far this machine's clock is ahead of the server's; None: as good as equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class CallFailed:
     state: State | None
     repeats: tuple[PlannedCall, ...] = ()
     """The calls that were put at the end of the line in its place."""
+    attempts: int = 1
+    """0 if nothing was sent, as without a token."""
+    clock_offset: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,15 @@ class Report:
     calls: int = 0
     """Calls that were made, answered or not."""
     answered: int = 0
+    attempts: int = 0
+    """Requests that were sent, those repeated after an error included."""
     rows: int = 0
+    revised: int = 0
+    """Days whose figures changed after they were settled."""
+    withdrawn: int = 0
+    """Rows of earlier answers that the last one lacks."""
+    clock_offset: timedelta | None = None
+    """How far this machine's clock is ahead of the server's, if that is worth a word."""
     days: Counter[State] = field(default_factory=Counter)
     """New states of the days of the calls, including days that were not planned."""
     errors: list[ErrorCount] = field(default_factory=list)
@@ -115,29 +133,32 @@ class Report:
         if not isinstance(event, AccountPaused):
             self._forget_failure(event)
         if isinstance(event, CallAnswered):
-            self.calls += 1
+            self._count_call(event)
             self.answered += 1
             self.rows += event.rows
+            self.revised += event.revised
+            self.withdrawn += event.withdrawn
             self.days.update(event.states.values())
         elif isinstance(event, CallFailed):
-            self.calls += 1
+            self._count_call(event)
             if event.repeats:
                 self.repeats += len(event.repeats) - 1
             if event.state is not None:
                 self.days[event.state] += len(event.call.labels)
             self._add_error(_error_count(event))
-        elif isinstance(event, CallNotMade):
-            if not event.call.is_repeat:
-                self.not_made[event.call.appid, event.call.endpoint.name, event.reason] += 1
-            if event.reason is StopReason.REFUSED:
-                self.days[State.REFUSED] += len(event.call.labels)
+        elif isinstance(event, CallNotMade) and not event.call.is_repeat:
+            self.not_made[event.call.appid, event.call.endpoint.name, event.reason] += 1
+
+    def _count_call(self, event: CallAnswered | CallFailed) -> None:
+        self.calls += 1
+        self.attempts += event.attempts
+        self.clock_offset = self.clock_offset or event.clock_offset
 
     def _forget_failure(self, event: CallAnswered | CallFailed | CallNotMade) -> None:
         """Uncount the failed days of a repeat that now have another state."""
         if isinstance(event, CallNotMade):
-            changes = event.reason is StopReason.REFUSED
-        else:
-            changes = isinstance(event, CallAnswered) or event.state is not None
+            return
+        changes = isinstance(event, CallAnswered) or event.state is not None
         if event.call.is_repeat and changes:
             self.days[State.FAILED] -= len(event.call.labels)
             if not self.days[State.FAILED]:

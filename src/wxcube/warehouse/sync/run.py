@@ -25,19 +25,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
-from wxcube.beijing import Clock, day_of
+from wxcube.beijing import Clock
+from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Source
+from wxcube.contract.window import Window
 from wxcube.errors import (
     AccessError,
+    BudgetError,
     BusyError,
     CredentialError,
     DateError,
     NotReadyError,
     PaceError,
     QuotaError,
-    ReplyError,
     RetiredError,
     SettingsError,
     ShapeError,
@@ -47,7 +49,9 @@ from wxcube.errors import (
     WxcubeError,
 )
 from wxcube.i18n import Listing, _
-from wxcube.warehouse.coverage import State
+from wxcube.warehouse.ask_log import Budgets, WarehouseAskLog
+from wxcube.warehouse.clock_check import clock_offset
+from wxcube.warehouse.failures import state_of
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.plan import Plan, PlannedCall
 from wxcube.warehouse.sync.progress import (
@@ -59,20 +63,6 @@ from wxcube.warehouse.sync.progress import (
     StopReason,
     SyncEvent,
 )
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """Limits of calls per endpoint, account and Beijing day; None: no limit."""
-
-    per_endpoint: int | None = None
-    by_name: Mapping[str, int] = field(default_factory=dict)
-
-    def of(self, endpoint: str) -> int | None:
-        """The limit of an endpoint."""
-        return self.by_name.get(endpoint, self.per_endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +83,8 @@ class ErrorLimits:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEffect:
-    """Effect of an error on its days, its endpoint and its account."""
+    """Effect of an error on its endpoint and its account; `failures` has that on its days."""
 
-    state: State | None
-    """New state of the days; None: it does not change."""
     stops_endpoint: StopReason | None = None
     stops_account: StopReason | None = None
     counts_towards: StopReason | None = None
@@ -111,25 +99,21 @@ class ErrorEffect:
 
 
 _EFFECTS: tuple[tuple[tuple[type[WxcubeError], ...], ErrorEffect], ...] = (
-    ((QuotaError,), ErrorEffect(None, stops_endpoint=StopReason.QUOTA)),
-    ((AccessError, RetiredError), ErrorEffect(State.REFUSED, stops_endpoint=StopReason.REFUSED)),
-    ((NotReadyError,), ErrorEffect(State.WAITING)),
-    (
-        (CredentialError, SettingsError),
-        ErrorEffect(State.FAILED, stops_account=StopReason.CREDENTIALS),
-    ),
+    ((QuotaError,), ErrorEffect(stops_endpoint=StopReason.QUOTA)),
+    ((AccessError, RetiredError), ErrorEffect(stops_endpoint=StopReason.REFUSED)),
+    ((NotReadyError,), ErrorEffect()),
+    ((CredentialError, SettingsError), ErrorEffect(stops_account=StopReason.CREDENTIALS)),
     (
         (BusyError, TransportError),
-        ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE, is_repeated=True),
+        ErrorEffect(counts_towards=StopReason.UNREACHABLE, is_repeated=True),
     ),
-    ((TokenError, PaceError), ErrorEffect(State.FAILED, counts_towards=StopReason.UNREACHABLE)),
+    ((TokenError, PaceError), ErrorEffect(counts_towards=StopReason.UNREACHABLE)),
     (
         # the dates were checked before the call, so a refusal of them is a fault of the service
         (DateError, ShapeError),
-        ErrorEffect(State.FAILED, counts_towards=StopReason.ERRORS, is_repeated=True),
+        ErrorEffect(counts_towards=StopReason.ERRORS, is_repeated=True),
     ),
-    ((ReplyError,), ErrorEffect(State.REFUSED, counts_towards=StopReason.ERRORS)),
-    ((WxcubeError,), ErrorEffect(State.FAILED, counts_towards=StopReason.ERRORS)),
+    ((WxcubeError,), ErrorEffect(counts_towards=StopReason.ERRORS)),
 )
 
 
@@ -340,91 +324,102 @@ class _Run:
                 return
 
     async def _make_call(self, account: _Account, call: PlannedCall, *, may_pause: bool) -> bool:
-        name = call.endpoint.name
-        reason = account.stop_reason(name) or await self._used_up(call)
+        reason = account.stop_reason(call.endpoint.name)
         if reason:
-            account.stopped_endpoints.setdefault(name, reason)
             self.report(CallNotMade(call, reason))
             return True
+        log = _CallLog(self._ask_log(call.appid))
         try:
-            await self._fetch(account, call)
+            await self._fetch(account, call, log)
         except WarehouseError:
             raise
+        except BudgetError as error:
+            self._stop_for_today(account, call, error)
         except PaceError as error:
-            if not may_pause:
-                await self._handle_error(account, call, error)
-                return True
-            self._pause(account, call.appid)
-            return False
+            if may_pause:
+                self._pause(account, call.appid)
+                return False
+            self._handle_error(account, call, error, log)
         except WxcubeError as error:
-            await self._handle_error(account, call, error)
+            self._handle_error(account, call, error, log)
         return True
 
-    async def _used_up(self, call: PlannedCall) -> StopReason | None:
-        """The reason why an endpoint has no calls left today; otherwise the call is counted."""
-        day, limit = day_of(self.clock.now()), self.budgets.of(call.endpoint.name)
-        count = partial(self.warehouse.count_call, call.appid, call.endpoint, day, limit)
-        if await self._write(count):
-            return None
-        exhausted = self.warehouse.is_exhausted(call.appid, call.endpoint, day)
-        return StopReason.QUOTA if exhausted else StopReason.BUDGET
+    def _ask_log(self, appid: str) -> WarehouseAskLog:
+        return WarehouseAskLog(
+            self.warehouse,
+            appid,
+            self.clock,
+            "sync",
+            self.budgets,
+            self.sources[appid].origin,
+            self.writer,
+        )
 
-    async def _fetch(self, account: _Account, call: PlannedCall) -> None:
+    async def _fetch(self, account: _Account, call: PlannedCall, log: _CallLog) -> None:
         source = self.sources[call.appid]
-        answer = await source.ask(call.endpoint, call.window, call.params)
+        answer = await source.ask(call.endpoint, call.window, call.params, log)
         replace = partial(self.warehouse.replace, call.appid, source.origin, answer, call.params)
-        replacement = await self._write(replace)
+        replacement = await asyncio.get_running_loop().run_in_executor(self.writer, replace)
         account.reset_errors(call.endpoint.name)
-        self.report(CallAnswered(call, replacement.rows, replacement.states))
+        offset = clock_offset(answer.asked_at, answer.server_date)
+        self.report(
+            CallAnswered(
+                call,
+                replacement.rows,
+                replacement.states,
+                log.attempts,
+                len(replacement.revised),
+                replacement.withdrawn,
+                offset,
+            )
+        )
 
-    async def _handle_error(self, account: _Account, call: PlannedCall, error: WxcubeError) -> None:
+    def _stop_for_today(self, account: _Account, call: PlannedCall, error: BudgetError) -> None:
+        reason = StopReason.QUOTA if error.is_quota else StopReason.BUDGET
+        account.stopped_endpoints.setdefault(call.endpoint.name, reason)
+        self.report(CallNotMade(call, reason))
+
+    def _handle_error(
+        self, account: _Account, call: PlannedCall, error: WxcubeError, log: _CallLog
+    ) -> None:
         effect = effect_of(error)
         account.add_error(call.endpoint.name, effect, self.limits)
-        if isinstance(error, QuotaError):
-            day = day_of(self.clock.now())
-            await self._write(
-                partial(self.warehouse.mark_exhausted, call.appid, call.endpoint, day)
-            )
-        if effect.state is not None:
-            await self._record(call, [call], effect.state, error)
-        if effect.state is State.REFUSED and effect.stops_endpoint:
-            await self._record(call, list(account.queues[call.endpoint.name]), effect.state, error)
         may_repeat = effect.is_repeated and not account.stop_reason(call.endpoint.name)
         repeats = call.repeats() if may_repeat else ()
         for repeat in repeats:
             account.add(repeat)
-        self.report(CallFailed(call, error, effect.state, repeats))
-
-    async def _record(
-        self, first: PlannedCall, calls: list[PlannedCall], state: State, error: WxcubeError
-    ) -> None:
-        by_params: dict[str, list[PlannedCall]] = {}
-        for call in calls:
-            by_params.setdefault(str(call.params), []).append(call)
-        for same in by_params.values():
-            await self._write(
-                partial(
-                    self.warehouse.record_error,
-                    first.appid,
-                    self.sources[first.appid].origin,
-                    first.endpoint,
-                    [day for call in same for day in call.labels],
-                    state,
-                    self.clock.now(),
-                    error.errcode if isinstance(error, ReplyError) else None,
-                    error.as_message(),
-                    error.body if isinstance(error, ShapeError) else b"",
-                    params=same[0].params,
-                )
-            )
+        state = state_of(error) if log.attempts else None
+        offset = clock_offset(self.clock.now(), error.server_date)
+        self.report(CallFailed(call, error, state, repeats, log.attempts, offset))
 
     def _pause(self, account: _Account, appid: str) -> None:
         account.resumes_at = asyncio.get_running_loop().time() + self.limits.pause_seconds
         self.report(AccountPaused(appid, self.limits.pause_seconds))
 
-    async def _write(self, write: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.writer, write)
+
+@dataclass(slots=True)
+class _CallLog:
+    """The log of asks for one call, which counts its attempts."""
+
+    log: WarehouseAskLog
+    attempts: int = 0
+
+    async def begin(
+        self, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]
+    ) -> int:
+        ask = await self.log.begin(endpoint, window, params)
+        self.attempts += 1
+        return ask
+
+    async def fail(
+        self,
+        ask: int,
+        endpoint: Endpoint[Any],
+        window: Window,
+        params: Mapping[str, object],
+        error: WxcubeError,
+    ) -> None:
+        await self.log.fail(ask, endpoint, window, params, error)
 
 
 async def _wait_for_pause(account: _Account) -> None:
