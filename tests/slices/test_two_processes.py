@@ -22,6 +22,8 @@ from wxcube.emulator.journal import Entry
 from wxcube.testing import RunningEmulator
 
 MOMENT = "2026-03-10T09:00"
+CONCURRENCY = 8
+"""Calls in parallel per account, by default."""
 HELD_SECONDS = 3600
 """Delay of answers that must not come before the process is stopped."""
 
@@ -95,20 +97,15 @@ def test_another_account_is_synchronized_meanwhile(
     one, other = running.emulator.accounts
     running.emulator.faults.add(Fault(appid=one.appid, slow_seconds=HELD_SECONDS))
     with process(site, "sync", "--account", one.appid) as first:
-        eventually(lambda: _has_lease(site))
+        # its calls are held, and it begins no others
+        wait_for_calls(running, CONCURRENCY, first)
+        running.emulator.journal.clear()
         result = site.run("sync", *only)
         lines: list[Any] = result.lines
         assert result.code == 3
         [busy] = lines[0]["busy"]
         assert (busy["appid"], busy["pid"]) == (one.appid, first.pid)
         assert {entry.appid for entry in datacube_calls(running)} == {other.appid}
-
-
-def _has_lease(site: Site) -> bool:
-    try:
-        return site.database.exists() and leases(site) > 0
-    except sqlite3.OperationalError:
-        return False
 
 
 def test_a_sync_goes_on_at_once_after_the_holder_was_killed(
