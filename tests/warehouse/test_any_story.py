@@ -24,7 +24,7 @@ from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-from wxcube.errors import ReplyError, ShapeError, TransportError, WxcubeError
+from wxcube.errors import BudgetError, ReplyError, ShapeError, TransportError, WxcubeError
 from wxcube.i18n import verbatim
 from wxcube.warehouse.store import Warehouse
 
@@ -111,8 +111,13 @@ def make(warehouse: Warehouse, step: Step, now: datetime) -> None:
     """Ask, and store what came."""
     kind, name, _hours, ahead, seed = step
     endpoint, dice = named(name), Random(seed)
-    window, by_machine = window_of(endpoint, dice), now + timedelta(hours=ahead)
-    ask = warehouse.begin_ask("wx1", Origin.WECHAT, endpoint, window, by_machine, sender="sync")
+    # without an answer there is no Date, and the log has only the machine's time
+    wrong_by = timedelta(hours=0 if kind == "no answer" else ahead)
+    window, by_machine = window_of(endpoint, dice), now + wrong_by
+    try:
+        ask = warehouse.begin_ask("wx1", Origin.WECHAT, endpoint, window, by_machine, sender="sync")
+    except BudgetError:
+        return  # after 45009 nothing is sent on that day
     if kind == "killed":
         return
     came = _came(kind, endpoint, window, by_machine, now, dice)
