@@ -137,6 +137,7 @@ FAILED_LOADED = entry(State.FAILED, LATER, EARLY)
         (None, PROVED, LATE, State.EMPTY, None, False),
         (None, PROVED, EARLY, State.WAITING, None, False),
         (LOOKED, CONTRADICTED, LATE, State.WAITING, None, False),
+        (entry(State.EMPTY, at(3, 19)), CONTRADICTED, LATE, State.WAITING, None, False),
         (MOVING, PROVED, LATE, State.MOVING, EARLY, False),
         (FAILED_LOADED, NONE, at(3, 7), State.MOVING, EARLY, False),
         # a delayed answer is stored and its day is waiting, but a final day does not change

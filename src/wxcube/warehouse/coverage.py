@@ -265,7 +265,8 @@ def _without_rows(
         errcode=None,
         message=NOTHING,
     )
-    if before and before.state is State.EMPTY:
+    is_contradicted = answer.proof is Proof.CONTRADICTED
+    if before and before.state is State.EMPTY and not is_contradicted:
         return entry
     if answer.is_delay:
         message = _("WeChat's figures are delayed")
@@ -273,7 +274,7 @@ def _without_rows(
     if not can_be_empty(endpoint, label, answer.asked_at):
         return replace(entry, state=State.WAITING, doubts=0)
     doubts = _doubts(before, answer) if answer.can_settle else entry.doubts
-    if answer.proof is Proof.CONTRADICTED:
+    if is_contradicted:
         message = _("other figures of the day show that rows are missing")
         return replace(entry, state=State.WAITING, doubts=doubts, message=message)
     is_proved = answer.proof is Proof.COMPUTED and answer.can_settle
