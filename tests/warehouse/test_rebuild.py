@@ -23,7 +23,7 @@ from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import ShapeError
 from wxcube.i18n import verbatim
-from wxcube.warehouse import replaying
+from wxcube.warehouse import stored_answer
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.store import Warehouse
@@ -119,7 +119,7 @@ def test_rows_remain_if_their_replies_cannot_be_read_any_more(
 ) -> None:
     fill(warehouse)
     before = everything(path)
-    monkeypatch.setattr(replaying, "read", refuse)
+    monkeypatch.setattr(stored_answer, "read", refuse)
     assert warehouse.rebuild() == ReplayResult(unreadable=replies_of(before, path))
     assert everything(path) == before
 
@@ -146,7 +146,7 @@ def test_a_rebuild_that_fails_changes_nothing(
             raise KeyError("a fault of the decoder")
         return read(*given)
 
-    monkeypatch.setattr(replaying, "read", broken)
+    monkeypatch.setattr(stored_answer, "read", broken)
     with pytest.raises(KeyError):
         warehouse.rebuild()
     assert everything(path) == before

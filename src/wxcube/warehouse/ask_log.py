@@ -31,9 +31,9 @@ class Budgets:
         return self.by_name.get(endpoint, self.per_endpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WarehouseAskLog:
-    """Logs the attempts of a client in the warehouse, and limits their number."""
+    """Logs the attempts of a client in the warehouse, and limits and counts them."""
 
     warehouse: Warehouse
     appid: str
@@ -44,6 +44,8 @@ class WarehouseAskLog:
     origin: Origin = Origin.WECHAT
     executor: Executor | None = None
     """Where the database is written, so that waiting for it does not block the calls."""
+    attempts: int = 0
+    """Attempts that were begun."""
 
     async def begin(
         self, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]
@@ -63,7 +65,9 @@ class WarehouseAskLog:
             sender=self.sender,
             limit=self.budgets.of(endpoint.name),
         )
-        return await self._write(begin)
+        ask = await self._write(begin)
+        self.attempts += 1
+        return ask
 
     async def fail(
         self,

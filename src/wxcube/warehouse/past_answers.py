@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from wxcube.contract.decoding import read
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Row
-from wxcube.contract.source import Answer
 from wxcube.contract.window import Window
-from wxcube.errors import WxcubeError
 from wxcube.warehouse.answer_changes import AnswerChanges, answer_changes
-from wxcube.warehouse.asks import Ask, Outcome
+from wxcube.warehouse.asks import Ask
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.stored_answer import stored_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def past_answers(
     found: list[PastAnswer] = []
     before: list[Row] | None = None
     for ask in warehouse.history(appid, endpoint, Window(day, day), params=params):
-        answer = _answer(warehouse, endpoint, ask)
+        answer = stored_answer(ask, warehouse.reply(ask))
         if answer is None:
             found.append(PastAnswer(ask))
             continue
@@ -56,14 +54,3 @@ def past_answers(
         found.append(PastAnswer(ask, len(rows), is_first, changes))
         before = rows or before
     return found
-
-
-def _answer(warehouse: Warehouse, endpoint: Endpoint[Any], ask: Ask) -> Answer[Any] | None:
-    """The answer of an ask as it is read today."""
-    if ask.window is None or ask.outcome not in {Outcome.ANSWERED, Outcome.UNREADABLE}:
-        return None
-    try:
-        body = warehouse.reply(ask)
-        return read(endpoint, ask.window, body, ask.asked_at, ask.server_date) if body else None
-    except WxcubeError:
-        return None

@@ -14,11 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wxcube.contract import named
-from wxcube.contract.decoding import read
-from wxcube.contract.endpoint import Endpoint
-from wxcube.contract.source import Answer
 from wxcube.contract.window import Window
-from wxcube.errors import ReplyError, ShapeError, TransportError
 from wxcube.warehouse import replies
 from wxcube.warehouse.asks import Ask, Outcome
 from wxcube.warehouse.clock_check import AskedAt
@@ -28,6 +24,7 @@ from wxcube.warehouse.failures import state_after
 from wxcube.warehouse.records import store_answer, store_error
 from wxcube.warehouse.rows import Records
 from wxcube.warehouse.series import SERIES, SeriesKey
+from wxcube.warehouse.stored_answer import stored_answer
 from wxcube.warehouse.tables import ROW_TABLES
 
 Key = tuple[object, ...]
@@ -108,7 +105,8 @@ def _apply(connection: sa.Connection, ask: Ask, days: Days) -> ReplayResult:
     if window is None:
         return ReplayResult()
     asked_at = AskedAt(ask.asked_at.replace(microsecond=0), can_settle=not ask.clock_offset)
-    answer = _answer(connection, endpoint, window, ask)
+    body = replies.body_of(connection, ask.sha256) if ask.sha256 else b""
+    answer = stored_answer(ask, body)
     if answer is not None:
         replacement = store_answer(days, ask.series, answer, asked_at)
         return ReplayResult(replies=1, rows=replacement.rows)
@@ -120,16 +118,3 @@ def _apply(connection: sa.Connection, ask: Ask, days: Days) -> ReplayResult:
     if state is not None:
         store_error(days, ask.series, endpoint, window, state, asked_at, ask.errcode, ask.message)
     return unreadable
-
-
-def _answer(
-    connection: sa.Connection, endpoint: Endpoint[Any], window: Window, ask: Ask
-) -> Answer[Any] | None:
-    """The answer of an ask as it is read today; None if it has none, or not a readable one."""
-    if ask.sha256 is None or ask.outcome not in {Outcome.ANSWERED, Outcome.UNREADABLE}:
-        return None
-    body = replies.body_of(connection, ask.sha256)
-    try:
-        return read(endpoint, window, body, ask.asked_at, ask.server_date)
-    except (ShapeError, ReplyError, TransportError):
-        return None

@@ -25,12 +25,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from wxcube.beijing import Clock
-from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Source
-from wxcube.contract.window import Window
 from wxcube.errors import (
     AccessError,
     BudgetError,
@@ -328,7 +325,7 @@ class _Run:
         if reason:
             self.report(CallNotMade(call, reason))
             return True
-        log = _CallLog(self._ask_log(call.appid))
+        log = self._ask_log(call.appid)
         try:
             await self._fetch(account, call, log)
         except WarehouseError:
@@ -355,7 +352,7 @@ class _Run:
             self.writer,
         )
 
-    async def _fetch(self, account: _Account, call: PlannedCall, log: _CallLog) -> None:
+    async def _fetch(self, account: _Account, call: PlannedCall, log: WarehouseAskLog) -> None:
         source = self.sources[call.appid]
         answer = await source.ask(call.endpoint, call.window, call.params, log)
         replace = partial(self.warehouse.replace, call.appid, source.origin, answer, call.params)
@@ -380,7 +377,7 @@ class _Run:
         self.report(CallNotMade(call, reason))
 
     def _handle_error(
-        self, account: _Account, call: PlannedCall, error: WxcubeError, log: _CallLog
+        self, account: _Account, call: PlannedCall, error: WxcubeError, log: WarehouseAskLog
     ) -> None:
         effect = effect_of(error)
         account.add_error(call.endpoint.name, effect, self.limits)
@@ -395,31 +392,6 @@ class _Run:
     def _pause(self, account: _Account, appid: str) -> None:
         account.resumes_at = asyncio.get_running_loop().time() + self.limits.pause_seconds
         self.report(AccountPaused(appid, self.limits.pause_seconds))
-
-
-@dataclass(slots=True)
-class _CallLog:
-    """The log of asks for one call, which counts its attempts."""
-
-    log: WarehouseAskLog
-    attempts: int = 0
-
-    async def begin(
-        self, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]
-    ) -> int:
-        ask = await self.log.begin(endpoint, window, params)
-        self.attempts += 1
-        return ask
-
-    async def fail(
-        self,
-        ask: int,
-        endpoint: Endpoint[Any],
-        window: Window,
-        params: Mapping[str, object],
-        error: WxcubeError,
-    ) -> None:
-        await self.log.fail(ask, endpoint, window, params, error)
 
 
 async def _wait_for_pause(account: _Account) -> None:
