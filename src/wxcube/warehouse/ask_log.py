@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 from wxcube.beijing import Clock
@@ -15,6 +13,7 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WxcubeError
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.writer import Write, Writer
 
 T = TypeVar("T")
 
@@ -42,8 +41,8 @@ class WarehouseAskLog:
     """Who sends them: sync, fetch, …"""
     budgets: Budgets = Budgets()
     origin: Origin = Origin.WECHAT
-    executor: Executor | None = None
-    """Where the database is written, so that waiting for it does not block the calls."""
+    writer: Writer | None = None
+    """Where writes of concurrent calls meet; without one, each is made on a thread."""
     attempts: int = 0
     """Attempts that were begun."""
 
@@ -54,18 +53,19 @@ class WarehouseAskLog:
 
         Raises:  BudgetError if no calls of the endpoint are left today; WarehouseError.
         """
-        begin = partial(
-            self.warehouse.begin_ask,
-            self.appid,
-            self.origin,
-            endpoint,
-            window,
-            self.clock.now(),
-            params=params,
-            sender=self.sender,
-            limit=self.budgets.of(endpoint.name),
+        asked_at, limit = self.clock.now(), self.budgets.of(endpoint.name)
+        ask = await self._write(
+            lambda warehouse: warehouse.begin_ask(
+                self.appid,
+                self.origin,
+                endpoint,
+                window,
+                asked_at,
+                params=params,
+                sender=self.sender,
+                limit=limit,
+            )
         )
-        ask = await self._write(begin)
         self.attempts += 1
         return ask
 
@@ -81,18 +81,21 @@ class WarehouseAskLog:
 
         Raises:  WarehouseError.
         """
-        record = partial(
-            self.warehouse.record_error,
-            self.appid,
-            self.origin,
-            endpoint,
-            window,
-            error,
-            self.clock.now(),
-            params=params,
-            ask=ask,
+        asked_at = self.clock.now()
+        await self._write(
+            lambda warehouse: warehouse.record_error(
+                self.appid,
+                self.origin,
+                endpoint,
+                window,
+                error,
+                asked_at,
+                params=params,
+                ask=ask,
+            )
         )
-        await self._write(record)
 
-    async def _write(self, write: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.executor, write)
+    async def _write(self, write: Write[T]) -> T:
+        if self.writer:
+            return await self.writer.write(write)
+        return await asyncio.to_thread(write, self.warehouse)

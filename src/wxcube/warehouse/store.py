@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -61,7 +62,8 @@ class Warehouse:
         self._engine = engine
         self._path = path
         self._read_only = read_only
-        self._known_accounts: set[str] = set()
+        self._transaction: sa.Connection | None = None
+        """The transaction of all writes, if they share one."""
 
     @classmethod
     def open(cls, url_or_path: str | Path, *, read_only: bool = False) -> Self:
@@ -120,7 +122,7 @@ class Warehouse:
         with self._writing() as connection:
             sent_at = asks.sent_at(connection, answer.ask) or answer.asked_at
             asked_at = clock_check.asked_at(sent_at, answer.server_date)
-            self._add_account(connection, appid, asked_at.time)
+            ledger.add_account(connection, appid, asked_at.time)
             replacement = store_answer(StoredDays(connection), key, answer, asked_at)
             result = asks.Result(
                 outcome=asks.Outcome.ANSWERED,
@@ -131,7 +133,6 @@ class Warehouse:
                 sha256=replies.save(connection, answer.body),
             )
             self._finish(connection, key, answer.window, sent_at, answer.ask, result)
-        self._known_accounts.add(appid)
         return replacement
 
     def replace_computed(self, computed: Computed, asked_at: datetime) -> int:
@@ -194,7 +195,7 @@ class Warehouse:
         with self._writing() as connection:
             sent_at = asks.sent_at(connection, ask) or asked_at
             time = clock_check.asked_at(sent_at, error.server_date)
-            self._add_account(connection, appid, time.time)
+            ledger.add_account(connection, appid, time.time)
             body = error.body if isinstance(error, ShapeError) else b""
             result = result_of(error, replies.save(connection, body))
             state, entries = state_after(result.outcome, result.errcode), dict[date, DayState]()
@@ -204,7 +205,6 @@ class Warehouse:
                     days, key, endpoint, window, state, time, errcode, result.message
                 )
             self._finish(connection, key, window, sent_at, ask, result)
-        self._known_accounts.add(appid)
         return {day: entry.state for day, entry in entries.items()}
 
     def take_leases(self, appids: Iterable[str], holder: Holder, now: datetime) -> dict[str, Lease]:
@@ -236,10 +236,6 @@ class Warehouse:
             ask = asks.begin(connection, key, window, sent_at, "direct")
         offset = clock_check.clock_offset(sent_at, result.server_date)
         asks.finish(connection, str(key["appid"]), ask, result, offset)
-
-    def _add_account(self, connection: sa.Connection, appid: str, seen: datetime) -> None:
-        if appid not in self._known_accounts:
-            ledger.add_account(connection, appid, seen)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -477,7 +473,21 @@ class Warehouse:
     # --- transactions ----------------------------------------------------------------------------
 
     @contextmanager
+    def one_transaction(self) -> Iterator[Self]:
+        """This warehouse, with all its writes in one transaction: either all are made or none.
+
+        Raises:  WarehouseError if the database fails.
+        """
+        with self._writing() as connection:
+            shared = copy(self)
+            shared._transaction = connection  # noqa: SLF001 - of the same class
+            yield shared
+
+    @contextmanager
     def _writing(self, *, in_bulk: bool = False) -> Iterator[sa.Connection]:
+        if self._transaction is not None:
+            yield self._transaction
+            return
         if self._read_only:
             raise WarehouseError(
                 _("{path} is open for reading only", path=self._path),

@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,6 +59,7 @@ from wxcube.warehouse.sync.progress import (
     StopReason,
     SyncEvent,
 )
+from wxcube.warehouse.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,8 @@ async def sync(  # noqa: PLR0913 - its dependencies, by name
         budgets or Budgets(),
         limits or ErrorLimits(),
         partial(_add_event, report, on_progress),
+        # a write that waits for another program must not block the calls
+        Writer(warehouse),
     )
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -157,8 +159,7 @@ async def sync(  # noqa: PLR0913 - its dependencies, by name
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
-        # let a write that has begun finish
-        run.writer.shutdown(wait=True, cancel_futures=True)
+        run.writer.close()
     return report
 
 
@@ -289,10 +290,7 @@ class _Run:
     budgets: Budgets
     limits: ErrorLimits
     report: Callable[[SyncEvent], None]
-    writer: ThreadPoolExecutor = field(
-        # a write that waits for another program must not block the calls
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="wxcube-writer")
-    )
+    writer: Writer
 
     async def finish(self, account: _Account, concurrency: int) -> None:
         """Make all calls of an account, at most `concurrency` in parallel."""
@@ -355,8 +353,9 @@ class _Run:
     async def _fetch(self, account: _Account, call: PlannedCall, log: WarehouseAskLog) -> None:
         source = self.sources[call.appid]
         answer = await source.ask(call.endpoint, call.window, call.params, log)
-        replace = partial(self.warehouse.replace, call.appid, source.origin, answer, call.params)
-        replacement = await asyncio.get_running_loop().run_in_executor(self.writer, replace)
+        replacement = await self.writer.write(
+            lambda warehouse: warehouse.replace(call.appid, source.origin, answer, call.params)
+        )
         account.reset_errors(call.endpoint.name)
         offset = clock_offset(answer.asked_at, answer.server_date)
         self.report(
