@@ -42,6 +42,10 @@ def merge(
 
     An answer that is not complete by its own word, `may_withdraw` false, marks nothing.
     """
+    if not any(before):
+        return Merged(
+            answered, is_different=True, is_changed=True, lost=0, withdrawn=0, incomplete=0
+        )
     parts = [
         _merge_table(one, old, new, withdrawn_at if may_withdraw else "", parents)
         for one, old, new, parents in zip(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from wxcube.beijing import day_of
@@ -75,10 +77,10 @@ def store_answer(days: Days, key: SeriesKey, answer: Answer[Any], asked_at: Aske
 
 def _by_day(answer: Answer[Any]) -> dict[date, list[Row]]:
     by_day: dict[date, list[Row]] = {day: [] for day in answer.endpoint.labels(answer.window)}
-    for row in answer.rows:
+    for day, rows in groupby(answer.rows, attrgetter("ref_date")):
         # a row of another day would replace that day's rows
-        if row.ref_date in answer.window:
-            by_day.setdefault(row.ref_date, []).append(row)
+        if day in answer.window:
+            by_day.setdefault(day, []).extend(rows)
     return by_day
 
 

@@ -78,18 +78,11 @@ def _to_record(table: RowTable) -> Callable[[Record, Row, int], Record]:
     numbers = [place for place, kind in enumerate(kinds) if kind is int]
     days = [place for place, kind in enumerate(kinds) if kind is date]
     several, paths, implied = len(kinds) > 1, _parts(table.row), table.implied_key
-    has_absent = ABSENT in table.table.c
-    parts_of = attrgetter(*paths, paths[0]) if paths else None
-
-    def has_all_parts(row: Row) -> bool:
-        try:
-            return parts_of is None or not any(part is None for part in parts_of(row))
-        except AttributeError:  # of a part that is missing
-            return False
+    has_absent, has_all_parts = ABSENT in table.table.c, _has_all_parts(paths)
 
     def to_record(inherited: Record, row: Row, place: int) -> Record:
         cells: list[Any]
-        if not paths or has_all_parts(row):
+        if has_all_parts(row):
             cells, missing = [*values(row)] if several else [values(row)], ""
         else:
             cells = [_part_of(row, column.path) for column in table.columns]
@@ -99,14 +92,32 @@ def _to_record(table: RowTable) -> Callable[[Record, Row, int], Record]:
         for at in days:
             cells[at] = stored_day(cells[at])
         for at in texts:
-            cells[at] = _storable(cells[at])
+            text = cells[at]
+            if text is not None and not text.isascii():
+                cells[at] = _storable(text)
         for at in numbers:
-            _check_size(table.columns[at].name, cells[at])
+            number = cells[at]
+            if number is not None and not -LARGEST <= number <= LARGEST:
+                raise _too_large(table.columns[at].name, number)
         if has_absent:
             return (*inherited, *cells, place, missing or None, None)
         return (*inherited, *cells, place, None)
 
     return to_record
+
+
+def _has_all_parts(paths: Sequence[str]) -> Callable[[Row], bool]:
+    if not paths:
+        return lambda _row: True
+    parts_of = attrgetter(*paths, paths[0])
+
+    def has_all(row: Row) -> bool:
+        try:
+            return None not in parts_of(row)
+        except AttributeError:  # of a part that is missing
+            return False
+
+    return has_all
 
 
 @cache
@@ -134,19 +145,16 @@ def _elements(row: Row, path: str) -> Any:
     return _part_of(row, path) if "." in path else getattr(row, path)
 
 
-def _storable(text: str | None) -> str | None:
+def _storable(text: str) -> str:
     """The text, with lone surrogates, which no database accepts, as U+FFFD."""
-    if text is None or text.isascii():
-        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _check_size(name: str, number: int | None) -> None:
-    if number is not None and not -LARGEST <= number <= LARGEST:
-        raise ShapeError(
-            _("{column} is {number}, more than 64 bits", column=name, number=number),
-            hint=_("the answer itself is stored as it came"),
-        )
+def _too_large(name: str, number: int) -> ShapeError:
+    return ShapeError(
+        _("{column} is {number}, more than 64 bits", column=name, number=number),
+        hint=_("the answer itself is stored as it came"),
+    )
 
 
 def stored_day(day: date | None) -> str | None:
