@@ -382,13 +382,13 @@ def test_any_bytes_are_rows_or_an_error(body: bytes) -> None:
 
 
 def test_status_200_is_a_success() -> None:
-    assert wire.body_of(wire.Reply(200, b"{}"), "/x") == b"{}"
+    assert wire.body_of(wire.Reply(200, b"{}"), wire.Request("/x")) == b"{}"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
 def test_a_temporary_status_can_be_retried(status: int) -> None:
     with pytest.raises(TransportError, match=f"/datacube/x: HTTP {status}"):
-        wire.body_of(wire.Reply(status, b"<html>"), "/datacube/x")
+        wire.body_of(wire.Reply(status, b"<html>"), wire.Request("/datacube/x"))
 
 
 @pytest.mark.parametrize(
@@ -396,4 +396,4 @@ def test_a_temporary_status_can_be_retried(status: int) -> None:
 )
 def test_other_statuses_are_not_retried(status: int, expected: str) -> None:
     with pytest.raises(ShapeError, match=expected):
-        wire.body_of(wire.Reply(status, b""), "/cgi-bin/datacube/x")
+        wire.body_of(wire.Reply(status, b""), wire.Request("/cgi-bin/datacube/x"))

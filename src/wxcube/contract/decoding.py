@@ -98,7 +98,7 @@ def _decoder(row: type[RowT]) -> msgspec.json.Decoder[_Reply[RowT]]:
 def _shape(row: type[Row]) -> type[msgspec.Struct]:
     """A struct with the row's members that refuses others, and integers above 64 bits."""
     fields = [(m.name, _loose(m), msgspec.UNSET) for m in members(row)]
-    return msgspec.defstruct(row.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+    return msgspec.defstruct(row.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
 def _loose(member: Column | Nested) -> Any:
@@ -112,7 +112,7 @@ def _loose(member: Column | Nested) -> Any:
 def _answer_shape(row: type[Row]) -> type[msgspec.Struct]:
     others = [(name, msgspec.Raw, msgspec.Raw()) for name in _MEMBERS[1:]]
     rows = ("list", list[_shape(row)], msgspec.UNSET)  # type: ignore[misc] # a type made at run time
-    return msgspec.defstruct("Answer", [rows, *others], kw_only=True, forbid_unknown_fields=True)
+    return msgspec.defstruct("Answer", [rows, *others], kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
 @cache

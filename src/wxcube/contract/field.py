@@ -178,7 +178,8 @@ class Fen(Kind):
     default_unit: ClassVar[str] = "fen"
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+# PERF: rows form no cycles, so the garbage collector need not visit them
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A row, or a nested part of one, with WeChat's names in WeChat's order.
 
     Members have the types that WeChat documents. An answer may lack any member that is not part of a

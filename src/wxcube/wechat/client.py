@@ -250,7 +250,7 @@ class AsyncClient:
         request = wire.request(call.endpoint, call.window, token, call.params)
         reply = await self._transport.send(request)
         try:
-            body = wire.body_of(wire.without_token(reply, token), request.name)
+            body = wire.body_of(wire.without_token(reply, token), request)
             return decoding.read(call.endpoint, call.window, body, asked_at, reply.date, ask)
         except WxcubeError as error:
             error.server_date = reply.date

@@ -334,7 +334,7 @@ async def _fetch(
     """The token that a server returns, over a transport of its own where none is given."""
     used = transport or open_transport()
     try:
-        return parse_token(body_of(await used.send(request), request.name), request.name)
+        return parse_token(body_of(await used.send(request), request), request.name)
     finally:
         if transport is None:
             await used.close()

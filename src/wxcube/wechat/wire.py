@@ -79,14 +79,14 @@ def without_token(reply: Reply, token: str) -> Reply:
     return replace(reply, body=reply.body.replace(token.encode(), b"[token]"))
 
 
-def body_of(reply: Reply, name: str) -> bytes:
+def body_of(reply: Reply, request: Request) -> bytes:
     """The body of the reply to a request, regardless of the charset in its header.
 
     Raises:  TransportError for a temporary HTTP status, ShapeError for any other but 200.
     """
     if reply.status == HTTPStatus.OK:
         return reply.body
-    message = _("{request}: HTTP {status}", request=name, status=reply.status)
+    message = _("{request}: HTTP {status}", request=request.name, status=reply.status)
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status in _TEMPORARY:
         raise TransportError(message, hint=_("it may be temporary; try again later"))
     raise ShapeError(message, hint=_STATUS_HINTS.get(reply.status, NOTHING), body=reply.body)
