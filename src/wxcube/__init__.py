@@ -1,7 +1,8 @@
 """wxcube: own your WeChat Official Account statistics.
 
-`Client` and `AsyncClient` call WeChat's datacube API; `contract` describes it. The command `wxcube`
-syncs, serves and emulates it. Names are imported on first use, which keeps `import wxcube` fast.
+`Client` and `AsyncClient` call WeChat's datacube API; `contract` describes it; `open` reads the
+database for pandas, polars and Arrow. The command `wxcube` syncs, serves and emulates it. Names
+are imported on first use, which keeps `import wxcube` fast.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from wxcube.contract import named as named
     from wxcube.errors import Remedy as Remedy
     from wxcube.errors import WxcubeError as WxcubeError
+    from wxcube.export.database import open as open  # noqa: A004 - used as wxcube.open
     from wxcube.wechat.client import AsyncClient as AsyncClient
     from wxcube.wechat.client import Client as Client
 
@@ -30,6 +32,7 @@ _MODULES = {
     "Window": "wxcube.contract",
     "WxcubeError": "wxcube.errors",
     "named": "wxcube.contract",
+    "open": "wxcube.export.database",
 }
 
 __all__ = [  # noqa: PLE0604 - the names of _MODULES

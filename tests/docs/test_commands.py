@@ -50,6 +50,11 @@ PREPARED = {
         "wxcube cube build --to 2026-03-09",
         "wxcube serve",
     ],
+    "files": [  # an installation that has figures
+        f"wxcube init --appid {APPID} --since 2026-03-01",
+        "export WXCUBE_SECRET_MAIN=…",
+        "wxcube sync --only user --only content --only message",
+    ],
 }
 """Commands that create what a page assumes to exist."""
 
@@ -68,6 +73,7 @@ SKIPPED = {
 """Commands that are not run, by their beginning, each with the reason."""
 SKIPPED_PYTHON = {
     "from wxcube.cube.engines.choice import engine": "needs a cluster; tests/cube/engines run on one",
+    'followers = database.frame("getusersummary").to_pandas()': "needs pandas; tests/export has it",
 }
 """Python blocks that are not run, by a line of theirs, each with the reason."""
 DATA = {"ini", "json", "text", "toml", "{toctree}"}

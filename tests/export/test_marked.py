@@ -98,9 +98,9 @@ def test_a_withdrawn_row_has_its_mark_in_every_format() -> None:
     day = DayRows("wx1", first.day, Origin.WECHAT, [row, withdrawn(row, LATER)], FINAL)
     objects = [msgspec.json.decode(raw) for raw in marked_json(endpoint, [day])]
     assert [one.get("withdrawn_at") for one in objects] == [None, LATER.isoformat()]
-    file = io.StringIO()
+    file = io.BytesIO()
     assert text.write_csv(file, marked_table(endpoint, [day])) == 2
-    values = list(csv.DictReader(io.StringIO(file.getvalue())))
+    values = list(csv.DictReader(file.getvalue().decode().splitlines()))
     assert [one["withdrawn_at"] for one in values] == ["", LATER.isoformat()]
     assert [one["fetched_at"] for one in values] == [FETCHED.isoformat()] * 2
 

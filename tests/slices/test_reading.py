@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from support.command_line import MakeSite, Site, Synced
@@ -119,6 +120,9 @@ def test_fetch_prints_the_rows_of_the_answer(synced: Synced) -> None:
     whole = msgspec.json.decode(synced.site.run(*words, "--format", "json").raw)
     assert whole == msgspec.to_builtins({"list": rows})
     assert len(table_of(synced.site.run(*words, "--format", "csv").out)) == len(rows)
+    assert synced.site.run(*words, "--out", "fetched.xlsx").code == 0
+    book = openpyxl.load_workbook(synced.site.folder / "fetched.xlsx")
+    assert book["getusersummary"].max_row == len(rows) + 1
     shown = synced.site.run(*words)
     assert "new_user" in shown.out
     assert "2026-03-09" in shown.out

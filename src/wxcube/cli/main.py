@@ -33,7 +33,7 @@ COMMANDS = {
     "status": ("status", _("Show which days are stored, which are not settled, and why.")),
     "history": ("history", _("Show what WeChat answered for a day, and when.")),
     "fetch": ("fetch", _("Call one endpoint and print the rows.")),
-    "export": ("export", _("Export rows of the warehouse as CSV, JSON or JSON lines.")),
+    "export": ("export", _("Export rows of the warehouse as CSV, XLSX, JSON or Parquet.")),
     "sql": ("sql", _("Run a read-only SQL query on the warehouse.")),
     "endpoints": ("explain", _("List the endpoints.")),
     "explain": ("explain", _("Explain an endpoint or a kind of event, column by column.")),

@@ -209,6 +209,11 @@ class Endpoint(Generic[RowT]):
         return Meaning(self.title_en, self.title_zh)
 
     @property
+    def subject_zh(self) -> str:
+        """The Chinese title without its verb: what the rows are about."""
+        return self.title_zh.removeprefix("获取").removeprefix("拉取")
+
+    @property
     def row_en(self) -> str:
         """Description of one row in English: the first line of the row's docstring."""
         return (self.row.__doc__ or "").partition("\n")[0]

@@ -7,16 +7,12 @@ name of its part.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.field import (
-    UNDOCUMENTED_ZH,
-    UNITS,
     Column,
     Nested,
     Row,
@@ -25,29 +21,8 @@ from wxcube.contract.field import (
 )
 from wxcube.contract.withdrawn import withdrawn_at
 from wxcube.errors import ContractError
-from wxcube.export.labels import LABELS
-from wxcube.i18n import Listing, _
-from wxcube.i18n.message import Code
-
-
-@dataclass(frozen=True, slots=True)
-class FlatTable:
-    """Columns of a table, and its rows as tuples of values."""
-
-    names: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: Iterable[tuple[Any, ...]]
-
-    def header(self, language: str = "wire") -> list[str]:
-        """Titles of the columns: wire names, or Chinese or English labels with units."""
-        if language == "wire":
-            return list(self.names)
-        titles = [_title(column, "zh" if language == "zh" else "en") for column in self.columns]
-        times = Counter(titles)
-        return [
-            title if times[title] == 1 else f"{title} [{name}]"
-            for title, name in zip(titles, self.names, strict=True)
-        ]
+from wxcube.export.table import Table
+from wxcube.i18n import Listing, Meaning, _
 
 
 def parts(endpoint: Endpoint[RowT]) -> list[str]:
@@ -60,7 +35,7 @@ def default_part(endpoint: Endpoint[RowT]) -> str:
     return endpoint.running.name if endpoint.running else ""
 
 
-def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> FlatTable:
+def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> Table:
     """A part of rows as a table.
 
     Raises:  ContractError if the rows have no such part.
@@ -76,7 +51,10 @@ def flatten(endpoint: Endpoint[RowT], rows: Iterable[RowT], part: str = "") -> F
     path = part.split(".") if part else []
     of_part = _columns(endpoint.row, path)
     names = _unique([column.name for column in of_part], path)
-    return FlatTable(names, tuple(of_part), (v for row in rows for v in _values(row, path)))
+    values = (of_row for row in rows for of_row in _values(row, path))
+    title = Meaning(endpoint.name, endpoint.subject_zh)
+    a_row = Meaning(endpoint.row_en, endpoint.row_zh)
+    return Table(names, tuple(of_part), values, title, (a_row, *endpoint.notes))
 
 
 def withdrawal_times(rows: Iterable[Row], part: str = "") -> Iterator[datetime | None]:
@@ -150,20 +128,3 @@ def _unique(names: list[str], path: list[str]) -> tuple[str, ...]:
         unique.append(f"{path[-1]}.{name}" if name in seen else name)
         seen.add(name)
     return tuple(unique)
-
-
-def _title(column: Column, language: Code) -> str:
-    unit = unit_in(language, column.kind.unit)
-    label = _label(column, language)
-    return f"{label} ({unit})" if unit else label
-
-
-def _label(column: Column, language: Code) -> str:
-    if language == "en":
-        return LABELS.get(column.name, column.name)
-    return column.name if column.kind.zh == UNDOCUMENTED_ZH else column.kind.zh
-
-
-def unit_in(language: Code, unit: str) -> str:
-    """A unit's name in a language; empty if there is no unit."""
-    return UNITS[unit].in_language(language) if unit else ""

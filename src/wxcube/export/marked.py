@@ -17,7 +17,8 @@ from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.field import Column, Label
 from wxcube.contract.source import Origin
 from wxcube.contract.withdrawn import WITHDRAWN_AT, without_withdrawn
-from wxcube.export.flat import FlatTable, flatten, withdrawal_times
+from wxcube.export.flat import flatten, withdrawal_times
+from wxcube.export.table import Table
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.day_rows import DayRows
 
@@ -25,9 +26,11 @@ ACCOUNT = Column("appid", str, Label("公众号 AppID", "AppID of the account"),
 """The column with the account of a row, before WeChat's."""
 PARAMS = Column("params", str, Label("请求参数", "parameters of the call"), optional=True)
 """The column that endpoints with params other than the dates have."""
+_ORIGIN = Label("数据来源", "where the row comes from", table="origin")
+_STATE = Label("数据状态", "state of its day", table="state")
 MARKS = (
-    Column("origin", str, Label("数据来源", "where the row comes from"), optional=False),
-    Column("state", str, Label("数据状态", "state of its day"), optional=True),
+    Column("origin", str, _ORIGIN, optional=False),
+    Column("state", str, _STATE, optional=True),
     Column("fetched_at", datetime, Label("获取时间", "when it was fetched"), optional=True),
     Column("revision", int, Label("修订次数", "changes after its day was final"), optional=True),
     Column(WITHDRAWN_AT, datetime, Label("撤下时间", "first answer without it"), optional=True),
@@ -84,7 +87,7 @@ def marked_table(
     *,
     with_account: bool = False,
     with_marks: bool = True,
-) -> FlatTable:
+) -> Table:
     """A part of the rows of some days as one table.
 
     Raises:  ContractError if the rows have no such part.
@@ -103,7 +106,8 @@ def marked_table(
         )
     )
     names = (*(c.name for c in account), *of_part.names, *(c.name for c in marks))
-    return FlatTable(names, (*account, *of_part.columns, *marks), rows)
+    columns = (*account, *of_part.columns, *marks)
+    return replace(of_part, names=names, columns=columns, rows=rows)
 
 
 def _marks(

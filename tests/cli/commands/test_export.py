@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import csv
+import gc
+import io
 import json
+import os
+import subprocess
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import duckdb
 import msgspec
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from support.command_line import Site
@@ -17,6 +25,7 @@ from support.rows import sample_rows
 from support.scripted import Scripted
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import named
+from wxcube.contract.codes import TABLES
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import RetiredError
@@ -64,7 +73,7 @@ def test_the_ending_selects_the_format(site: Site, name: str, start: str) -> Non
     assert text == export(site, "--account", "wx1", "--format", option).out
 
 
-@pytest.mark.parametrize("name", ["x.xlsx", "x.parquet", "x.txt", "x.csv.gz"])
+@pytest.mark.parametrize("name", ["x.xls", "x.ods", "x.txt", "x.csv.gz"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_other_endings_are_an_error(site: Site, name: str, language: str) -> None:
     result = site.run(
@@ -77,7 +86,8 @@ def test_other_endings_are_an_error(site: Site, name: str, language: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("form", "name"), [("json", "x.csv"), ("csv", "x.ndjson"), ("csv", "x.xlsx")]
+    ("form", "name"),
+    [("json", "x.csv"), ("csv", "x.ndjson"), ("csv", "x.xlsx"), ("xlsx", "x.parquet")],
 )
 def test_a_format_that_contradicts_the_ending_is_an_error(site: Site, form: str, name: str) -> None:
     result = export(site, "--account", "wx1", "--format", form, "--out", name)
@@ -89,6 +99,107 @@ def test_a_format_that_contradicts_the_ending_is_an_error(site: Site, form: str,
 def test_an_explicit_format_may_have_any_other_ending(site: Site) -> None:
     assert export(site, "--account", "wx1", "--format", "json", "--out", "x.txt").code == 0
     assert (site.folder / "x.txt").read_text(encoding="utf-8").startswith('{"list":[')
+
+
+# --- workbooks, labels and several endpoints ------------------------------------------------------
+
+
+def sheets(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The sheets of a workbook with their rows."""
+    book = openpyxl.load_workbook(path)
+    return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
+
+
+def test_a_workbook_has_the_rows_and_the_labels_of_the_reader(site: Site) -> None:
+    assert export(site, "--account", "wx1", "--out", "x.xlsx").code == 0
+    rows = sheets(site.folder / "x.xlsx")["getusersummary"]
+    assert rows[0][:4] == ("Date", "Source", "Source, in words", "New users (people)")
+    stored = stored_rows("wx1")
+    assert [row[1] for row in rows[1:]] == [row.user_source for row in stored]
+    assert [row[0].date() for row in rows[1:]] == [row.ref_date for row in stored]
+    words = ("--lang", "zh", "export", "getusersummary", "--account", "wx1", "--out", "x.xlsx")
+    assert site.run(*words).code == 0
+    in_chinese = sheets(site.folder / "x.xlsx")
+    assert list(in_chinese) == ["用户增减数据", "字段说明"]
+    assert in_chinese["用户增减数据"][0][0] == "数据的日期"
+    assert export(site, "--account", "wx1", "--header", "wire", "--out", "x.xlsx").code == 0
+    assert sheets(site.folder / "x.xlsx")["getusersummary"][0][0] == "ref_date"
+
+
+def test_a_workbook_has_a_sheet_for_each_endpoint(site: Site) -> None:
+    words = ("export", "user", "getarticletotal", "2026-03-03..2026-03-04", "--all-accounts")
+    result = site.run(*words, "--header", "wire", "--out", "x.xlsx")
+    assert result.code == 0
+    book = sheets(site.folder / "x.xlsx")
+    assert list(book) == ["getusersummary", "getusercumulate", "getarticletotal", "Columns"]
+    days = {row[1].date() for row in book["getusersummary"][1:]}
+    assert days == {date(2026, 3, 3), date(2026, 3, 4)}
+    assert {row[0] for row in book["getusersummary"][1:]} == set(APPIDS)
+    assert "no rows: getusercumulate: wx1: " in result.err
+    assert "no rows: getusersummary" not in result.err
+
+
+def test_other_formats_have_one_endpoint(site: Site) -> None:
+    result = site.run("export", "user", "--account", "wx1", "--out", "x.csv")
+    assert result.code == 2
+    assert "a csv file has one endpoint, not 2" in result.err
+    assert ".xlsx" in result.err
+    assert not (site.folder / "x.csv").exists()
+
+
+def test_a_bom_is_for_csv(site: Site) -> None:
+    result = export(site, "--account", "wx1", "--excel", "--out", "x.xlsx")
+    assert result.code == 2
+    assert "--excel cannot be combined with xlsx" in result.err
+
+
+def test_labels_bring_the_meaning_of_codes(site: Site) -> None:
+    result = export(site, "--account", "wx1", "--header", "zh", "--plain")
+    header, *rows = csv.reader(result.out.splitlines())
+    assert header[1:3] == ["用户的渠道", "用户的渠道（名称）"]
+    known = TABLES["user_source_follow"]
+    assert [row[2] for row in rows] == [known[int(row[1])].zh for row in rows]
+
+
+def test_a_parquet_file_has_typed_columns(site: Site) -> None:
+    assert export(site, "--account", "wx1", "--out", "x.parquet").code == 0
+    with duckdb.connect() as connection:
+        file = str(site.folder / "x.parquet")
+        types = connection.execute("DESCRIBE FROM read_parquet(?)", [file]).fetchall()
+    by_name = {name: type_ for name, type_, *_ in types}
+    assert by_name["ref_date"] == "DATE"
+    assert by_name["new_user"] == "BIGINT"
+    assert by_name["fetched_at"] == "TIMESTAMP WITH TIME ZONE"
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, Callable[[], str]]]:
+    """A terminal to write to, and what it shows."""
+    shown, written = os.openpty()
+    yield written, lambda: os.read(shown, 100_000).decode()
+    os.close(shown)
+    os.close(written)
+
+
+def test_a_terminal_does_not_show_a_workbook(
+    site: Site, terminal: tuple[int, Callable[[], str]]
+) -> None:
+    words = ("export", "getusersummary", "--account", "wx1", "--format", "xlsx")
+    command = site.launch("2026-03-10T09:00", *words)
+    result = subprocess.run(
+        command, cwd=site.folder, stdout=terminal[0], stderr=subprocess.PIPE, check=False
+    )
+    assert result.returncode == 2
+    assert b"name a file with --out" in result.stderr
+
+
+def test_a_terminal_shows_the_progress(site: Site, terminal: tuple[int, Callable[[], str]]) -> None:
+    words = ("export", "getusersummary", "--account", "wx1", "--out", "x.xlsx")
+    command = site.launch("2026-03-10T09:00", *words)
+    subprocess.run(command, cwd=site.folder, stdout=subprocess.PIPE, stderr=terminal[0], check=True)
+    shown = terminal[1]()
+    assert "getusersummary" in shown
+    assert "100%" in shown
 
 
 # --- accounts -------------------------------------------------------------------------------------
@@ -125,17 +236,31 @@ def test_an_account_must_be_selected_if_there_are_several(site: Site) -> None:
 # --- an export that ends early -------------------------------------------------------------------
 
 
-def test_a_full_disk_leaves_no_half_file(site: Site) -> None:
-    target = site.folder / "x.csv"
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x.csv", "File too large"),
+        ("x.json", "File too large"),
+        ("x.xlsx", "File too large"),
+        ("x.parquet", "too large"),
+    ],
+)
+def test_a_full_disk_leaves_no_half_file(site: Site, name: str, reason: str) -> None:
+    target = site.folder / name
     target.write_text("before", encoding="utf-8")
     with Warehouse.open(site.database) as warehouse:
         window = Window(WEEK.first - timedelta(days=400), WEEK.last)
         answer = Answer(SUMMARY, window, sample_rows(SUMMARY, window, 1), b"{}", NOW)
         warehouse.replace("wx1", Origin.WECHAT, answer)
-    with Warehouse.open(site.database, read_only=True), files_no_larger_than(40_000):
-        result = export(site, "--account", "wx1", "--out", target.name)
+    with warnings.catch_warnings():
+        # XlsxWriter leaves its temporary files open
+        warnings.simplefilter("ignore", ResourceWarning)
+        with Warehouse.open(site.database, read_only=True), files_no_larger_than(40_000):
+            result = export(site, "--account", "wx1", "--out", target.name)
+        gc.collect()
     assert result.code == 1
-    assert "File too large" in result.err
+    assert reason in result.err.replace("\n", " ")
+    assert "check" in result.err
     assert target.read_text(encoding="utf-8") == "before"
     assert not list(site.folder.glob("*.part"))
 
@@ -143,7 +268,7 @@ def test_a_full_disk_leaves_no_half_file(site: Site) -> None:
 def test_an_interrupted_export_leaves_no_half_file(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(target: BinaryIO, *_more: object) -> int:
+    def interrupted(target: BinaryIO, *_more: object) -> list[int]:
         target.write(b"half")
         raise KeyboardInterrupt
 
@@ -351,6 +476,34 @@ def test_a_fetch_that_fails_leaves_no_database(tmp_path: Path) -> None:
         )
         assert site.run("fetch", "getusersummary", "2026-03-09", "--save").code == 1
     assert not site.database.exists()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json", "jsonl"])
+def test_planted_titles_of_a_fetch_are_text(tmp_path: Path, file_format: str) -> None:
+    site = Site(tmp_path, ManualClock(NOW), {"WXCUBE_SECRET_SHOP": "s" * 32})
+    [row, *_others] = sample_rows(named("getarticlesummary"), Window.day(WEEK.last), 1)
+    titles = ["=1+1", "half \ud83d", "a\rb"]
+    rows = [
+        {**msgspec.to_builtins(row), "title": t, "msgid": f"{n}_1"} for n, t in enumerate(titles)
+    ]
+    token = {"access_token": "t", "expires_in": 7200}
+    reply = Scripted(lambda request: token if "token" in request.path else {"list": rows})
+    with RunningServer(reply) as server:
+        site.settings.write_text(
+            f'[[accounts]]\nappid = "wx0123456789abcdef"\nname = "shop"\nbase_url = "{server.url}"\n'
+        )
+        words = ("fetch", "getarticlesummary", "2026-03-09", "--format", file_format)
+        result = site.run(*words)
+    assert result.code == 0, result.err
+    text = result.raw.decode()
+    if file_format == "csv":
+        shown = [r["title"] for r in csv.DictReader(io.StringIO(text, newline=""))]
+        assert shown == ["'=1+1", "half \ufffd", "a\rb"]
+    else:
+        lines = text.splitlines() if file_format == "jsonl" else [text]
+        read = [json.loads(line) for line in lines]
+        of_rows = read if file_format == "jsonl" else read[0]["list"]
+        assert [r["title"] for r in of_rows] == ["=1+1", "half \ufffd", "a\rb"]
 
 
 # --- sql ------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from wxcube.contract.endpoint import GROUP_TITLES, Endpoint, Grain, Life, Param
 from wxcube.contract.field import Code, Label, leaves
 from wxcube.errors import UnknownEndpointError
 from wxcube.events.kinds import Event
-from wxcube.export.flat import unit_in
+from wxcube.export.table import unit_in
 from wxcube.i18n import Listing, Meaning, _, plural
 from wxcube.i18n.language import Language
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wxcube import beijing, contract
 from wxcube.cli.commands.context import Context, context
-from wxcube.cli.commands.rows import Layout, check_layout, print_no_rows, print_table, write
+from wxcube.cli.commands.rows import (
+    Layout,
+    check_layout,
+    default_header,
+    print_no_rows,
+    print_table,
+    print_written,
+    write,
+)
+from wxcube.cli.file_format import Output, format_option, out_option, output_format
 from wxcube.cli.help import Command
+from wxcube.cli.replaced_file import written_to
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError, WxcubeError
@@ -28,8 +38,6 @@ if TYPE_CHECKING:
     from wxcube.settings import AccountSettings
     from wxcube.warehouse.ask_log import WarehouseAskLog
 
-FORMATS = click.Choice(["table", "csv", "json", "jsonl"])
-
 
 @click.command(cls=Command)
 @click.argument("endpoint")
@@ -38,16 +46,18 @@ FORMATS = click.Choice(["table", "csv", "json", "jsonl"])
 @click.option(
     "--param", multiple=True, metavar="NAME=VALUE", help="Parameter other than the dates."
 )
-@click.option("--format", "file_format", type=FORMATS, default="table", show_default=True)
+@format_option
+@out_option
 @click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
 @click.option("--part", help="Nested list to expand into rows, e.g. details.")
 @click.option("--save", is_flag=True, help="Also store the rows in the database.")
-def fetch(  # noqa: PLR0913 - one per option
+def fetch(  # noqa: PLR0913, PLR0917 - one per option
     endpoint: str,
     window: str,
     account: str,
     param: tuple[str, ...],
-    file_format: str,
+    file_format: Output | None,
+    out: Path | None,
     part: str | None,
     *,
     as_json: bool,
@@ -61,10 +71,17 @@ def fetch(  # noqa: PLR0913 - one per option
     Examples:
       wxcube fetch getusersummary 2026-03-01..2026-03-07
       wxcube fetch getarticletotaldetail 2026-03-01 --format csv
+      wxcube fetch getarticletotaldetail 2026-03-01 --out articles.xlsx
       wxcube fetch getcardcardinfo 2026-03-01 --param card_id=pABC --save
     """
     root, definition, days = context(), contract.named(endpoint), Window.parse(window)
-    layout = Layout(file_format="jsonl" if as_json else file_format, part=part)
+    chosen = output_format(root, "jsonl" if as_json else file_format, out, default="table")
+    layout = Layout(
+        file_format=chosen,
+        part=part,
+        header=default_header(root, chosen),
+        language=root.translate.code,
+    )
     check_layout(root, definition, layout)
     params = _params(definition, param)
     account_settings = root.settings.account(account)
@@ -74,7 +91,8 @@ def fetch(  # noqa: PLR0913 - one per option
     if layout.file_format == "table":
         print_table(root, definition, rows, default_part(definition) if part is None else part)
     else:
-        write(sys.stdout.buffer, definition, rows, layout)
+        with written_to(out) as target:
+            print_written(root, write(target, definition, rows, layout), out)
     if not rows:
         from wxcube.warehouse.explanation import explain_empty_answer
 

@@ -1,20 +1,24 @@
-"""How rows are printed and written: as a table on the terminal, CSV, JSON or JSON lines."""
+"""How rows are printed on the terminal and written to files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from wxcube.cli.commands.context import Context
+from wxcube.cli.file_format import Output
 from wxcube.cli.terminal.grid import Heading, show
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.export import text as files
-from wxcube.export.flat import FlatTable, default_part, flatten, parts
-from wxcube.export.marked import marked_json, marked_table
-from wxcube.i18n import Listing, Message, _
+from wxcube.export import files, text
+from wxcube.export.flat import default_part, flatten, parts
+from wxcube.export.marked import marked_json, marked_table, plain
+from wxcube.export.table import Header, Table
+from wxcube.i18n import Listing, Message, _, plural
+from wxcube.i18n.message import Code
 
 if TYPE_CHECKING:
     from wxcube.contract.endpoint import Endpoint
@@ -28,9 +32,11 @@ MAX_ROWS = 200
 class Layout:
     """Format and columns of the written rows."""
 
-    file_format: str
+    file_format: Output
     part: str | None = None
-    header: str = "wire"
+    header: Header = "wire"
+    language: Code = "en"
+    """The reader's language."""
     excel: bool = False
     with_account: bool = False
     with_marks: bool = True
@@ -41,17 +47,21 @@ class Layout:
         return default_part(endpoint) if self.part is None else self.part
 
 
+def default_header(root: Context, file_format: Output) -> Header:
+    """The header unless another one is requested: a workbook has labels for its reader."""
+    return root.translate.code if file_format == "xlsx" else "wire"
+
+
 def check_layout(root: Context, endpoint: Endpoint[Any], layout: Layout) -> None:
-    """Check that the part exists, and that no option for tables is used with JSON."""
+    """Check that the part exists, and that the format has all options."""
     flatten(endpoint, (), layout.part or "")
-    if layout.file_format in {"csv", "table"}:
-        return
+    is_table = layout.file_format not in {"json", "jsonl"}
     table_options = {
-        "--part": bool(layout.part),
-        "--header": layout.header != "wire",
-        "--excel": layout.excel,
+        "--part": bool(layout.part) and not is_table,
+        "--header": layout.header != "wire" and not is_table,
+        "--excel": layout.excel and layout.file_format not in {"csv", "table"},
     }
-    option = next((name for name, is_used in table_options.items() if is_used), None)
+    option = next((name for name, is_wrong in table_options.items() if is_wrong), None)
     if option:
         raise click.UsageError(
             root.translate(
@@ -91,6 +101,14 @@ def print_omitted(root: Context, count: int) -> None:
         )
 
 
+def print_written(root: Context, count: int, out: Path | None) -> None:
+    """Print how many rows were written to a file."""
+    if out:
+        root.notes.print(
+            root.translate(plural("{n} row → {out}", "{n} rows → {out}", n=count, out=out))
+        )
+
+
 def print_no_rows(root: Context, reason: Message) -> None:
     """Print why there are no rows."""
     print_paragraph(
@@ -104,25 +122,42 @@ def write(target: BinaryIO, endpoint: Endpoint[Any], rows: list[Any], layout: La
 
 
 def write_days(
-    target: BinaryIO, endpoint: Endpoint[Any], days: Iterable[DayRows[Any]], layout: Layout
-) -> int:
-    """Write stored rows while they are read, and return the number of them."""
+    target: BinaryIO,
+    stored: Sequence[tuple[Endpoint[Any], Iterable[DayRows[Any]]]],
+    layout: Layout,
+) -> list[int]:
+    """Write stored rows while they are read, and return the number of them for each endpoint.
+
+    Only a workbook can have several endpoints.
+    """
     columns = {"with_account": layout.with_account, "with_marks": layout.with_marks}
-    table = marked_table(endpoint, days, layout.part_of(endpoint), **columns)
-    return _write(target, table, marked_json(endpoint, days, **columns), layout)
+    if not layout.with_marks:
+        stored = [(endpoint, plain(days)) for endpoint, days in stored]
+    tables = [
+        marked_table(endpoint, days, layout.part_of(endpoint), **columns)
+        for endpoint, days in stored
+    ]
+    if layout.file_format == "xlsx":
+        return files.write_workbook(target, tables, header=layout.header, language=layout.language)
+    [(endpoint, days)], [table] = stored, tables
+    return [_write(target, table, marked_json(endpoint, days, **columns), layout)]
 
 
-def _write(target: BinaryIO, table: FlatTable, rows: Iterable[Any], layout: Layout) -> int:
-    """Write a table, or its rows as JSON."""
-    import io
-
-    if layout.file_format == "json":
-        return files.write_json(target, rows)
-    if layout.file_format == "jsonl":
-        return files.write_jsonl(target, rows)
-    text = io.TextIOWrapper(target, encoding="utf-8", newline="")
-    try:
-        return files.write_csv(text, table, header=layout.header, bom=layout.excel)
-    finally:
-        # flushes, and leaves the file open for its owner
-        text.detach()
+def _write(target: BinaryIO, table: Table, rows: Iterable[Any], layout: Layout) -> int:
+    """Write a table, or its rows as JSON, with their nested parts."""
+    match layout.file_format:
+        case "json":
+            return text.write_json(target, rows)
+        case "jsonl":
+            return text.write_jsonl(target, rows)
+        case "table":
+            raise AssertionError("tables are printed")
+        case file_format:
+            return files.write_table(
+                target,
+                table,
+                file_format,
+                header=layout.header,
+                language=layout.language,
+                bom=layout.excel,
+            )

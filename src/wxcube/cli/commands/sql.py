@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import sys
+from pathlib import Path
 
 import click
 
 from wxcube.cli.as_of import as_of_option, moment_of, warehouse_at
-from wxcube.cli.commands.context import context, json_line
-from wxcube.cli.commands.rows import MAX_ROWS, print_omitted
+from wxcube.cli.commands.context import context
+from wxcube.cli.commands.rows import MAX_ROWS, print_omitted, print_written
+from wxcube.cli.file_format import Output, format_option, out_option, output_format
 from wxcube.cli.help import Command
+from wxcube.cli.replaced_file import written_to
 from wxcube.cli.terminal.grid import Heading, show
+from wxcube.export.files import write_table
+from wxcube.export.query_table import query_table
 from wxcube.i18n import _
 
 
 @click.command(cls=Command)
 @click.argument("query")
-@click.option(
-    "--format", "file_format", type=click.Choice(["table", "csv", "jsonl"]), default="table"
-)
+@format_option
+@out_option
 @as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
-def sql(query: str, file_format: str, as_of: str | None, *, as_json: bool) -> None:
+def sql(
+    query: str, file_format: Output | None, out: Path | None, as_of: str | None, *, as_json: bool
+) -> None:
     """Run a read-only SQL query on the warehouse.
 
     Every endpoint has a view, such as v_user_summary, and every nested list too, such as
@@ -54,23 +58,22 @@ def sql(query: str, file_format: str, as_of: str | None, *, as_json: bool) -> No
       wxcube sql "SELECT name, en FROM columns WHERE view_name='v_user_summary'"
       wxcube sql "SELECT msg_type_en, msg_count, state FROM v_upstream_msg"
       wxcube sql "SELECT state, count(*) FROM coverage GROUP BY 1" --json
+      wxcube sql "SELECT * FROM v_user_summary" --out users.xlsx
     """
     root = context()
     if not query.strip():
         raise click.UsageError(root.translate(_("the query is empty: give one SELECT statement")))
+    chosen = output_format(root, "jsonl" if as_json else file_format, out, default="table")
     moment = moment_of(root, as_of)
     with (
         root.warehouse(read_only=True) as present,
         warehouse_at(root, present, moment) as warehouse,
     ):
         result = warehouse.query(query)
-    if as_json or file_format == "jsonl":
-        for row in result.rows:
-            click.echo(json_line(dict(zip(result.columns, row, strict=True))))
-    elif file_format == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.columns)
-        writer.writerows(result.rows)
-    else:
+    if chosen == "table":
         show(root.console, [Heading(name) for name in result.columns], result.rows[:MAX_ROWS])
         print_omitted(root, len(result.rows) - MAX_ROWS)
+        return
+    with written_to(out) as target:
+        table, language = query_table(result), root.translate.code
+        print_written(root, write_table(target, table, chosen, language=language), out)
