@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from wxcube.beijing import BEIJING
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
-from wxcube.warehouse.database import writing
+from wxcube.warehouse.databases.database import Database
 from wxcube.warehouse.rows import to_records
+from wxcube.warehouse.statements import insert_many
 from wxcube.warehouse.tables import ROW_TABLES, coverage
 
 APPID = "wx1"
@@ -20,7 +19,7 @@ FETCHED = datetime(2026, 3, 20, 9, tzinfo=BEIJING)
 
 
 def store_rows(
-    engine: sa.Engine,
+    database: Database,
     endpoint: Endpoint[Any],
     rows: Iterable[Any],
     *,
@@ -32,21 +31,16 @@ def store_rows(
     table, by_day = ROW_TABLES[endpoint.name], dict[date, list[Any]]()
     for row in rows:
         by_day.setdefault(row.ref_date, []).append(row)
-    with writing(engine) as connection:
+    with database.transaction() as connection:
         for of_day in by_day.values():
             records = to_records(table, scope, of_day)
             for part, of_part in zip(table.walk(), records, strict=True):
                 if of_part:
-                    connection.exec_driver_sql(_insert(part.table), list(map(tuple, of_part)))
-
-
-def _insert(table: sa.Table) -> str:
-    places = ", ".join("?" for _ in table.columns)
-    return f"INSERT INTO {table.name} VALUES ({places})"
+                    insert_many(connection, part.table, part.table.columns.keys(), of_part)
 
 
 def store_entries(
-    engine: sa.Engine,
+    database: Database,
     endpoint: Endpoint[Any],
     days: Iterable[date],
     *,
@@ -67,5 +61,5 @@ def store_entries(
         "message": "",
         "revision": revision,
     }
-    with writing(engine) as connection:
+    with database.transaction() as connection:
         connection.execute(coverage.insert(), [{**same, "ref_date": day} for day in days])

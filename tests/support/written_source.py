@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from support.rows import sample_rows
 from wxcube.beijing import Clock
@@ -18,6 +18,7 @@ from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, AskLog, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WxcubeError
+from wxcube.warehouse.databases.opening import open_database
 
 Request = tuple[str, Window]
 
@@ -77,16 +78,21 @@ def written(endpoint: Endpoint[RowT], day: date, seed: int = 0) -> list[RowT]:
     return [] if is_empty else sample_rows(endpoint, Window.day(day), seed + day.toordinal())
 
 
-def everything(path: Path, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of a file, sorted, except some tables."""
-    with sqlite3.connect(path) as connection:
-        names = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
-            if name not in but
-        ]
-        rows = {
-            name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names
-        }
-    connection.close()
-    return rows
+def everything(
+    path_or_url: str | Path, *, but: tuple[str, ...] = ()
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of a database as its driver gives it, sorted, except some tables."""
+    database = open_database(path_or_url, read_only=True)
+    try:
+        with database.reading() as connection:
+            names = [name for name in sa.inspect(connection).get_table_names() if name not in but]
+            return {name: sorted(_rows(connection, name), key=repr) for name in names}
+    finally:
+        database.close()
+
+
+def _rows(connection: sa.Connection, name: str) -> list[tuple[Any, ...]]:
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    cursor = connection.connection.cursor()
+    cursor.execute(f"SELECT * FROM {quoted}")
+    return [tuple(row) for row in cursor.fetchall()]

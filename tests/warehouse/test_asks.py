@@ -7,7 +7,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -135,12 +134,12 @@ def test_history_is_of_a_window_and_of_one_set_of_params(warehouse: Warehouse) -
 
 
 def test_an_ask_that_was_killed_is_counted_and_changes_nothing(
-    warehouse: Warehouse, path: Path
+    warehouse: Warehouse, url: str
 ) -> None:
     warehouse.replace("wx1", Origin.WECHAT, answer(ask=begin(warehouse)))
     before = warehouse.coverage("wx1", SUMMARY)
     process = subprocess.run(
-        [sys.executable, __file__, str(path)],
+        [sys.executable, __file__, str(url)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         timeout=60,
         check=False,
@@ -210,9 +209,9 @@ def test_45009_allows_no_more_calls_until_midnight(warehouse: Warehouse) -> None
     assert warehouse.standing("wx1", SUMMARY, NOW + timedelta(days=1)).exhausted_on is None
 
 
-def test_two_programs_share_a_budget_to_the_call(warehouse: Warehouse, path: Path) -> None:
+def test_two_programs_share_a_budget_to_the_call(warehouse: Warehouse, url: str) -> None:
     """Each has its own connection; they begin their calls at the same time."""
-    with Warehouse.open(path) as other:
+    with Warehouse.open(url) as other:
 
         def allowed(number: int) -> bool:
             try:

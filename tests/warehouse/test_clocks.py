@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,13 +103,13 @@ def test_the_log_has_the_servers_time_and_the_difference(
 
 @each_offset
 def test_a_rebuild_settles_nothing_either(
-    warehouse: Warehouse, path: Path, offset: timedelta
+    warehouse: Warehouse, url: str, offset: timedelta
 ) -> None:
     put(warehouse, answer(offset))
     refuse(warehouse, 47001, offset + timedelta(hours=1))
-    before = everything(path)
+    before = everything(url)
     warehouse.rebuild()
-    assert everything(path) == before
+    assert everything(url) == before
 
 
 @each_offset

@@ -113,7 +113,7 @@ def test_a_lost_lease_is_reported(warehouse: Warehouse) -> None:
     lost = threading.Event()
     with exclusive(warehouse, ["wx1"], ManualClock(NOW), renewal_seconds=0.01) as own:
         own.on_loss = lost.set
-        with warehouse._writing() as connection:
+        with warehouse._database.transaction() as connection:
             connection.exec_driver_sql("UPDATE leases SET holder = 'x.1.y'")
         assert lost.wait(30)
         assert own.lost == {"wx1"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
@@ -64,12 +62,12 @@ def test_the_english_text_is_readable_with_sql(warehouse: Warehouse) -> None:
 
 
 def test_entries_of_older_versions_have_their_english_text(
-    warehouse: Warehouse, path: Path
+    warehouse: Warehouse,
 ) -> None:
     record(warehouse, _("the answer was cut off"))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE coverage SET message = 'an old text', message_data = NULL")
-        connection.commit()
+    with warehouse._database.transaction() as connection:
+        change = "UPDATE coverage SET message = 'an old text', message_data = NULL"
+        connection.exec_driver_sql(change)
     assert CHINESE(entry_message(warehouse)) == "an old text"
 
 
@@ -109,11 +107,11 @@ def test_a_database_of_the_revision_before_keeps_its_entries(path: Path) -> None
     from alembic.config import Config
 
     from wxcube.warehouse import migrations
-    from wxcube.warehouse.database import connect
+    from wxcube.warehouse.databases.sqlite import SqliteDatabase
 
     with Warehouse.open(path) as warehouse:
         record(warehouse, _("the answer was cut off"))
-    engine, config = connect(path, read_only=False), Config()
+    engine, config = SqliteDatabase(path).engine, Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
         config.attributes["connection"] = connection

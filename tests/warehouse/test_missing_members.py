@@ -230,10 +230,10 @@ def test_a_database_of_the_revision_before_is_migrated_and_keeps_its_rows(tmp_pa
     from alembic.config import Config
 
     from wxcube.warehouse import schema
-    from wxcube.warehouse.database import connect
+    from wxcube.warehouse.databases.sqlite import SqliteDatabase
 
     path = tmp_path / "old.db"
-    engine = connect(path, read_only=False)
+    engine = SqliteDatabase(path).engine
     config = Config()
     folder = Path(schema.__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder))

@@ -26,7 +26,7 @@ from wxcube.i18n import verbatim
 from wxcube.warehouse import migrations, renewal
 from wxcube.warehouse.asks import DayCount, Outcome
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.database import connect
+from wxcube.warehouse.databases.sqlite import SqliteDatabase
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.plan import Choices, Plan, plan
 from wxcube.warehouse.sync.wanted import WantedDays
@@ -79,7 +79,7 @@ def fill(path: Path) -> None:
 
 
 def downgrade(path: Path, revision: str) -> None:
-    engine, config = connect(path, read_only=False), Config()
+    engine, config = SqliteDatabase(path).engine, Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
         renewal.drop_views(connection)

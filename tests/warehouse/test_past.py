@@ -45,7 +45,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 def past_of(warehouse: Warehouse, moment: datetime, **only: Any) -> Warehouse:
     """A new database with what a warehouse had at a moment."""
-    path = warehouse.path.with_name(f"{moment:%Y%m%d%H%M%S}.db")
+    path = Path(warehouse.name).with_name(f"{moment:%Y%m%d%H%M%S}.db")
     warehouse.write_past(path, moment, NOW + 30 * ONE_DAY, **only)
     return Warehouse.open(path, read_only=True)
 
@@ -72,7 +72,7 @@ def test_what_is_not_from_an_ask_is_as_it_is_now_unless_it_was_written_later(
     rows = sample_rows(SUMMARY, later, 4)
     warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, later, rows, b"", NOW + ONE_DAY))
     window = Window(later.first, DAY.last)
-    path = warehouse.path.with_name("past.db")
+    path = Path(warehouse.name).with_name("past.db")
     past_days = warehouse.write_past(path, EVENING, NOW + ONE_DAY)
     assert (+past_days.as_now, +past_days.left_out) == ({Origin.CUBE: 1}, {Origin.CUBE: 1})
     with Warehouse.open(path, read_only=True) as past:
@@ -132,7 +132,7 @@ def test_some_accounts_and_endpoints_come_alone(warehouse: Warehouse) -> None:
 
 def test_a_moment_before_all_data_or_in_the_future_is_an_error(warehouse: Warehouse) -> None:
     warehouse.replace("wx1", Origin.WECHAT, answer(rows_of(), NOW))
-    path = warehouse.path.with_name("past.db")
+    path = Path(warehouse.name).with_name("past.db")
     with pytest.raises(WarehouseError, match="nothing was stored yet at 2026-03-19") as caught:
         warehouse.write_past(path, EVENING - ONE_DAY, EVENING)
     assert "the first data is of 2026-03-20 09:00" in str(caught.value.hint)

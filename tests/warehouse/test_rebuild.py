@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -68,35 +67,34 @@ def fill(warehouse: Warehouse) -> None:
     warehouse.record_error("wx1", Origin.WECHAT, SUMMARY, newest, delayed, later)
 
 
-def spoil(path: Path) -> None:
+def spoil(warehouse: Warehouse) -> None:
     """Make every figure wrong."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE user_summary SET new_user = -1")
-        connection.execute("DELETE FROM article_total_detail__detail_list__read_user_source")
-        connection.execute("DELETE FROM upstream_msg")
-    connection.close()
+    with warehouse._database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE user_summary SET new_user = -1")
+        connection.exec_driver_sql(
+            "DELETE FROM article_total_detail__detail_list__read_user_source"
+        )
+        connection.exec_driver_sql("DELETE FROM upstream_msg")
 
 
-def replies_of(tables: dict[str, list[tuple[Any, ...]]], path: Path) -> int:
+def replies_of(tables: dict[str, list[tuple[Any, ...]]], warehouse: Warehouse) -> int:
     """The number of asks that have a reply."""
-    with sqlite3.connect(path) as connection:
-        (count,) = connection.execute("SELECT count(sha256) FROM asks").fetchone()
-    connection.close()
+    ((count,),) = warehouse.query("SELECT count(sha256) FROM asks").rows
     assert 0 < count < len(tables["asks"])
     return int(count)
 
 
-def test_a_rebuilt_warehouse_is_the_same(warehouse: Warehouse, path: Path) -> None:
+def test_a_rebuilt_warehouse_is_the_same(warehouse: Warehouse, url: str) -> None:
     fill(warehouse)
-    before = everything(path)
-    spoil(path)
-    assert everything(path) != before
+    before = everything(url)
+    spoil(warehouse)
+    assert everything(url) != before
     rebuilt = warehouse.rebuild()
-    assert everything(path) == before
+    assert everything(url) == before
     assert rebuilt.unreadable == 0
-    assert rebuilt.replies == replies_of(before, path)
+    assert rebuilt.replies == replies_of(before, warehouse)
     assert warehouse.rebuild() == rebuilt
-    assert everything(path) == before
+    assert everything(url) == before
 
 
 def test_unreadable_replies_are_stored_for_a_later_version(warehouse: Warehouse) -> None:
@@ -115,30 +113,30 @@ def refuse(*_: object) -> Answer[Any]:
 
 
 def test_rows_remain_if_their_replies_cannot_be_read_any_more(
-    warehouse: Warehouse, path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(warehouse)
-    before = everything(path)
+    before = everything(url)
     monkeypatch.setattr(stored_answer, "read", refuse)
-    assert warehouse.rebuild() == ReplayResult(unreadable=replies_of(before, path))
-    assert everything(path) == before
+    assert warehouse.rebuild() == ReplayResult(unreadable=replies_of(before, warehouse))
+    assert everything(url) == before
 
 
-def test_rows_without_replies_remain(warehouse: Warehouse, path: Path) -> None:
+def test_rows_without_replies_remain(warehouse: Warehouse, url: str) -> None:
     rows = sample_rows(SUMMARY, Window(DAYS.first, DAYS.last - timedelta(days=1)))
     warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, DAYS, rows, b"", NOW))
     newest = Window.day(date(2026, 3, 9))
     warehouse.replace("wx1", Origin.CUBE, Answer(SUMMARY, newest, [], b"", NOW))
-    before = everything(path)
+    before = everything(url)
     assert warehouse.rebuild() == ReplayResult()
-    assert everything(path) == before
+    assert everything(url) == before
 
 
 def test_a_rebuild_that_fails_changes_nothing(
-    warehouse: Warehouse, path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(warehouse)
-    before = everything(path)
+    before = everything(url)
     turns = iter(range(1000))
 
     def broken(*given: Any) -> Answer[Any]:
@@ -149,7 +147,7 @@ def test_a_rebuild_that_fails_changes_nothing(
     monkeypatch.setattr(stored_answer, "read", broken)
     with pytest.raises(KeyError):
         warehouse.rebuild()
-    assert everything(path) == before
+    assert everything(url) == before
 
 
 def test_an_unknown_column_is_filled_once_the_contract_has_it(

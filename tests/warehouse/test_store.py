@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -65,7 +64,7 @@ def test_an_answer_replaces_an_earlier_one_of_the_same_window(warehouse: Warehou
     assert set(states(warehouse, SUMMARY).values()) == {State.FINAL}
 
 
-def test_nested_rows_are_replaced_with_their_parents(warehouse: Warehouse, path: Path) -> None:
+def test_nested_rows_are_replaced_with_their_parents(warehouse: Warehouse, url: str) -> None:
     day = Window.day(WEEK.first)
     put(warehouse, answer(TOTAL, day), answer(TOTAL, day, seed=1))
     rows = warehouse.read("wx1", TOTAL, day)
@@ -75,7 +74,7 @@ def test_nested_rows_are_replaced_with_their_parents(warehouse: Warehouse, path:
     stats = [
         s for seed in (0, 1) for r in answer(TOTAL, day, seed=seed).rows for s in r.detail_list
     ]
-    assert len(everything(path)["article_total_detail__detail_list"]) == len(stats)
+    assert len(everything(url)["article_total_detail__detail_list"]) == len(stats)
 
 
 def test_days_outside_the_window_and_other_accounts_do_not_change(warehouse: Warehouse) -> None:
@@ -93,12 +92,12 @@ def test_days_outside_the_window_and_other_accounts_do_not_change(warehouse: War
     ]
 
 
-def test_writing_twice_changes_nothing(warehouse: Warehouse, path: Path) -> None:
+def test_writing_twice_changes_nothing(warehouse: Warehouse, url: str) -> None:
     answers = [answer(e, Window.day(WEEK.first)) for e in (SUMMARY, TOTAL)]
     put(warehouse, *answers)
-    once = everything(path, but=("asks",))
+    once = everything(url, but=("asks",))
     put(warehouse, *answers)
-    assert everything(path, but=("asks",)) == once
+    assert everything(url, but=("asks",)) == once
 
 
 def test_an_answer_without_rows_never_deletes_rows(warehouse: Warehouse) -> None:
@@ -273,7 +272,7 @@ def test_each_set_of_params_has_its_own_rows_and_days(warehouse: Warehouse) -> N
     assert warehouse.read("wx1", coupons, WEEK, params={"cond_source": 0}) == console.rows
 
 
-def test_replies_are_stored_as_they_came_and_once(warehouse: Warehouse, path: Path) -> None:
+def test_replies_are_stored_as_they_came_and_once(warehouse: Warehouse, url: str) -> None:
     body = b'{"list": [ ],\r\n "is_delay": "false" }\xff'
     for day in list(WEEK)[:3]:
         put(warehouse, Answer(SUMMARY, Window.day(day), [], body, NOW))
@@ -284,7 +283,7 @@ def test_replies_are_stored_as_they_came_and_once(warehouse: Warehouse, path: Pa
         for day in list(WEEK)[:3]
         for hours in (0, 1)
     ]
-    assert len(everything(path)["replies"]) == 1
+    assert len(everything(url)["replies"]) == 1
 
 
 def test_unreadable_bodies_are_stored(warehouse: Warehouse) -> None:
@@ -304,7 +303,7 @@ def test_extent_and_accounts(warehouse: Warehouse) -> None:
     assert warehouse.accounts() == {"wx0": NOW + timedelta(days=1), "wx1": NOW}
 
 
-def test_times_are_stored_in_beijing_time_to_the_second(warehouse: Warehouse, path: Path) -> None:
+def test_times_are_stored_in_beijing_time_to_the_second(warehouse: Warehouse, url: str) -> None:
     asked = datetime.fromisoformat("2026-03-10T01:00:00.9+00:00")
     put(warehouse, answer(SUMMARY, Window.day(WEEK.first), asked=asked))
-    assert everything(path)["accounts"] == [("wx1", "2026-03-10T09:00:00+08:00")]
+    assert everything(url)["accounts"] == [("wx1", "2026-03-10T09:00:00+08:00")]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Column, Nested, Row, members
-from wxcube.warehouse.database import connect
+from wxcube.warehouse.databases.sqlite import SqliteDatabase
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.tables import METADATA, REVISION, ROW_TABLES, RowTable
 
@@ -131,7 +131,7 @@ def test_migrations_create_the_tables_of_the_contract(empty_file: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    engine = connect(empty_file, read_only=True)
+    engine = SqliteDatabase(empty_file, read_only=True).engine
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
@@ -161,7 +161,7 @@ def test_migrations_can_be_reverted(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
 
-    engine = connect(path, read_only=False)
+    engine = SqliteDatabase(path).engine
     config = Config()
     folder = Path(sys.modules["wxcube.warehouse.tables"].__file__ or "").with_name("migrations")
     config.set_main_option("script_location", str(folder))

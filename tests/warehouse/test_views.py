@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from support.rows import sample_rows
@@ -18,8 +15,8 @@ from wxcube.contract.codes import TABLES
 from wxcube.contract.field import leaves
 from wxcube.contract.source import Origin
 from wxcube.warehouse import contract_tables, renewal
-from wxcube.warehouse.database import connect, writing
-from wxcube.warehouse.schema import create_or_migrate
+from wxcube.warehouse.databases.database import Database
+from wxcube.warehouse.schema import prepare
 from wxcube.warehouse.tables import METADATA, ROW_TABLES
 from wxcube.warehouse.views import View, code_table, views
 
@@ -30,15 +27,8 @@ each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 each_view = pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
 
 
-@pytest.fixture
-def engine(path: Path) -> Iterator[sa.Engine]:
-    opened = connect(path, read_only=False)
-    yield opened
-    opened.dispose()
-
-
 def store(
-    engine: sa.Engine,
+    database: Database,
     endpoint: Endpoint[Any],
     *,
     label: date = DAY,
@@ -49,13 +39,13 @@ def store(
 ) -> list[Any]:
     """Store some rows of a day, and its entry in the ledger."""
     rows = sample_rows(endpoint, Window.day(label), seed)
-    store_rows(engine, endpoint, rows, **series)
-    store_entries(engine, endpoint, [label], state=state, revision=revision, **series)
+    store_rows(database, endpoint, rows, **series)
+    store_entries(database, endpoint, [label], state=state, revision=revision, **series)
     return rows
 
 
-def select(engine: sa.Engine, statement: str) -> list[dict[str, Any]]:
-    with engine.connect() as connection:
+def select(database: Database, statement: str) -> list[dict[str, Any]]:
+    with database.reading() as connection:
         return [dict(row) for row in connection.exec_driver_sql(statement).mappings()]
 
 
@@ -83,14 +73,14 @@ def test_a_view_suits_other_databases(view: View) -> None:
 
 @each_endpoint
 def test_a_view_has_the_rows_and_states_that_are_stored(
-    engine: sa.Engine, endpoint: Endpoint[Any]
+    database: Database, endpoint: Endpoint[Any]
 ) -> None:
     label = endpoint.label(DAY)
     params = "cond_source=1" if endpoint.params else ""
-    rows = store(engine, endpoint, label=label, params=params, revision=2)
+    rows = store(database, endpoint, label=label, params=params, revision=2)
     for part in ROW_TABLES[endpoint.name].walk():
-        in_table = select(engine, f"SELECT * FROM {part.table.name} ORDER BY place")
-        in_view = select(engine, f"SELECT * FROM v_{part.table.name}")
+        in_table = select(database, f"SELECT * FROM {part.table.name} ORDER BY place")
+        in_view = select(database, f"SELECT * FROM v_{part.table.name}")
         assert len(in_view) == len(in_table) > 0
         assert {(row["state"], row["revision"], row["fetched_at"]) for row in in_view} == {
             ("final", 2, "2026-03-20T09:00:00+08:00")
@@ -101,82 +91,86 @@ def test_a_view_has_the_rows_and_states_that_are_stored(
 
 
 @each_endpoint
-def test_codes_have_labels_in_both_languages(engine: sa.Engine, endpoint: Endpoint[Any]) -> None:
-    store(engine, endpoint, label=endpoint.label(DAY))
+def test_codes_have_labels_in_both_languages(database: Database, endpoint: Endpoint[Any]) -> None:
+    store(database, endpoint, label=endpoint.label(DAY))
     for view in (view for view in views() if view.endpoint is endpoint):
         for column in view.columns:
             if column.column is None or not code_table(column.column):
                 continue
             table = TABLES[code_table(column.column)]
-            for row in select(engine, f"SELECT * FROM {view.name}"):
+            for row in select(database, f"SELECT * FROM {view.name}"):
                 code = row[column.name]
                 expected = (None, None) if code is None else (table[code].zh, table[code].en)
                 assert (row[f"{column.name}_zh"], row[f"{column.name}_en"]) == expected
 
 
-def test_an_unknown_code_is_its_own_label(engine: sa.Engine) -> None:
-    store(engine, SUMMARY)
-    with writing(engine) as connection:
+def test_an_unknown_code_is_its_own_label(database: Database) -> None:
+    store(database, SUMMARY)
+    with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE user_summary SET user_source = 4711 WHERE place = 0")
     labels = "user_source_zh, user_source_en"
-    found = select(engine, f"SELECT {labels} FROM v_user_summary WHERE user_source = 4711")
+    found = select(database, f"SELECT {labels} FROM v_user_summary WHERE user_source = 4711")
     assert found == [{"user_source_zh": "4711", "user_source_en": "4711"}]
 
 
-def test_each_day_has_the_rows_of_its_best_origin(engine: sa.Engine) -> None:
+def test_each_day_has_the_rows_of_its_best_origin(database: Database) -> None:
     for origin, days in {
         Origin.CUBE: (DAY, DAY + timedelta(1), DAY + timedelta(2)),
         Origin.IMPORT: (DAY, DAY + timedelta(1)),
         Origin.WECHAT: (DAY,),
     }.items():
         for number, day in enumerate(days):
-            store(engine, SUMMARY, origin=origin, label=day, seed=number)
-            store(engine, TOTAL, origin=origin, label=day, seed=number)
+            store(database, SUMMARY, origin=origin, label=day, seed=number)
+            store(database, TOTAL, origin=origin, label=day, seed=number)
     best = [
         {"ref_date": DAY.isoformat(), "origin": "wechat"},
         {"ref_date": (DAY + timedelta(1)).isoformat(), "origin": "import"},
         {"ref_date": (DAY + timedelta(2)).isoformat(), "origin": "cube"},
     ]
     for view in ("v_user_summary", "v_article_total_detail__detail_list"):
-        found = select(engine, f"SELECT DISTINCT ref_date, origin FROM {view} ORDER BY ref_date")
+        found = select(database, f"SELECT DISTINCT ref_date, origin FROM {view} ORDER BY ref_date")
         assert found == best
 
 
-def test_answers_to_other_params_are_no_better_origin(engine: sa.Engine) -> None:
-    store(engine, CARDS, origin=Origin.CUBE, params="cond_source=0")
-    store(engine, CARDS, origin=Origin.WECHAT, params="cond_source=1", seed=1, state="moving")
-    found = select(engine, "SELECT DISTINCT params, origin, state FROM v_card_card_info ORDER BY 1")
+def test_answers_to_other_params_are_no_better_origin(database: Database) -> None:
+    store(database, CARDS, origin=Origin.CUBE, params="cond_source=0")
+    store(database, CARDS, origin=Origin.WECHAT, params="cond_source=1", seed=1, state="moving")
+    found = select(
+        database, "SELECT DISTINCT params, origin, state FROM v_card_card_info ORDER BY 1"
+    )
     assert found == [
         {"params": "cond_source=0", "origin": "cube", "state": "final"},
         {"params": "cond_source=1", "origin": "wechat", "state": "moving"},
     ]
 
 
-def test_withdrawn_rows_are_there_and_marked(engine: sa.Engine) -> None:
-    rows = store(engine, SUMMARY)
-    with writing(engine) as connection:
+def test_withdrawn_rows_are_there_and_marked(database: Database) -> None:
+    rows = store(database, SUMMARY)
+    with database.transaction() as connection:
         mark = "UPDATE user_summary SET withdrawn_at = '2026-03-21T09:00:00+08:00' WHERE place = 0"
         connection.exec_driver_sql(mark)
-    found = select(engine, "SELECT withdrawn_at FROM v_user_summary ORDER BY 1 DESC")
+    found = select(
+        database, "SELECT withdrawn_at FROM v_user_summary ORDER BY withdrawn_at IS NULL"
+    )
     assert len(found) == len(rows)
     assert found[0]["withdrawn_at"] == "2026-03-21T09:00:00+08:00"
     assert all(row["withdrawn_at"] is None for row in found[1:])
 
 
-def test_nested_rows_have_the_texts_and_codes_of_their_article(engine: sa.Engine) -> None:
-    rows = store(engine, TOTAL)
+def test_nested_rows_have_the_texts_and_codes_of_their_article(database: Database) -> None:
+    rows = store(database, TOTAL)
     titles = {row.msgid: (row.title, row.publish_type) for row in rows}
     columns = "msgid, title, publish_type, scene_desc_en"
     name = "v_article_total_detail__detail_list__read_user_source"
-    found = select(engine, f"SELECT {columns} FROM {name}")
+    found = select(database, f"SELECT {columns} FROM {name}")
     assert found
     assert all((row["title"], row["publish_type"]) == titles[row["msgid"]] for row in found)
 
 
-def test_the_tables_describe_every_endpoint_column_and_code(engine: sa.Engine) -> None:
-    endpoints = select(engine, "SELECT name, view_name FROM endpoints ORDER BY sort_order")
+def test_the_tables_describe_every_endpoint_column_and_code(database: Database) -> None:
+    endpoints = select(database, "SELECT name, view_name FROM endpoints ORDER BY sort_order")
     assert [row["name"] for row in endpoints] == [endpoint.name for endpoint in ENDPOINTS]
-    columns = select(engine, "SELECT * FROM columns ORDER BY view_name, sort_order")
+    columns = select(database, "SELECT * FROM columns ORDER BY view_name, sort_order")
     for endpoint in ENDPOINTS:
         of_endpoint = [row for row in columns if row["endpoint"] == endpoint.name]
         for path, column in leaves(endpoint.row):
@@ -190,27 +184,27 @@ def test_the_tables_describe_every_endpoint_column_and_code(engine: sa.Engine) -
     for view in views():
         names = [row["name"] for row in columns if row["view_name"] == view.name]
         assert names == [column.name for column in view.columns]
-    codes = select(engine, "SELECT code_table, code, zh FROM codes")
+    codes = select(database, "SELECT code_table, code, zh FROM codes")
     known = {(name, str(m.code), m.zh) for name, table in TABLES.items() for m in table.meanings}
     assert {tuple(row.values()) for row in codes} == known
 
 
 def test_they_are_renewed_by_a_version_with_another_contract(
-    engine: sa.Engine, path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with writing(engine) as connection:
+    with database.transaction() as connection:
         connection.exec_driver_sql("DROP VIEW v_user_summary")
         connection.exec_driver_sql("CREATE VIEW v_user_summary AS SELECT 1 AS old")
         connection.exec_driver_sql("CREATE VIEW v_of_mine AS SELECT 2 AS mine")
         connection.exec_driver_sql("UPDATE codes SET zh = 'old'")
-    create_or_migrate(engine, path)
-    assert select(engine, "SELECT * FROM v_user_summary") == [{"old": 1}]
+    prepare(database)
+    assert select(database, "SELECT * FROM v_user_summary") == [{"old": 1}]
     monkeypatch.setattr(renewal, "fingerprint", lambda: "another")
-    create_or_migrate(engine, path)
-    assert select(engine, "SELECT * FROM v_user_summary") == []
-    assert select(engine, "SELECT * FROM codes WHERE zh = 'old'") == []
-    assert select(engine, "SELECT * FROM v_of_mine") == [{"mine": 2}]
-    assert select(engine, "SELECT * FROM contract") == [{"version": VERSION, "sha256": "another"}]
+    prepare(database)
+    assert select(database, "SELECT * FROM v_user_summary") == []
+    assert select(database, "SELECT * FROM codes WHERE zh = 'old'") == []
+    assert select(database, "SELECT * FROM v_of_mine") == [{"mine": 2}]
+    assert select(database, "SELECT * FROM contract") == [{"version": VERSION, "sha256": "another"}]
 
 
 def test_the_fingerprint_depends_on_everything_in_the_tables(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -164,20 +163,20 @@ def test_what_an_answer_lacks_is_marked_and_retained(
 
 @LEVELS
 def test_the_mark_goes_when_the_row_comes_back(
-    warehouse: Warehouse, path: Path, endpoint: Endpoint[Any], lose: Callable[[Rows], Any]
+    warehouse: Warehouse, url: str, endpoint: Endpoint[Any], lose: Callable[[Rows], Any]
 ) -> None:
     whole = sent(endpoint)
     partial = copied(whole)
     lose(partial)
     put(warehouse, answer(endpoint, whole))
-    before = everything(path, but=("asks", "replies", "coverage"))
+    before = everything(url, but=("asks", "replies", "coverage"))
     put(warehouse, answer(endpoint, partial, NOW + ONE_DAY))
     put(warehouse, answer(endpoint, partial, NOW + 2 * ONE_DAY))
     [part] = marked(served(warehouse, endpoint))
     assert part["withdrawn_at"] == (NOW + ONE_DAY).isoformat()
     put(warehouse, answer(endpoint, whole, NOW + 3 * ONE_DAY))
     assert marked(served(warehouse, endpoint)) == []
-    assert everything(path, but=("asks", "replies", "coverage")) == before
+    assert everything(url, but=("asks", "replies", "coverage")) == before
 
 
 @LEVELS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,16 +159,19 @@ def _window(days: range) -> Window:
 
 def _rows(part: _Part) -> TableRows:
     columns = part.columns
-    return TableRows(tuple(columns), _tuples(list(columns.values())), part.pivoted)
+    return TableRows(tuple(columns), _Tuples(list(columns.values())), part.pivoted)
 
 
-def _tuples(columns: list[NDArray[Any]]) -> Tuples:
-    begins = range(0, len(columns[0]), BATCH)
-    return chain.from_iterable(_batch_of_tuples(columns, begin) for begin in begins)
+@dataclass(frozen=True, slots=True)
+class _Tuples:
+    """The tuples of columns, as often as they are wanted: a write can be repeated."""
 
+    columns: Sequence[NDArray[Any]]
 
-def _batch_of_tuples(columns: list[NDArray[Any]], begin: int) -> Iterator[tuple[Any, ...]]:
-    return zip(*(column[begin : begin + BATCH].tolist() for column in columns), strict=True)
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for begin in range(0, len(self.columns[0]), BATCH):
+            batch = (column[begin : begin + BATCH].tolist() for column in self.columns)
+            yield from zip(*batch, strict=True)
 
 
 # --- columns -------------------------------------------------------------------------------------
@@ -270,7 +273,7 @@ def _scenes(table: Columns) -> PivotedRows:
 
 
 def _wide_tuples(values: NDArray[Any], has_row: NDArray[Any]) -> Tuples:
-    return _tuples(list(np.where(has_row, values, NO_ROW).T))
+    return _Tuples(list(np.where(has_row, values, NO_ROW).T))
 
 
 def _first_rows(head: Columns) -> NDArray[Any]:

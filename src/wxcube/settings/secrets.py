@@ -10,7 +10,7 @@ from pathlib import Path
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.settings.reading import PREFIX
-from wxcube.settings.sections import AccountSettings, CubeSettings, EventsSettings
+from wxcube.settings.sections import AccountSettings, CubeSettings, EventsSettings, Settings
 
 SHORTEST_TOKEN = 16
 """The minimum length of a token for events, in characters."""
@@ -85,6 +85,15 @@ def cube_password(cube: CubeSettings, environment: Mapping[str, str] | None = No
     Raises:  SettingsError if the settings name one that is missing.
     """
     return _optional_secret(cube.password_file, cube.password_env, "CUBE_PASSWORD", environment)
+
+
+def database_password(settings: Settings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The password of the database server; empty if the settings name none.
+
+    Raises:  SettingsError if the settings name one that is missing.
+    """
+    file, variable = settings.database_password_file, settings.database_password_env
+    return _optional_secret(file, variable, "DATABASE_PASSWORD", environment)
 
 
 def _optional_secret(

@@ -201,6 +201,11 @@ class Settings(Section, frozen=True, kw_only=True):
     """All settings of wxcube."""
 
     database: str = "wxcube.db"
+    """A path, or the URL of a database on a server."""
+    database_password_env: str = ""
+    """The environment variable with the password of the database server."""
+    database_password_file: str = ""
+    """The file with that password."""
     language: str = ""
     log_level: str = "warning"
     log_json: bool = False

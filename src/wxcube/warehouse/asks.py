@@ -22,7 +22,7 @@ from wxcube.i18n import NOTHING, Message
 from wxcube.warehouse.ledger_messages import from_columns, to_columns
 from wxcube.warehouse.next_ask import Refusal, concerns_endpoint
 from wxcube.warehouse.series import SERIES, SeriesKey
-from wxcube.warehouse.statements import Statement
+from wxcube.warehouse.statements import Statement, new_number, numbered
 from wxcube.warehouse.tables import asks, stored_time
 
 EXHAUSTED = 45009
@@ -95,7 +95,7 @@ _RESULT = (
     "finished",
     "clock_offset",
 )
-_INSERT = Statement(asks.insert(), *_NEW)
+_INSERT = Statement(numbered(asks), *_NEW)
 _FINISH = Statement(
     asks.update()
     .where(asks.c.id == sa.bindparam("b_id"), asks.c.finished.is_(None))
@@ -129,7 +129,7 @@ def begin(
         moment_text(asked_at),
         Outcome.SENT.value,
     )
-    return int(_INSERT.execute(connection, values).lastrowid)
+    return new_number(_INSERT.execute(connection, values))
 
 
 def sent_at(connection: sa.Connection, number: int | None) -> datetime | None:
@@ -185,7 +185,7 @@ _OF_ENDPOINT = (
 _OF_DAY = Statement(
     sa.select(
         sa.func.count(),
-        sa.func.max(asks.c.errcode == sa.literal_column(str(EXHAUSTED))),
+        sa.func.count(sa.case((asks.c.errcode == sa.literal_column(str(EXHAUSTED)), asks.c.id))),
     ).where(
         *_OF_ENDPOINT,
         asks.c.asked_at >= sa.bindparam("first"),

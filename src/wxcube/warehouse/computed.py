@@ -3,18 +3,17 @@
 Unlike an answer of WeChat, a computation is complete: days of which it has no rows have none, so
 their old rows are deleted. Rows, nested rows and ledger change in one transaction.
 
-The connection does not check foreign keys here: the check would look up the parent of every nested
-row. `PivotedRows` are written together with their parent row, other nested rows only if it exists.
+The database need not check foreign keys here, which would look up the parent of every nested row:
+`PivotedRows` come with their parent row, and of other nested rows the parent must come before.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -23,24 +22,25 @@ import sqlalchemy as sa
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
-from wxcube.contract.window import Window
+from wxcube.contract.window import Window, runs
 from wxcube.errors import WarehouseError
 from wxcube.i18n import Message, _
-from wxcube.warehouse.coverage import initial_state
+from wxcube.warehouse.coverage import State, initial_state
 from wxcube.warehouse.ledger_messages import to_columns
+from wxcube.warehouse.series import SERIES
+from wxcube.warehouse.statements import Statement, insert_many, skipping, updating
 from wxcube.warehouse.tables import (
     PLACE,
     ROW_TABLES,
     RowTable,
-    Timestamp,
     accounts,
     coverage,
+    stored_time,
 )
 
 Tuples = Iterable[tuple[Any, ...]]
-_TIMESTAMP = Timestamp()
-LABELS_PER_STATEMENT = 100
-"""Entries of the ledger that one statement writes."""
+"""They are iterated again if a database repeats the write."""
+Batch = Sequence[tuple[Any, ...]]
 BATCH = 10_000
 """Rows that are Python objects at the same time."""
 
@@ -96,226 +96,253 @@ class Computed:
 
 
 def store(connection: sa.Connection, computed: Computed, asked_at: datetime) -> int:
-    """Replace rows by computed ones, and return the number of rows."""
+    """Replace rows by computed ones, and return the number of rows.
+
+    Raises:  WarehouseError if nested rows have no parent row.
+    """
     table = ROW_TABLES[computed.endpoint.name]
     if not computed.is_new:
         _delete(connection, table, computed)
-    rows = _insert_all(connection, table, None, computed)
+    rows = _insert_all(connection, table, computed)
     if computed.stat_dates and not computed.is_new:
-        _delete_childless(connection, table, computed)
-    _add_accounts(connection, computed, asked_at)
+        _delete_childless(table).execute_many(connection, _scopes(computed))
+    seen = stored_time(asked_at)
+    _ADD_ACCOUNT.execute_many(connection, [(appid, seen) for appid in computed.since])
     _write_ledger(connection, computed, asked_at)
-    _write_marks(connection, computed)
     return rows
 
 
-_SCOPE = "appid = ?1 AND origin = ?2 AND ref_date BETWEEN ?3 AND ?4"
+# --- old rows ------------------------------------------------------------------------------------
+
+_SCOPE = ("b_appid", "b_origin", "b_first", "b_last")
 
 
-def _scopes(computed: Computed) -> list[tuple[str, str, str, str]]:
+def _scopes(computed: Computed) -> list[tuple[str, ...]]:
     windows = [(w.first.isoformat(), w.last.isoformat()) for w in computed.windows]
     return [(appid, computed.origin.value, *w) for appid in computed.since for w in windows]
 
 
 def _delete(connection: sa.Connection, table: RowTable, computed: Computed) -> None:
     """Delete the old rows, nested ones first; of running totals only nested rows."""
-    scopes = _scopes(computed)
-    *nested, top = (one.table.name for one in reversed(list(table.walk())))
+    *nested, top = reversed(list(table.walk()))
     if computed.stat_dates:
         ends = (computed.stat_dates.first.isoformat(), computed.stat_dates.last.isoformat())
-        for name in nested:
-            statement = _delete_nested(table, name)
-            _execute_many(connection, statement, ((*scope, *ends) for scope in scopes))
+        for one in nested:
+            scopes = [(*scope, *ends) for scope in _scopes(computed)]
+            _delete_nested(table, one).execute_many(connection, scopes)
         return
-    for name in (*nested, top):
-        _execute_many(connection, f"DELETE FROM {name} WHERE {_SCOPE}", scopes)  # noqa: S608 - own names
+    for one in (*nested, top):
+        _delete_all(one).execute_many(connection, _scopes(computed))
 
 
-def _delete_nested(parent: RowTable, name: str) -> str:
+def _in_scope(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    return [
+        table.c.appid == sa.bindparam("b_appid"),
+        table.c.origin == sa.bindparam("b_origin"),
+        table.c.ref_date.between(sa.bindparam("b_first"), sa.bindparam("b_last")),
+    ]
+
+
+@cache
+def _delete_all(table: RowTable) -> Statement:
+    return Statement(table.table.delete().where(*_in_scope(table.table)), *_SCOPE)
+
+
+@cache
+def _delete_nested(parent: RowTable, table: RowTable) -> Statement:
     # PERF: by key, because the rows of other stat_dates are between the first and the last day
-    key = ", ".join(parent.key)
-    return f"""DELETE FROM {name} WHERE stat_date BETWEEN ?5 AND ?6
-        AND ({key}) IN (SELECT {key} FROM {parent.table.name} WHERE {_SCOPE})"""  # noqa: S608 - own names
+    rows, parents = table.table, parent.table
+    keys = sa.select(*(parents.c[name] for name in parent.key)).where(*_in_scope(parents))
+    is_nested = sa.tuple_(*(rows.c[name] for name in parent.key)).in_(keys)
+    is_of_days = rows.c.stat_date.between(sa.bindparam("b_first_stat"), sa.bindparam("b_last_stat"))
+    statement = rows.delete().where(is_nested, is_of_days)
+    return Statement(statement, *_SCOPE, "b_first_stat", "b_last_stat")
 
 
-def _delete_childless(connection: sa.Connection, table: RowTable, computed: Computed) -> None:
+@cache
+def _delete_childless(table: RowTable) -> Statement:
     """Delete rows of running totals that have no nested rows left."""
-    child = table.lists[0].table.name
-    same = " AND ".join(f"child.{name} = {table.table.name}.{name}" for name in table.key)
-    statement = f"""DELETE FROM {table.table.name} WHERE {_SCOPE}
-        AND NOT EXISTS (SELECT 1 FROM {child} child WHERE {same})"""  # noqa: S608 - own names
-    _execute_many(connection, statement, _scopes(computed))
+    rows, child = table.table, table.lists[0].table
+    has_child = sa.exists().where(*(child.c[name] == rows.c[name] for name in table.key))
+    return Statement(rows.delete().where(*_in_scope(rows), ~has_child), *_SCOPE)
+
+
+# --- new rows ------------------------------------------------------------------------------------
 
 
 def _insert_all(
-    connection: sa.Connection, table: RowTable, parent: RowTable | None, computed: Computed
+    connection: sa.Connection, table: RowTable, computed: Computed, parents: _Parents | None = None
 ) -> int:
     """Write the rows of a table and of its nested lists, and return their number."""
     rows = computed.tables[table.table.name]
-    statement = _insert_statement(table, parent, rows)
-    if parent is None and computed.stat_dates:
-        statement += _update_if_changed([n for n in rows.columns if n not in table.key])
-    with _orphan_error(table):
-        written = _insert(connection, table, statement, rows)
+    write = _insert
+    if parents is None and computed.stat_dates:
+        write = _update
     others = [child for child in table.lists if child.table.name not in rows.pivoted]
-    return written + sum(_insert_all(connection, child, table, computed) for child in others)
-
-
-def _insert(connection: sa.Connection, table: RowTable, statement: str, rows: TableRows) -> int:
-    """Write rows in batches, each batch with its pivoted rows, and return their number."""
-    width = len(table.key)
-    if rows.pivoted and rows.columns[:width] != table.key:
-        raise ValueError(f"{', '.join(rows.columns)} do not begin with {', '.join(table.key)}")
-    nested = [
-        (_insert_pivoted(child, table, pivoted), iter(pivoted.tuples))
-        for child in table.lists
-        if (pivoted := rows.pivoted.get(child.table.name))
-    ]
-    tuples, written = iter(rows.tuples), 0
+    pivoted = [_Pivoted(table, child, rows) for child in table.lists if child not in others]
+    own, tuples, written = _Parents(table), iter(rows.tuples), 0
     while batch := list(islice(tuples, BATCH)):
-        _execute_many(connection, statement, batch)
-        # not the database's row count, which omits unchanged rows
+        if others:
+            own.add(rows, batch)
+        if parents:
+            parents.check(table, rows, batch)
+        write(connection, table, rows.columns, batch)
         written += len(batch)
-        for insert_nested, wide in nested:
-            pairs = zip(batch, islice(wide, len(batch)), strict=True)
-            with_keys = (row[:width] + values for row, values in pairs)
-            written += _execute_many(connection, insert_nested, with_keys)
-    if any(next(wide, None) for _insert_nested, wide in nested):
-        raise ValueError(f"there are more pivoted rows than rows of {table.table.name}")
-    return written
+        for one in pivoted:
+            written += one.write(connection, batch)
+    for one in pivoted:
+        one.check_end()
+    return written + sum(_insert_all(connection, child, computed, own) for child in others)
 
 
-@contextmanager
-def _orphan_error(table: RowTable) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        if not str(error).endswith(f"{table.table.name}.{PLACE}"):
-            raise
-        raise WarehouseError(
-            _("rows of {table} have no parent row", table=table.table.name),
-            hint=_("nothing was changed; this is a bug of the computation, please report it"),
-        ) from error
+def _insert(
+    connection: sa.Connection, table: RowTable, names: tuple[str, ...], rows: Batch
+) -> None:
+    insert_many(connection, table.table, names, rows)
 
 
-def _insert_statement(table: RowTable, parent: RowTable | None, rows: TableRows) -> str:
-    """A statement that writes one row, if its parent row exists."""
-    values = {name: f"?{n}" for n, name in enumerate(rows.columns, 1)}
-    if parent is not None:
-        values[PLACE] = _place_if_parent_exists(parent, values)
-    return f"{_insert_into(table, values)} VALUES ({', '.join(values.values())})"
+def _update(
+    connection: sa.Connection, table: RowTable, names: tuple[str, ...], rows: Batch
+) -> None:
+    _update_statement(table, names).execute_many(connection, rows)
 
 
-def _insert_into(table: RowTable, columns: Iterable[str]) -> str:
-    # PERF: OR FAIL, because SQLite otherwise keeps a copy of the pages that a statement of several
-    # rows changes, to undo that statement alone; here the whole transaction is rolled back
-    return f"INSERT OR FAIL INTO {table.table.name} ({', '.join(columns)})"
+@cache
+def _update_statement(table: RowTable, names: tuple[str, ...]) -> Statement:
+    changing = [name for name in names if name not in table.key]
+    return Statement(updating(table.table, changing), *names)
 
 
-def _update_if_changed(names: Iterable[str]) -> str:
-    changed = ", ".join(f"{n} = excluded.{n}" for n in names)
-    differs = " OR ".join(f"{n} IS NOT excluded.{n}" for n in names)
-    return f" ON CONFLICT DO UPDATE SET {changed} WHERE {differs}"
+@dataclass(slots=True)
+class _Parents:
+    """The keys of rows that may have nested rows."""
+
+    table: RowTable
+    keys: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def add(self, rows: TableRows, batch: Batch) -> None:
+        """Add the keys of some rows."""
+        self.keys.update(map(self._key_reader(rows), batch))
+
+    def check(self, table: RowTable, rows: TableRows, batch: Batch) -> None:
+        """Check that nested rows have a parent row.
+
+        Raises:  WarehouseError if one has none.
+        """
+        if not self.keys.issuperset(map(self._key_reader(rows), batch)):
+            raise WarehouseError(
+                _("rows of {table} have no parent row", table=table.table.name),
+                hint=_("nothing was changed; this is a bug of the computation, please report it"),
+            )
+
+    def _key_reader(self, rows: TableRows) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        return itemgetter(*(rows.columns.index(name) for name in self.table.key))
 
 
-def _place_if_parent_exists(parent: RowTable, values: Mapping[str, str]) -> str:
-    """The place; null, which the column refuses, if there is no parent row."""
-    key = " AND ".join(f"{name} = {values[name]}" for name in parent.key)
-    exists = f"EXISTS (SELECT 1 FROM {parent.table.name} WHERE {key})"  # noqa: S608 - own names
-    return f"CASE WHEN {exists} THEN {values[PLACE]} END"
+class _Pivoted:
+    """Writes rows of a nested list that are in wide form, together with their parent rows."""
+
+    def __init__(self, parent: RowTable, table: RowTable, parents: TableRows) -> None:
+        self._rows = parents.pivoted[table.table.name]
+        self._table, self._parent, self._width = table, parent, len(parent.key)
+        self._tuples = iter(self._rows.tuples)
+        self._order = sorted(enumerate(self._rows.keys), key=itemgetter(1))
+        if parents.columns[: self._width] != parent.key:
+            names = ", ".join(parents.columns)
+            raise ValueError(f"{names} do not begin with {', '.join(parent.key)}")
+
+    def write(self, connection: sa.Connection, batch: Batch) -> int:
+        """Write the rows of a batch of parent rows, and return their number."""
+        columns = (*self._parent.key, self._rows.key_column, self._rows.value_column, PLACE)
+        rows = self._flat(batch)
+        insert_many(connection, self._table.table, columns, rows)
+        return len(rows)
+
+    def _flat(self, batch: Batch) -> list[tuple[Any, ...]]:
+        """The rows one by one, in the order of the table's key."""
+        width, order = self._width, self._order
+        return [
+            (*parent[:width], key, values[place], place)
+            for parent, values in zip(batch, islice(self._tuples, len(batch)), strict=True)
+            for place, key in order
+            if values[place] >= 0
+        ]
+
+    def check_end(self) -> None:
+        """Check that there are no more tuples than parent rows."""
+        if next(self._tuples, None) is not None:
+            raise ValueError(f"there are more pivoted rows than rows of {self._parent.table.name}")
 
 
-def _insert_pivoted(table: RowTable, parent: RowTable, rows: PivotedRows) -> str:
-    """A statement that writes all rows of one tuple, in the order of the table's key."""
-    key = [f"?{n}" for n in range(1, len(parent.key) + 1)]
-    values = [f"?{n}" for n in range(len(key) + 1, len(key) + len(rows.keys) + 1)]
-    selects = [
-        f"SELECT {', '.join(key)}, {_literal(own_key)}, {values[place]}, {place}"
-        f" WHERE {values[place]} >= 0"
-        for place, own_key in sorted(enumerate(rows.keys), key=itemgetter(1))
-    ]
-    columns = (*parent.key, rows.key_column, rows.value_column, PLACE)
-    return f"{_insert_into(table, columns)} {' UNION ALL '.join(selects)}"
+# --- ledger --------------------------------------------------------------------------------------
 
-
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
-
-
-def _execute_many(connection: sa.Connection, statement: str, tuples: Tuples) -> int:
-    """Execute a statement for every tuple, and return the number of rows changed."""
-    # PERF: on the driver's cursor, without SQLAlchemy's objects for every value
-    cursor: Any = connection.connection.cursor()
-    cursor.executemany(statement, tuples)
-    return max(int(cursor.rowcount), 0)
-
-
-def _add_accounts(connection: sa.Connection, computed: Computed, asked_at: datetime) -> None:
-    seen = _TIMESTAMP.process_bind_param(asked_at, connection.dialect)
-    statement = f"""INSERT INTO {accounts.name} (appid, first_seen) VALUES (?, ?)
-        ON CONFLICT DO NOTHING"""  # noqa: S608 - own names
-    _execute_many(connection, statement, ((appid, seen) for appid in computed.since))
+_ADD_ACCOUNT = Statement(skipping(accounts), "appid", "first_seen")
+_ENTRY = (*SERIES, "ref_date", "state", "asked_at", "fetched_at", "message", "message_data")
+_DELETE_ENTRIES = Statement(
+    coverage.delete().where(
+        *_in_scope(coverage),
+        coverage.c.endpoint == sa.bindparam("b_endpoint"),
+        coverage.c.params == sa.literal_column("''"),
+    ),
+    *_SCOPE,
+    "b_endpoint",
+)
 
 
 def _write_ledger(connection: sa.Connection, computed: Computed, asked_at: datetime) -> None:
-    """Write the entries of every account and label."""
-    timestamp = _TIMESTAMP.process_bind_param(asked_at, connection.dialect) or ""
-    labels = list(_labels(computed, asked_at).items())
-    for begin in range(0, len(labels), LABELS_PER_STATEMENT):
-        batch = dict(labels[begin : begin + LABELS_PER_STATEMENT])
-        days = [(label, end) for label, (end, *_states) in batch.items()]
-        flags = (
-            (appid, *_flags(days, computed.days_with_rows.get(appid, frozenset()), since))
-            for appid, since in computed.since.items()
-        )
-        _execute_many(connection, _write_entries(computed, batch, timestamp), flags)
+    """Replace the entries of every account and label."""
+    labels = _labels(computed, asked_at)
+    scopes = [
+        (appid, computed.origin.value, *days, computed.endpoint.name)
+        for appid, since in computed.since.items()
+        for days in _runs_of_days(label.day for label in labels if label.end >= since)
+    ]
+    _DELETE_ENTRIES.execute_many(connection, scopes)
+    insert_many(connection, coverage, _ENTRY, _entries(computed, labels, stored_time(asked_at)))
 
 
-def _write_marks(connection: sa.Connection, computed: Computed) -> None:
-    statement = f"""UPDATE {coverage.name} SET message = ?, message_data = ?
-        WHERE appid = ? AND origin = ? AND endpoint = ? AND params = '' AND ref_date = ?"""  # noqa: S608 - own names
-    same = (computed.origin.value, computed.endpoint.name)
-    marks = (
-        (*to_columns(message), appid, *same, day.isoformat())
-        for (appid, day), message in computed.marks.items()
-    )
-    _execute_many(connection, statement, marks)
+def _runs_of_days(days: Iterable[date]) -> list[tuple[str, str]]:
+    return [(run.first.isoformat(), run.last.isoformat()) for run in runs(sorted(days))]
 
 
-def _flags(
-    days: Iterable[tuple[date, date]], days_with_rows: AbstractSet[date], since: date
-) -> list[int]:
-    """For each label 1 if it has rows, 0 if not, -1 if it is before the account's first day."""
-    return [-1 if end < since else int(label in days_with_rows) for label, end in days]
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A label: its last day, and its state without and with rows."""
+
+    day: date
+    end: date
+    empty: State
+    filled: State
 
 
-def _write_entries(computed: Computed, labels: _Labels, timestamp: str) -> str:
-    """A statement that writes all entries of an account (PERF: a ledger has many)."""
-    values = ", ".join(
-        f"({_literal(text)}, {_literal(empty)}, {_literal(with_rows)}, ?{n})"
-        for n, (_end, text, empty, with_rows) in enumerate(labels.values(), 2)
-    )
-    same = ", ".join(map(_literal, (computed.origin.value, computed.endpoint.name, "")))
-    return f"""INSERT OR REPLACE INTO {coverage.name} (appid, origin, endpoint, params,
-        ref_date, state, asked_at, fetched_at, message)
-        SELECT ?1, {same}, column1, iif(column4, column3, column2), {_literal(timestamp)},
-            iif(column4, {_literal(timestamp)}, NULL), ''
-        FROM (VALUES {values}) WHERE column4 >= 0"""  # noqa: S608 - own names
-
-
-_Labels = dict[date, tuple[date, str, str, str]]
-"""Each label's last day and text, and its state without and with rows."""
-
-
-def _labels(computed: Computed, asked_at: datetime) -> _Labels:
+def _labels(computed: Computed, asked_at: datetime) -> list[_Label]:
     endpoint = computed.endpoint
-    labels = [label for window in computed.windows for label in endpoint.labels(window)]
-    return {
-        label: (
+    return [
+        _Label(
+            label,
             endpoint.period(label).last,
-            label.isoformat(),
-            initial_state(endpoint, label, has_rows=False, asked_at=asked_at).value,
-            initial_state(endpoint, label, has_rows=True, asked_at=asked_at).value,
+            initial_state(endpoint, label, has_rows=False, asked_at=asked_at),
+            initial_state(endpoint, label, has_rows=True, asked_at=asked_at),
         )
-        for label in labels
-    }
+        for window in computed.windows
+        for label in endpoint.labels(window)
+    ]
+
+
+def _entries(
+    computed: Computed, labels: Sequence[_Label], asked_at: str
+) -> Iterator[tuple[Any, ...]]:
+    """The entries of each account, from the label with its first day on."""
+    origin, name = computed.origin.value, computed.endpoint.name
+    for appid, since in computed.since.items():
+        days_with_rows = computed.days_with_rows.get(appid, frozenset())
+        for label in labels:
+            if label.end < since:
+                continue
+            filled = label.day in days_with_rows
+            state = label.filled if filled else label.empty
+            mark = computed.marks.get((appid, label.day))
+            message = to_columns(mark) if mark else ("", None)
+            fetched_at = asked_at if filled else None
+            key = (appid, origin, name, "", label.day.isoformat())
+            yield (*key, state.value, asked_at, fetched_at, *message)

@@ -12,33 +12,38 @@ import sqlalchemy as sa
 
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.codes import TABLES
+from wxcube.warehouse.column_types import Day, long_text, short_text
 from wxcube.warehouse.tables import METADATA, TEXT_KEY
 
 contract = sa.Table(
     "contract",
     METADATA,
-    sa.Column("version", sa.String(16), primary_key=True, comment="year and month / 版本"),
-    sa.Column("sha256", sa.String(64), nullable=False, comment="of what they are made of"),
+    sa.Column("version", short_text(16), primary_key=True, comment="year and month / 版本"),
+    sa.Column("sha256", short_text(64), nullable=False, comment="of what they are made of"),
     comment="version of the contract that endpoints, columns, codes and the views are made of",
 )
 endpoints = sa.Table(
     "endpoints",
     METADATA,
     sa.Column("name", TEXT_KEY, primary_key=True, comment="WeChat's name / 接口名"),
-    sa.Column("title_zh", sa.Text, nullable=False, comment="Chinese title / 中文名称"),
-    sa.Column("title_en", sa.Text, nullable=False, comment="English title / 英文名称"),
-    sa.Column("row_zh", sa.Text, nullable=False, comment="what a row is, in Chinese / 一行的含义"),
-    sa.Column("row_en", sa.Text, nullable=False, comment="what a row is, in English / 一行的含义"),
-    sa.Column("group_name", sa.String(16), nullable=False, comment="user, article, … / 分组"),
-    sa.Column("grain", sa.String(16), nullable=False, comment="period of a row / 统计周期"),
+    sa.Column("title_zh", long_text(), nullable=False, comment="Chinese title / 中文名称"),
+    sa.Column("title_en", long_text(), nullable=False, comment="English title / 英文名称"),
+    sa.Column(
+        "row_zh", long_text(), nullable=False, comment="what a row is, in Chinese / 一行的含义"
+    ),
+    sa.Column(
+        "row_en", long_text(), nullable=False, comment="what a row is, in English / 一行的含义"
+    ),
+    sa.Column("group_name", short_text(16), nullable=False, comment="user, article, … / 分组"),
+    sa.Column("grain", short_text(16), nullable=False, comment="period of a row / 统计周期"),
     sa.Column("table_name", TEXT_KEY, nullable=False, comment="table of its rows / 数据表"),
     sa.Column("view_name", TEXT_KEY, nullable=False, comment="view of its rows / 视图"),
-    sa.Column("key_columns", sa.Text, nullable=False, comment="identify a row / 主键列"),
-    sa.Column("first_date", sa.Date, nullable=False, comment="first day with figures / 最早日期"),
+    sa.Column("key_columns", long_text(), nullable=False, comment="identify a row / 主键列"),
+    sa.Column("first_date", Day(), nullable=False, comment="first day with figures / 最早日期"),
     sa.Column("moves_days", sa.Integer, nullable=False, comment="days until final / 多少天后定稿"),
-    sa.Column("life", sa.String(8), nullable=False, comment="active, retired or legacy / 状态"),
-    sa.Column("retired_since", sa.String(10), nullable=False, comment="if retired / 下线时间"),
-    sa.Column("successors", sa.Text, nullable=False, comment="instead of it / 替代接口"),
+    sa.Column("life", short_text(8), nullable=False, comment="active, retired or legacy / 状态"),
+    sa.Column("retired_since", short_text(10), nullable=False, comment="if retired / 下线时间"),
+    sa.Column("successors", long_text(), nullable=False, comment="instead of it / 替代接口"),
     sa.Column("sort_order", sa.Integer, nullable=False, comment="order in the contract / 顺序"),
     comment="endpoints of the datacube",
 )
@@ -50,11 +55,11 @@ columns = sa.Table(
     sa.Column("sort_order", sa.Integer, nullable=False, comment="order in the view / 顺序"),
     sa.Column("endpoint", TEXT_KEY, nullable=False, comment="endpoint of the rows / 接口"),
     sa.Column("table_name", TEXT_KEY, comment="table with this column; null: none / 数据表"),
-    sa.Column("zh", sa.Text, nullable=False, comment="Chinese meaning / 中文含义"),
-    sa.Column("en", sa.Text, nullable=False, comment="English meaning / 英文含义"),
-    sa.Column("kind", sa.String(16), nullable=False, comment="users, times, running, … / 类型"),
-    sa.Column("unit", sa.String(16), nullable=False, comment="people, times, ms, … / 单位"),
-    sa.Column("adding", sa.String(16), nullable=False, comment="how to combine rows / 合并方式"),
+    sa.Column("zh", long_text(), nullable=False, comment="Chinese meaning / 中文含义"),
+    sa.Column("en", long_text(), nullable=False, comment="English meaning / 英文含义"),
+    sa.Column("kind", short_text(16), nullable=False, comment="users, times, running, … / 类型"),
+    sa.Column("unit", short_text(16), nullable=False, comment="people, times, ms, … / 单位"),
+    sa.Column("adding", short_text(16), nullable=False, comment="how to combine rows / 合并方式"),
     sa.Column("code_table", TEXT_KEY, nullable=False, comment="name in codes / 代码表"),
     comment="columns of the views: meaning, unit, and whether rows may be added up",
 )
@@ -63,10 +68,10 @@ codes = sa.Table(
     METADATA,
     sa.Column("code_table", TEXT_KEY, primary_key=True, comment="name of the table / 代码表"),
     sa.Column("code", TEXT_KEY, primary_key=True, comment="number or text, as text / 代码"),
-    sa.Column("zh", sa.Text, nullable=False, comment="Chinese meaning / 中文含义"),
-    sa.Column("en", sa.Text, nullable=False, comment="English meaning / 英文含义"),
-    sa.Column("since", sa.String(10), nullable=False, comment="first day / 起用日期"),
-    sa.Column("note", sa.Text, nullable=False, comment="historic, … / 说明"),
+    sa.Column("zh", long_text(), nullable=False, comment="Chinese meaning / 中文含义"),
+    sa.Column("en", long_text(), nullable=False, comment="English meaning / 英文含义"),
+    sa.Column("since", short_text(10), nullable=False, comment="first day / 起用日期"),
+    sa.Column("note", long_text(), nullable=False, comment="historic, … / 说明"),
     sa.Column("sort_order", sa.Integer, nullable=False, comment="order in the table / 顺序"),
     comment="meanings of codes",
 )

@@ -13,7 +13,7 @@ from wxcube.i18n import NOTHING
 from wxcube.warehouse.coverage import SETTLED, DayState, State
 from wxcube.warehouse.ledger_messages import from_columns, to_columns
 from wxcube.warehouse.series import SERIES, SeriesKey, params_of
-from wxcube.warehouse.statements import Statement
+from wxcube.warehouse.statements import Statement, replacing, skipping
 from wxcube.warehouse.tables import accounts, coverage, stored_time
 
 _ENTRY = (
@@ -75,7 +75,7 @@ _SELECT_DAYS = Statement(
     "b_first",
     "b_last",
 )
-_WRITE = Statement(coverage.insert().prefix_with("OR REPLACE"), *SERIES, *_ENTRY)
+_WRITE = Statement(replacing(coverage), *SERIES, *_ENTRY)
 _DELETE = Statement(
     coverage.delete().where(*_OF_SERIES, coverage.c.ref_date == sa.bindparam("b_ref_date")),
     *_SERIES_NAMES,
@@ -208,7 +208,7 @@ def delete(connection: sa.Connection, series: SeriesKey, days: Collection[date])
 _KNOWN = Statement(
     sa.select(accounts.c.appid).where(accounts.c.appid == sa.bindparam("b_appid")), "b_appid"
 )
-_ADD = Statement(accounts.insert(), "appid", "first_seen")
+_ADD = Statement(skipping(accounts), "appid", "first_seen")
 
 
 def add_account(connection: sa.Connection, appid: str, first_seen: datetime) -> None:

@@ -28,6 +28,7 @@ from wxcube.warehouse.rebuilding import keeps
 from wxcube.warehouse.replaying import MemoryDays, replay
 from wxcube.warehouse.rows import Record, Records
 from wxcube.warehouse.series import SERIES, SeriesKey
+from wxcube.warehouse.statements import skipping
 from wxcube.warehouse.stored_days import StoredDays
 from wxcube.warehouse.tables import RowTable, coverage, replies
 from wxcube.warehouse.tables import asks as ask_table
@@ -115,7 +116,7 @@ def _copy(
     *where: sa.ColumnElement[bool],
 ) -> None:
     rows = source.execute(sa.select(table).where(*where).execution_options(yield_per=100))
-    insert = table.insert().prefix_with("OR IGNORE")
+    insert = skipping(table)(target.dialect)
     for part in rows.mappings().partitions():
         target.execute(insert, [dict(row) for row in part])
 

@@ -53,7 +53,9 @@ def _select(table: RowTable, names: tuple[str, ...], sizes: tuple[int, ...]) -> 
         keys += own
         where.append(sa.or_(*(column[name] == sa.bindparam(key) for key in own)))
     within = column.ref_date.between(sa.bindparam("b_first"), sa.bindparam("b_last"))
-    order = (column.ref_date, column[WITHDRAWN_AT].is_not(None), column[PLACE])
+    # the key, because withdrawn rows may have the place of another one
+    rest = [column[name] for name in table.key if name != "ref_date"]
+    order = (column.ref_date, column[WITHDRAWN_AT].is_not(None), column[PLACE], *rest)
     return Statement(
         sa.select(table.table).where(*where, within).order_by(*order), *keys, "b_first", "b_last"
     )

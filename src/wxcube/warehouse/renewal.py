@@ -36,7 +36,7 @@ def fingerprint() -> str:
 
 def is_current(connection: sa.Connection) -> bool:
     """Whether the tables and views are those of this version's contract."""
-    stored = connection.exec_driver_sql("SELECT sha256 FROM contract").scalar()
+    stored = connection.execute(sa.select(contract.c.sha256)).scalar()
     return bool(stored == fingerprint())
 
 

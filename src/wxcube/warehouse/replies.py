@@ -7,7 +7,7 @@ from hashlib import sha256
 import sqlalchemy as sa
 import zstandard
 
-from wxcube.warehouse.statements import Statement
+from wxcube.warehouse.statements import Statement, skipping
 from wxcube.warehouse.tables import replies
 
 _KNOWN = Statement(
@@ -16,7 +16,7 @@ _KNOWN = Statement(
 _BODY = Statement(
     sa.select(replies.c.body).where(replies.c.sha256 == sa.bindparam("digest")), "digest"
 )
-_INSERT = Statement(replies.insert(), "sha256", "body")
+_INSERT = Statement(skipping(replies), "sha256", "body")
 
 
 def save(connection: sa.Connection, body: bytes) -> str | None:

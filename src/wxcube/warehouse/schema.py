@@ -1,4 +1,8 @@
-"""The tables of a database file: created, checked and migrated."""
+"""The tables of a database: created, checked and migrated.
+
+In a new SQLite file the migrations create them, as they did in older files; on a server the tables
+of this version are created at once, and migrations change them later.
+"""
 
 from __future__ import annotations
 
@@ -9,51 +13,80 @@ import sqlalchemy as sa
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
 from wxcube.warehouse import renewal
-from wxcube.warehouse.database import writing
-from wxcube.warehouse.tables import REVISION
+from wxcube.warehouse.column_types import short_text
+from wxcube.warehouse.databases.database import Database
+from wxcube.warehouse.tables import METADATA, REVISION
+
+LOCK = "tables"
+"""The lock of whoever changes tables."""
+version_table = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", short_text(32), primary_key=True),
+)
 
 
-def create_or_migrate(engine: sa.Engine, path: Path) -> None:
-    """Create the tables in a new file, or migrate those of an older version or contract.
+def prepare(database: Database) -> None:
+    """Create the tables in a new database, or migrate those of an older version or contract.
 
-    Raises:  WarehouseError if the file is of another program or of a newer wxcube.
+    Raises:  WarehouseError if the database is of another program or of a newer wxcube.
     """
-    with engine.connect() as connection:
-        if _is_current(connection, path):
-            return
-        connection.rollback()
-        connection.connection.execute("PRAGMA journal_mode=WAL")
-    with writing(engine) as connection:
-        # another process may have done it meanwhile
-        if _is_current(connection, path):
-            return
-        if _checked_revision(connection, path) != REVISION:
-            renewal.drop_views(connection)
-            _migrate(connection, path)
-        renewal.renew(connection)
+    with database.errors():
+        with database.engine.connect() as connection, connection.begin():
+            if _is_current(connection, database):
+                return
+        database.prepare_new()
+    database.write(lambda connection: _prepare(connection, database), LOCK)
 
 
-def _is_current(connection: sa.Connection, path: Path) -> bool:
-    return _checked_revision(connection, path) == REVISION and renewal.is_current(connection)
+def _prepare(connection: sa.Connection, database: Database) -> None:
+    # another process may have done it meanwhile
+    if _is_current(connection, database):
+        return
+    revision = _checked_revision(connection, database)
+    if revision != REVISION:
+        renewal.drop_views(connection)
+        if revision or database.has_migrations:
+            _migrate(connection, database)
+        else:
+            _create(connection)
+    renewal.renew(connection)
 
 
-def require_current(engine: sa.Engine, path: Path) -> None:
-    """Check that the file has the tables of this version.
+def _create(connection: sa.Connection) -> None:
+    """Create all tables; the revision comes last, so that an interrupted creation is continued."""
+    version_table.create(connection, checkfirst=True)
+    METADATA.create_all(connection)
+    connection.execute(version_table.insert().values(version_num=REVISION))
+
+
+def _is_current(connection: sa.Connection, database: Database) -> bool:
+    return _checked_revision(connection, database) == REVISION and renewal.is_current(connection)
+
+
+def has_tables(database: Database) -> bool:
+    """Whether a database has any tables."""
+    with database.reading() as connection:
+        return bool(sa.inspect(connection).get_table_names())
+
+
+def require_current(database: Database) -> None:
+    """Check that a database has the tables of this version.
 
     Raises:  WarehouseError if it has others or none.
     """
-    with engine.connect() as connection:
-        revision = _checked_revision(connection, path)
+    with database.reading() as connection:
+        revision = _checked_revision(connection, database)
     if not revision:
         raise WarehouseError(
-            _("{path} is empty", path=path), hint=_("fetch data with `wxcube sync`")
+            _("{path} is empty", path=database.name), hint=_("fetch data with `wxcube sync`")
         )
     if revision != REVISION:
         raise WarehouseError(
             _(
                 "{path} has the tables of an older wxcube (revision {revision}; this version needs "
                 "{needed})",
-                path=path,
+                path=database.name,
                 revision=revision,
                 needed=REVISION,
             ),
@@ -61,20 +94,23 @@ def require_current(engine: sa.Engine, path: Path) -> None:
         )
 
 
-def _checked_revision(connection: sa.Connection, path: Path) -> str:
+def _checked_revision(connection: sa.Connection, database: Database) -> str:
     """The revision of the tables; empty if there are none."""
-    revision, has_other_tables = _revision(connection)
-    if not revision and has_other_tables:
-        raise WarehouseError(
-            _("{path} is the database of another program", path=path),
-            hint=_("name another file with --database"),
-        )
+    names = set(sa.inspect(connection).get_table_names())
+    if version_table.name not in names:
+        if names:
+            raise WarehouseError(
+                _("{path} is the database of another program", path=database.name),
+                hint=_("name another one with --database"),
+            )
+        return ""
+    revision = connection.execute(sa.select(version_table.c.version_num)).scalar() or ""
     if revision > REVISION:
         raise WarehouseError(
             _(
                 "{path} was written by a newer wxcube (revision {revision}; this version knows "
                 "{known})",
-                path=path,
+                path=database.name,
                 revision=revision,
                 known=REVISION,
             ),
@@ -83,18 +119,8 @@ def _checked_revision(connection: sa.Connection, path: Path) -> str:
     return revision
 
 
-def _revision(connection: sa.Connection) -> tuple[str, bool]:
-    names = set(
-        connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type='table'").scalars()
-    )
-    if "alembic_version" not in names:
-        return "", bool(names)
-    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return revision or "", bool(names - {"alembic_version"})
-
-
-def _migrate(connection: sa.Connection, path: Path) -> None:
-    # PERF: alembic takes 0.2 s to import, and most files need no migration
+def _migrate(connection: sa.Connection, database: Database) -> None:
+    # PERF: alembic takes 0.2 s to import, and most databases need no migration
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -107,6 +133,10 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise WarehouseError(
-            _("{path} has tables of an unknown revision ({error})", path=path, error=error),
+            _(
+                "{path} has tables of an unknown revision ({error})",
+                path=database.name,
+                error=error,
+            ),
             hint=_("restore a backup, or name another file with --database"),
         ) from error

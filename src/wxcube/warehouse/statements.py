@@ -1,17 +1,19 @@
 """Statements of the hot paths: compiled once for a database, and executed by its driver.
 
 PERF: of the time that SQLAlchemy needs for a statement of one row, the driver needs a thirtieth.
-Parameters and results are the driver's values: days are ISO text in SQLite, times are text.
+Parameters and results are the driver's values: days are ISO text, times are text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Values = Sequence[Any]
 
@@ -38,10 +40,14 @@ class DriverConnection:
     connection: Any
 
 
+Clause = sa.ClauseElement | Callable[[sa.Dialect], sa.ClauseElement]
+"""A statement, or what makes it for a database."""
+
+
 class Statement:
     """A statement, and the names of its parameters in the order in which callers give them."""
 
-    def __init__(self, clause: sa.ClauseElement, *names: str) -> None:
+    def __init__(self, clause: Clause, *names: str) -> None:
         self._clause = clause
         self._names = names
         self._compiled: dict[str, tuple[str, Callable[[Values], Values] | None]] = {}
@@ -65,8 +71,11 @@ class Statement:
         return known
 
     def _compile(self, dialect: sa.Dialect) -> tuple[str, Callable[[Values], Values] | None]:
-        keys = list(self._names) if isinstance(self._clause, sa.Insert) else None
-        compiled: Any = self._clause.compile(dialect=dialect, column_keys=keys)
+        clause = (
+            self._clause if isinstance(self._clause, sa.ClauseElement) else self._clause(dialect)
+        )
+        keys = list(self._names) if isinstance(clause, sa.Insert) else None
+        compiled: Any = clause.compile(dialect=dialect, column_keys=keys)
         wanted = list(compiled.positiontup or ())
         if wanted == list(self._names):
             return str(compiled), None
@@ -80,3 +89,90 @@ class Statement:
 def cursor_of(connection: Connected) -> Any:
     """A cursor of the driver on a connection."""
     return connection.connection.cursor()
+
+
+# --- inserts that databases write differently ----------------------------------------------------
+
+
+def numbered(table: sa.Table) -> Callable[[sa.Dialect], sa.Insert]:
+    """Insert a row, whose number `new_number` then has."""
+
+    def insert(dialect: sa.Dialect) -> sa.Insert:
+        (number,) = table.primary_key
+        return table.insert().returning(number) if _is_postgresql(dialect) else table.insert()
+
+    return insert
+
+
+def new_number(cursor: Any) -> int:
+    """The number that the database gave to the row of a `numbered` insert."""
+    (number,) = cursor.fetchone() if cursor.description else (cursor.lastrowid,)
+    return int(number)
+
+
+def skipping(table: sa.Table) -> Callable[[sa.Dialect], sa.Insert]:
+    """Insert rows, unless there are rows with their keys."""
+
+    def insert(dialect: sa.Dialect) -> sa.Insert:
+        if _is_mysql(dialect):
+            # IGNORE would ignore other errors too
+            into, (first, *_rest) = mysql.insert(table), table.primary_key
+            return into.on_duplicate_key_update({first.name: first})
+        return _with_conflicts(table, dialect).on_conflict_do_nothing()
+
+    return insert
+
+
+def replacing(table: sa.Table) -> Callable[[sa.Dialect], sa.Insert]:
+    """Insert rows, in place of those with their keys; all columns must be given."""
+    return updating(table, [c.name for c in table.columns if not c.primary_key])
+
+
+def updating(table: sa.Table, names: Sequence[str]) -> Callable[[sa.Dialect], sa.Insert]:
+    """Insert rows; where there is one with the same key, change some of its columns."""
+
+    def insert(dialect: sa.Dialect) -> sa.Insert:
+        if _is_mysql(dialect):
+            new = mysql.insert(table)
+            return new.on_duplicate_key_update({name: new.inserted[name] for name in names})
+        into = _with_conflicts(table, dialect)
+        given = {name: into.excluded[name] for name in names}
+        # PERF: a row that does not change is not written
+        differs = sa.or_(*(table.c[name].is_distinct_from(one) for name, one in given.items()))
+        key = list(table.primary_key)
+        return into.on_conflict_do_update(index_elements=key, set_=given, where=differs)
+
+    return insert
+
+
+def insert_many(
+    connection: Connected, table: sa.Table, names: Sequence[str], rows: Iterable[Values]
+) -> None:
+    """Insert rows of the named columns in the fastest way that a database has for many."""
+    if _is_postgresql(connection.dialect):
+        quote = connection.dialect.identifier_preparer.quote
+        columns = ", ".join(map(quote, names))
+        with cursor_of(connection).copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        _insert(table, tuple(names)).execute_many(connection, rows)
+
+
+@cache
+def _insert(table: sa.Table, names: tuple[str, ...]) -> Statement:
+    # PERF: OR FAIL, because SQLite otherwise keeps a copy of the pages that a statement of several
+    # rows changes, to undo that statement alone; here the whole transaction is rolled back
+    return Statement(table.insert().prefix_with("OR FAIL", dialect="sqlite"), *names)
+
+
+def _is_postgresql(dialect: sa.Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+def _is_mysql(dialect: sa.Dialect) -> bool:
+    return dialect.name in {"mysql", "mariadb"}
+
+
+def _with_conflicts(table: sa.Table, dialect: sa.Dialect) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if _is_postgresql(dialect) else sqlite.insert(table)

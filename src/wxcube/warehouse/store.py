@@ -1,16 +1,16 @@
-"""The warehouse: rows of all accounts and origins in one file, with the ledger of days.
+"""The warehouse: rows of all accounts and origins in one database, with the ledger of days.
 
 Every write is one transaction of rows, nested rows, ledger and reply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,20 +18,15 @@ from wxcube.beijing import day_of
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
-from wxcube.errors import BudgetError, ShapeError, WarehouseError, WxcubeError
+from wxcube.errors import BudgetError, ShapeError, WxcubeError
 from wxcube.i18n import _
 from wxcube.warehouse import asks, checks, clock_check, leases, ledger, reading, replies, schema
 from wxcube.warehouse.asks import Ask, DayCount
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
 from wxcube.warehouse.coverage import DayState, State
-from wxcube.warehouse.database import (
-    connect,
-    database_errors,
-    path_of,
-    writing,
-    writing_in_bulk,
-)
+from wxcube.warehouse.databases.database import Database, Result, Work
+from wxcube.warehouse.databases.opening import open_database
 from wxcube.warehouse.day_rows import DayRows, day_rows
 from wxcube.warehouse.failures import result_of, state_after
 from wxcube.warehouse.finding import Finding
@@ -40,52 +35,63 @@ from wxcube.warehouse.leases import Lease
 from wxcube.warehouse.ledger_summary import LedgerSummary, summary
 from wxcube.warehouse.next_ask import Standing
 from wxcube.warehouse.past import PastDays, check_moment, past_records, write_past
-from wxcube.warehouse.query import Result, query
 from wxcube.warehouse.rebuilding import rebuild
 from wxcube.warehouse.records import Replacement, store_answer, store_error
 from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.rows import to_rows
 from wxcube.warehouse.series import SeriesKey, scope_of, series
-from wxcube.warehouse.statements import DriverConnection
 from wxcube.warehouse.stored_days import StoredDays
 from wxcube.warehouse.tables import ROW_TABLES, builds
 from wxcube.warehouse.wire_rows import to_wire
 
+T = TypeVar("T")
+_LEASES, _BUILDS = "leases", "builds"
+"""The locks of what is not an account's; an account's lock is its AppID."""
+
 
 class Warehouse:
-    """Rows, ledger and replies in one SQLite file.
+    """Rows, ledger and replies in one database.
 
-    Threads may share it; several processes may have the same file open.
+    Threads may share it; several processes may have the same database open.
     """
 
-    def __init__(self, engine: sa.Engine, path: Path, *, read_only: bool) -> None:
-        self._engine = engine
-        self._path = path
-        self._read_only = read_only
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._transaction: sa.Connection | None = None
         """The transaction of all writes, if they share one."""
 
     @classmethod
-    def open(cls, url_or_path: str | Path, *, read_only: bool = False) -> Self:
-        """The warehouse in a file; for writing, a missing file is created.
+    def open(cls, url_or_path: str | Path, *, read_only: bool = False, password: str = "") -> Self:
+        """The warehouse in a file, or in a database on a server; for writing, it is created.
 
-        Raises:  WarehouseError if the file cannot be used.
+        `password` is for the URL of a server that has none.
+
+        Raises:  WarehouseError if the database cannot be used.
         """
-        path = path_of(url_or_path)
-        _check_path(path, read_only=read_only)
-        engine = connect(path, read_only=read_only)
+        database = open_database(url_or_path, read_only=read_only, password=password)
         try:
-            with database_errors(path):
-                check = schema.require_current if read_only else schema.create_or_migrate
-                check(engine, path)
+            check = schema.require_current if read_only else schema.prepare
+            check(database)
         except BaseException:
-            engine.dispose()
+            database.close()
             raise
-        return cls(engine, path, read_only=read_only)
+        return cls(database)
+
+    @staticmethod
+    def has_tables(url_or_path: str | Path, password: str = "") -> bool:
+        """Whether a database on a server, or a file that exists, has any tables.
+
+        Raises:  WarehouseError if the database cannot be used.
+        """
+        database = open_database(url_or_path, read_only=True, password=password)
+        try:
+            return schema.has_tables(database)
+        finally:
+            database.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
+        """Close all connections."""
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,12 +100,12 @@ class Warehouse:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Warehouse({str(self._path)!r})"
+        return f"Warehouse({self.name!r})"
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
+    def name(self) -> str:
+        """The file, or the URL without its password."""
+        return self._database.name
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -116,10 +122,11 @@ class Warehouse:
         those they have. Storing the same answer twice changes nothing.
 
         Raises:  ShapeError for numbers beyond 64 bits; WarehouseError, after which nothing of the
-            answer is in the file.
+            answer is stored.
         """
         key = series(appid, origin, answer.endpoint, params)
-        with self._writing() as connection:
+
+        def work(connection: sa.Connection) -> Replacement:
             sent_at = asks.sent_at(connection, answer.ask) or answer.asked_at
             asked_at = clock_check.asked_at(sent_at, answer.server_date)
             ledger.add_account(connection, appid, asked_at.time)
@@ -133,7 +140,9 @@ class Warehouse:
                 sha256=replies.save(connection, answer.body),
             )
             self._finish(connection, key, answer.window, sent_at, answer.ask, result)
-        return replacement
+            return replacement
+
+        return self._write(work, appid)
 
     def replace_computed(self, computed: Computed, asked_at: datetime) -> int:
         """Replace all rows of some accounts and days by rows computed in bulk.
@@ -141,11 +150,14 @@ class Warehouse:
         Returns the number of rows, nested ones included. Storing the same rows twice changes
         nothing.
 
-        Raises:  WarehouseError, after which nothing of it is in the file.
+        Raises:  WarehouseError, after which nothing of it is stored.
         """
-        with self._writing(in_bulk=True) as connection:
+
+        def work(connection: sa.Connection) -> int:
             connection.execute(builds.update().values(parts=builds.c.parts + 1))
             return store_computed(connection, computed, asked_at.replace(microsecond=0))
+
+        return self._database.write(work, _BUILDS, in_bulk=True, is_repeatable=False)
 
     def begin_ask(  # noqa: PLR0913 - an ask has all of these
         self,
@@ -167,11 +179,14 @@ class Warehouse:
         Raises:  BudgetError if no calls are left for the day; WarehouseError.
         """
         key = series(appid, origin, endpoint, params)
-        with self._writing() as connection:
+
+        def work(connection: sa.Connection) -> int:
             made = asks.of_today(connection, appid, endpoint.name, asked_at)
             if made.is_exhausted or (limit is not None and made.calls >= limit):
                 raise _no_calls_left(endpoint, made)
             return asks.begin(connection, key, window, asked_at, sender)
+
+        return self._write(work, appid)
 
     def record_error(  # noqa: PLR0913 - an error of a call
         self,
@@ -192,7 +207,8 @@ class Warehouse:
         Raises:  WarehouseError.
         """
         key = series(appid, origin, endpoint, params)
-        with self._writing() as connection:
+
+        def work(connection: sa.Connection) -> dict[date, DayState]:
             sent_at = asks.sent_at(connection, ask) or asked_at
             time = clock_check.asked_at(sent_at, error.server_date)
             ledger.add_account(connection, appid, time.time)
@@ -205,22 +221,24 @@ class Warehouse:
                     days, key, endpoint, window, state, time, errcode, result.message
                 )
             self._finish(connection, key, window, sent_at, ask, result)
+            return entries
+
+        entries = self._write(work, appid)
         return {day: entry.state for day, entry in entries.items()}
 
     def take_leases(self, appids: Iterable[str], holder: Holder, now: datetime) -> dict[str, Lease]:
         """Take the leases of accounts; return those that others hold, which are not taken."""
-        with self._writing() as connection:
-            return leases.take(connection, appids, holder, now)
+        wanted = tuple(appids)
+        return self._write(lambda c: leases.take(c, wanted, holder, now), _LEASES)
 
     def renew_leases(self, appids: Iterable[str], holder: Holder, now: datetime) -> set[str]:
         """Renew the leases of accounts, and return the accounts whose leases were lost."""
-        with self._writing() as connection:
-            return leases.renew(connection, appids, holder, now)
+        wanted = tuple(appids)
+        return self._write(lambda c: leases.renew(c, wanted, holder, now), _LEASES)
 
     def release_leases(self, holder: Holder) -> None:
         """Release the leases of a holder."""
-        with self._writing() as connection:
-            leases.release(connection, holder)
+        self._write(lambda c: leases.release(c, holder), _LEASES)
 
     def _finish(
         self,
@@ -263,10 +281,10 @@ class Warehouse:
         table = ROW_TABLES[endpoint.name]
         scope = scope_of(appid, endpoint, origin, params)
         if as_of:
-            with self._reading() as connection:
+            with self._database.reading() as connection:
                 found = past_records(connection, table, scope, endpoint, window, as_of)
         else:
-            with self._reading_by_driver(is_one_statement=not table.lists) as connected:
+            with self._database.reading_by_driver(is_one_statement=not table.lists) as connected:
                 found = reading.records(connected, table, scope, window)
         return to_rows(table, found)
 
@@ -285,7 +303,7 @@ class Warehouse:
         """
         table = ROW_TABLES[endpoint.name]
         scope = scope_of(appid, endpoint, None, params)
-        with self._reading_by_driver(is_one_statement=not table.lists) as connection:
+        with self._database.reading_by_driver(is_one_statement=not table.lists) as connection:
             found = reading.records(connection, table, scope, window, with_withdrawn=with_withdrawn)
         return to_wire(table, found)
 
@@ -304,7 +322,7 @@ class Warehouse:
         no more memory than a short one.
         """
         scope = scope_of(appid, endpoint, origin, params)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             yield from day_rows(connection, appid, endpoint, scope, window)
 
     def coverage(
@@ -317,7 +335,7 @@ class Warehouse:
         window: Window | None = None,
     ) -> dict[date, DayState]:
         """The ledger entries of an endpoint by day, oldest first; of a window or of all days."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return ledger.entries(connection, series(appid, origin, endpoint, params), window)
 
     def summary(
@@ -334,7 +352,7 @@ class Warehouse:
         `labels` are days that may have no entry yet.
         """
         key = series(appid, Origin.WECHAT, endpoint, params)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return summary(connection, key, labels, now)
 
     def standing(
@@ -347,7 +365,7 @@ class Warehouse:
     ) -> Standing:
         """What holds for all days of an endpoint of an account."""
         key, today = series(appid, Origin.WECHAT, endpoint, params), day_of(now)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             made = asks.of_today(connection, appid, endpoint.name, now)
             refusal = asks.standing_refusal(connection, key)
         return Standing(refusal=refusal, exhausted_on=today if made.is_exhausted else None)
@@ -362,12 +380,12 @@ class Warehouse:
     ) -> list[Ask]:
         """The finished asks whose days are in a window, in the order of their outcomes."""
         key = series(appid, Origin.WECHAT, endpoint, params)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return list(asks.in_order(connection, appid, series=key, window=window))
 
     def reply(self, ask: Ask) -> bytes:
         """The body that answered an ask, as it came; empty if there is none."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return replies.body_of(connection, ask.sha256) if ask.sha256 else b""
 
     def extent(
@@ -375,46 +393,49 @@ class Warehouse:
     ) -> Window | None:
         """From the oldest to the newest day that has rows, or None."""
         table = ROW_TABLES[endpoint.name]
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return reading.extent(connection, table, appid, [origin] if origin else list(Origin))
 
     def coverage_by_params(
         self, appid: str, endpoint: Endpoint[Any], origin: Origin = Origin.WECHAT
     ) -> dict[str, dict[date, DayState]]:
         """The ledger entries of an endpoint by day, for each of the params it was called with."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return ledger.entries_by_params(connection, appid, origin.value, endpoint.name)
 
     def known_series(self, appid: str) -> list[tuple[str, dict[str, str]]]:
         """The endpoints of an account that WeChat was called for, with their params, by name."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return ledger.known_series(connection, appid, Origin.WECHAT.value)
 
     def last_days(self, endpoint: Endpoint[Any], origin: Origin) -> dict[str, date]:
         """The newest day of an endpoint in the ledger, by account."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return ledger.last_days(connection, endpoint.name, origin.value)
 
     def build_watermark(self) -> tuple[str, int] | None:
         """The name of the cube's ledger, and the number of its parts stored so far."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(sa.select(builds.c.ledger, builds.c.parts)).first()
         return (row.ledger, row.parts) if row else None
 
     def set_build_watermark(self, ledger: str, parts: int) -> None:
         """Set the cube's ledger and the number of parts; `replace_computed` adds one to it."""
-        with self._writing() as connection:
+
+        def work(connection: sa.Connection) -> None:
             connection.execute(builds.delete())
             connection.execute(builds.insert().values(ledger=ledger, parts=parts))
 
+        self._write(work, _BUILDS)
+
     def accounts(self) -> dict[str, datetime]:
         """The accounts, each with the time of its first answer or refusal."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return ledger.known_accounts(connection)
 
     def calls_of_day(self, appid: str, endpoint: Endpoint[Any], day: date) -> DayCount:
         """The number of calls of an endpoint on a Beijing day, and whether WeChat allows more."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return asks.of_day(connection, appid, endpoint.name, day)
 
     def query(self, sql: str) -> Result:
@@ -422,7 +443,7 @@ class Warehouse:
 
         Raises:  WarehouseError if the query fails, writes, or is more than one statement.
         """
-        return query(self._path, sql)
+        return self._database.query(sql)
 
     def check(
         self,
@@ -432,20 +453,19 @@ class Warehouse:
         origins: Collection[Origin] = tuple(Origin),
     ) -> Iterator[Finding]:
         """What is impossible among the rows of an account and endpoint; nothing is changed."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             yield from checks.check(connection, appid, endpoint, window, origins)
 
     def marked_days(self, appid: str) -> dict[str, Window]:
         """Endpoints with computed days that a build marked as impossible, first to last."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return checks.marked_days(connection, appid)
 
     def rebuild(self) -> ReplayResult:
         """Recompute rows and ledger from asks and replies; days without replies do not change."""
         total = ReplayResult()
         for appid in self.accounts():
-            with self._writing(in_bulk=True) as connection:
-                total += rebuild(connection, appid)
+            total += self._database.write(partial(rebuild, appid=appid), appid, in_bulk=True)
         return total
 
     def write_past(
@@ -465,71 +485,32 @@ class Warehouse:
         Raises:  WarehouseError if the moment is in the future or before all data, or the file
             cannot be written.
         """
-        with type(self).open(path) as past, self._reading() as source:
+        with type(self).open(path) as past, self._database.reading() as source:
             check_moment(source, moment, now)
-            with past._writing(in_bulk=True) as target:  # noqa: SLF001 - of the same class
-                return write_past(source, target, moment, appids, endpoints)
+            return past._database.write(  # noqa: SLF001 - of the same class
+                lambda target: write_past(source, target, moment, appids, endpoints), in_bulk=True
+            )
 
-    # --- transactions ----------------------------------------------------------------------------
+    def write_together(self, writes: Sequence[Callable[[Self], Any]]) -> list[Any]:
+        """Make writes to this warehouse in one transaction, and return their results.
 
-    @contextmanager
-    def one_transaction(self) -> Iterator[Self]:
-        """This warehouse, with all its writes in one transaction: either all are made or none.
+        They may be made several times, each time after all that they wrote was undone.
 
-        Raises:  WarehouseError if the database fails.
+        Raises:  WarehouseError, or the error of a write, after which none of them is made.
         """
-        with self._writing() as connection:
+
+        def work(connection: sa.Connection) -> list[Any]:
             shared = copy(self)
             shared._transaction = connection  # noqa: SLF001 - of the same class
-            yield shared
+            return [write(shared) for write in writes]
 
-    @contextmanager
-    def _writing(self, *, in_bulk: bool = False) -> Iterator[sa.Connection]:
-        if self._transaction is not None:
-            yield self._transaction
-            return
-        if self._read_only:
-            raise WarehouseError(
-                _("{path} is open for reading only", path=self._path),
-                hint=_("open it for writing"),
-            )
-        begin = writing_in_bulk if in_bulk else writing
-        with database_errors(self._path), begin(self._engine) as connection:
-            yield connection
+        return self._database.write(work)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        """A transaction, so that all its statements see the same state of the database."""
-        with database_errors(self._path), self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _reading_by_driver(self, *, is_one_statement: bool) -> Iterator[DriverConnection]:
-        """A connection for reading; several statements see the same state of the database."""
-        with database_errors(self._path):
-            connection = self._engine.raw_connection()
-            try:
-                if not is_one_statement:
-                    connection.cursor().execute("BEGIN")
-                yield DriverConnection(self._engine.dialect, connection)
-            finally:
-                connection.close()
-
-
-def _check_path(path: Path, *, read_only: bool) -> None:
-    if path.is_dir():
-        raise WarehouseError(
-            _("{path} is a directory", path=path), hint=_("name a file, like wxcube.db")
-        )
-    if read_only and not path.exists():
-        raise WarehouseError(
-            _("there is no database {path}", path=path), hint=_("fetch data with `wxcube sync`")
-        )
-    if not path.absolute().parent.is_dir():
-        raise WarehouseError(
-            _("there is no directory {directory}", directory=path.absolute().parent),
-            hint=_("create it, or name another file"),
-        )
+    def _write(self, work: Work[T], lock: str) -> T:
+        if self._transaction is None:
+            return self._database.write(work, lock)
+        self._database.lock(self._transaction, lock)
+        return work(self._transaction)
 
 
 def _no_calls_left(endpoint: Endpoint[Any], made: DayCount) -> BudgetError:

@@ -14,7 +14,7 @@ from wxcube.warehouse import ledger
 from wxcube.warehouse.coverage import DayState
 from wxcube.warehouse.rows import Record, Records
 from wxcube.warehouse.series import SeriesKey
-from wxcube.warehouse.statements import Statement
+from wxcube.warehouse.statements import Statement, insert_many
 from wxcube.warehouse.tables import ROW_TABLES, RowTable
 
 
@@ -67,7 +67,7 @@ class StoredDays:
         delete(self._connection, table, series, records)
         for one, of_days in zip(table.walk(), zip(*records.values(), strict=True), strict=True):
             if of_table := list(chain.from_iterable(of_days)):
-                _insert(one).execute_many(self._connection, of_table)
+                insert_many(self._connection, one.table, one.table.columns.keys(), of_table)
 
 
 def delete(
@@ -126,8 +126,3 @@ def _select_first(table: RowTable) -> Statement:
 def _delete(table: RowTable) -> Statement:
     names = _names(table, "b_first", "b_last")
     return Statement(table.table.delete().where(*_in_window(table)), *names)
-
-
-@cache
-def _insert(table: RowTable) -> Statement:
-    return Statement(table.table.insert(), *(column.name for column in table.table.columns))

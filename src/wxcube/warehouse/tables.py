@@ -21,6 +21,7 @@ from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, ImpliedKey
 from wxcube.contract.field import Column, Kind, Nested, Row, element_key, members, nested
 from wxcube.contract.withdrawn import WITHDRAWN_AT
+from wxcube.warehouse.column_types import Day, blob, long_text, short_text
 
 REVISION = "0006"
 """The migration that creates these tables."""
@@ -30,13 +31,13 @@ PLACE = "place"
 """Column with the position of a row in WeChat's list, from 0: sorting by it restores the order."""
 ABSENT = "absent"
 """Column with the parts, lists and implied key that a row came without: their paths, or null."""
-APPID, ORIGIN, PARAMS, TEXT_KEY = sa.String(64), sa.String(8), sa.String(128), sa.String(64)
+APPID, ORIGIN, PARAMS, TEXT_KEY = short_text(64), short_text(8), short_text(128), short_text(64)
 
 
 class Timestamp(sa.types.TypeDecorator[datetime]):
     """A time, stored as Beijing time to the second: `2026-03-10T09:00:00+08:00`."""
 
-    impl = sa.String(25)
+    impl = short_text(25)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> str | None:
@@ -51,7 +52,7 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
 class Moment(sa.types.TypeDecorator[datetime]):
     """A time, stored as Beijing time to the millisecond: `2026-03-10T09:00:00.000+08:00`."""
 
-    impl = sa.String(29)
+    impl = short_text(29)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> str | None:
@@ -144,7 +145,8 @@ def _row_table(  # noqa: PLR0913, PLR0917 - a table needs all of these
         sa.PrimaryKeyConstraint(*key),
         # PERF: withdrawn rows are few; without it, counting them would read the whole table
         sa.Index(
-            f"{name}__withdrawn",
+            # PostgreSQL's names are shorter
+            sa.schema.conv(f"{name}__withdrawn"),
             "appid",
             "origin",
             WITHDRAWN_AT,
@@ -178,7 +180,7 @@ def _withdrawn_at() -> sa.Column[Any]:
 
 def _absent() -> sa.Column[Any]:
     comment = "parts the answer lacked / 返回结果中缺少的部分或列表，以空格分隔；空值表示不缺"
-    return sa.Column(ABSENT, sa.Text, nullable=True, comment=comment)
+    return sa.Column(ABSENT, long_text(), nullable=True, comment=comment)
 
 
 def _row_columns(row: type[Row], prefix: str = "") -> Iterator[RowColumn]:
@@ -209,11 +211,11 @@ def _column(row_column: RowColumn, *, is_key: bool) -> sa.Column[Any]:
 
 def _type(kind: type, *, is_key: bool) -> sa.types.TypeEngine[Any]:
     if kind is str:
-        return TEXT_KEY if is_key else sa.Text()
+        return TEXT_KEY if is_key else long_text()
     types: dict[type, sa.types.TypeEngine[Any]] = {
         int: sa.BigInteger(),
         float: sa.Double(),
-        date: sa.Date(),
+        date: Day(),
     }
     return types[kind]
 
@@ -258,15 +260,15 @@ coverage = sa.Table(
     "coverage",
     METADATA,
     *_series_columns(),
-    sa.Column("ref_date", sa.Date, nullable=False, comment="day, or label of the week or month"),
-    sa.Column("state", sa.String(8), nullable=False, comment="see wxcube.warehouse.coverage"),
+    sa.Column("ref_date", Day(), nullable=False, comment="day, or label of the week or month"),
+    sa.Column("state", short_text(8), nullable=False, comment="see wxcube.warehouse.coverage"),
     sa.Column("asked_at", Timestamp, nullable=False, comment="when the day was last asked"),
     sa.Column("fetched_at", Timestamp, comment="when the rows that are here came; null: no rows"),
     sa.Column("errcode", sa.Integer, comment="errcode of the last answer, if it was one"),
-    sa.Column("message", sa.Text, nullable=False, comment="the last error, or what is odd"),
+    sa.Column("message", long_text(), nullable=False, comment="the last error, or what is odd"),
     sa.Column(
         "message_data",
-        sa.Text,
+        long_text(),
         comment="message as JSON, to show it in any language; null: only the English text is known",
     ),
     sa.Column(
@@ -291,29 +293,31 @@ coverage = sa.Table(
 replies = sa.Table(
     "replies",
     METADATA,
-    sa.Column("sha256", sa.String(64), primary_key=True, comment="of the body as it came"),
-    sa.Column("body", sa.LargeBinary, nullable=False, comment="as it came, compressed with zstd"),
+    sa.Column("sha256", short_text(64), primary_key=True, comment="of the body as it came"),
+    sa.Column("body", blob(), nullable=False, comment="as it came, compressed with zstd"),
     comment="answers as they came, each body once",
 )
+_NO_TEXT = sa.text("('')")
+"""MySQL takes an expression only as the default of a long text."""
 asks = sa.Table(
     "asks",
     METADATA,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     *_series_columns(),
-    sa.Column("first_date", sa.Date, comment="null: known only as a number of calls"),
-    sa.Column("last_date", sa.Date),
-    sa.Column("sender", sa.String(16), nullable=False, comment="sync, fetch, …"),
+    sa.Column("first_date", Day(), comment="null: known only as a number of calls"),
+    sa.Column("last_date", Day()),
+    sa.Column("sender", short_text(16), nullable=False, comment="sync, fetch, …"),
     sa.Column("asked_at", Moment, nullable=False, comment="when it was sent / 请求时间"),
-    sa.Column("outcome", sa.String(10), nullable=False, comment="see wxcube.warehouse.asks"),
+    sa.Column("outcome", short_text(10), nullable=False, comment="see wxcube.warehouse.asks"),
     sa.Column("finished", sa.BigInteger, comment="order of the outcomes of an account, from 1"),
     sa.Column("server_date", Timestamp, comment="Date header of the answer / 服务器时间"),
     sa.Column("errcode", sa.Integer, comment="WeChat's error code / 错误码"),
     sa.Column("is_delay", sa.Boolean, comment="figures are still being computed / 数据有延迟"),
     sa.Column("rows", sa.Integer, comment="rows of the answer / 行数"),
     sa.Column("unreadable", sa.Integer, comment="rows that cannot be read / 无法读取的行数"),
-    sa.Column("sha256", sa.String(64), sa.ForeignKey("replies.sha256"), comment="its reply"),
-    sa.Column("message", sa.Text, nullable=False, server_default="", comment="the error"),
-    sa.Column("message_data", sa.Text, comment="the error as JSON, for other languages"),
+    sa.Column("sha256", short_text(64), sa.ForeignKey("replies.sha256"), comment="its reply"),
+    sa.Column("message", long_text(), nullable=False, server_default=_NO_TEXT, comment="the error"),
+    sa.Column("message_data", long_text(), comment="the error as JSON, for other languages"),
     sa.Column(
         "clock_offset",
         sa.Integer,
@@ -327,8 +331,8 @@ leases = sa.Table(
     "leases",
     METADATA,
     sa.Column("appid", APPID, primary_key=True),
-    sa.Column("holder", sa.String(64), nullable=False, comment="of the process, unique"),
-    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("holder", short_text(64), nullable=False, comment="of the process, unique"),
+    sa.Column("host", short_text(255), nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("taken_at", Timestamp, nullable=False, comment="by the machine's clock"),
     sa.Column("expires_at", Timestamp, nullable=False, comment="unless it is renewed before"),
@@ -337,7 +341,7 @@ leases = sa.Table(
 builds = sa.Table(
     "builds",
     METADATA,
-    sa.Column("ledger", sa.String(64), primary_key=True, comment="name of the cube's ledger"),
+    sa.Column("ledger", short_text(64), primary_key=True, comment="name of the cube's ledger"),
     sa.Column("parts", sa.Integer, nullable=False, comment="parts of builds handed over so far"),
     comment="the cube whose rows are in this database, at most one",
 )

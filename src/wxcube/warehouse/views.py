@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateView
 
 from wxcube.contract import ENDPOINTS
@@ -211,7 +212,26 @@ def _is_meaning(table: sa.Table, column: Column) -> sa.ColumnElement[bool]:
 
 
 def _as_text(code: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
-    return code if column.type is str else sa.cast(code, TEXT_KEY)
+    return code if column.type is str else _Text(code)
+
+
+class _Text(sa.sql.functions.GenericFunction[str]):
+    """A number as text."""
+
+    type = TEXT_KEY
+    inherit_cache = True
+
+
+@compiles(_Text)
+def _cast(function: _Text, compiler: Any, **options: Any) -> str:
+    (number,) = function.clauses
+    return str(compiler.process(sa.cast(number, TEXT_KEY), **options))
+
+
+@compiles(_Text, "mysql", "mariadb")
+def _concat(function: _Text, compiler: Any, **options: Any) -> str:
+    # in a view of MariaDB, CAST gives text of the server's collation
+    return str(compiler.process(sa.func.concat(*function.clauses), **options))
 
 
 def _same(one: sa.FromClause, other: sa.FromClause, names: Iterable[str]) -> sa.ColumnElement[bool]:

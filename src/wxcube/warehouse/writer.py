@@ -30,7 +30,7 @@ class Writer:
     async def write(self, write: Write[T]) -> T:
         """Make a write, and return its result when it is committed.
 
-        `write` may be called twice, the second time after all that it wrote was undone.
+        `write` may be called several times, each time after all that it wrote was undone.
 
         Raises:  The error of this write; those of others have no effect on it.
         """
@@ -55,7 +55,7 @@ class Writer:
         writes = [write for write, _result in wanted]
         run = asyncio.get_running_loop().run_in_executor
         try:
-            values = await run(self._thread, _in_one_transaction, self._warehouse, writes)
+            values = await run(self._thread, self._warehouse.write_together, writes)
         except Exception as error:  # noqa: BLE001 - it is raised where the write was asked for
             await self._handle_error(wanted, error)
             return
@@ -70,8 +70,3 @@ class Writer:
                 await self._write_group([one])
         elif group and not group[0][1].done():
             group[0][1].set_exception(error)
-
-
-def _in_one_transaction(warehouse: Warehouse, writes: Sequence[Write[Any]]) -> list[Any]:
-    with warehouse.one_transaction() as shared:
-        return [write(shared) for write in writes]

@@ -200,7 +200,7 @@ async def test_quota_stops_the_endpoint_for_the_day_only(
 
 
 async def test_a_budget_holds_over_restarts(
-    warehouse: Warehouse, path: Path, clock: ManualClock
+    warehouse: Warehouse, url: str, clock: ManualClock
 ) -> None:
     budgets = Budgets(5, {"getarticletotaldetail": 7})
     source = WrittenSource(clock)
@@ -213,7 +213,7 @@ async def test_a_budget_holds_over_restarts(
         ("wx1", "getarticleread", StopReason.BUDGET),
         ("wx1", "getarticletotaldetail", StopReason.BUDGET),
     }
-    with Warehouse.open(path) as reopened:
+    with Warehouse.open(url) as reopened:
         again = WrittenSource(clock)
         await run(reopened, again, planned(reopened, clock, READ, TOTAL), budgets=budgets)
         assert again.asked == []
@@ -522,7 +522,7 @@ async def test_every_planned_call_has_one_event(warehouse: Warehouse, clock: Man
 
 async def test_a_cancelled_sync_leaves_complete_answers_and_can_be_resumed(
     warehouse: Warehouse,
-    path: Path,
+    url: str,
     clock: ManualClock,
     copy_to: Callable[[Path], Path],
     tmp_path: Path,
@@ -544,4 +544,4 @@ async def test_a_cancelled_sync_leaves_complete_answers_and_can_be_resumed(
     assert (await run(warehouse, source, planned(warehouse, clock))).is_complete
     with Warehouse.open(copy_to(tmp_path / "other.db")) as undisturbed:
         await run(undisturbed, WrittenSource(clock), planned(undisturbed, clock))
-    assert everything(path, but=("asks",)) == everything(tmp_path / "other.db", but=("asks",))
+    assert everything(url, but=("asks",)) == everything(tmp_path / "other.db", but=("asks",))

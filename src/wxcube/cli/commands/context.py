@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,23 +78,35 @@ class Context:
         return f"{names[appid]} ({appid})" if names.get(appid) else appid
 
     def has_warehouse(self) -> bool:
-        """Whether there may be a warehouse already: one on a server counts."""
-        name = self.settings.database.removeprefix("sqlite:///")
-        return "://" in name or Path(name).exists()
+        """Whether there is a warehouse already."""
+        from wxcube.warehouse.databases.opening import is_file, path_of
+
+        if is_file(self.settings.database):
+            return path_of(self.settings.database).exists()
+        from wxcube.warehouse.store import Warehouse
+
+        return Warehouse.has_tables(self.settings.database, self._database_password)
 
     def can_write_warehouse(self) -> bool:
-        """Whether the warehouse can be written; one that does not exist is created."""
-        from wxcube.warehouse.database import path_of
-        from wxcube.warehouse.read_only import can_write
+        """Whether the warehouse may be written; one that does not exist is created."""
+        from wxcube.warehouse.databases.opening import is_file, path_of
+        from wxcube.warehouse.databases.sqlite_reading import can_write
 
-        path = path_of(self.settings.database)
-        return not path.exists() or can_write(path)
+        name = self.settings.database
+        return not is_file(name) or not path_of(name).exists() or can_write(path_of(name))
 
     def warehouse(self, *, read_only: bool = False) -> Warehouse:
         """The warehouse of the settings, opened."""
         from wxcube.warehouse.store import Warehouse
 
-        return Warehouse.open(self.settings.database, read_only=read_only)
+        name, password = self.settings.database, self._database_password
+        return Warehouse.open(name, read_only=read_only, password=password)
+
+    @property
+    def _database_password(self) -> str:
+        from wxcube.settings import database_password
+
+        return database_password(self.settings).reveal()
 
     def ask_log(self, warehouse: Warehouse, appid: str, sender: str) -> WarehouseAskLog:
         """The log of what a command sends for an account, with the budgets of the settings."""

@@ -18,7 +18,6 @@ from wxcube.cli.commands.selection import (
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.i18n import Listing, Message, _, plural
-from wxcube.warehouse.database import path_of
 from wxcube.warehouse.explanation import explain_skipped
 from wxcube.warehouse.sync.plan import EmptyLedger, Plan
 
@@ -60,7 +59,7 @@ def plan(*, as_json: bool, **options: Any) -> None:
 def _plan(root: Context, options: Options) -> Plan:
     """The plan, without creating or changing the database."""
     accounts = root.settings.chosen(options["accounts"])
-    if not path_of(root.settings.database).exists():
+    if not root.has_warehouse():
         return plan_of(root, EmptyLedger(), accounts, options)
     with root.warehouse(read_only=True) as warehouse:
         return plan_of(root, warehouse, accounts, options)

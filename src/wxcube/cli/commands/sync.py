@@ -29,7 +29,6 @@ from wxcube.cli.terminal.progress_bar import SyncBar
 from wxcube.jobs.accounts import account_clients
 from wxcube.settings import AccountSettings
 from wxcube.warehouse.ask_log import Budgets
-from wxcube.warehouse.database import path_of
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.exclusive import Exclusive, exclusive
 from wxcube.warehouse.sync.plan import EmptyLedger, Plan, SkipReason
@@ -64,7 +63,7 @@ def sync(*, as_json: bool, quiet: bool, **options: Any) -> int:
     for account in accounts:
         # wrong names and days are an error before the database is written
         wanted_of(root, account, options)
-    if not path_of(root.settings.database).exists():
+    if not root.has_warehouse():
         _check_settings(root, accounts, options)
     with (
         root.warehouse() as warehouse,

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
-from wxcube.warehouse.database import BUSY_SECONDS, is_file_error, warehouse_error
-from wxcube.warehouse.read_only import open_to_read
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Columns and rows of a query."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-
+from wxcube.warehouse.databases.database import Database, Result
+from wxcube.warehouse.databases.sqlite_errors import BUSY_SECONDS, is_file_error
+from wxcube.warehouse.databases.sqlite_reading import open_to_read
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33}
 """33 is SQLITE_RECURSIVE, for which the module has no name."""
 _PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "foreign_key_list"})
 
 
-def query(path: Path, sql: str) -> Result:
+def query(database: Database, path: Path, sql: str) -> Result:
     """The rows of one SELECT, on a connection that permits nothing else.
 
     Raises:  WarehouseError if the query fails, writes, or is more than one statement.
@@ -39,7 +29,7 @@ def query(path: Path, sql: str) -> Result:
         columns = tuple(name for name, *_ in cursor.description or ())
         return Result(columns, cursor.fetchall())
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _query_error(path, error) from error
+        raise _query_error(database, error) from error
     finally:
         connection.close()
 
@@ -52,9 +42,9 @@ def _authorize(action: int, first: str | None, second: str | None, *_rest: str |
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-def _query_error(path: Path, error: Exception) -> WarehouseError:
+def _query_error(database: Database, error: Exception) -> WarehouseError:
     if is_file_error(error):
-        return warehouse_error(path, error)
+        return database.error(error)
     if "not authorized" in str(error) or "readonly" in str(error):
         return WarehouseError(
             _("the query does more than read: {error}", error=error),

@@ -1,0 +1,155 @@
+"""A warehouse in a PostgreSQL database, 15 or newer.
+
+PostgreSQL cannot store the character NUL in a text. It is stored as U+001A and `0`, and U+001A
+itself as U+001A and `1`; whoever reads with wxcube gets what WeChat sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.adapt import Buffer
+from psycopg.types.string import StrDumperUnknown, TextLoader
+from sqlalchemy import event
+
+from wxcube.warehouse.databases.database import Result
+from wxcube.warehouse.databases.server import (
+    LOCK_SECONDS,
+    QUERY_SECONDS,
+    ServerDatabase,
+    Trouble,
+    does_more,
+    query_error,
+)
+
+_SETTINGS = {
+    "client_encoding": "UTF8",
+    "datestyle": "ISO",
+    "timezone": "Asia/Shanghai",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "standard_conforming_strings": "on",
+}
+"""Settings of every connection, whatever those of server and role are."""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_ESCAPE, _NUL_STORED, _ESCAPE_STORED = "\x1a", "\x1a0", "\x1a1"
+_TROUBLE = {
+    "08": Trouble.UNREACHABLE,
+    "25006": Trouble.STANDBY,
+    "28": Trouble.REFUSED,
+    "3D000": Trouble.REFUSED,
+    "40": Trouble.CONFLICT,
+    "42501": Trouble.DENIED,
+    "53100": Trouble.FULL,
+    "53300": Trouble.TOO_MANY,
+    "55P03": Trouble.BUSY,
+    "57014": Trouble.TIMEOUT,
+    "57P": Trouble.UNREACHABLE,
+}
+"""Trouble, by the beginning of the SQLSTATE."""
+
+
+class PostgresqlDatabase(ServerDatabase):
+    """A database of a PostgreSQL server; its tables are in the first schema of the search path."""
+
+    begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+    begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
+    driver_errors = psycopg.Error
+
+    def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
+        super().__init__(name, _connect(url), read_only=read_only)
+
+    def lock(self, connection: sa.Connection, name: str) -> None:
+        """Wait until no other transaction holds a lock, and hold it until this one ends."""
+        if name:
+            connection.connection.cursor().execute(_LOCK, (f"wxcube {name}",))
+
+    def query(self, sql: str) -> Result:
+        """The columns and rows of one statement, in a transaction that only reads."""
+        with self.errors():
+            connection: Any = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(self.begin_reading[0])
+            cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_SECONDS}s'")
+            # a prepared statement is one statement
+            cursor.execute(sql, prepare=True)
+            if cursor.description is None:
+                raise does_more(cursor.statusmessage or "")
+            names = tuple(column.name for column in cursor.description)
+            return Result(names, cursor.fetchall())
+        except psycopg.Error as error:
+            raise query_error(self, error) from error
+        finally:
+            # what a reader set does not stay
+            connection.invalidate()
+
+    def trouble(self, error: BaseException) -> Trouble | None:
+        """The kind of an error of the driver; None if it is the statement's."""
+        if not isinstance(error, psycopg.Error):
+            return None
+        if error.sqlstate is None:
+            return _trouble_of_connection(error)
+        found = (trouble for begin, trouble in _TROUBLE.items() if error.sqlstate.startswith(begin))
+        return next(found, None)
+
+
+def _trouble_of_connection(error: psycopg.Error) -> Trouble | None:
+    """The kind of an error that has no SQLSTATE: there is no connection."""
+    if not isinstance(error, psycopg.OperationalError):
+        return None
+    text = str(error)
+    if "too many clients" in text or "connection slots are reserved" in text:
+        return Trouble.TOO_MANY
+    is_refused = "authentication" in text or "no password" in text or "does not exist" in text
+    return Trouble.REFUSED if is_refused else Trouble.UNREACHABLE
+
+
+def _connect(url: sa.URL) -> sa.Engine:
+    """Connections to the server, one for each thread that needs one."""
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        paramstyle="format",
+        connect_args={"autocommit": True, "application_name": "wxcube", "connect_timeout": 10},
+        pool_size=4,
+        max_overflow=60,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _apply_settings)
+    return engine
+
+
+def _apply_settings(connection: psycopg.Connection[Any], _record: object) -> None:
+    adapters = connection.adapters
+    adapters.register_dumper(str, _TextDumper)
+    for name in ("text", "varchar", "bpchar"):
+        adapters.register_loader(name, _TextLoader)
+    adapters.register_loader("date", TextLoader)
+    adapters.register_loader("numeric", _NumberLoader)
+    values = [value for setting in _SETTINGS.items() for value in setting]
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(_SETTINGS))
+    connection.execute(f"SELECT {calls}", values)
+
+
+class _TextDumper(StrDumperUnknown):
+    def dump(self, obj: str) -> Buffer | None:
+        if "\0" in obj or _ESCAPE in obj:
+            obj = obj.replace(_ESCAPE, _ESCAPE_STORED).replace("\0", _NUL_STORED)
+        return super().dump(obj)
+
+
+class _TextLoader(TextLoader):
+    def load(self, data: Buffer) -> Any:
+        text: Any = super().load(data)
+        if _ESCAPE in text:
+            return text.replace(_NUL_STORED, "\0").replace(_ESCAPE_STORED, _ESCAPE)
+        return text
+
+
+class _NumberLoader(TextLoader):
+    """A sum of whole numbers is one, as on the other databases."""
+
+    def load(self, data: Buffer) -> Any:
+        text = bytes(data).decode("ascii")
+        return int(text) if text.lstrip("-").isdigit() else float(text)

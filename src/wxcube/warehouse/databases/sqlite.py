@@ -1,0 +1,146 @@
+"""A warehouse in an SQLite file.
+
+- `journal_mode` WAL: a server, a sync and readers may use the file concurrently.
+- `busy_timeout` 30 s: writers queue instead of failing.
+- `synchronous` NORMAL: a killed process loses nothing; a power failure may lose the newest
+  transactions, each with its entries in the ledger, so that a sync requests those days again.
+- `foreign_keys` ON: no nested row without its parent row. Bulk writes do without this check and
+  make sure of it themselves.
+- Writers lock the file when they begin (BEGIN IMMEDIATE), so that no transaction fails half way
+  because another one wrote first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from wxcube.errors import WarehouseError
+from wxcube.i18n import _
+from wxcube.warehouse.databases.database import Cause, Database, Result
+from wxcube.warehouse.databases.sqlite_errors import BUSY_SECONDS, cause_of
+from wxcube.warehouse.databases.sqlite_query import query
+from wxcube.warehouse.databases.sqlite_reading import (
+    address_of,
+    can_write_beside,
+    open_to_read,
+    stamp,
+)
+
+_SETTINGS = (
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA synchronous=NORMAL",
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+)
+
+
+class SqliteDatabase(Database):
+    """An SQLite file; several processes may have it open.
+
+    Raises:  WarehouseError if there is no such file to read, or no directory for a new one.
+    """
+
+    begin_reading = ("BEGIN",)
+    begin_writing = ("BEGIN IMMEDIATE",)
+    driver_errors = sqlite3.Error
+    unknown_hint = _("if it happens again, check the file with `sqlite3 FILE`")
+    has_migrations = True
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        _check_path(path, read_only=read_only)
+        super().__init__(str(path), _connect(path, read_only=read_only), read_only=read_only)
+        self.path = path
+
+    @contextmanager
+    def prepared(self, connection: sa.Connection, *, in_bulk: bool) -> Iterator[None]:
+        """In bulk, without foreign key checks."""
+        if not in_bulk:
+            yield
+            return
+        plain: Any = connection.connection
+        # SQLite turns the check off and on only outside of a transaction
+        plain.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            plain.execute("PRAGMA foreign_keys=ON")
+
+    def lock(self, connection: sa.Connection, name: str) -> None:
+        """Nothing: the transaction has locked the whole file."""
+
+    def query(self, sql: str) -> Result:
+        """The columns and rows of one SELECT, on a connection that permits nothing else."""
+        return query(self, self.path, sql)
+
+    def cause(self, error: BaseException) -> Cause | None:
+        """The cause of an error, if it is not the statement's."""
+        return cause_of(error)
+
+    def prepare_new(self) -> None:
+        """Turn on the journal in which readers and a writer do not wait for each other."""
+        with self.engine.connect() as connection:
+            connection.connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _connect(path: Path, *, read_only: bool) -> sa.Engine:
+    """Connections to the file, one for each thread that needs one."""
+
+    def open_connection() -> sqlite3.Connection:
+        if read_only:
+            return open_to_read(path, BUSY_SECONDS, check_same_thread=False)
+        return sqlite3.connect(
+            address_of(path, "rwc"),
+            uri=True,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+            isolation_level=None,
+        )
+
+    engine = sa.create_engine(
+        "sqlite://", creator=open_connection, poolclass=sa.QueuePool, pool_size=4, max_overflow=60
+    )
+    event.listen(engine, "connect", _apply_settings)
+    if read_only and not can_write_beside(path):
+        _reconnect_after_changes(engine, path)
+    return engine
+
+
+def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
+    for setting in _SETTINGS:
+        connection.execute(setting)
+
+
+def _reconnect_after_changes(engine: sa.Engine, path: Path) -> None:
+    """Do not use a connection again that may not have noticed another program's changes."""
+
+    def remember(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["stamp"] = stamp(path)
+
+    def check(_connection: object, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["stamp"] != stamp(path):
+            raise sa.exc.DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", check)
+
+
+def _check_path(path: Path, *, read_only: bool) -> None:
+    if path.is_dir():
+        raise WarehouseError(
+            _("{path} is a directory", path=path), hint=_("name a file, like wxcube.db")
+        )
+    if read_only and not path.exists():
+        raise WarehouseError(
+            _("there is no database {path}", path=path), hint=_("fetch data with `wxcube sync`")
+        )
+    if not path.absolute().parent.is_dir():
+        raise WarehouseError(
+            _("there is no directory {directory}", directory=path.absolute().parent),
+            hint=_("create it, or name another file"),
+        )

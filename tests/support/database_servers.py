@@ -1,0 +1,336 @@
+"""Database servers for the tests: throw-away ones in a temporary folder, or one of yours.
+
+WXCUBE_TEST_POSTGRESQL and WXCUBE_TEST_MYSQL name servers of yours, such as
+`mysql://me:password@127.0.0.1/mysql`; the tests create and drop databases named `wxcube_test_…`.
+Otherwise Debian's packages are used, which root installs. The defaults of the throw-away servers are
+as wrong as they may be: time zone, isolation, formats and character set.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+PASSWORD = "p@ss/w:rd%41"
+"""Of the throw-away servers."""
+_SECONDS = 90
+
+
+class Server(ABC):
+    """A server with databases for tests."""
+
+    kind: ClassVar[str]
+    scheme: ClassVar[str]
+    package: ClassVar[str]
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+
+    def url(self, database: str) -> str:
+        """The URL of a database."""
+        return self._url.set(database=database).render_as_string(hide_password=False)
+
+    @contextmanager
+    def database(self, name: str = "") -> Iterator[str]:
+        """The URL of a new, empty database."""
+        name = name or f"wxcube_test_{secrets.token_hex(4)}"
+        self.execute(self.create.format(name=name))
+        try:
+            yield self.url(name)
+        finally:
+            self.execute(self.drop.format(name=name))
+
+    create: ClassVar[str]
+    drop: ClassVar[str]
+
+    @abstractmethod
+    def execute(self, statement: str) -> None:
+        """Execute a statement as the administrator."""
+
+
+class ThrowAway(Server):
+    """A server of its own, in a temporary folder, that can be killed and started again."""
+
+    user: ClassVar[str]
+    """Who may run it: not root."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        url = sa.URL.create(self.scheme, self.administrator, PASSWORD, "127.0.0.1", self.port)
+        super().__init__(url)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"wxcube-{self.kind}-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(self.user)
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
+
+    administrator: ClassVar[str]
+
+    @abstractmethod
+    def initialize(self) -> None:
+        """Create the files of the server."""
+
+    @property
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """What runs the server."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = (self.folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._identity()
+        )
+        log.close()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except Exception:  # noqa: BLE001 - of the driver
+                if time.monotonic() > deadline or (self._process and self._process.poll()):
+                    raise RuntimeError(
+                        (self.folder / "log").read_text("utf-8", "replace")
+                    ) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it without warning, as a power failure does."""
+        self._end(signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Stop it, and remove its files."""
+        self._end(self.stop_signal)
+        shutil.rmtree(self.folder)
+
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(number)
+            self._process.wait(_SECONDS)
+            self._process = None
+
+    def run(self, *command: str) -> None:
+        """Run a program as the server's user."""
+        with (self.folder / "log").open("ab") as log:
+            subprocess.run(
+                command, check=True, stdout=log, stderr=log, timeout=_SECONDS, **self._identity()
+            )
+
+    def _identity(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"cwd": self.folder}
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(self.user)
+            options |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        return options
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------
+
+
+class Postgresql(Server):
+    kind, scheme, package = "postgresql", "postgresql", "postgresql"
+    create = "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
+    drop = "DROP DATABASE {name} WITH (FORCE)"
+
+    def execute(self, statement: str) -> None:
+        import psycopg
+
+        url = self._url
+        with psycopg.connect(
+            host=url.host,
+            port=url.port,
+            user=url.username,
+            password=url.password,
+            dbname=url.database or "postgres",
+            autocommit=True,
+            connect_timeout=5,
+        ) as connection:
+            connection.execute(statement.encode())
+
+
+class ThrowAwayPostgresql(ThrowAway, Postgresql):
+    user = administrator = "postgres"
+    stop_signal = signal.SIGINT
+
+    def initialize(self) -> None:
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD, "utf-8")
+        secret.chmod(0o644)
+        options = ("-U", self.administrator, "--auth=scram-sha-256", f"--pwfile={secret}", "-N")
+        self.run(_program("initdb"), "-D", self._data, *options, "-E", "UTF8", "--locale=C.UTF-8")
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    @property
+    def command(self) -> Sequence[str]:
+        settings = {
+            "unix_socket_directories": str(self.folder),
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "fsync": "off",
+            "max_connections": 60,
+            "timezone": "America/St_Johns",
+            "datestyle": "German",
+            "default_transaction_isolation": "serializable",
+            "default_transaction_deferrable": "on",
+        }
+        options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
+        return (_program("postgres"), "-D", self._data, *options)
+
+
+def _program(name: str) -> str:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda f: int(f.parent.name))
+    return shutil.which(name) or str(folders[-1] / name)
+
+
+# --- MariaDB, MySQL ------------------------------------------------------------------------------
+
+
+class Mysql(Server):
+    kind, scheme, package = "mysql", "mysql", "mariadb-server"
+    create = "CREATE DATABASE {name} CHARACTER SET latin1"
+    drop = "DROP DATABASE {name}"
+
+    def execute(self, statement: str) -> None:
+        url = self._url
+        connection = pymysql.connect(
+            host=url.host or "127.0.0.1",
+            port=url.port or 3306,
+            user=url.username,
+            password=str(url.password or ""),
+            autocommit=True,
+            connect_timeout=5,
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+class ThrowAwayMariadb(ThrowAway, Mysql):
+    user = "mysql"
+    administrator = "wxcube"
+
+    def initialize(self) -> None:
+        identity = [f"--user={self.user}"] if os.geteuid() == 0 else []
+        self.run(
+            "mariadb-install-db",
+            "--no-defaults",
+            *identity,
+            f"--datadir={self._data}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        )
+        name = f"'{self.administrator}'@'127.0.0.1'"
+        (self.folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS {name} IDENTIFIED BY '{PASSWORD}';\n"
+            f"GRANT ALL ON *.* TO {name} WITH GRANT OPTION;\n",
+            "utf-8",
+        )
+        (self.folder / "init.sql").chmod(0o644)
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    @property
+    def command(self) -> Sequence[str]:
+        return (
+            shutil.which("mariadbd") or "/usr/sbin/mariadbd",
+            "--no-defaults",
+            f"--datadir={self._data}",
+            f"--socket={self.folder / 'socket'}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--init-file={self.folder / 'init.sql'}",
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            "--skip-name-resolve",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--character-set-server=latin1",
+            "--default-time-zone=-03:30",
+            "--transaction-isolation=SERIALIZABLE",
+            "--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO",
+        )
+
+
+# --- choice --------------------------------------------------------------------------------------
+
+_KINDS: dict[str, tuple[type[Server], type[ThrowAway], str]] = {
+    "postgresql": (Postgresql, ThrowAwayPostgresql, "initdb"),
+    "mysql": (Mysql, ThrowAwayMariadb, "mariadbd"),
+}
+
+
+@contextmanager
+def server(kind: str) -> Iterator[Server]:
+    """Your server of a kind, or a throw-away one; without either, the test is skipped."""
+    yours, throw_away, program = _KINDS[kind]
+    variable = f"WXCUBE_TEST_{kind.upper()}"
+    if os.environ.get(variable):
+        yield yours(sa.make_url(os.environ[variable]))
+        return
+    _require(program, yours.package, variable)
+    with throw_away_server(throw_away) as started:
+        yield started
+
+
+@contextmanager
+def throw_away_server(kind: type[ThrowAway]) -> Iterator[ThrowAway]:
+    """A server of its own for a test that kills it."""
+    started = kind()
+    try:
+        started.initialize()
+        started.start()
+        yield started
+    finally:
+        started.remove()
+
+
+def _require(program: str, package: str, variable: str) -> None:
+    """Install the package of a server; skip the test where that cannot be done."""
+    if _is_installed(program):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        install = ("apt-get", "install", "-qq", "-y", "--no-install-recommends", package)
+        with suppress(subprocess.SubprocessError):
+            for command in (("apt-get", "update", "-qq"), install):
+                subprocess.run(
+                    command, env=environment, capture_output=True, timeout=280, check=True
+                )
+    if not _is_installed(program):
+        pytest.skip(f"no {package} here: apt-get install {package}, or set {variable} to a URL")
+
+
+def _is_installed(program: str) -> bool:
+    folders = [Path("/usr/sbin"), *Path("/usr/lib/postgresql").glob("*/bin")]
+    return bool(shutil.which(program)) or any((folder / program).exists() for folder in folders)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
