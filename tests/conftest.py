@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from support.database_servers import Server, server
 
 # how fast a machine is, is no property of what is tested
 settings.register_profile("wxcube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("wxcube"))
 settings.load_profile("wxcube")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    with server("postgresql") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[Server]:
+    with server("mysql") as running:
+        yield running
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

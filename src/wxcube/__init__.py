@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxcube.errors import Remedy as Remedy
     from wxcube.errors import WxcubeError as WxcubeError
     from wxcube.export.database import open as open  # noqa: A004 - used as wxcube.open
+    from wxcube.export.dlt_source import dlt_source as dlt_source
     from wxcube.wechat.client import AsyncClient as AsyncClient
     from wxcube.wechat.client import Client as Client
 
@@ -31,6 +32,7 @@ _MODULES = {
     "Remedy": "wxcube.errors",
     "Window": "wxcube.contract",
     "WxcubeError": "wxcube.errors",
+    "dlt_source": "wxcube.export.dlt_source",
     "named": "wxcube.contract",
     "open": "wxcube.export.database",
 }

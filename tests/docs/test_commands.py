@@ -41,6 +41,7 @@ EVENTS = (
 
 PREPARED = {
     "README": [EVENTS],  # the reader's own events
+    "bi-tools": ["wxcube demo --once --days 20 --accounts 1 --folder ."],
     "backup": [  # an installation that has something to back up
         f"wxcube init --appid {APPID} --since 2026-03-01",
         "export WXCUBE_SECRET_MAIN=…",
@@ -67,6 +68,8 @@ SKIPPED = {
     "sudo ": "changes the machine",
     "systemctl ": "needs a machine with systemd",
     "journalctl ": "needs a machine with systemd",
+    "datasette ": "not in the base install; tests/integrate/test_datasette.py starts it",
+    "docker run": "needs Grafana; tests/integrate/test_grafana.py runs the queries of its panels",
     "wxcube cube build --engine": "needs a cluster; tests/cube/engines run on one",
     "export NPY_DISABLE_CPU_FEATURES": "is for one kind of processor",
 }
@@ -74,6 +77,7 @@ SKIPPED = {
 SKIPPED_PYTHON = {
     "from wxcube.cube.engines.choice import engine": "needs a cluster; tests/cube/engines run on one",
     'followers = database.frame("getusersummary").to_pandas()': "needs pandas; tests/export has it",
+    "import dlt": "not in the base install; tests/export/test_dlt_source.py loads rows with it",
 }
 """Python blocks that are not run, by a line of theirs, each with the reason."""
 DATA = {"ini", "json", "text", "toml", "{toctree}"}

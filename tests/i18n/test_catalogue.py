@@ -149,6 +149,7 @@ DATA = {
     "server/apps.py": "the file of apps, whose comments are in both languages",
     "cli/settings_template.py": "a settings file, whose comments are in both languages",
     "warehouse/migrations": "comments of columns as they were",
+    "warehouse/analysis_views.py": "meanings of the columns that views add to the contract",
     "warehouse/views.py": "meanings of the columns that views add to the contract",
 }
 """Files with Chinese text that is not a message, and what it is."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from support.database_servers import server
+from support.database_servers import Server
 from wxcube.warehouse.contract_tables import codes, columns, contract, endpoints
 from wxcube.warehouse.databases.database import Database
 from wxcube.warehouse.databases.opening import open_database
@@ -43,15 +43,15 @@ def path(copy_to: Callable[[Path], Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    with server("postgresql") as running, running.database() as url:
+def postgresql(postgresql_server: Server) -> Iterator[str]:
+    with postgresql_server.database() as url:
         Warehouse.open(url).close()
         yield url
 
 
 @pytest.fixture(scope="session")
-def mysql() -> Iterator[str]:
-    with server("mysql") as running, running.database() as url:
+def mysql(mysql_server: Server) -> Iterator[str]:
+    with mysql_server.database() as url:
         Warehouse.open(url).close()
         yield url
 

@@ -149,14 +149,6 @@ def _declared_primary_keys() -> dict[str, list[str]]:
     return {name: [c.name for c in t.primary_key] for name, t in METADATA.tables.items()}
 
 
-def test_migrations_have_the_comments_of_columns() -> None:
-    folder = Path(sys.modules["wxcube.warehouse.tables"].__file__ or "").with_name("migrations")
-    written = "\n".join(p.read_text("utf-8") for p in sorted(folder.glob("versions/*.py")))
-    for table in METADATA.tables.values():
-        assert f'"{table.name}"' in written
-        assert all(c.comment is None or c.comment.partition(" / ")[0] in written for c in table.c)
-
-
 def test_migrations_can_be_reverted(path: Path) -> None:
     from alembic import command
     from alembic.config import Config

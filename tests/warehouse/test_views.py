@@ -14,6 +14,7 @@ from wxcube.contract import ENDPOINTS, VERSION, Endpoint, Window, named
 from wxcube.contract.codes import TABLES
 from wxcube.contract.field import leaves
 from wxcube.contract.source import Origin
+from wxcube.errors import WarehouseError
 from wxcube.warehouse import contract_tables, renewal
 from wxcube.warehouse.databases.database import Database
 from wxcube.warehouse.schema import prepare
@@ -193,18 +194,40 @@ def test_they_are_renewed_by_a_version_with_another_contract(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.transaction() as connection:
-        connection.exec_driver_sql("DROP VIEW v_user_summary")
-        connection.exec_driver_sql("CREATE VIEW v_user_summary AS SELECT 1 AS old")
+        connection.exec_driver_sql("DROP VIEW v_upstream_msg_dist")
+        connection.exec_driver_sql("CREATE VIEW v_upstream_msg_dist AS SELECT 1 AS old")
         connection.exec_driver_sql("CREATE VIEW v_of_mine AS SELECT 2 AS mine")
         connection.exec_driver_sql("UPDATE codes SET zh = 'old'")
     prepare(database)
-    assert select(database, "SELECT * FROM v_user_summary") == [{"old": 1}]
+    assert select(database, "SELECT * FROM v_upstream_msg_dist") == [{"old": 1}]
     monkeypatch.setattr(renewal, "fingerprint", lambda: "another")
     prepare(database)
-    assert select(database, "SELECT * FROM v_user_summary") == []
+    assert select(database, "SELECT * FROM v_upstream_msg_dist") == []
     assert select(database, "SELECT * FROM codes WHERE zh = 'old'") == []
     assert select(database, "SELECT * FROM v_of_mine") == [{"mine": 2}]
     assert select(database, "SELECT * FROM contract") == [{"version": VERSION, "sha256": "another"}]
+
+
+def test_a_view_of_yours_that_reads_one_of_ours_is_named_before_an_update(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql("CREATE VIEW v_on_top AS SELECT ref_date FROM v_follower_day")
+    monkeypatch.setattr(renewal, "fingerprint", lambda: "of another version")
+    try:
+        if database.engine.dialect.name == "postgresql":
+            with pytest.raises(
+                WarehouseError, match="view v_on_top depends on view v_follower_day"
+            ):
+                prepare(database)
+        else:
+            prepare(database)
+            assert select(database, "SELECT * FROM v_on_top") == []
+    finally:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DROP VIEW v_on_top")
+        monkeypatch.undo()
+        prepare(database)
 
 
 def test_the_fingerprint_depends_on_everything_in_the_tables(
@@ -227,19 +250,20 @@ V_USER_CUMULATE = (
     "FROM user_cumulate LEFT OUTER JOIN coverage ON coverage.appid = user_cumulate.appid AND"
     " coverage.origin = user_cumulate.origin AND coverage.endpoint = 'getusercumulate' AND"
     " coverage.params = '' AND coverage.ref_date = user_cumulate.ref_date \n"
-    "WHERE user_cumulate.origin = 'wechat' OR NOT (EXISTS (SELECT * \n"
+    "WHERE user_cumulate.origin IN ('wechat', 'import', 'cube', 'derived') AND"
+    " (user_cumulate.origin = 'wechat' OR NOT (EXISTS (SELECT * \n"
     "FROM user_cumulate AS better \n"
     "WHERE better.appid = user_cumulate.appid AND better.ref_date = user_cumulate.ref_date AND"
     " better.origin IN ('wechat', 'import', 'cube') AND CASE better.origin WHEN 'wechat' THEN 0"
     " WHEN 'import' THEN 1 WHEN 'cube' THEN 2 WHEN 'derived' THEN 3 END < CASE"
     " user_cumulate.origin WHEN 'wechat' THEN 0 WHEN 'import' THEN 1 WHEN 'cube' THEN 2 WHEN"
-    " 'derived' THEN 3 END))"
+    " 'derived' THEN 3 END)))"
 )
 
 
 def test_the_format_number_is_raised_when_the_views_change() -> None:
     view = next(view for view in views() if view.name == "v_user_cumulate")
-    assert renewal.FORMAT == 1
+    assert renewal.FORMAT == 2
     assert str(view.create.compile()) == V_USER_CUMULATE, "raise renewal.FORMAT"
 
 

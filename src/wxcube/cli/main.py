@@ -35,6 +35,7 @@ COMMANDS = {
     "fetch": ("fetch", _("Call one endpoint and print the rows.")),
     "export": ("export", _("Export rows of the warehouse as CSV, XLSX, JSON or Parquet.")),
     "sql": ("sql", _("Run a read-only SQL query on the warehouse.")),
+    "integrate": ("integrate", _("Write files with which BI tools read the database.")),
     "endpoints": ("explain", _("List the endpoints.")),
     "explain": ("explain", _("Explain an endpoint or a kind of event, column by column.")),
     "events": ("events", _("Ingest and store your own events.")),

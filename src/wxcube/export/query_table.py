@@ -9,7 +9,7 @@ from typing import Any
 from wxcube.contract.field import Column, Label
 from wxcube.export.table import Table
 from wxcube.i18n import Meaning
-from wxcube.warehouse.query import Result
+from wxcube.warehouse.databases.database import Result
 
 
 def query_table(result: Result) -> Table:

@@ -19,8 +19,10 @@ contract = sa.Table(
     "contract",
     METADATA,
     sa.Column("version", short_text(16), primary_key=True, comment="year and month / 版本"),
-    sa.Column("sha256", short_text(64), nullable=False, comment="of what they are made of"),
-    comment="version of the contract that endpoints, columns, codes and the views are made of",
+    sa.Column(
+        "sha256", short_text(64), nullable=False, comment="of what they are made of / 内容的哈希"
+    ),
+    comment="version of the contract that tables and views are made of / 接口契约的版本",
 )
 endpoints = sa.Table(
     "endpoints",
@@ -45,7 +47,7 @@ endpoints = sa.Table(
     sa.Column("retired_since", short_text(10), nullable=False, comment="if retired / 下线时间"),
     sa.Column("successors", long_text(), nullable=False, comment="instead of it / 替代接口"),
     sa.Column("sort_order", sa.Integer, nullable=False, comment="order in the contract / 顺序"),
-    comment="endpoints of the datacube",
+    comment="endpoints of the datacube / 数据统计接口",
 )
 columns = sa.Table(
     "columns",
@@ -61,7 +63,7 @@ columns = sa.Table(
     sa.Column("unit", short_text(16), nullable=False, comment="people, times, ms, … / 单位"),
     sa.Column("adding", short_text(16), nullable=False, comment="how to combine rows / 合并方式"),
     sa.Column("code_table", TEXT_KEY, nullable=False, comment="name in codes / 代码表"),
-    comment="columns of the views: meaning, unit, and whether rows may be added up",
+    comment="columns of the views: meaning, unit, and how to combine rows / 视图的列",
 )
 codes = sa.Table(
     "codes",
@@ -73,7 +75,7 @@ codes = sa.Table(
     sa.Column("since", short_text(10), nullable=False, comment="first day / 起用日期"),
     sa.Column("note", long_text(), nullable=False, comment="historic, … / 说明"),
     sa.Column("sort_order", sa.Integer, nullable=False, comment="order in the table / 顺序"),
-    comment="meanings of codes",
+    comment="meanings of codes / 代码的含义",
 )
 
 

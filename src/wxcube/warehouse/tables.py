@@ -240,36 +240,46 @@ ROW_TABLES = {endpoint.name: row_table(endpoint) for endpoint in ENDPOINTS}
 
 def _series_columns() -> list[sa.Column[Any]]:
     return [
-        sa.Column("appid", APPID, nullable=False),
-        sa.Column("origin", ORIGIN, nullable=False),
-        sa.Column("endpoint", TEXT_KEY, nullable=False),
-        sa.Column("params", PARAMS, nullable=False),
+        sa.Column("appid", APPID, nullable=False, comment="account / 公众号"),
+        sa.Column("origin", ORIGIN, nullable=False, comment="where the rows come from / 来源"),
+        sa.Column("endpoint", TEXT_KEY, nullable=False, comment="WeChat's name / 接口名"),
+        sa.Column("params", PARAMS, nullable=False, comment="beside the dates / 请求参数"),
     ]
 
 
 accounts = sa.Table(
     "accounts",
     METADATA,
-    sa.Column("appid", APPID, primary_key=True),
+    sa.Column("appid", APPID, primary_key=True, comment="account / 公众号"),
     sa.Column(
         "first_seen", Timestamp, nullable=False, comment="first answer or refusal / 首次出现"
     ),
-    comment="accounts the warehouse knows",
+    comment="accounts the warehouse knows / 已知的公众号",
 )
 coverage = sa.Table(
     "coverage",
     METADATA,
     *_series_columns(),
-    sa.Column("ref_date", Day(), nullable=False, comment="day, or label of the week or month"),
-    sa.Column("state", short_text(8), nullable=False, comment="see wxcube.warehouse.coverage"),
-    sa.Column("asked_at", Timestamp, nullable=False, comment="when the day was last asked"),
-    sa.Column("fetched_at", Timestamp, comment="when the rows that are here came; null: no rows"),
-    sa.Column("errcode", sa.Integer, comment="errcode of the last answer, if it was one"),
-    sa.Column("message", long_text(), nullable=False, comment="the last error, or what is odd"),
+    sa.Column(
+        "ref_date", Day(), nullable=False, comment="day, or label of the week or month / 日期"
+    ),
+    sa.Column(
+        "state", short_text(8), nullable=False, comment="final, moving, waiting, … / 数据状态"
+    ),
+    sa.Column("asked_at", Timestamp, nullable=False, comment="last request / 最近一次请求时间"),
+    sa.Column(
+        "fetched_at",
+        Timestamp,
+        comment="when the stored rows were fetched; null: no rows / 数据的获取时间；空值表示无数据",
+    ),
+    sa.Column("errcode", sa.Integer, comment="errcode of the last answer / 最近一次返回的错误码"),
+    sa.Column(
+        "message", long_text(), nullable=False, comment="last error or remark / 最近的错误或说明"
+    ),
     sa.Column(
         "message_data",
         long_text(),
-        comment="message as JSON, to show it in any language; null: only the English text is known",
+        comment="message as JSON, for other languages / JSON 形式的说明，供其他语言使用",
     ),
     sa.Column(
         "revision",
@@ -284,40 +294,62 @@ coverage = sa.Table(
         sa.Integer,
         nullable=False,
         server_default="0",
-        comment="days on which a late enough answer lacked something",
+        comment="days on which a late enough answer lacked something / 返回结果有缺失的天数",
     ),
     sa.PrimaryKeyConstraint("appid", "origin", "endpoint", "params", "ref_date"),
-    comment="ledger of days per account, origin and endpoint",
+    comment="ledger of days per account, origin and endpoint / 每日数据状态",
     sqlite_with_rowid=False,
 )
 replies = sa.Table(
     "replies",
     METADATA,
-    sa.Column("sha256", short_text(64), primary_key=True, comment="of the body as it came"),
-    sa.Column("body", blob(), nullable=False, comment="as it came, compressed with zstd"),
-    comment="answers as they came, each body once",
+    sa.Column("sha256", short_text(64), primary_key=True, comment="of the body / 内容的哈希"),
+    sa.Column("body", blob(), nullable=False, comment="compressed with zstd / 以 zstd 压缩的内容"),
+    comment="answers as they came, each body once / 原始返回结果，相同内容只存一份",
 )
 _NO_TEXT = sa.text("('')")
 """MySQL takes an expression only as the default of a long text."""
 asks = sa.Table(
     "asks",
     METADATA,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        comment="in the order of sending / 按发送顺序的编号",
+    ),
     *_series_columns(),
-    sa.Column("first_date", Day(), comment="null: known only as a number of calls"),
-    sa.Column("last_date", Day()),
-    sa.Column("sender", short_text(16), nullable=False, comment="sync, fetch, …"),
+    sa.Column(
+        "first_date",
+        Day(),
+        comment="first day of the window; null: not known / 请求的首日；空值表示未知",
+    ),
+    sa.Column("last_date", Day(), comment="last day of the window / 请求的末日"),
+    sa.Column("sender", short_text(16), nullable=False, comment="sync, fetch, … / 发送者"),
     sa.Column("asked_at", Moment, nullable=False, comment="when it was sent / 请求时间"),
-    sa.Column("outcome", short_text(10), nullable=False, comment="see wxcube.warehouse.asks"),
-    sa.Column("finished", sa.BigInteger, comment="order of the outcomes of an account, from 1"),
+    sa.Column("outcome", short_text(10), nullable=False, comment="answered, refused, … / 结果"),
+    sa.Column(
+        "finished",
+        sa.BigInteger,
+        comment="order of the outcomes of an account, from 1 / 同一公众号的完成顺序，从 1 开始",
+    ),
     sa.Column("server_date", Timestamp, comment="Date header of the answer / 服务器时间"),
     sa.Column("errcode", sa.Integer, comment="WeChat's error code / 错误码"),
     sa.Column("is_delay", sa.Boolean, comment="figures are still being computed / 数据有延迟"),
     sa.Column("rows", sa.Integer, comment="rows of the answer / 行数"),
     sa.Column("unreadable", sa.Integer, comment="rows that cannot be read / 无法读取的行数"),
-    sa.Column("sha256", short_text(64), sa.ForeignKey("replies.sha256"), comment="its reply"),
-    sa.Column("message", long_text(), nullable=False, server_default=_NO_TEXT, comment="the error"),
-    sa.Column("message_data", long_text(), comment="the error as JSON, for other languages"),
+    sa.Column(
+        "sha256",
+        short_text(64),
+        sa.ForeignKey("replies.sha256"),
+        comment="its reply / 对应的返回结果",
+    ),
+    sa.Column(
+        "message", long_text(), nullable=False, server_default=_NO_TEXT, comment="error / 错误"
+    ),
+    sa.Column(
+        "message_data", long_text(), comment="error as JSON, for other languages / JSON 形式的错误"
+    ),
     sa.Column(
         "clock_offset",
         sa.Integer,
@@ -325,23 +357,32 @@ asks = sa.Table(
     ),
     sa.Index("asks_of_day", "appid", "endpoint", "asked_at", "errcode"),
     sa.Index("asks_in_order", "appid", "finished"),
-    comment="every attempt that was sent, in the order of sending; outcomes are added once",
+    comment="every attempt that was sent / 每一次请求",
 )
 leases = sa.Table(
     "leases",
     METADATA,
-    sa.Column("appid", APPID, primary_key=True),
-    sa.Column("holder", short_text(64), nullable=False, comment="of the process, unique"),
-    sa.Column("host", short_text(255), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("taken_at", Timestamp, nullable=False, comment="by the machine's clock"),
-    sa.Column("expires_at", Timestamp, nullable=False, comment="unless it is renewed before"),
-    comment="accounts that a process is synchronizing now",
+    sa.Column("appid", APPID, primary_key=True, comment="account / 公众号"),
+    sa.Column("holder", short_text(64), nullable=False, comment="process, unique / 进程"),
+    sa.Column("host", short_text(255), nullable=False, comment="machine / 主机"),
+    sa.Column("pid", sa.Integer, nullable=False, comment="process id / 进程号"),
+    sa.Column(
+        "taken_at", Timestamp, nullable=False, comment="by the machine's clock / 本机时间的开始时间"
+    ),
+    sa.Column("expires_at", Timestamp, nullable=False, comment="unless renewed before / 到期时间"),
+    comment="accounts that a process is synchronizing now / 正在同步的公众号",
 )
 builds = sa.Table(
     "builds",
     METADATA,
-    sa.Column("ledger", short_text(64), primary_key=True, comment="name of the cube's ledger"),
-    sa.Column("parts", sa.Integer, nullable=False, comment="parts of builds handed over so far"),
-    comment="the cube whose rows are in this database, at most one",
+    sa.Column(
+        "ledger", short_text(64), primary_key=True, comment="name of the cube's ledger / 计算的标识"
+    ),
+    sa.Column(
+        "parts",
+        sa.Integer,
+        nullable=False,
+        comment="parts of builds stored so far / 已存入的部分数",
+    ),
+    comment="the cube whose rows are in this database, at most one / 计算结果的出处",
 )

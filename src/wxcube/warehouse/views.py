@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateView
 
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import VIEW_PREFIX, Endpoint
-from wxcube.contract.field import Code, Column, Label, columns
+from wxcube.contract.field import UNITS, Code, Column, Label, columns
 from wxcube.contract.source import Origin
 from wxcube.contract.withdrawn import WITHDRAWN_AT
 from wxcube.i18n import Meaning
@@ -56,13 +56,26 @@ class ViewColumn:
     meaning: Meaning
     table: sa.Table | None = None
     column: Column | None = None
+    added_unit: str = ""
+    """Unit of a figure that is not WeChat's."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the figures; empty if there is none."""
+        return self.column.kind.unit if self.column else self.added_unit
+
+    @property
+    def unit_meaning(self) -> Meaning | None:
+        """The unit in both languages."""
+        return UNITS.get(self.unit)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of the rows of a table."""
+    """A view of stored rows; `endpoint` is the one, or the main one, that they are from."""
 
     name: str
+    title: Meaning
     endpoint: Endpoint[Any]
     columns: tuple[ViewColumn, ...]
     select: sa.Select[Any]
@@ -81,8 +94,8 @@ def views() -> tuple[View, ...]:
     )
 
 
-def column_records() -> list[dict[str, Any]]:
-    """Rows of the table `columns`."""
+def column_records(of_views: Iterable[View]) -> list[dict[str, Any]]:
+    """Rows of the table `columns` about the columns of views."""
     return [
         {
             "view_name": view.name,
@@ -93,11 +106,11 @@ def column_records() -> list[dict[str, Any]]:
             "zh": one.meaning.zh,
             "en": str(one.meaning),
             "kind": type(one.column.kind).__name__.lower() if one.column else "",
-            "unit": one.column.kind.unit if one.column else "",
+            "unit": one.unit,
             "adding": one.column.kind.adding.value if one.column else "none",
             "code_table": code_table(one.column) if one.column else "",
         }
-        for view in views()
+        for view in of_views
         for order, one in enumerate(view.columns)
     ]
 
@@ -115,7 +128,8 @@ def _view(endpoint: Endpoint[Any], part: RowTable) -> View:
         .select_from(_joined(endpoint, root, part))
         .where(_has_best_origin(root, part.table))
     )
-    return View(VIEW_PREFIX + part.table.name, endpoint, of_columns, select)
+    title = Meaning(endpoint.row_en, endpoint.row_zh)
+    return View(VIEW_PREFIX + part.table.name, title, endpoint, of_columns, select)
 
 
 # --- columns -------------------------------------------------------------------------------------
@@ -133,7 +147,9 @@ def _columns(root: RowTable, part: RowTable) -> Iterator[ViewColumn]:
             yield from _labels(table, column)
     yield _added(rows.c.origin, rows)
     yield from (_added(coverage.c[name]) for name in ("state", "fetched_at", "revision"))
-    yield _added(rows.c[WITHDRAWN_AT], rows)
+    marks = [one.table.c[WITHDRAWN_AT] for one in (part, *_parents(root, part))]
+    mark = marks[0] if part is root else sa.func.coalesce(*marks)
+    yield ViewColumn(WITHDRAWN_AT, mark, _ADDED[WITHDRAWN_AT], rows)
 
 
 def _added(column: sa.Column[Any], table: sa.Table | None = None) -> ViewColumn:
@@ -168,7 +184,7 @@ def _is_attribute(column: Column, part: RowTable) -> bool:
 def _labels(table: sa.Table, column: Column) -> Iterator[ViewColumn]:
     """The meaning of a code in both languages; an unknown code is its own meaning."""
     known = _codes(column)
-    code = _as_text(table.c[column.name], column)
+    code = as_text(table.c[column.name])
     of = Meaning.of(column.kind)
     for language in ("zh", "en"):
         meaning = Meaning(f"{of}, in words ({language})", f"{of.zh}，文字（{language}）")
@@ -181,8 +197,8 @@ def _labels(table: sa.Table, column: Column) -> Iterator[ViewColumn]:
 
 def _joined(endpoint: Endpoint[Any], root: RowTable, part: RowTable) -> sa.FromClause:
     rows: sa.FromClause = part.table
-    if part is not root:
-        rows = rows.join(root.table, _same(part.table, root.table, root.key))
+    for above in _parents(root, part):
+        rows = rows.join(above.table, _same(part.table, above.table, above.key))
     for table, column in _wechat_columns(root, part):
         if code_table(column):
             rows = rows.outerjoin(_codes(column), _is_meaning(table, column))
@@ -207,12 +223,13 @@ def _codes(column: Column) -> sa.FromClause:
 
 def _is_meaning(table: sa.Table, column: Column) -> sa.ColumnElement[bool]:
     known = _codes(column)
-    is_code = known.c.code == _as_text(table.c[column.name], column)
+    is_code = known.c.code == as_text(table.c[column.name])
     return sa.and_(known.c.code_table == code_table(column), is_code)
 
 
-def _as_text(code: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
-    return code if column.type is str else _Text(code)
+def as_text(code: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A code as text, as in the table `codes`."""
+    return code if isinstance(code.type, sa.String) else _Text(code)
 
 
 class _Text(sa.sql.functions.GenericFunction[str]):
@@ -248,6 +265,8 @@ def _has_best_origin(root: RowTable, rows: sa.Table) -> sa.ColumnElement[bool]:
         better.c.origin.in_(list(order)[:-1]),
         sa.case(order, value=better.c.origin) < sa.case(order, value=rows.c.origin),
     )
+    # PERF: keys are of account, origin and day; with all origins named, days are found by key
+    has_an_origin = rows.c.origin.in_(list(order))
     # PERF: most rows have the best origin of all, which needs no search
     is_best_of_all = rows.c.origin == Origin.WECHAT.value
-    return sa.or_(is_best_of_all, ~sa.exists().where(is_better))
+    return sa.and_(has_an_origin, sa.or_(is_best_of_all, ~sa.exists().where(is_better)))

@@ -42,6 +42,10 @@ def sql(
       revision      how often the day changed after it was final
       withdrawn_at  time since which answers lack the row; null: they have it
 
+    Six views are for people and BI tools: v_follower_day, v_article_day, v_article_curve,
+    v_message_hour, v_channel_day and v_interface_day. They join endpoints, across the end of the
+    retired ones (column era), and leave out withdrawn rows.
+
     \b
     Tables that describe the others:
       endpoints  endpoints, with the name of the view (view_name)
@@ -57,6 +61,7 @@ def sql(
       wxcube sql "SELECT view_name, title_en FROM endpoints"
       wxcube sql "SELECT name, en FROM columns WHERE view_name='v_user_summary'"
       wxcube sql "SELECT msg_type_en, msg_count, state FROM v_upstream_msg"
+      wxcube sql "SELECT ref_date, net_user, cumulate_user FROM v_follower_day"
       wxcube sql "SELECT state, count(*) FROM coverage GROUP BY 1" --json
       wxcube sql "SELECT * FROM v_user_summary" --out users.xlsx
     """

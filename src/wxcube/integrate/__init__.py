@@ -1,0 +1,1 @@
+"""Files that let other tools read the database: Datasette, Grafana and Metabase."""
