@@ -143,6 +143,8 @@ def test_the_compiled_catalogue_is_that_of_the_source() -> None:
 
 
 DATA = {
+    "charts/fonts.py": "characters that a font must have",
+    "figures/numbers.py": "units of numbers",
     "contract": "WeChat's own titles and meanings",
     "simulator": "titles and names of simulated articles",
     "events/kinds.py": "meanings of events and their members, as in the contract",

@@ -20,7 +20,17 @@ from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import BudgetError, ShapeError, WxcubeError
 from wxcube.i18n import _
-from wxcube.warehouse import asks, checks, clock_check, leases, ledger, reading, replies, schema
+from wxcube.warehouse import (
+    aggregates,
+    asks,
+    checks,
+    clock_check,
+    leases,
+    ledger,
+    reading,
+    replies,
+    schema,
+)
 from wxcube.warehouse.asks import Ask, DayCount
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
@@ -382,6 +392,81 @@ class Warehouse:
         key = series(appid, Origin.WECHAT, endpoint, params)
         with self._database.reading() as connection:
             return list(asks.in_order(connection, appid, series=key, window=window))
+
+    def sums(  # noqa: PLR0913 - a selection has all of these
+        self,
+        appids: Sequence[str],
+        endpoint: Endpoint[Any],
+        window: Window,
+        columns: Sequence[str],
+        *,
+        by: Sequence[str] = (),
+        only: Mapping[str, object] | None = None,
+        part: str = "",
+        is_disjoint: bool = False,
+    ) -> list[aggregates.Sums]:
+        """Columns by account, day and the columns `by`, aggregated as the contract says.
+
+        `only` limits the rows to values of columns; `part` names a nested list whose rows are
+        meant. `is_disjoint` says that nobody is in two rows of a day, so that users add up too.
+        Each day is from its best origin; withdrawn rows are left out.
+        """
+        with self._database.reading() as connection:
+            return aggregates.sums(
+                connection,
+                appids,
+                endpoint,
+                window,
+                columns,
+                by=by,
+                only=only,
+                part=part,
+                is_disjoint=is_disjoint,
+            )
+
+    def sums_over_range(
+        self,
+        appids: Sequence[str],
+        endpoint: Endpoint[Any],
+        window: Window,
+        columns: Sequence[str],
+        by: Sequence[str],
+    ) -> dict[tuple[str, tuple[Any, ...]], tuple[int, ...]]:
+        """Sums of columns that may be added up, by account and the columns `by`."""
+        with self._database.reading() as connection:
+            return aggregates.over_range(connection, appids, endpoint, window, columns, by)
+
+    def running_totals(
+        self,
+        appids: Sequence[str],
+        endpoint: Endpoint[Any],
+        window: Window,
+        columns: Sequence[str],
+        *,
+        msgid: str = "",
+        is_newest_only: bool = False,
+    ) -> list[aggregates.RunningTotals]:
+        """Running totals of articles published in a window, by stat_date; or the newest of each.
+
+        `msgid` limits them to one article.
+        """
+        with self._database.reading() as connection:
+            return aggregates.running_totals(
+                connection,
+                appids,
+                endpoint,
+                window,
+                columns,
+                msgid=msgid,
+                is_newest_only=is_newest_only,
+            )
+
+    def states(
+        self, appids: Sequence[str], endpoint: Endpoint[Any], window: Window
+    ) -> dict[tuple[str, date], dict[Origin, tuple[State, int]]]:
+        """States and numbers of revisions by account and day, of every origin with an entry."""
+        with self._database.reading() as connection:
+            return aggregates.states(connection, appids, endpoint, window)
 
     def reply(self, ask: Ask) -> bytes:
         """The body that answered an ask, as it came; empty if there is none."""

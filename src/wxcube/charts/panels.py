@@ -1,0 +1,60 @@
+"""Small multiples: one panel per account, where one chart would have too many series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from wxcube.charts.chart import Chart, shown
+from wxcube.charts.parts import Axes, Part, base
+from wxcube.i18n.language import Language
+
+MOST_PANELS = 12
+"""Panels of a chart; the table has all accounts."""
+_COLUMNS = 3
+_PANEL_HEIGHT = 150
+_TOP = 36
+
+
+def panels(
+    names: Sequence[str], series: Sequence[list[Part]], axes: Axes, formatter: str = "@exact"
+) -> Chart:
+    """A chart with a panel per name, each with its series on axes of its own."""
+    count = min(len(names), MOST_PANELS)
+    columns = min(_COLUMNS, count)
+    rows = math.ceil(count / columns)
+    height = _TOP + rows * _PANEL_HEIGHT
+    option: dict[str, Any] = base(formatter=formatter)
+    option |= {"grid": [], "xAxis": [], "yAxis": [], "series": []}
+    for number in range(count):
+        row, column = divmod(number, columns)
+        width = 100 / columns
+        option["grid"].append(
+            {
+                "left": f"{column * width + 1:.1f}%",
+                "width": f"{width - 2:.1f}%",
+                "top": _TOP + row * _PANEL_HEIGHT + 22,
+                "height": _PANEL_HEIGHT - 34,
+                "outerBoundsMode": "same",
+                "outerBoundsContain": "axisLabel",
+            }
+        )
+        first_x, first_y = len(option["xAxis"]), len(option["yAxis"])
+        name = {
+            "name": shown(names[number], Language()),
+            "nameLocation": "end",
+            "nameTextStyle": {"color": "@ink", "fontSize": 12, "align": "left"},
+        }
+        y = [axes.y[0] | name, *axes.y[1:]]
+        option["xAxis"] += [axis | {"gridIndex": number} for axis in axes.x]
+        option["yAxis"] += [axis | {"gridIndex": number} for axis in y]
+        option["series"] += [
+            one
+            | {
+                "xAxisIndex": first_x + one.get("xAxisIndex", 0),
+                "yAxisIndex": first_y + one.get("yAxisIndex", 0),
+            }
+            for one in series[number]
+        ]
+    return Chart(option, height)

@@ -1,0 +1,1 @@
+"""Questions and their answers: figures that pages, reports, files and charts show."""

@@ -1,0 +1,229 @@
+"""The data itself: the state of every day, why, what was revised, what is impossible, and quota."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from wxcube import contract
+from wxcube.beijing import day_of
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import Window
+from wxcube.figures.figure import Column, Figure
+from wxcube.figures.filter import Filter
+from wxcube.figures.hours import newest_days, notes_on_days
+from wxcube.figures.reader import Reader
+from wxcube.i18n import Message, _, plural
+from wxcube.warehouse.coverage import DayState, State
+from wxcube.warehouse.day_groups import day_groups
+from wxcube.warehouse.explanation import explain_group
+from wxcube.warehouse.next_ask import Standing, Why, next_ask
+
+_ENDPOINT = Column(name="endpoint", title=_("endpoint"), is_key=True)
+_DAY = Column(name="ref_date", title=_("day"), unit="day", is_key=True)
+MOST_CHECKED = 31
+"""Days that are checked for impossible figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """The days of one endpoint of an account."""
+
+    endpoint: Endpoint[Any]
+    params: Mapping[str, str]
+    days: Mapping[date, DayState | None]
+    standing: Standing
+
+    @property
+    def name(self) -> str:
+        """The endpoint, with the params of its calls."""
+        return " ".join((self.endpoint.name, *self.params.values()))
+
+
+def calendar(reader: Reader, of: Filter) -> Figure:
+    """The state of every day of every endpoint of one account, and when it is requested next."""
+    appid, window = _account(reader, of), _window(reader, of)
+    rows: list[tuple[Any, ...]] = []
+    for ledger in _ledgers(reader, appid, window):
+        for day, entry in ledger.days.items():
+            asked = next_ask(ledger.endpoint, day, entry, ledger.standing)
+            state = entry.state if entry else State.NEVER
+            revision = entry.revision if entry else 0
+            rows.append((ledger.name, day, state.value, asked.why.value, asked.moment, revision))
+    open_days = sum(row[3] != Why.SETTLED for row in rows)
+    return Figure(
+        key="data/calendar",
+        title=_("State of every day"),
+        window=window,
+        accounts=(appid,),
+        columns=(
+            _ENDPOINT,
+            _DAY,
+            Column(name="state", title=_("state")),
+            Column(name="why", title=_("reason")),
+            Column(name="next_ask", title=_("next request")),
+            Column(name="revision", title=_("revisions"), unit="times"),
+        ),
+        rows=tuple(rows),
+        notes=_notes(reader, of, appid),
+        sentence=plural(
+            "{n} day of an endpoint is not final yet.",
+            "{n} days of endpoints are not final yet.",
+            n=open_days,
+        ),
+    )
+
+
+def reasons(reader: Reader, of: Filter) -> Figure:
+    """What is stored, what is missing and when it is requested, in words by endpoint."""
+    appid, window = _account(reader, of), _window(reader, of)
+    rows = [
+        (ledger.name, ledger.endpoint.title, len(group), explain_group(ledger.endpoint, group))
+        for ledger in _ledgers(reader, appid, window)
+        for group in day_groups(ledger.endpoint, ledger.days, reader.now, ledger.standing)
+    ]
+    return Figure(
+        key="data/reasons",
+        title=_("What is stored, and what is missing"),
+        window=window,
+        accounts=(appid,),
+        columns=(
+            _ENDPOINT,
+            Column(name="title", title=_("title")),
+            Column(name="days", title=_("days")),
+            Column(name="words", title=_("in words")),
+        ),
+        rows=tuple(rows),
+        notes=_notes(reader, of, appid),
+    )
+
+
+def revisions(reader: Reader, of: Filter) -> Figure:
+    """Days whose figures changed after they were final, the newest change first."""
+    appid, window = _account(reader, of), _window(reader, of)
+    rows = [
+        (ledger.name, day, entry.revision, entry.revised_at)
+        for ledger in _ledgers(reader, appid, window)
+        for day, entry in ledger.days.items()
+        if entry and entry.revision
+    ]
+    rows.sort(key=lambda row: str(row[3]), reverse=True)
+    return Figure(
+        key="data/revisions",
+        title=_("Revisions"),
+        window=window,
+        accounts=(appid,),
+        columns=(
+            _ENDPOINT,
+            _DAY,
+            Column(name="revision", title=_("revisions"), unit="times"),
+            Column(name="revised_at", title=_("last revision")),
+        ),
+        rows=tuple(rows),
+        notes=_notes(reader, of, appid),
+        sentence=plural(
+            "{n} day was revised after it was final.",
+            "{n} days were revised after they were final.",
+            n=len(rows),
+        ),
+    )
+
+
+def findings(reader: Reader, of: Filter) -> Figure:
+    """Impossible figures among the stored ones, with cause and remedy."""
+    appid, whole = _account(reader, of), _window(reader, of)
+    first = max(whole.first, date.fromordinal(whole.last.toordinal() - MOST_CHECKED + 1))
+    window = Window(first, whole.last)
+    rows = tuple(
+        (finding.endpoint, finding.day, finding.what, finding.cause, finding.remedy)
+        for endpoint in contract.ENDPOINTS
+        for finding in reader.warehouse.check(appid, endpoint, window)
+    )
+    return Figure(
+        key="data/findings",
+        title=_("Impossible figures"),
+        window=window,
+        accounts=(appid,),
+        columns=(
+            _ENDPOINT,
+            _DAY,
+            Column(name="what", title=_("what was found")),
+            Column(name="cause", title=_("cause")),
+            Column(name="remedy", title=_("what to do")),
+        ),
+        rows=rows,
+        notes=_notes(reader, of, appid),
+        sentence=plural(
+            "{n} impossible figure was found.", "{n} impossible figures were found.", n=len(rows)
+        ),
+    )
+
+
+def quota(reader: Reader, of: Filter) -> Figure:
+    """Calls of today by endpoint, and whether WeChat allows more."""
+    today = day_of(reader.now)
+    appids = reader.accounts(of)[:1]
+    counts = [
+        (appid, endpoint.name, reader.warehouse.calls_of_day(appid, endpoint, today))
+        for appid in appids
+        for endpoint in contract.ENDPOINTS
+    ]
+    rows = tuple(
+        (appid, name, one.calls, one.is_exhausted)
+        for appid, name, one in counts
+        if one.calls or one.is_exhausted
+    )
+    return Figure(
+        key="data/quota",
+        title=_("Calls of today"),
+        window=Window.day(today),
+        accounts=appids,
+        columns=(
+            Column(name="appid", title=_("account"), is_key=True),
+            _ENDPOINT,
+            Column(name="calls", title=_("calls"), unit="times"),
+            Column(name="is_exhausted", title=_("quota used up")),
+        ),
+        rows=rows,
+        notes=(_("Quotas are per endpoint and Beijing day; they are renewed at midnight."),),
+        sentence=plural("{n} call today.", "{n} calls today.", n=sum(row[2] for row in rows)),
+    )
+
+
+def _account(reader: Reader, of: Filter) -> str:
+    return next(iter(reader.accounts(of)), "")
+
+
+def _window(reader: Reader, of: Filter) -> Window:
+    return newest_days(reader.window(of, *contract.ENDPOINTS))
+
+
+def _notes(reader: Reader, of: Filter, appid: str) -> tuple[Message, ...]:
+    notes = notes_on_days(reader.window(of, *contract.ENDPOINTS))
+    if len(reader.accounts(of)) > 1:
+        return (_("One account at a time: {account}.", account=appid), *notes)
+    return notes
+
+
+def _ledgers(reader: Reader, appid: str, window: Window) -> list[_Ledger]:
+    """The endpoints that need no parameter, and those that were called with one."""
+    return reader.once(("ledgers", appid, window), lambda: list(_read(reader, appid, window)))
+
+
+def _read(reader: Reader, appid: str, window: Window) -> Iterator[_Ledger]:
+    if not appid:
+        return
+    known = {name: params for name, params in reader.warehouse.known_series(appid) if params}
+    for endpoint in contract.ENDPOINTS:
+        required = [one for one in endpoint.params if one.required and one.default is None]
+        if required and endpoint.name not in known:
+            continue
+        params = known.get(endpoint.name, {}) if required else {}
+        labels = [label for label in endpoint.labels_over(window) if label in window]
+        labels = [label for label in labels if endpoint.period(label).last <= reader.yesterday]
+        entries = reader.warehouse.coverage(appid, endpoint, params=params, window=window)
+        standing = reader.warehouse.standing(appid, endpoint, reader.now, params=params)
+        days = {label: entries.get(label) for label in labels}
+        yield _Ledger(endpoint, params, days, standing)

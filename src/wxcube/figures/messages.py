@@ -1,0 +1,320 @@
+"""Messages that people send: how many, of which type, by how many people, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from statistics import median
+from typing import Any
+
+from wxcube.contract import codes
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.field import Adding
+from wxcube.contract.message import (
+    getupstreammsg,
+    getupstreammsgdist,
+    getupstreammsgdistmonth,
+    getupstreammsgdistweek,
+    getupstreammsghour,
+    getupstreammsgmonth,
+    getupstreammsgweek,
+)
+from wxcube.contract.window import Window
+from wxcube.figures import numbers
+from wxcube.figures.figure import Column, Figure
+from wxcube.figures.filter import Filter
+from wxcube.figures.help import help_of
+from wxcube.figures.hours import (
+    HOUR,
+    MOST_DAYS,
+    hour_label,
+    hourly,
+    newest_days,
+    notes_on_days,
+)
+from wxcube.figures.reader import Days, Reader
+from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, plain
+from wxcube.i18n import SEMICOLON, Meaning, Message, _, joined
+
+COUNT = Column.of(getupstreammsg, "msg_count", _("messages"))
+PEOPLE = Column(
+    name="people", title=_("people who sent messages"), unit="people", adding=Adding.DISTINCT
+)
+_PEOPLE_NOTE = _(
+    "People are added up over the intervals of the distribution: each person is in one of them."
+)
+
+
+def _load(reader: Reader, accounts: tuple[str, ...], window: Window) -> Days:
+    counts = reader.days(getupstreammsg, accounts, window, (COUNT.name,))
+    return with_people(counts, _people(reader, getupstreammsgdist, accounts, window))
+
+
+VOLUME = Question(
+    key="messages/volume",
+    title=_("Messages and the people who sent them"),
+    endpoints=(getupstreammsg,),
+    load=_load,
+    measures=(plain(COUNT), plain(PEOPLE)),
+    help=(
+        *help_of(getupstreammsg, "msg_count"),
+        *help_of(getupstreammsgdist, "msg_user"),
+    ),
+    notes=(_PEOPLE_NOTE,),
+)
+
+
+def volume(reader: Reader, of: Filter) -> Figure:
+    """Messages and people by day."""
+    return answer(VOLUME, reader, of)
+
+
+def types(reader: Reader, of: Filter) -> Figure:
+    """Messages by type, and the people of a day who sent some of the type."""
+    window, accounts = reader.window(of, getupstreammsg), reader.accounts(of)
+    counts = reader.warehouse.sums_over_range(
+        accounts, getupstreammsg, window, (COUNT.name,), ("msg_type",)
+    )
+    newest = newest_days(window)
+    days = reader.days(getupstreammsg, accounts, newest, ("msg_user",), by=("msg_type",))
+    rows = [
+        (appid, group[0], count, days.over("msg_user", appid, group))
+        for (appid, group), (count,) in counts.items()
+    ]
+    rows.sort(key=lambda row: (accounts.index(row[0]), -(row[2] or 0)))
+    return Figure(
+        key="messages/types",
+        title=_("Messages by type"),
+        window=window,
+        accounts=accounts,
+        columns=(
+            ACCOUNT,
+            Column.of(getupstreammsg, "msg_type", is_key=True),
+            COUNT,
+            Column.of(getupstreammsg, "msg_user", _("people per day (median)")),
+        ),
+        rows=tuple(rows),
+        coverage=_load(reader, accounts, window).coverage(),
+        help=help_of(getupstreammsg, "msg_type", "msg_count", "msg_user"),
+        notes=(
+            *reader.notes_on_accounts(of),
+            *notes_on(days.marks),
+            _("A person can send several types, so people are not added up over types or days."),
+            *_median_notes(window),
+        ),
+        sentence=_types_sentence(rows),
+    )
+
+
+def distribution(reader: Reader, of: Filter) -> Figure:
+    """People of a day by how many messages they sent: 1 to 5, 6 to 10, or more."""
+    whole, accounts = reader.window(of, getupstreammsgdist), reader.accounts(of)
+    window = newest_days(whole)
+    days = reader.days(getupstreammsgdist, accounts, window, ("msg_user",), by=("count_interval",))
+    rows = []
+    for appid in accounts:
+        known = [
+            day
+            for day in days.labels
+            if (appid, day) in days.values and not days.is_moving(appid, day)
+        ]
+        rows += [
+            (appid, group[0], median(days.values[appid, day].get(group, (0,))[0] for day in known))
+            for group in days.groups()
+            if known
+        ]
+    return Figure(
+        key="messages/distribution",
+        title=_("People by number of messages"),
+        window=window,
+        accounts=accounts,
+        columns=(
+            ACCOUNT,
+            Column.of(getupstreammsgdist, "count_interval", is_key=True),
+            Column.of(getupstreammsgdist, "msg_user", _("people per day (median)")),
+        ),
+        rows=tuple(rows),
+        coverage=days.coverage(),
+        help=help_of(getupstreammsgdist, "count_interval", "msg_user"),
+        notes=(
+            *reader.notes_on_accounts(of),
+            *notes_on_days(whole),
+            *notes_on(days.marks),
+        ),
+        n=days.coverage().days,
+        sentence=_distribution_sentence(rows),
+    )
+
+
+def hours(reader: Reader, of: Filter) -> Figure:
+    """Messages by hour of the day."""
+    whole, accounts = reader.window(of, getupstreammsghour), reader.accounts(of)
+    window = newest_days(whole)
+    days = reader.days(getupstreammsghour, accounts, window, (COUNT.name,), by=("ref_hour",))
+    rows = hourly(days, (COUNT.name,))
+    return Figure(
+        key="messages/hours",
+        title=_("Messages by hour"),
+        window=window,
+        accounts=accounts,
+        columns=(
+            ACCOUNT,
+            HOUR,
+            replace(COUNT, name="mean", title=_("messages per day (mean)"), adding=Adding.NONE),
+        ),
+        rows=tuple(rows),
+        coverage=days.coverage(),
+        help=help_of(getupstreammsghour, "ref_hour", "msg_count"),
+        notes=(
+            *reader.notes_on_accounts(of),
+            *notes_on_days(whole),
+            *notes_on(days.marks),
+        ),
+        n=days.coverage().days,
+        sentence=_hours_sentence(rows),
+    )
+
+
+def weeks(reader: Reader, of: Filter) -> Figure:
+    """Messages and people by week."""
+    return _labelled(
+        "messages/weeks",
+        _("Messages by week"),
+        getupstreammsgweek,
+        getupstreammsgdistweek,
+        reader,
+        of,
+    )
+
+
+def months(reader: Reader, of: Filter) -> Figure:
+    """Messages and people by month."""
+    return _labelled(
+        "messages/months",
+        _("Messages by month"),
+        getupstreammsgmonth,
+        getupstreammsgdistmonth,
+        reader,
+        of,
+    )
+
+
+def with_people(counts: Days, people: Days) -> Days:
+    """Messages with the people who sent them, of the same days."""
+    values = {
+        key: {(): (*groups.get((), (0,)), people.value(*key, PEOPLE.name))}
+        for key, groups in counts.values.items()
+    }
+    names = (*counts.names, PEOPLE.name)
+    adding = {**counts.adding, PEOPLE.name: Adding.DISTINCT}
+    return replace(counts, names=names, adding=adding, values=values)
+
+
+def _people(
+    reader: Reader, endpoint: Endpoint[Any], accounts: Sequence[str], window: Window
+) -> Days:
+    """People of a distribution over all of its intervals, in which everybody is once."""
+    days = reader.days(endpoint, accounts, window, ("msg_user",), is_disjoint=True)
+    return replace(days, names=(PEOPLE.name,), adding={PEOPLE.name: Adding.DISTINCT})
+
+
+def _labelled(
+    key: str,
+    title: Message,
+    of_counts: Endpoint[Any],
+    of_people: Endpoint[Any],
+    reader: Reader,
+    of: Filter,
+) -> Figure:
+    window, accounts = reader.window(of, of_counts), reader.accounts(of)
+    counts = reader.days(of_counts, accounts, window, (COUNT.name,))
+    days = with_people(counts, _people(reader, of_people, accounts, window))
+    rows = [
+        (appid, label, *(days.value(appid, label, name) for name in days.names))
+        for appid in accounts
+        for label in days.labels
+        if _is_over(of_counts, label, reader.yesterday)
+    ]
+    marks = {(row[0], row[1]): days.marks[row[0], row[1]] for row in rows}
+    return Figure(
+        key=key,
+        title=title,
+        window=window,
+        accounts=accounts,
+        columns=(
+            ACCOUNT,
+            Column(name="ref_date", title=_("first day"), unit="day", is_key=True),
+            COUNT,
+            PEOPLE,
+        ),
+        rows=tuple(rows),
+        marks=marks,
+        help=_help(of_counts, of_people),
+        notes=(
+            *reader.notes_on_accounts(of),
+            _PEOPLE_NOTE,
+            _("Only whole periods are shown; WeChat has their figures once they are over."),
+            *notes_on(marks),
+        ),
+        sentence=_last_sentence(rows),
+    )
+
+
+def _median_notes(window: Window) -> tuple[Message, ...]:
+    if newest_days(window) == window:
+        return ()
+    return (_("The median is of the newest {days} days.", days=MOST_DAYS),)
+
+
+def _is_over(endpoint: Endpoint[Any], label: date, yesterday: date) -> bool:
+    return endpoint.period(label).last <= yesterday
+
+
+def _help(of_counts: Endpoint[Any], of_people: Endpoint[Any]) -> Any:
+    return (*help_of(of_counts, "msg_count"), *help_of(of_people, "msg_user"))
+
+
+def _types_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    if not rows:
+        return _("There are no messages.")
+    _appid, kind, count, _people = max(rows, key=lambda row: row[2] or 0)
+    return _(
+        "Most messages are of type {type}: {count}.",
+        type=Meaning.of(codes.MSG_TYPE[kind]),
+        count=numbers.exact(count),
+    )
+
+
+def _distribution_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    if not rows:
+        return _("There are no messages.")
+    parts = [
+        _(
+            "{interval}: {people}",
+            interval=Meaning.of(codes.COUNT_INTERVAL[interval]),
+            people=numbers.exact(people),
+        )
+        for _appid, interval, people in rows[:4]
+    ]
+    return joined(parts, SEMICOLON)
+
+
+def _hours_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    known = [row for row in rows if row[2] is not None]
+    if not known:
+        return _("There are no messages.")
+    _appid, hour, mean = max(known, key=lambda row: row[2])
+    return _(
+        "Most messages come from {hour}: {count} per day.",
+        hour=hour_label(hour),
+        count=numbers.exact(mean),
+    )
+
+
+def _last_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    known = [row for row in rows if row[2] is not None]
+    if not known:
+        return _("There are no messages.")
+    _appid, label, count, _people = known[-1]
+    return _("From {day}: {count} messages.", day=str(label), count=numbers.exact(count))

@@ -1,0 +1,171 @@
+"""Numbers as people read them: 1.2万 and 12.3k, percent, points, milliseconds and money. Pure.
+
+`charts/static/runtime.js` has the same rules; a shared table of cases holds both to them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wxcube.i18n import Meaning
+
+MISSING = "–"
+MINUS = "−"
+STEPS = {
+    "zh": (
+        (1_000_000, 10_000, 1, "万"),
+        (100_000_000, 10_000, 0, "万"),
+        (1_000_000_000, 100_000_000, 2, "亿"),
+        (10_000_000_000, 100_000_000, 1, "亿"),
+        (math.inf, 100_000_000, 0, "亿"),
+    ),
+    "en": (
+        (100_000, 1_000, 1, "k"),
+        (1_000_000, 1_000, 0, "k"),
+        (10_000_000, 1_000_000, 2, "M"),
+        (100_000_000, 1_000_000, 1, "M"),
+        (1_000_000_000, 1_000_000, 0, "M"),
+        (10_000_000_000, 1_000_000_000, 2, "B"),
+        (100_000_000_000, 1_000_000_000, 1, "B"),
+        (math.inf, 1_000_000_000, 0, "B"),
+    ),
+}
+"""How numbers are written: those below a limit, in a unit with so many decimals and a name."""
+_SMALLEST_SHORT = 10_000
+"""Smaller numbers are written out."""
+
+
+def count(value: float | None) -> Meaning:
+    """A number, short where it is large.
+
+    >>> str(count(12_345)), count(12_345).zh
+    ('12.3k', '1.2万')
+    """
+    return Meaning(short(value, "en"), short(value, "zh"))
+
+
+def exact(value: float | None) -> Meaning:
+    """A number with all its digits; one decimal where it is not whole.
+
+    >>> str(exact(-12.5))
+    '−12.5'
+    """
+    text = _written_out(value)
+    return Meaning(text, text)
+
+
+def percent(fraction: float | None) -> Meaning:
+    """A fraction in percent with one decimal.
+
+    >>> str(percent(0.1234)), str(percent(0.0004)), str(percent(0))
+    ('12.3%', '<0.1%', '0%')
+    """
+    text = _percent(fraction)
+    return Meaning(text, text)
+
+
+def signed_percent(fraction: float) -> Meaning:
+    """A change in percent, with its sign.
+
+    >>> str(signed_percent(0.5)), str(signed_percent(-0.001))
+    ('+50%', '−0.1%')
+    """
+    text = _percent(fraction)
+    sign = "+" if fraction > 0 and not text.startswith("<") else ""
+    return Meaning(sign + text, sign + text)
+
+
+def signed(value: float, *, places: int = 0) -> Meaning:
+    """A difference with its sign.
+
+    >>> str(signed(12)), str(signed(-0.25, places=1))
+    ('+12', '−0.3')
+    """
+    digits = _rounded(abs(value), places)
+    sign = "" if digits == "0" else MINUS if value < 0 else "+"
+    return Meaning(sign + digits, sign + digits)
+
+
+def milliseconds(value: float | None) -> Meaning:
+    """A duration: milliseconds below a second, then seconds.
+
+    >>> str(milliseconds(340)), milliseconds(1_240).zh
+    ('340 ms', '1.2 秒')
+    """
+    if value is None:
+        return Meaning(MISSING, MISSING)
+    if value < 999.5:  # noqa: PLR2004 - rounds to a second
+        text = _rounded(value, 0)
+        return Meaning(f"{text} ms", f"{text} 毫秒")
+    text = _rounded(value / 1000, 1)
+    return Meaning(f"{text} s", f"{text} 秒")
+
+
+def minutes(value: float | None) -> Meaning:
+    """A duration in minutes, with one decimal."""
+    if value is None:
+        return Meaning(MISSING, MISSING)
+    text = _rounded(value, 1)
+    return Meaning(f"{text} min", f"{text} 分钟")
+
+
+def yuan(fen: float | None) -> Meaning:
+    """An amount of money.
+
+    >>> str(yuan(1250))
+    '¥12.50'
+    """
+    text = MISSING if fen is None else f"¥{fen / 100:,.2f}"
+    return Meaning(text, text)
+
+
+def in_unit(value: float | None, unit: str) -> Meaning:
+    """A number of a unit of the contract, short where it is large."""
+    return _OF_UNIT.get(unit, count)(value)
+
+
+_OF_UNIT = {"ms": milliseconds, "fraction": percent, "minutes": minutes, "fen": yuan}
+
+
+def short(value: float | None, language: str) -> str:
+    """A number, short where it is large, in `zh` or `en`.
+
+    It is rounded before its unit is chosen.
+    """
+    if value is None:
+        return MISSING
+    size, sign = abs(value), MINUS if value < 0 else ""
+    if int(size + 0.5) < _SMALLEST_SHORT:
+        return _written_out(value)
+    fitting = (
+        f"{sign}{text}{name}"
+        for limit, unit, places, name in STEPS[language]
+        if float((text := _rounded(size / unit, places)).replace(",", "")) * unit < limit
+    )
+    return next(fitting)
+
+
+def _written_out(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    size = abs(value)
+    text = _rounded(size, 0 if size == int(size) or size >= 100 else 1)  # noqa: PLR2004
+    return (MINUS if value < 0 and text != "0" else "") + text
+
+
+def _percent(fraction: float | None) -> str:
+    if fraction is None:
+        return MISSING
+    size = abs(fraction) * 100
+    if 0 < size < 0.05:  # noqa: PLR2004 - rounds to nothing
+        return f"<{MINUS}0.1%" if fraction < 0 else "<0.1%"
+    sign = MINUS if fraction < 0 else ""
+    return f"{sign}{_rounded(size, 1)}%"
+
+
+def _rounded(value: float, places: int) -> str:
+    """Half up, without zeros at the end."""
+    scaled = int(value * 10**places + 0.5 + 1e-9)
+    integer, fraction = divmod(scaled, 10**places)
+    digits = str(fraction).rjust(places, "0").rstrip("0") if places else ""
+    return f"{integer:,}" + (f".{digits}" if digits else "")

@@ -1,0 +1,8 @@
+"""How many values a statement needs; our choice."""
+
+from __future__ import annotations
+
+ARTICLES = 5
+"""Articles behind a median."""
+VALUES_PER_HOUR = 4
+"""Days behind an hour of a weekday, if it is to be called the best."""
