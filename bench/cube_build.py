@@ -184,6 +184,9 @@ class Folder:
         path = self._folder / day.isoformat() / f"g{group:02d}" / f"{family}-1.parquet"
         return [path] if path.exists() else []
 
+    def size(self, family: str, day: date, group: int) -> int:
+        return sum(path.stat().st_size for path in self.files(family, day, group))
+
     def all_files(self, family: str) -> list[str]:
         return [
             str(f)

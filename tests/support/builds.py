@@ -85,4 +85,4 @@ def labels(endpoint: Endpoint[Any], first: date, through: date) -> set[date]:
 
 def distinct(events: list[Any]) -> list[Any]:
     """The first of all events with the same account and id."""
-    return list({(e.account, e.id): e for e in reversed(events)}.values())
+    return list({(e.account, type(e), e.id): e for e in reversed(events)}.values())

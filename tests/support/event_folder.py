@@ -40,6 +40,9 @@ class EventFolder:
     def files(self, family: str, day: date, group: int) -> list[Path]:
         return self._files[family, day, group]
 
+    def size(self, family: str, day: date, group: int) -> int:
+        return sum(path.stat().st_size for path in self._files[family, day, group])
+
     def add(self, batch: Batch) -> None:
         """Write a batch of events without duplicates."""
         self._batches += 1

@@ -25,7 +25,7 @@ KEY = b"key"
 def history(seed: int) -> tuple[list[Any], date]:
     """Distinct events in random order, and the last day to build."""
     events, through = crowded(seed, 500)
-    unique = list({(e.account, e.id): e for e in reversed(events)}.values())
+    unique = list({(e.account, type(e), e.id): e for e in reversed(events)}.values())
     Random(seed).shuffle(unique)
     return unique, through
 

@@ -62,10 +62,10 @@ class Oracle:
 
 
 def _timed(events: Iterable[ev.AnyEvent], account: str) -> Iterator[TimedEvent]:
-    known: set[str] = set()
+    known: set[tuple[type[ev.Event], str]] = set()
     for event in events:
-        if event.account == account and event.id not in known:
-            known.add(event.id)
+        if event.account == account and (type(event), event.id) not in known:
+            known.add((type(event), event.id))
             moment = datetime.fromtimestamp(event.at, BEIJING)
             yield TimedEvent(moment.date(), moment.hour, event)
 

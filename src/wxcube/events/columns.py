@@ -140,9 +140,9 @@ def user_number(openid: str, key: bytes) -> int:
 
 
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:
-    """Events as columns, deduplicated: of events with the same account and id, the first counts.
+    """Events as columns, deduplicated: of those with the same account, kind and id, one counts.
 
-    `key` is the key of the hash that replaces each openid.
+    The first one counts. `key` is the key of the hash that replaces each openid.
     """
     numbers = _Numbers(key)
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in FAMILIES}
@@ -155,9 +155,9 @@ def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:
 
 
 def _deduplicated(events: Iterable[ev.AnyEvent]) -> Iterator[ev.AnyEvent]:
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, type[ev.Event], str]] = set()
     for event in events:
-        key = (event.account, event.id)
+        key = (event.account, type(event), event.id)
         if key not in seen:
             seen.add(key)
             yield event

@@ -81,9 +81,9 @@ class Event(
         Name,
         Meta(examples=["e-1"]),
         Label(
-            "事件编号：同一公众号、同一天（北京时间）内相同的编号只计一次，因此重发无害",
-            "the event's id: it counts once per account and day (Beijing time), so sending it "
-            "again is harmless",
+            "事件编号：同一公众号、同一类型、同一天（北京时间）内相同的编号只计一次，因此重发无害",
+            "the event's id: it counts once per account, kind and day (Beijing time), so sending "
+            "it again is harmless",
         ),
     ]
     account: Annotated[

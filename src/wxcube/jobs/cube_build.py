@@ -6,18 +6,20 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from wxcube.beijing import Clock, day_number, day_of_number
 from wxcube.cube.engines.choice import OpenEngine
 from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental import checkup
 from wxcube.cube.incremental.build import Build
-from wxcube.cube.incremental.checkup import unreadable
+from wxcube.cube.incremental.checkup import Repair
+from wxcube.cube.incremental.damage import DamagedEventsError, DamagedFactError
 from wxcube.cube.incremental.progress import Progress
+from wxcube.cube.incremental.rollup_steps import FOLLOWERS
 from wxcube.errors import EngineError, SettingsError
-from wxcube.events.columns import FAMILIES
 from wxcube.events.store.retention import FACTS
 from wxcube.events.store.store import EventStore
 from wxcube.i18n import Listing, _
@@ -71,6 +73,25 @@ def chunk_bytes(memory: int) -> int:
 
 
 @dataclass(frozen=True)
+class EarlyStart:
+    """An account whose first day with events is long before the second."""
+
+    account: str
+    first: date
+    second: date
+
+    @property
+    def days(self) -> int:
+        """The number of days between."""
+        return (self.second - self.first).days - 1
+
+    @property
+    def rows(self) -> int:
+        """The number of rows written for these days."""
+        return self.days * len(FOLLOWERS)
+
+
+@dataclass(frozen=True)
 class BuildResult:
     """The result of a build."""
 
@@ -79,13 +100,17 @@ class BuildResult:
     rows: int
     """The number of rows written, including those of nested lists."""
     unreadable: Mapping[Path, str]
-    """Event files that cannot be read, each with the reason; their groups were not built."""
+    """Files that cannot be read, each with the reason; their groups were not built."""
+    recomputed: Mapping[Path, str] = field(default_factory=dict)
+    """Damaged or missing facts, each with the reason, that were recomputed from events."""
     rebuilt_from: date | None = None
     """The day from which everything was rebuilt, if the database was replaced or restored."""
     has_lost_rows: bool = False
     """Whether such a database lacks rows of earlier days, whose events were removed."""
     impossible: Sequence[FindingGroup] = ()
     """Impossible figures that were written; the ledger marks their days."""
+    early_starts: Sequence[EarlyStart] = ()
+    """Accounts of which the first day with events is new, and long before the second."""
 
 
 def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
@@ -102,8 +127,8 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
 ) -> BuildResult:
     """Build the days whose events changed, in chunks of about `chunk_bytes` of event files.
 
-    Accounts that are named are built together with the others of their groups. If an event file
-    cannot be read, its group is not built.
+    Accounts that are named are built together with the others of their groups. If a file of events
+    is damaged, its group is not built. Damaged facts are recomputed from events where possible.
     """
     with store.reading():
         events = StoredEvents(store)
@@ -113,6 +138,8 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
         reasons: dict[Path, str] = {}
         days: set[date] = set()
         rebuilt_from, has_lost_rows = None, False
+        early_starts: dict[int, tuple[date, date]] = {}
+        recomputed: dict[Path, str] = {}
         is_complete = False
         while not is_complete:
             with (
@@ -126,45 +153,77 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
                     on_progress=on_progress,
                 ) as one,
             ):
-                failed = _run(one, events, begin, end, groups)
+                failed, fact = _run(one, events, begin, end, groups)
                 days |= {day for day, _ in one.built}
                 rebuilt_from = rebuilt_from or one.rebuilt_from
                 has_lost_rows = has_lost_rows or one.has_lost_rows
-            is_complete = not failed
+                early_starts |= one.early_starts
+            if fact and fact.path not in recomputed and _mark_for_rebuild(store.folder, fact.path):
+                recomputed[fact.path] = fact.reason
+            elif fact:
+                recomputed.pop(fact.path, None)
+                failed[fact.path] = (fact.group, fact.reason)
+            is_complete = not (failed or fact)
             for path, (group, reason) in failed.items():
                 reasons[path] = reason
                 groups.discard(group)
-    return BuildResult(len(days), sink.rows, reasons, rebuilt_from, has_lost_rows, sink.impossible)
+    return BuildResult(
+        days=len(days),
+        rows=sink.rows,
+        unreadable=reasons,
+        recomputed=recomputed,
+        rebuilt_from=rebuilt_from,
+        has_lost_rows=has_lost_rows,
+        impossible=sink.impossible,
+        early_starts=tuple(
+            EarlyStart(events.accounts()[account], *days) for account, days in early_starts.items()
+        ),
+    )
 
 
 _Unreadable = dict[Path, tuple[int, str]]
-"""Event files that cannot be read, each with its group and the reason."""
+"""Files that cannot be read, each with its group and the reason."""
 
 
 def _run(
     one: Build, events: StoredEvents, first: int | None, last: int, groups: Collection[int]
-) -> _Unreadable:
-    """Run a build; the event files because of which it failed."""
+) -> tuple[_Unreadable, DamagedFactError | None]:
+    """Run a build; the files of events, or the fact, because of which it failed."""
     try:
         one.run(first, last, groups)
+    except DamagedEventsError as error:
+        files = _damaged(events, one.changed(first, last, [error.group]))
+        return {error.path: (error.group, error.reason), **files}, None
+    except DamagedFactError as error:
+        return {}, error
     except EngineError:
-        files = _unreadable(events, one.changed(first, last, groups))
+        files = _damaged(events, one.changed(first, last, groups))
         if not files:
             raise
-        return files
-    return {}
+        return files, None
+    return {}, None
 
 
-def _unreadable(events: StoredEvents, partitions: Iterable[tuple[int, int]]) -> _Unreadable:
-    group_of = {
-        path: group
-        for day, group in partitions
-        for family in FAMILIES
-        for path in events.files(family, day_of_number(day), group)
-    }
+def _mark_for_rebuild(store: Path, fact: Path) -> bool:
+    """Mark the days of damaged facts for rebuild; whether those of this one can be recomputed."""
     with DuckDbEngine(threads=1) as engine:
-        reasons = dict(unreadable(engine, list(group_of), deep=True))
-    return {path: (group_of[path], reason) for path, reason in reasons.items()}
+        problems = checkup.check(store, engine)
+    checkup.mark_for_rebuild(store, problems)
+    return any(one.path == fact and one.repair is Repair.MARK for one in problems)
+
+
+def _damaged(events: StoredEvents, partitions: Iterable[tuple[int, int]]) -> _Unreadable:
+    """The files of some partitions that are not as they were written, or cannot be read."""
+    files = {
+        folder / file.name: (group, file.damage(folder), file.crc32)
+        for day, group in partitions
+        for folder, file in events.listed(day_of_number(day), group)
+    }
+    damaged = {path: (group, what) for path, (group, what, _crc32) in files.items() if what}
+    others = [p for p, (_group, what, crc32) in files.items() if not what and crc32 is None]
+    with DuckDbEngine(threads=1) as engine:
+        reasons = dict(checkup.unreadable(engine, others, deep=True))
+    return damaged | {path: (files[path][0], reason) for path, reason in reasons.items()}
 
 
 def _groups(events: StoredEvents, accounts: Sequence[str]) -> set[int]:

@@ -86,7 +86,7 @@ def _state(
         built, has_pending = ledger.built(), bool(ledger.pending())
         through = {group: day for group, (day, _) in ledger.through().items() if day is not None}
         first = min(ledger.first_days(through).values(), default=0)
-        is_current = watermarks.is_current(ledger.watermark(), watermark)
+        is_current = watermarks.is_current(ledger.watermarks(), watermark)
     if not is_current:
         since = watermarks.first_days((day_number(day), group) for day, group in store.revisions())
         rebuilt, without_events = watermarks.to_rebuild(built, since)

@@ -31,6 +31,7 @@ def open_store(events: EventsSettings, clock: Clock, *, create: bool = True) -> 
         create=create,
         segment_bytes=events.segment_bytes,
         memory_limit=events.memory_limit or None,
+        keep_conflicts=events.keep_conflicts,
         clock=clock,
     )
 
@@ -76,6 +77,8 @@ class _Maintenance:
         done = self._store.compact()
         for trouble in done.troubles:
             _log.error("events.trouble", reason=trouble)
+        for example in done.examples:
+            _log.warning("events.conflict", reason=example)
         _log.info("events.compacted", rows=done.events, duplicates=done.duplicates)
         retain(
             self._store.folder,

@@ -124,6 +124,8 @@ class EventsSettings(Section, frozen=True, kw_only=True):
     group_count: Annotated[int, Meta(ge=1, le=99)] = 8
     memory_limit: str = ""
     compact_minutes: Annotated[float, Meta(ge=0, le=1440)] = 10.0
+    keep_conflicts: bool = False
+    """Whether an event with the id of another, but other content, is kept as a dead letter."""
     retention_days_events: Annotated[int, Meta(ge=1)] | None = None
     retention_days_facts: Annotated[int, Meta(ge=1)] | None = None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.full_disk import files_no_larger_than
-from wxcube.cube.incremental.ledger import FILE, VERSION, Ledger
+from wxcube.cube.incremental.ledger import FILE, SUM, VERSION, Ledger
 from wxcube.errors import EngineError
 
 REPAIR, SPACE = "wxcube doctor --repair", "free space on the disk"
@@ -98,7 +98,8 @@ def test_a_ledger_that_cannot_be_opened_leaves_no_lock(
         Ledger(folder)
     assert "another build" not in str(caught.value)
     # the caught error keeps its frames, and so their local variables, alive
-    (folder / FILE).unlink()
+    for name in (FILE, SUM):
+        (folder / name).unlink()
     with Ledger(folder) as ledger:
         assert ledger.built() == {}
 

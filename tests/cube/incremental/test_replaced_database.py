@@ -247,6 +247,26 @@ def test_two_databases_used_in_turn_both_have_all_rows(tmp_path: Path) -> None:
             other.rename(here)
 
 
+def test_a_database_of_a_copy_of_the_store_gets_all_rows(tmp_path: Path) -> None:
+    parts, through = events_in_parts(7, 2)
+    here, copy = tmp_path / "here", tmp_path / "copy"
+    here.mkdir()
+    events = EventFolder(here)
+    events.add(to_batch(parts[0], KEY))
+    with DuckDbEngine(threads=1) as engine:
+        build(events, here, engine, through)
+        shutil.copytree(here, copy)
+        # both go on: the copy without the other events, and with as many builds
+        for _ in range(3):
+            build(events, copy, engine, through)
+        events.add(to_batch(parts[1], KEY))
+        build(events, here, engine, through)
+        (copy / "wxcube.db").replace(here / "wxcube.db")
+        assert rebuilt_from(here, events, engine, through) is not None
+        assert_equal(here, parts[0] + parts[1], through, engine)
+        assert rebuilt_from(here, events, engine, through) is None
+
+
 # --- watermarks ----------------------------------------------------------------------------------
 
 
@@ -256,18 +276,19 @@ WATERMARK = Watermark("a", 7)
 @pytest.mark.parametrize(
     ("ledger", "sink", "is_so"),
     [
-        (WATERMARK, WATERMARK, True),
-        (WATERMARK, Watermark("a", 90), True),
-        (WATERMARK, Watermark("a", 6), False),
-        (WATERMARK, Watermark("b", 7), False),
-        (WATERMARK, None, False),
-        (WATERMARK, STORES_NOTHING, True),
-        (None, WATERMARK, True),
-        (None, None, True),
+        ([WATERMARK], WATERMARK, True),
+        ([WATERMARK], Watermark("a", 90), True),
+        ([WATERMARK], Watermark("a", 6), False),
+        ([WATERMARK], Watermark("b", 7), False),
+        ([WATERMARK, Watermark("b", 7)], Watermark("b", 7), True),
+        ([WATERMARK], None, False),
+        ([WATERMARK], STORES_NOTHING, True),
+        ([], WATERMARK, True),
+        ([], None, True),
     ],
 )
 def test_a_sink_is_current_if_it_has_all_recorded_batches(
-    ledger: Watermark | None, sink: Watermark | None, *, is_so: bool
+    ledger: list[Watermark], sink: Watermark | None, *, is_so: bool
 ) -> None:
     assert is_current(ledger, sink) is is_so
 

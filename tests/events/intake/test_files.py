@@ -307,6 +307,27 @@ def test_the_longest_line_is_limited_by_its_own_length(
     assert [(one.first_line, one.last_line) for one in read_batches(str(path))] == [(1, 501)]
     path.write_bytes(b"\n" * 600 + b" " * 1_000 + b"\n" * 3)
     assert list(read_batches(str(path)))[-1].last_line == 603
-    path.write_bytes(b"\n" * 500 + b" " * 1_101)
-    with pytest.raises(EventError, match="line 501 is longer"):
-        list(read_batches(str(path)))
+    path.write_bytes(b"\n" * 500 + b" " * 5_000 + b"\n" * 3)
+    refused = [one for batch in read_batches(str(path)) for one in batch.refused]
+    assert [(one.line, one.content) for one in refused] == [(501, {"bytes": 5_001})]
+    assert list(read_batches(str(path)))[-1].last_line == 503
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "events.csv"])
+def test_a_line_over_the_limit_costs_only_itself(
+    tmp_path: Path, store: EventStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(files, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(files, "BLOCK_BYTES", 600)
+    some = [message(number) for number in range(20)]
+    if name == "events.csv":
+        rows = [f"message,{one.id},{one.account},{one.at},{one.user},1" for one in some]
+        content = ["event,id,account,at,user,msg_type", *rows]
+    else:
+        content = lines(some).decode().splitlines()
+    content[9:9] = ["x" * 3_000]
+    path = tmp_path / name
+    path.write_text("\n".join(content), encoding="utf-8")
+    done = ingest(store, read_batches(str(path)), OnError.SKIP, name)
+    assert (done.events, [one.line for one in done.refused]) == (20, [10])
+    assert ingest(store, read_batches(str(path)), OnError.REJECT, name).is_rejected

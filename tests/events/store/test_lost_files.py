@@ -19,7 +19,7 @@ from support.event_files import (
 )
 from wxcube.errors import EventStoreError
 from wxcube.events.store import layout as layouts
-from wxcube.events.store.backlog import LOG
+from wxcube.events.store.backlog import LOG, segments
 from wxcube.events.store.check import check
 from wxcube.events.store.repair import rotate_key
 from wxcube.events.store.store import EventStore
@@ -124,13 +124,17 @@ def test_accounts_of_several_writers_are_all_recorded(folder: Path) -> None:
 
 
 def test_a_missing_log_folder_is_reported_and_created_again(folder: Path) -> None:
-    for path in (folder / LOG).iterdir():
-        path.unlink()
+    [segment] = segments(folder)
+    segment.unlink()
     (folder / LOG).rmdir()
-    [finding] = check(folder, NOW)
-    assert finding.file == str(folder / LOG)
+    assert {one.file for one in check(folder, NOW)} == {str(folder / LOG), str(segment)}
     with open_store(folder) as store:
         store_events(store, sample_events(10, seed=2))
+        assert [str(segment) in one for one in store.compact().troubles] == [True]
+        assert store.compact().troubles == []
+    [finding] = check(folder, NOW)
+    assert "disappeared" in finding.what
+    Path(finding.file).unlink()
     assert_intact(folder)
 
 

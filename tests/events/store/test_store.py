@@ -33,7 +33,7 @@ from wxcube.events.store.backlog import segments
 from wxcube.events.store.compaction import MAX_FILES
 from wxcube.events.store.keys import load_keys
 from wxcube.events.store.retention import retain
-from wxcube.events.store.segment import MAGIC, Damage, Frame, frames
+from wxcube.events.store.segment import Damage, End, Frame, frames, head
 from wxcube.events.store.status import status
 from wxcube.events.store.store import EventStore
 
@@ -331,7 +331,8 @@ def test_frames_after_damage_are_found(store: EventStore) -> None:
     content[parts[1].start + 30] ^= 1
     path.write_bytes(content)
     again = list(frames(path))
-    assert again == [parts[0], Damage(parts[1].start, parts[1].end, at_end=False), parts[2]]
+    damage = Damage(parts[1].start, parts[1].end, at_end=False)
+    assert again == [parts[0], damage, parts[2], End(parts[2].end, len(content))]
 
 
 def test_complete_batches_of_a_segment_truncated_anywhere_are_read(store: EventStore) -> None:
@@ -340,17 +341,17 @@ def test_complete_batches_of_a_segment_truncated_anywhere_are_read(store: EventS
     store.close()
     path = segments(store.folder)[0]
     content = path.read_bytes()
-    ends = [part.end for part in frames(path)]
+    ends = [part.end for part in frames(path) if isinstance(part, Frame)]
     for size in range(len(content)):
         path.write_bytes(content[:size])
         parts = list(frames(path))
         complete = [part for part in parts if isinstance(part, Frame)]
         assert [part.end for part in complete] == [end for end in ends if end <= size]
-        last = complete[-1].end if complete else len(MAGIC)
-        is_damaged = size > last or 0 < size < len(MAGIC)
-        assert [part for part in parts if isinstance(part, Damage)] == (
-            [Damage(last if size >= len(MAGIC) else 0, size, at_end=True)] if is_damaged else []
-        )
+        last = complete[-1].end if complete else len(head(path))
+        begin = last if size >= len(head(path)) else 0
+        assert [part for part in parts if isinstance(part, Damage)] == [
+            Damage(begin, size, at_end=True)
+        ]
 
 
 def test_an_event_belongs_to_its_beijing_day(store: EventStore) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wxcube.events.store.store import EventStore
 
 _INTERRUPTED = "Query interrupted"
-_COUNTS = ("events", "duplicates", "too_old", "held", "troubles")
+_COUNTS = ("events", "duplicates", "conflicts", "too_old", "held", "troubles")
 
 
 def run(store: EventStore) -> CompactionResult:
@@ -53,6 +53,17 @@ def show(root: Context, done: CompactionResult) -> None:
     for trouble in done.troubles:
         _warn(root, trouble)
     print_paragraph(root.notes, root.translate(_result(done)))
+    for example in done.examples:
+        _warn(root, example)
+    if done.conflicts:
+        _warn(
+            root,
+            plural(
+                "{n:,} event has the id of another event, but other content; it does not count",
+                "{n:,} events have the ids of other events, but other content; they do not count",
+                n=done.conflicts,
+            ),
+        )
     if done.too_old:
         _warn(
             root,

@@ -147,6 +147,8 @@ def _as_json(result: BuildResult, end: date) -> dict[str, object]:
         "rows": result.rows,
         "through": end,
         "left_out": [str(path) for path in result.unreadable],
+        "early_starts": [asdict(one) | {"rows": one.rows} for one in result.early_starts],
+        "recomputed": [str(path) for path in result.recomputed],
         "again": result.rebuilt_from,
         "has_lost": result.has_lost_rows,
         "impossible": [group_as_json(group) for group in result.impossible],
@@ -179,6 +181,23 @@ def _warnings(result: BuildResult) -> Iterator[Message]:
             "a newer backup"
         )
         yield joined([rebuilt, lost], SEMICOLON) if result.has_lost_rows else rebuilt
+    for one in result.early_starts:
+        yield _(
+            "{account} begins on {first}, but its next event is of {second}: {rows} were written "
+            "for the {days} between; if the time of the first event is wrong, take it back "
+            "with `wxcube events retract`",
+            account=one.account,
+            first=one.first,
+            second=one.second,
+            rows=plural("{n:,} row", "{n:,} rows", n=one.rows),
+            days=plural("{n:,} day", "{n:,} days", n=one.days),
+        )
+    for path, reason in result.recomputed.items():
+        yield _(
+            "{path} was damaged ({reason}); its days were recomputed from events",
+            path=path,
+            reason=reason,
+        )
     for path, reason in result.unreadable.items():
         yield _(
             "{path} cannot be read ({reason}), so the accounts of its group were not built; "

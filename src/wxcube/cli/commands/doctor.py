@@ -27,7 +27,7 @@ SERIOUS = 1
 
 
 @click.command(cls=Command)
-@click.option("--deep", is_flag=True, help="Read all files of events and facts completely.")
+@click.option("--deep", is_flag=True, help="Also decode every value of all files.")
 @click.option("--repair", is_flag=True, help="Mark damaged or missing facts for the next build.")
 @click.option("--mend", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per problem.")

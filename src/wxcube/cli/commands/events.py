@@ -1,10 +1,11 @@
-"""Commands for the event store: ingest, status, compact, retain, forget, rotate-key."""
+"""Commands for the event store: ingest, status, compact, retain, forget, retract, rotate-key."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from rich.table import Table
 from wxcube import beijing
 from wxcube.cli.commands import compacted
 from wxcube.cli.commands.context import Context, context, json_line
+from wxcube.cli.commands.selection import Day
 from wxcube.cli.help import Group
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.i18n import Message, _, plural, verbatim
+from wxcube.i18n import Listing, Message, _, plural, verbatim
 from wxcube.log import redact
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def events() -> None:
     """Ingest and store your own events.
 
     Openids are replaced by a keyed hash before anything is written. Sending events again is
-    harmless: each id counts once per account and day.
+    harmless: each id counts once per account, kind and day.
     """
 
 
@@ -266,6 +268,7 @@ def _rows(root: Context, current: Status, to_compute: int | None) -> Iterator[tu
     if current.waiting_duplicates is not None:
         yield _("  duplicates among them"), f"{current.waiting_duplicates:,}"
     yield _("duplicates dropped so far"), f"{current.duplicates:,}"
+    yield _("  with other content than the event that counts"), f"{current.conflicts:,}"
     unknown = root.translate(_("not known, see `wxcube doctor`"))
     yield _("days to compute"), unknown if to_compute is None else f"{to_compute:,}"
     yield _("refused lines in dead-letter files"), f"{current.dead_letters:,}"
@@ -338,6 +341,34 @@ def forget(file: Path, *, yes: bool) -> None:
         file=file,
     )
     print_paragraph(root.notes, root.translate(message))
+
+
+@events.command()
+@click.argument("event_id", metavar="ID")
+@click.option("--account", required=True, help="Account, named as in the events.")
+@click.option("--day", type=Day(), help="Day of the event (default: all days).")
+@_yes
+def retract(event_id: str, account: str, day: date | None, *, yes: bool) -> int:
+    """Take back the events of an account with an ID, or with its hash (#…).
+
+    The next build recomputes the figures without them.
+    """
+    root = context()
+    _confirm(root, _("These events will no longer count. Continue?"), yes=yes)
+    with _store(root) as store, compacted.stoppable():
+        removed = store.retract(account, event_id, day)
+    if not removed:
+        message = _("{account} has no event with this id", account=account)
+        print_paragraph(root.notes, root.translate(message), mark="✗ ", style="red")
+        return REJECTED
+    message = plural(
+        "{n:,} event of {days} retracted; the next build computes without it",
+        "{n:,} events of {days} retracted; the next build computes without them",
+        n=removed.total(),
+        days=Listing(sorted(removed)),
+    )
+    print_paragraph(root.notes, root.translate(message))
+    return 0
 
 
 @events.command("rotate-key")

@@ -32,7 +32,10 @@ from wxcube.cube.incremental.rows import Sink
 from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
 from wxcube.cube.incremental.sql_strategy import SqlStrategy
 from wxcube.cube.incremental.strategy import Strategy
-from wxcube.cube.incremental.watermark import Watermark
+from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
+
+LONGEST_SILENCE = 62
+"""Days without events after an account's first day that are not reported."""
 
 
 class Build:
@@ -112,6 +115,19 @@ class Build:
         built = self._daily.built.items()
         return {(day_of_number(day), group): r for (day, group), r in built if r != NO_EVENTS}
 
+    @property
+    def early_starts(self) -> dict[int, tuple[date, date]]:
+        """Accounts of which one day of events is long before all others: that day and the next.
+
+        Every day between them gets rows, so that an event with a wrong time costs many.
+        """
+        two_days = {account: days for account, days in self._daily.starts.items() if len(days) > 1}
+        return {
+            account: (day_of_number(first), day_of_number(second))
+            for account, (first, second) in two_days.items()
+            if second - first > LONGEST_SILENCE
+        }
+
     def changed(
         self, first: int | None, last: int, groups: Collection[int] | None = None
     ) -> dict[NumberedPartition, int]:
@@ -126,15 +142,18 @@ class Build:
     def _check_watermark(self) -> None:
         """If the sink lacks what the ledger recorded, mark everything for rebuild."""
         ledger, writer = self._context.ledger, self._context.writer
-        recorded = ledger.watermark()
-        is_current = watermark.is_current(recorded, writer.watermark)
-        if not is_current:
+        if writer.watermark == STORES_NOTHING:
+            return
+        recorded = ledger.watermarks()
+        if not watermark.is_current(recorded, writer.watermark):
             self._mark_for_rebuild()
-        if not (recorded and is_current):
-            old = recorded or Watermark(token_hex(8), 0)
-            writer.set_watermark(old._replace(batches=old.batches + 1))
-            with ledger.transaction():
-                ledger.set_watermark(writer.watermark)
+        batches = max((one.batches for one in recorded), default=0)
+        new = Watermark(token_hex(8), batches + 1)
+        with ledger.transaction():
+            ledger.set_watermarks(*recorded, new)
+        writer.set_watermark(new)
+        with ledger.transaction():
+            ledger.set_watermarks(writer.watermark)
 
     def _mark_for_rebuild(self) -> None:
         ledger, events = self._context.ledger, self._context.events

@@ -21,8 +21,13 @@ from tempfile import TemporaryDirectory
 from wxcube.beijing import day_number, day_of_number
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental import schedule
-from wxcube.cube.incremental.fact_files import MIN_RETAINED_DAYS, FactFile
-from wxcube.cube.incremental.ledger import FILE, LOCK, VERSION, Ledger
+from wxcube.cube.incremental.fact_files import (
+    MIN_RETAINED_DAYS,
+    FactFile,
+    fact_damage,
+    has_checksum,
+)
+from wxcube.cube.incremental.ledger import FILE, LOCK, SUM, VERSION, Ledger, ledger_damage
 from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
 from wxcube.cube.inputs import DETAIL_DAYS
 from wxcube.errors import EngineError
@@ -89,9 +94,9 @@ def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Prob
     """All problems of the facts and the ledger of an event store; nothing is changed.
 
     A missing file is taken as deleted by retention if it is older than 32 days and older than every
-    file that exists. `deep` reads every value of every file instead of only the end of each file.
+    file that exists. The checksum of each file is compared; `deep` also reads all of its values.
 
-    Cost:    opens every file.
+    Cost:    reads every file.
     Raises:  WxcubeError if the event store itself cannot be read.
     """
     folder = store / FOLDER
@@ -103,7 +108,7 @@ def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Prob
             return [Problem(folder / FILE, running, Repair.WAIT)]
         manifest = state.load(store)
         with _copied(folder) as copy:
-            what = _ledger_problem(copy / FILE, deep=deep)
+            what = _ledger_problem(copy / FILE, deep=deep) or ledger_damage(folder)
             if what:
                 has_all_events = manifest.kept_from is None
                 repair = Repair.NEW_LEDGER if has_all_events else Repair.BACKUP_ALL
@@ -149,11 +154,14 @@ def replace_ledger(store: Path, through: date | None) -> None:
             with Ledger(draft) as ledger, ledger.transaction():
                 if through:
                     ledger.set_started(_groups_until(store, through), day_number(through))
+            (folder / SUM).unlink(missing_ok=True)
+            sync_folder(folder)
             if (folder / FILE).exists():
                 (folder / FILE).replace(folder / DAMAGED)
             for suffix in ("-wal", "-shm"):
                 (folder / f"{FILE}{suffix}").unlink(missing_ok=True)
             (draft / FILE).replace(folder / FILE)
+            (draft / SUM).replace(folder / SUM)
             sync_folder(folder)
 
 
@@ -258,10 +266,10 @@ def _fact_problems(expected: _Expected, engine: DuckDbEngine, *, deep: bool) -> 
     present = sorted(path for path in expected.files if path.exists())
     missing = sorted(expected.files.keys() - set(present))
     retired = set(_removed_by_retention(expected, present, missing))
-    problems = {
-        path: _("it cannot be read ({reason})", reason=reason)
-        for path, reason in unreadable(engine, present, deep=deep)
-    }
+    problems = {path: what for path in present if (what := fact_damage(path))}
+    others = [p for p in present if p not in problems and (deep or not has_checksum(p))]
+    for path, reason in unreadable(engine, others, deep=deep):
+        problems[path] = _("it cannot be read ({reason})", reason=reason)
     problems |= dict.fromkeys((p for p in missing if p not in retired), _("it is missing"))
     cut = max((expected.last_day(path) for path in retired), default=None)
     for path, what in problems.items():

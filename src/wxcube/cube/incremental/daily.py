@@ -10,7 +10,6 @@ from wxcube.beijing import day_of_number
 from wxcube.cube.incremental import daily_steps, running_totals, schedule
 from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.context import BuildContext
-from wxcube.cube.incremental.events import file_size
 from wxcube.cube.incremental.fact_files import sync_disk
 from wxcube.cube.incremental.progress import Progress
 from wxcube.cube.incremental.schedule import NO_EVENTS, Chunk, NumberedPartition, chunks
@@ -28,6 +27,8 @@ class DailyBuild:
         self._context = context
         self.built: dict[NumberedPartition, int] = {}
         """The partitions that are built, and the revisions of their events."""
+        self.starts: dict[int, tuple[int, ...]] = {}
+        """The first two days with events of accounts that are new or begin earlier."""
 
     def prefetch(self, changed: Iterable[NumberedPartition]) -> None:
         """Start to compute the first chunk in the background."""
@@ -58,11 +59,8 @@ class DailyBuild:
         return self._context.strategy_for(self._size(*one) for one in chunk.partitions())
 
     def _size(self, day: int, group: int) -> int:
-        files = self._context.events.files
-        paths = (
-            path for family in _SIZED_FAMILIES for path in files(family, day_of_number(day), group)
-        )
-        return sum(map(file_size, paths))
+        size = self._context.events.size
+        return sum(size(family, day_of_number(day), group) for family in _SIZED_FAMILIES)
 
     def _build_chunk(
         self,
@@ -73,13 +71,17 @@ class DailyBuild:
         through: Mapping[int, int],
     ) -> None:
         engine, ledger, writer = self._context.engine, self._context.ledger, self._context.writer
-        chunk_first_days = daily_steps.first_days(engine, strategy.account_tables)
+        two_days = daily_steps.two_first_days(engine, strategy.account_tables)
+        chunk_first_days = {account: days[0] for account, days in two_days.items()}
         follows = list(daily_steps.follow_counts(engine))
         follower_changes = list(daily_steps.follower_changes(engine))
         touched = daily_steps.touched_articles(engine, strategy.article_table)
         articles = self._articles_of(touched, chunk)
         daily_steps.load_articles(engine, articles)
         known = ledger.first_days(chunk.groups)
+        moved = self._moved_first_days(known, chunk_first_days, chunk)
+        known |= moved
+        self._note_starts(known, two_days)
         accounts = {a: min(d, known.get(a, d)) for a, d in (known | chunk_first_days).items()}
         built = ledger.built()
         missing = self._missing_days(chunk_first_days, known, changed, built, through)
@@ -96,6 +98,7 @@ class DailyBuild:
         with ledger.transaction():
             ledger.update_first_days(chunk_first_days, self._context.events.group_count)
             ledger.delete_follows(one for one in chunk.partitions() if one in built)
+            ledger.set_first_days(moved, self._context.events.group_count)
             ledger.set_follow_counts(follows)
             ledger.set_follower_changes(follower_changes)
             for day, group in chunk.partitions():
@@ -106,8 +109,37 @@ class DailyBuild:
                     ledger.add_pending(group, schedule.periods(days))
             ledger.set_built({one: changed[one] for one in chunk.partitions()})
             ledger.update_fact_files(self._context.facts.uncommitted())
-            ledger.set_watermark(writer.watermark)
+            ledger.set_watermarks(writer.watermark)
         self._context.facts.commit()
+
+    def _moved_first_days(
+        self, known: Mapping[int, int], chunk_first_days: Mapping[int, int], chunk: Chunk
+    ) -> dict[int, int]:
+        """The new first days of accounts that have no events any more on their first day.
+
+        An account that has no others keeps its first day.
+        """
+        lost = {
+            account: day
+            for account, day in known.items()
+            if day in chunk.days and chunk_first_days.get(account, day + 1) > day
+        }
+        moved: dict[int, int] = {}
+        for group in {self._context.group_of(account) for account in lost}:
+            of_group = {a: d for a, d in lost.items() if self._context.group_of(a) == group}
+            moved |= daily_steps.first_day_after(
+                self._context.engine, self._context.events, of_group, group
+            )
+        return moved
+
+    def _note_starts(
+        self, known: Mapping[int, int], two_days: Mapping[int, tuple[int, ...]]
+    ) -> None:
+        """Note the two first days with events of accounts that are new or begin earlier."""
+        for account, days in two_days.items():
+            if account in self.starts or days[0] < known.get(account, days[0] + 1):
+                before = self.starts.get(account, (known[account],) if account in known else ())
+                self.starts[account] = tuple(sorted({*days, *before})[:2])
 
     def _missing_days(
         self,

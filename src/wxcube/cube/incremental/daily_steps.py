@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wxcube.beijing import day_of_number
+from wxcube.beijing import day_number, day_of_number
 from wxcube.contract import article, content, interface, message
 from wxcube.contract.endpoint import Endpoint
 from wxcube.cube.compute import order_of, since_first
@@ -17,7 +17,7 @@ from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.schedule import Chunk
 from wxcube.cube.steps import Step, needed
 from wxcube.events.action_bits import ActionBit
-from wxcube.events.columns import Columns
+from wxcube.events.columns import FAMILIES, Columns
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     message.getupstreammsghour,
@@ -93,11 +93,39 @@ def drop(engine: OpenEngine, tables: Iterable[str]) -> None:
         engine.drop(name)
 
 
-def first_days(engine: OpenEngine, tables: Iterable[str]) -> dict[int, int]:
-    """The first day of each account in tables with columns `acct` and `d`."""
-    rows = " UNION ALL ".join(f"SELECT acct, d FROM {name}" for name in tables)  # noqa: S608 - own names
-    first = engine.query(f"SELECT acct, MIN(d) AS d FROM ({rows}) GROUP BY acct")  # noqa: S608 - own names
-    return dict(zip(first["acct"].tolist(), first["d"].tolist(), strict=True))
+def two_first_days(engine: OpenEngine, tables: Iterable[str]) -> dict[int, tuple[int, ...]]:
+    """The first and, if there is one, the second day of each account with events."""
+    rows = " UNION ALL ".join(f"SELECT DISTINCT acct, d FROM {name}" for name in tables)  # noqa: S608 - own names
+    days = engine.query(f"SELECT DISTINCT acct, d FROM ({rows}) r ORDER BY acct, d")  # noqa: S608 - own names
+    accounts, begins, counts = np.unique(days["acct"], return_index=True, return_counts=True)
+    first, second = days["d"][begins], days["d"][begins + (counts > 1)]
+    pairs = zip(first.tolist(), second.tolist(), counts.tolist(), strict=True)
+    return {
+        account: (one, other)[:count]
+        for account, (one, other, count) in zip(accounts.tolist(), pairs, strict=True)
+    }
+
+
+def first_day_after(
+    engine: OpenEngine, events: Events, accounts: Mapping[int, int], group: int
+) -> dict[int, int]:
+    """The first day with events of some accounts of a group after a day of each.
+
+    Cost:    reads the accounts of all later events of the group.
+    """
+    begin = min(accounts.values())
+    partitions = events.revisions()
+    days = [day for day, of in partitions if of == group and day_number(day) > begin]
+    first: dict[int, int] = {}
+    for family in FAMILIES:
+        files = [path for day in sorted(days) for path in events.files(family, day, group)]
+        engine.read("later", "account AS acct, d", files, "acct INT, d INT")
+        found = engine.query("SELECT DISTINCT acct, d FROM later ORDER BY acct, d")
+        engine.drop("later")
+        for account, day in zip(found["acct"].tolist(), found["d"].tolist(), strict=True):
+            if account in accounts and day > accounts[account]:
+                first[account] = min(day, first.get(account, day))
+    return first
 
 
 def follow_counts(engine: OpenEngine) -> Iterator[tuple[Any, ...]]:

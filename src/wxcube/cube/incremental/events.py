@@ -11,11 +11,6 @@ Partition = tuple[date, int]
 """A day and a group of accounts: the unit that changes and is recomputed as a whole."""
 
 
-def file_size(path: Path) -> int:
-    """The size of a file in bytes; 0 if it is missing, which is reported when it is read."""
-    return path.stat().st_size if path.exists() else 0
-
-
 class Events(Protocol):
     """Events on disk, with the columns of `wxcube.events.columns` and also `d`, `h` and `mask`.
 
@@ -37,5 +32,12 @@ class Events(Protocol):
         ...
 
     def files(self, family: str, day: date, group: int) -> Sequence[Path]:
-        """The Parquet files with a family's events of a partition."""
+        """The Parquet files with a family's events of a partition, to be read now.
+
+        Raises:  DamagedEventsError if one is not as it was written.
+        """
+        ...
+
+    def size(self, family: str, day: date, group: int) -> int:
+        """The size of these files in bytes, without reading them."""
         ...

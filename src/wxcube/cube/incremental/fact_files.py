@@ -7,6 +7,7 @@ deleted when none of its days is valid any more.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,11 +20,13 @@ import numpy as np
 from wxcube.beijing import day_of_number
 from wxcube.cube.engines.choice import OpenEngine
 from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental.damage import DamagedFactError
 from wxcube.cube.steps import Step
 from wxcube.cube.steps.articles import ARTICLE_EVENT_COLUMNS, ARTICLE_USER_COLUMNS
 from wxcube.errors import EngineError
 from wxcube.events.columns import Columns
 from wxcube.events.parquet_paths import read_parquet
+from wxcube.events.store.checksums import checksum, damage
 from wxcube.i18n import Listing, Message, _
 
 MIN_RETAINED_DAYS = 32
@@ -48,6 +51,7 @@ FACTS = {
 `message_day` and `touched` have a row per user (`person`): the messages by type, and the action
 bits by article. The others have a row per article: the number of events, the number of users who
 did something for the first time, and the running totals, which are stored for the last day only."""
+_CHECKSUM = re.compile(r"-([0-9a-f]{8})\.parquet$")
 _NUMPY = {"INTEGER": "i4", "BIGINT": "i8"}
 _TYPES = {
     fact: {name: _NUMPY[kind] for name, kind in (c.split() for c in columns.split(", "))}
@@ -62,6 +66,22 @@ class FactFile(NamedTuple):
     group: int
     day: int
     file: str | None
+
+
+def fact_damage(path: Path) -> Message:
+    """How a file differs from what was written; empty if it does not.
+
+    The checksum is part of its name; files of earlier versions have none.
+
+    Cost:    reads the file.
+    """
+    match = _CHECKSUM.search(path.name)
+    return damage(path, None, int(match[1], 16) if match else None)
+
+
+def has_checksum(path: Path) -> bool:
+    """Whether a file's name has a checksum."""
+    return bool(_CHECKSUM.search(path.name))
 
 
 class _FileSet(NamedTuple):
@@ -84,6 +104,8 @@ class Facts:
         self._group_count = group_count
         self._files: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
         self._uncommitted: list[FactFile] = []
+        self._checked: set[Path] = set()
+        """The files whose checksum was right, or was just computed."""
         for one in files:
             self._apply(one)
 
@@ -129,9 +151,17 @@ class Facts:
     def _file_sets(self, fact: str, days: Iterable[int], groups: Iterable[int]) -> list[_FileSet]:
         by_days: dict[tuple[int, ...] | None, list[Path]] = defaultdict(list)
         for path, chosen in self._chosen(fact, days, groups):
+            self._check(path, int(path.parent.name[1:]))
             is_whole = len(chosen) == len(_day_range(path))
             by_days[None if is_whole else tuple(sorted(chosen))].append(path)
         return [_FileSet(files, list(days) if days else None) for days, files in by_days.items()]
+
+    def _check(self, path: Path, group: int) -> None:
+        if path not in self._checked:
+            reason = fact_damage(path)
+            if reason:
+                raise DamagedFactError(path, group, reason, REPAIR_AND_BUILD)
+            self._checked.add(path)
 
     def _chosen(
         self, fact: str, days: Iterable[int], groups: Iterable[int]
@@ -149,9 +179,7 @@ class Facts:
                 if path.exists():
                     yield path, chosen
                 elif _day_range(path)[-1] > self._newest() - MIN_RETAINED_DAYS:
-                    raise EngineError(
-                        _("the fact file {path} is missing", path=path), hint=REPAIR_AND_BUILD
-                    )
+                    raise DamagedFactError(path, group, _("it is missing"), REPAIR_AND_BUILD)
 
     def _newest(self) -> int:
         return max(max(days, default=0) for days in list(self._files.values()))
@@ -203,8 +231,10 @@ class Facts:
 
     def _moved(self, file: Path, fact: str, group: int, first: int, last: int) -> str:
         days = f"{day_of_number(first):%Y%m%d}-{day_of_number(last):%Y%m%d}"
-        path = self._folder(fact, group) / f"{days}-{uuid4().hex[:12]}.parquet"
+        _size, crc32 = checksum(file)
+        path = self._folder(fact, group) / f"{days}-{uuid4().hex[:12]}-{crc32:08x}.parquet"
         file.replace(path)
+        self._checked.add(path)
         return path.name
 
     def _folder(self, fact: str, group: int) -> Path:
@@ -276,7 +306,7 @@ def _several_files(fact: str, files: Sequence[Path]) -> Message:
 
 def _day_range(path: Path) -> range:
     """The days from the first to the last of which a file has rows."""
-    first, last, _ = path.name.split("-")
+    first, last = path.name.split("-")[:2]
     return range(_day_number(first), _day_number(last) + 1)
 
 

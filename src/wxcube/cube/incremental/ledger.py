@@ -20,11 +20,16 @@ from wxcube.cube.incremental.articles import Articles, Published
 from wxcube.cube.incremental.fact_files import REPAIR_AND_BUILD, FactFile
 from wxcube.cube.incremental.schedule import NumberedPartition, Rollup
 from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
-from wxcube.errors import EngineError
-from wxcube.events.store.durable import try_locked
-from wxcube.i18n import _
+from wxcube.errors import EngineError, EventStoreError
+from wxcube.events.store import checksummed_json
+from wxcube.events.store.checksums import checksum, damage
+from wxcube.events.store.durable import file_operation, sync_folder, try_locked
+from wxcube.events.store.layout import Prefix
+from wxcube.i18n import NOTHING, Message, _
 
 FILE, LOCK = "cube.db", "build.lock"
+SUM = "cube.db.sum"
+"""The size and checksum of the ledger when the last build ended."""
 VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
@@ -70,17 +75,25 @@ class Ledger:
         self._is_reader = read_only
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack, self._engine_errors():
-            if not (read_only or stack.enter_context(try_locked(folder / LOCK))):
-                raise EngineError(
-                    _("another build is running in {folder}", folder=folder),
-                    hint=_("wait until it has ended, then try again"),
-                )
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-            self._connection = stack.enter_context(closing(connection))
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
+            if not read_only:
+                self._lock(stack)
+            self._connection = stack.enter_context(closing(_connected(self._path, read_only)))
             self._prepare()
             self._resources = stack.pop_all()
+
+    def _lock(self, stack: ExitStack) -> None:
+        """Hold the lock for builds, and check the file, which is closed with a new checksum."""
+        folder = self._path.parent
+        if not stack.enter_context(try_locked(folder / LOCK)):
+            raise EngineError(
+                _("another build is running in {folder}", folder=folder),
+                hint=_("wait until it has ended, then try again"),
+            )
+        what = ledger_damage(folder)
+        if what:
+            raise EngineError(
+                _("{path}: {reason}", path=self._path, reason=what), hint=REPAIR_AND_BUILD
+            )
 
     def _prepare(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -101,8 +114,29 @@ class Ledger:
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def close(self) -> None:
-        """Close the file and release the lock."""
+        """Close the file, record its checksum, and release the lock."""
+        is_complete = not self._is_reader and self._merge_wal()
+        self._connection.close()
+        if is_complete:
+            size, crc32 = checksum(self._path)
+            checksummed_json.write(self._path.with_name(SUM), Prefix(size, crc32))
         self._resources.close()
+
+    def _merge_wal(self) -> bool:
+        """Move all changes from SQLite's log to the file; whether the file now has them all.
+
+        Until then the file, and so its checksum, stays as the last build left it.
+        """
+        with file_operation(self._path.with_name(SUM), "remove"):
+            self._path.with_name(SUM).unlink(missing_ok=True)
+            sync_folder(self._path.parent)
+        try:
+            [(is_busy, _pages, _moved)] = self._connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchall()
+        except sqlite3.Error:
+            return False
+        return not is_busy
 
     def __enter__(self) -> Self:
         return self
@@ -174,17 +208,18 @@ class Ledger:
         """Record that groups have all rows up to a day."""
         self._many("UPDATE through SET day = ? WHERE grp = ?", [(day, g) for g in groups])
 
-    def watermark(self) -> Watermark | None:
-        """The recorded watermark of the sink; None if none was recorded."""
+    def watermarks(self) -> list[Watermark]:
+        """The recorded watermarks of the sink, as `is_current` takes them."""
         has_table = self._all("SELECT 1 FROM sqlite_master WHERE name = 'mark'")
         rows = self._all("SELECT ledger, parts FROM mark") if has_table else []
-        return Watermark(*rows[0]) if rows else None
+        return [Watermark(*row) for row in rows]
 
-    def set_watermark(self, watermark: Watermark | None) -> None:
-        """Record the watermark of the sink, unless the sink stores nothing."""
-        if watermark not in {None, STORES_NOTHING}:
+    def set_watermarks(self, *watermarks: Watermark | None) -> None:
+        """Record watermarks of the sink instead of the old ones, unless the sink stores nothing."""
+        chosen = [one for one in watermarks if one and one != STORES_NOTHING]
+        if chosen:
             self._all("DELETE FROM mark")
-            self._many("INSERT INTO mark VALUES (?, ?)", [watermark])
+            self._many("INSERT INTO mark VALUES (?, ?)", chosen)
 
     def pending(self) -> dict[int, dict[Rollup, set[int]]]:
         """The pending days of each rollup, by group."""
@@ -215,7 +250,12 @@ class Ledger:
     def update_first_days(self, days: Mapping[int, int], group_count: int) -> None:
         """Record the first days of accounts that are new or begin earlier than was known."""
         known = self.first_days({acct % group_count for acct in days})
-        rows = [(a, a % group_count, d) for a, d in days.items() if d < known.get(a, d + 1)]
+        earlier = {a: d for a, d in days.items() if d < known.get(a, d + 1)}
+        self.set_first_days(earlier, group_count)
+
+    def set_first_days(self, days: Mapping[int, int], group_count: int) -> None:
+        """Record other first days of accounts."""
+        rows = [(account, account % group_count, day) for account, day in days.items()]
         self._many("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
 
     def delete_follows(self, partitions: Iterable[NumberedPartition]) -> None:
@@ -325,6 +365,30 @@ class Ledger:
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(statement, rows)
+
+
+def ledger_damage(folder: Path) -> Message:
+    """How the ledger differs from what the last build wrote; empty if it does not.
+
+    After a killed build SQLite's log has the newer changes, with checksums of its own.
+    """
+    try:
+        written = checksummed_json.read(folder / SUM, Prefix, hint=NOTHING)
+    except EventStoreError:
+        return NOTHING
+    return damage(folder / FILE, written.bytes, written.crc32)
+
+
+def _connected(path: Path, read_only: bool) -> sqlite3.Connection:  # noqa: FBT001
+    """A connection; a read-only one never moves changes from SQLite's log to the file."""
+    mode = "ro" if read_only else "rwc"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5)
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+    return connection
 
 
 def _in_list(values: Collection[int]) -> str:

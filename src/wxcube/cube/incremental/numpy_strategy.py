@@ -15,7 +15,7 @@ from wxcube.cube.compute import order_of, since_first
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental import daily_steps, schedule
 from wxcube.cube.incremental.articles import Articles
-from wxcube.cube.incremental.events import Events, file_size
+from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.fact_files import FactFile, Facts, empty
 from wxcube.cube.incremental.rollup_steps import MONTHS, WEEKS, EndpointTables
 from wxcube.cube.incremental.schedule import Chunk, split_by_size
@@ -246,9 +246,8 @@ class NumpyStrategy:
     def _event_sizes(self, group: int, days: Sequence[int]) -> dict[int, int]:
         return {
             day: sum(
-                file_size(path)
+                self._events.size(family, day_of_number(day), group)
                 for family in ("message", "activity")
-                for path in self._events.files(family, day_of_number(day), group)
             )
             for day in days
         }

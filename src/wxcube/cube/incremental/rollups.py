@@ -87,7 +87,7 @@ class _GroupRollup:
             for rollup, days in days_of.items():
                 ledger.remove_pending(self._groups, rollup, days)
             ledger.set_through(self._groups, end)
-            ledger.set_watermark(self._context.writer.watermark)
+            ledger.set_watermarks(self._context.writer.watermark)
 
     def _report(self, task: Message) -> None:
         count = self._built_partitions

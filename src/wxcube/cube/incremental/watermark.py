@@ -1,24 +1,24 @@
 """Watermarks: whether a sink still has everything that earlier builds wrote. Pure functions.
 
-A sink counts the batches it has stored, and the ledger records that count with whatever it records
-as done. If the sink's count is lower than the recorded one, or belongs to another ledger, the sink
-was replaced or restored from a backup. It is then unknown which rows it has, so everything that can
-be computed is written again: all days that still have events. Rows of earlier days stay as they
-are.
+Every build gives the sink a random token. A sink counts the batches it has stored, and the ledger
+records that count with whatever it records as done. If the sink's count is lower than the recorded
+one, or its token is another, the sink was replaced, restored from a backup, or last written by
+another copy of the ledger. It is then unknown which rows it has, so everything that can be computed
+is written again: all days that still have events. Rows of earlier days stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
 
 
 class Watermark(NamedTuple):
-    """The number of batches that a sink has stored, and the ledger they belong to."""
+    """The number of batches that a sink has stored, and the token of the build that was last."""
 
-    ledger: str
+    build: str
     batches: int
 
 
@@ -26,14 +26,17 @@ STORES_NOTHING = Watermark("", 0)
 """The watermark of a sink that stores no rows and so cannot lack any."""
 
 
-def is_current(recorded: Watermark | None, sink: Watermark | None) -> bool:
-    """Whether a sink has everything that the ledger recorded; None means nothing was recorded.
+def is_current(recorded: Collection[Watermark], sink: Watermark | None) -> bool:
+    """Whether a sink has everything that the ledger recorded.
 
-    The sink may have more: an interrupted build did not record all that it wrote.
+    The ledger has recorded a second watermark if a build was killed while it gave the sink a new
+    one. The sink may have more: an interrupted build did not record all that it wrote.
     """
-    if recorded is None or sink == STORES_NOTHING:
+    if not recorded or sink == STORES_NOTHING:
         return True
-    return sink is not None and sink.ledger == recorded.ledger and sink.batches >= recorded.batches
+    return sink is not None and any(
+        sink.build == one.build and sink.batches >= one.batches for one in recorded
+    )
 
 
 def first_days(partitions: Iterable[NumberedPartition]) -> dict[int, int]:

@@ -110,7 +110,11 @@ def ingest(
 def _split(batches: Iterable[FileBatch]) -> Iterator[FileBatch]:
     """The batches, with those of too many JSON lines split."""
     for batch in batches:
-        if batch.records is not None or batch.last_line - batch.first_line < MAX_LINES:
+        if (
+            batch.records is not None
+            or batch.refused
+            or batch.last_line - batch.first_line < MAX_LINES
+        ):
             yield batch
             continue
         before = batch.first_line - 1
@@ -124,6 +128,8 @@ def _split(batches: Iterable[FileBatch]) -> Iterator[FileBatch]:
 
 
 def _admit(store: EventStore, batch: FileBatch) -> Admitted:
+    if batch.refused:
+        return Admitted(dict, 0, batch.refused)
     if batch.records is not None:
         return store.admit_records(batch.records)
     admitted = store.admit(batch.lines)

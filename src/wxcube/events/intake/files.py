@@ -21,6 +21,7 @@ import numpy as np
 from wxcube.errors import EventError
 from wxcube.events.intake.lines import LineBatch, Lines
 from wxcube.events.intake.plain_csv import cell_columns
+from wxcube.events.intake.refusal import Refusal
 from wxcube.events.intake.tables import NUMBERS, Column, Records
 from wxcube.events.parquet_paths import read_parquet
 from wxcube.i18n import Message, _, verbatim
@@ -62,6 +63,8 @@ class FileBatch:
     last_line: int
     lines: bytes = field(default=b"", repr=False)
     records: Records | None = field(default=None, repr=False)
+    refused: tuple[Refusal, ...] = ()
+    """A line that is too long to be read; the batch has no other."""
 
 
 class _UnreadableError(Exception):
@@ -175,28 +178,54 @@ def _zstd_parts(file: BinaryIO) -> Iterator[bytes]:
 
 def _json_lines(stream: BinaryIO) -> Iterator[FileBatch]:
     for block in _blocks(stream):
-        yield FileBatch(block.first, block.last, block.content)
+        if isinstance(block, Refusal):
+            yield FileBatch(block.line, block.line, refused=(block,))
+        else:
+            yield FileBatch(block.first, block.last, block.content)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[LineBatch]:
-    """The content as whole lines, some megabytes per block, without a byte order mark."""
+def _blocks(stream: BinaryIO) -> Iterator[LineBatch | Refusal]:
+    """The content as whole lines, some megabytes per block, without a byte order mark.
+
+    A line that is too long is a block by itself.
+    """
     line, mark = 0, b"\xef\xbb\xbf"
     while block := stream.read(BLOCK_BYTES):
-        content = block + stream.readline(LONGEST_LINE + 1)
+        content, too_long = block + stream.readline(LONGEST_LINE + 1), b""
         if not content.endswith(b"\n"):
-            if len(content) - content.rfind(b"\n") - 1 > LONGEST_LINE:
-                number = line + len(Lines(content))
-                raise _UnreadableError(_("line {number} is longer than 16 MiB", number=number))
-            content += b"\n"
-        last = line + len(Lines(content))
-        yield LineBatch(line + 1, last, content.removeprefix(mark))
-        line, mark = last, b""
+            begin = content.rfind(b"\n") + 1
+            if len(content) - begin > LONGEST_LINE:
+                content, too_long = content[:begin], content[begin:]
+            else:
+                content += b"\n"
+        if content:
+            last = line + len(Lines(content))
+            yield LineBatch(line + 1, last, content.removeprefix(mark))
+            line, mark = last, b""
+        if too_long:
+            line += 1
+            size = len(too_long) + _skip_line(stream)
+            yield Refusal(line, _("it is longer than 16 MiB"), {"bytes": size})
+
+
+def _skip_line(stream: BinaryIO) -> int:
+    """Read to the end of a line; the number of its bytes."""
+    size = 0
+    while part := stream.readline(LONGEST_LINE):
+        size += len(part)
+        if part.endswith(b"\n"):
+            break
+    return size
 
 
 def _csv(stream: BinaryIO) -> Iterator[FileBatch]:
     header: list[str] | None = None
     line = 1
     for block in _blocks(stream):
+        if isinstance(block, Refusal):
+            yield FileBatch(block.line, block.line, refused=(block,))
+            line = block.line + 1
+            continue
         text, first = block.content.decode(errors="surrogateescape"), line
         if header is None:
             head = io.StringIO(text, newline="").readline()

@@ -36,6 +36,13 @@ _FAMILY_OF_KIND: dict[str, tuple[str, dict[str, int]]] = {
 """For each kind of event: its family, and columns whose value follows from the kind."""
 
 
+def id_hash(event_id: str, key: bytes) -> tuple[int, int]:
+    """Both halves of the hash of an event's id, as signed numbers."""
+    hash_key = blake2b(key, digest_size=KEY_BYTES).digest()
+    high, low = siphash(hash_key, Strings.of([event_id]), wide=True).view("i8")[0].tolist()
+    return high, low
+
+
 class NeedsFullCheckError(Exception):
     """The fast path cannot decide about a value; every event must be checked by itself."""
 

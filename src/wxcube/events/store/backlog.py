@@ -10,10 +10,13 @@ from pathlib import Path
 
 from wxcube.errors import EventStoreError
 from wxcube.events.intake.families import Chunk, decode
+from wxcube.events.store import segment_list
 from wxcube.events.store.durable import file_operation, make_folder, replace_file
-from wxcube.events.store.segment import MAGIC, SUFFIX, Damage, Frame, frames
+from wxcube.events.store.segment import SUFFIX, Damage, End, Frame, frames, written_name
 
 LOG, DAMAGED = "wal", "damaged"
+MISSING_SUFFIX = ".missing"
+"""The end of the name of an empty file that stands for a missing segment."""
 
 
 @dataclass
@@ -58,21 +61,23 @@ def read_batches(paths: Iterable[Path], consumed: Mapping[str, int], max_bytes: 
     for path in paths:
         if batches.bytes >= max_bytes:
             break
-        _read_segment(batches, path, consumed.get(path.name, 0), max_bytes)
+        _read_segment(batches, path, consumed, max_bytes)
     return batches
 
 
-def _read_segment(batches: Batches, path: Path, start: int, max_bytes: int) -> None:
-    is_open = is_being_written(path)
-    for part in frames(path, start):
+def _read_segment(
+    batches: Batches, path: Path, consumed: Mapping[str, int], max_bytes: int
+) -> None:
+    is_open, name = is_being_written(path), written_name(path)
+    for part in frames(path, consumed.get(name, 0)):
         if isinstance(part, Damage):
             if is_open and part.at_end:
                 return
             batches.damage.append((path, part))
-        else:
+        elif isinstance(part, Frame):
             batches.chunks.append(decode(part.payload))
             batches.bytes += part.end - part.start
-        batches.consumed[path.name] = part.end
+        batches.consumed[name] = part.end
         if batches.bytes >= max_bytes:
             return
 
@@ -81,15 +86,16 @@ def pending(store: Path, consumed: Mapping[str, int]) -> Iterator[tuple[Path, Fr
     """Each pending batch, and each damaged part, with its segment."""
     for path in segments(store):
         is_open = is_being_written(path)
-        for part in _frames_if_present(path, consumed.get(path.name, 0)):
-            if not (is_open and isinstance(part, Damage) and part.at_end):
+        for part in _frames_if_present(path, consumed):
+            is_tail = isinstance(part, Damage) and part.at_end
+            if not (isinstance(part, End) or (is_open and is_tail)):
                 yield path, part
 
 
-def _frames_if_present(path: Path, start: int) -> Iterator[Frame | Damage]:
+def _frames_if_present(path: Path, consumed: Mapping[str, int]) -> Iterator[Frame | End | Damage]:
     """The batches of a segment; none if a compaction has removed it in the meantime."""
     try:
-        yield from frames(path, start)
+        yield from frames(path, consumed.get(written_name(path), 0))
     except EventStoreError:
         if path.exists():
             raise
@@ -97,18 +103,38 @@ def _frames_if_present(path: Path, start: int) -> Iterator[Frame | Damage]:
 
 def remove_consumed(store: Path, consumed: dict[str, int]) -> None:
     """Remove segments whose batches are all in the daily files, unless they are being written."""
-    for path in segments(store):
-        end = consumed.get(path.name, len(MAGIC))
-        if is_being_written(path):
-            continue
+    done = [path for path in segments(store) if _is_consumed(path, consumed)]
+    segment_list.change(store, remove=[path.name for path in done])
+    for path in done:
         with file_operation(path, "remove"):
-            if path.stat().st_size <= end:
-                path.unlink()
+            path.unlink()
+
+
+def _is_consumed(path: Path, consumed: Mapping[str, int]) -> bool:
+    if is_being_written(path):
+        return False
+    with file_operation(path, "read"):
+        return consumed.get(written_name(path), -1) >= path.stat().st_size
+
+
+def missing(store: Path) -> list[Path]:
+    """The segments that have disappeared before their batches were in the daily files."""
+    return segment_list.missing(store, store / LOG)
+
+
+def record_missing(store: Path, paths: Iterable[Path]) -> None:
+    """Take missing segments from the list, and leave a file for each among the damaged ones."""
+    names = [path.name for path in paths]
+    if names:
+        make_folder(store / DAMAGED)
+        for name in names:
+            replace_file(store / DAMAGED / f"{name}{MISSING_SUFFIX}", b"")
+        segment_list.change(store, remove=names)
 
 
 def without_removed(store: Path, consumed: dict[str, int]) -> dict[str, int]:
     """The entries of segments that still exist."""
-    names = {path.name for path in segments(store)}
+    names = {written_name(path) for path in segments(store)}
     return {name: end for name, end in consumed.items() if name in names}
 
 

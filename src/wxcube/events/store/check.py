@@ -16,8 +16,9 @@ from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.creation import require_format
 from wxcube.events.store.durable import FileError, shared_lock_if_present
+from wxcube.events.store.identity import OWNER
 from wxcube.events.store.layout import FORMAT
-from wxcube.events.store.manifest import DayFile, Manifest, checksum, partition_folder
+from wxcube.events.store.manifest import DayFile, Manifest, partition_folder
 from wxcube.events.store.parquet import RESTORE_OR_FORGET, Parquet
 from wxcube.events.store.segment import Damage
 from wxcube.events.store.store import DEAD_LETTERS
@@ -41,9 +42,9 @@ class Finding(msgspec.Struct, frozen=True):
 def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False) -> list[Finding]:
     """All problems of a store; nothing is changed.
 
-    `deep` reads every Parquet file completely and compares its checksum, not only its footer.
+    The checksum of every file is compared; `deep` also counts the events of every Parquet file.
 
-    Cost:    opens every file of the store.
+    Cost:    reads every file of the store.
     """
     if not store.exists():
         return []
@@ -126,12 +127,17 @@ def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Fin
 
 
 def _check_log(store: Path, manifest: Manifest) -> Iterator[Finding]:
+    for path in backlog.missing(store):
+        yield Finding(str(path), _("it is missing: its batches are lost"), _AFTER_LOSS)
     for path, part in backlog.pending(store, manifest.consumed):
         if isinstance(part, Damage):
-            yield Finding(str(path), _damage(part), _AFTER_DAMAGE, is_serious=not part.at_end)
+            is_serious = not part.at_end or part.start == 0
+            yield Finding(str(path), _damage(part), _AFTER_DAMAGE, is_serious=is_serious)
 
 
 def _damage(part: Damage) -> Message:
+    if part.start == part.end:
+        return _("it has no end mark: its writer was killed, or the file was shortened")
     if part.at_end:
         return _(
             "bytes {start} to {end} are not a complete batch: the writer was killed there, or the "
@@ -146,6 +152,10 @@ def _damage(part: Damage) -> Message:
     )
 
 
+_AFTER_LOSS = _(
+    "restore it from a backup, or send the events of that time again: events that are stored "
+    "already are skipped"
+)
 _AFTER_DAMAGE = _(
     "`wxcube events compact` stores all other batches and saves these bytes in another file; if a "
     "writer was killed there, they were never acknowledged; if the disk lost them, send the events "
@@ -156,44 +166,24 @@ _AFTER_DAMAGE = _(
 def _check_files(store: Path, manifest: Manifest, *, deep: bool) -> Iterator[Finding]:
     with Parquet() as parquet:
         for day, group, partition in manifest.partitions():
+            folder = partition_folder(store, day, group)
             for file in (file for files in partition.files.values() for file in files):
-                path = partition_folder(store, day, group) / file.name
-                yield from _check_file(path, file, parquet, deep=deep)
+                what = file.damage(folder)
+                if not what and (deep or file.crc32 is None):
+                    what = _wrong_events(folder / file.name, file, parquet)
+                if what:
+                    yield Finding(str(folder / file.name), what, RESTORE_OR_FORGET)
 
 
-def _check_file(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> Iterator[Finding]:
-    try:
-        what = _wrong_events(path, file, parquet, deep=deep) or _wrong_bytes(path, file, deep=deep)
-    except FileError as error:
-        what = _("it cannot be read ({reason})", reason=error.reason)
-        yield Finding(str(path), what, error.hint)
-        return
-    if what:
-        yield Finding(str(path), what, RESTORE_OR_FORGET)
-
-
-def _wrong_events(path: Path, file: DayFile, parquet: Parquet, *, deep: bool) -> Message:
+def _wrong_events(path: Path, file: DayFile, parquet: Parquet) -> Message:
     """How the number of events differs from what was written; empty if it does not."""
-    events = len(parquet.ids(path)["account"]) if deep else parquet.count(path)
+    try:
+        events = len(parquet.identities_of(path)[OWNER])
+    except FileError as error:
+        return _("it cannot be read ({reason})", reason=error.reason)
     if events == file.events:
         return NOTHING
     return _("it has {events} events instead of {expected}", events=events, expected=file.events)
-
-
-def _wrong_bytes(path: Path, file: DayFile, *, deep: bool) -> Message:
-    """How the bytes differ from what was written; the checksum is only compared if `deep`."""
-    if file.bytes is None or not path.exists():
-        return NOTHING
-    size = path.stat().st_size
-    if size != file.bytes:
-        return _(
-            "it was changed: it has {size} bytes instead of {expected}",
-            size=size,
-            expected=file.bytes,
-        )
-    if deep and checksum(path)[1] != file.crc32:
-        return _("it was changed: its checksum is wrong")
-    return NOTHING
 
 
 def _check_orphans(store: Path) -> Iterator[Finding]:
@@ -220,6 +210,9 @@ def _check_damaged(store: Path) -> Iterator[Finding]:
         elif path.suffix == _PARQUET:
             what = _("a file of events that was removed by `wxcube events forget`")
             yield Finding(str(path), what, _SEND_DAY_AGAIN, is_serious=False)
+        elif path.suffix == backlog.MISSING_SUFFIX:
+            what = _("stands for a segment of the log that disappeared with its batches")
+            yield Finding(str(path), what, _SEND_LOST_AGAIN)
         else:
             what = _("bytes of the log that are not a complete batch")
             yield Finding(str(path), what, _SEND_TIME_AGAIN, is_serious=False)
@@ -227,6 +220,7 @@ def _check_damaged(store: Path) -> Iterator[Finding]:
 
 _PARQUET = ".parquet"
 _SEND_DAY_AGAIN = _("send that day's events again, then delete the file")
+_SEND_LOST_AGAIN = _("send the events of that time again, then delete this file")
 _SEND_TIME_AGAIN = _(
     "if a writer was killed at that time, delete the file; otherwise send the events of that time "
     "again"

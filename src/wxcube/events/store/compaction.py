@@ -7,17 +7,21 @@ skipped if its account has already sent the same id for that day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from wxcube.errors import EventStoreError
+from wxcube.events.columns import Columns
 from wxcube.events.intake import families as cols
-from wxcube.events.intake.families import Chunk
-from wxcube.events.store import backlog
+from wxcube.events.intake.families import STORED, Chunk
+from wxcube.events.intake.refusal import Refusal
+from wxcube.events.store import backlog, conflicts
 from wxcube.events.store import manifest as state
+from wxcube.events.store.conflicts import Conflicts
 from wxcube.events.store.durable import locked, make_folder, sync_folders
 from wxcube.events.store.log import Log
 from wxcube.events.store.manifest import DayFile, Manifest, Partition, partition_folder
@@ -29,6 +33,7 @@ from wxcube.events.store.partitions import (
     deduplicated,
     with_derived_columns,
 )
+from wxcube.events.store.segment import Damage
 from wxcube.i18n import Message, _
 
 MAX_FILES = 8
@@ -36,6 +41,8 @@ MAX_FILES = 8
 ROUND_BYTES = 128 << 20
 """Bytes of the log that one round reads; it needs about four times this memory."""
 LOCK = "compaction.lock"
+EXAMPLES = 5
+"""Conflicts of a compaction that are described."""
 
 
 @dataclass
@@ -46,6 +53,10 @@ class CompactionResult:
     duplicates: int = 0
     too_old: int = 0
     """Events of days that retention has removed."""
+    conflicts: int = 0
+    """Duplicates whose content differs from that of the event that came first."""
+    examples: list[Message] = field(default_factory=list)
+    """Some of these."""
     held: int = 0
     """Events left in the log because a file of their partition cannot be read."""
     partitions: set[PartitionKey] = field(default_factory=set)
@@ -56,16 +67,27 @@ class CompactionResult:
 class Compaction:
     """Moves the backlog of a store to daily files; one at a time for each store."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the store, and what becomes of its conflicts
         self,
         store: Path,
         groups: int,
         *,
+        accounts: Callable[[], tuple[str, ...]],
+        with_users: bool = True,
+        keep_conflicts: Callable[[Iterable[Refusal]], object] = lambda _refused: None,
         round_bytes: int = ROUND_BYTES,
         memory_limit: str | None = None,
     ) -> None:
+        """A compaction of a store with some groups of accounts.
+
+        `accounts` gives the names of accounts by number. `with_users` says whether another user
+        makes a repeated event a conflict. `keep_conflicts` gets all conflicts.
+        """
         self._store = store
         self._groups = groups
+        self._accounts = accounts
+        self._with_users = with_users
+        self._keep_conflicts = keep_conflicts
         self._round_bytes = round_bytes
         self._memory_limit = memory_limit
         self._unsynced: set[Path] = set()
@@ -82,10 +104,16 @@ class Compaction:
             manifest = state.load(self._store)
             result.troubles += relist(self._store, manifest, parquet)
             remove_orphans(self._store, manifest)
+            result.troubles += self._missing_segments()
             while self._round(segments, parquet, now, result):
                 pass
             remove_orphans(self._store, state.load(self._store))
         return result
+
+    def _missing_segments(self) -> list[Message]:
+        paths = backlog.missing(self._store)
+        backlog.record_missing(self._store, paths)
+        return [_("{path} is missing: its batches are lost", path=path) for path in paths]
 
     def _round(
         self, segments: Sequence[Path], parquet: Parquet, now: datetime, result: CompactionResult
@@ -99,17 +127,23 @@ class Compaction:
         manifest.revision += 1
         begin_round(self._store, manifest)
         self._add_all(cols.concatenate(batches.chunks), manifest, parquet, result)
-        for path, damage in batches.damage:
-            copy = backlog.copy_damage(self._store, path, damage)
-            result.troubles.append(
-                _(
-                    "{path} has bytes that are not a complete batch; they are saved in {copy}",
-                    path=path,
-                    copy=copy,
-                )
-            )
+        result.troubles += [self._trouble(*one) for one in batches.damage]
         self._commit(manifest, batches.consumed, now)
         return True
+
+    def _trouble(self, path: Path, damage: Damage) -> Message:
+        """A damaged part of a segment; its bytes are copied."""
+        if damage.start == damage.end:
+            return _(
+                "{path} has no end mark: its writer was killed, or the file was shortened; all "
+                "batches that it has are stored",
+                path=path,
+            )
+        return _(
+            "{path} has bytes that are not a complete batch; they are saved in {copy}",
+            path=path,
+            copy=backlog.copy_damage(self._store, path, damage),
+        )
 
     def _add_all(
         self, chunk: Chunk, manifest: Manifest, parquet: Parquet, result: CompactionResult
@@ -137,10 +171,20 @@ class Compaction:
     ) -> None:
         """Write a partition's new events to files next to its existing ones."""
         partition, folder = manifest.partition(*key), partition_folder(self._store, *key)
-        names = [file.name for files in partition.files.values() for file in files]
-        unique, duplicates = deduplicated(part, [parquet.ids(folder / name) for name in names])
+        files = [file for of_family in partition.files.values() for file in of_family]
+        stored = [parquet.identities(folder, file) for file in files]
+        unique, repeated = deduplicated(part, stored)
+        duplicates = sum(len(one.rows) for one in repeated.values())
         result.duplicates += duplicates
         manifest.duplicates += duplicates
+
+        def content(number: int, family: str) -> Columns:
+            if number == len(files):
+                return part[family]
+            return parquet.read(folder / files[number].name, STORED[family])
+
+        for some in conflicts.find(part, repeated, content, with_users=self._with_users):
+            self._report(some, manifest, result)
         if not unique:
             return
         make_folder(folder, self._unsynced)
@@ -154,6 +198,15 @@ class Compaction:
         partition.revision = manifest.revision
         result.events += cols.count(unique)
         result.partitions.add(key)
+
+    def _report(self, some: Conflicts, manifest: Manifest, result: CompactionResult) -> None:
+        """Count conflicts, show some of them, and keep all as dead letters if that is wanted."""
+        result.conflicts += len(some)
+        manifest.conflicts += len(some)
+        names = self._accounts()
+        wanted = EXAMPLES - len(result.examples)
+        result.examples += [one.as_message(names) for one in islice(some, wanted)]
+        self._keep_conflicts(one.as_refusal(names) for one in some)
 
     def _merge(
         self, folder: Path, partition: Partition, family: str, revision: int, parquet: Parquet

@@ -38,6 +38,8 @@ class Format(msgspec.Struct, frozen=True):
     """Fingerprint of the event id key; empty in stores of an earlier version."""
     accounts: Prefix = Prefix()
     """The prefix that the file of account numbers must have: stored events use these numbers."""
+    is_rotated: bool = False
+    """Whether the openid key was ever changed, so that one user may have several hashes."""
 
 
 def read(store: Path) -> Format:

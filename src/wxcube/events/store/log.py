@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from wxcube.errors import EventStoreError
+from wxcube.events.store import segment_list
 from wxcube.events.store.durable import (
     OWNER_ONLY,
     SEE_DOCTOR,
@@ -26,7 +27,7 @@ from wxcube.events.store.durable import (
     sync_folder,
     try_lock,
 )
-from wxcube.events.store.segment import MAGIC, SUFFIX, frame, segment_number
+from wxcube.events.store.segment import SUFFIX, end_mark, frame, head, segment_number
 
 MAX_GROUP = 256
 """Batches written with one sync at most."""
@@ -47,6 +48,7 @@ class _OpenSegment:
     path: Path
     descriptor: int
     size: int
+    batches: int = 0
 
 
 class Log:
@@ -106,7 +108,7 @@ class Log:
     def _write(self, batches: Sequence[_Pending]) -> None:
         """Write batches and resolve their futures; after any error the next batches are tried."""
         try:
-            self._write_durably(b"".join(one.content for one in batches))
+            self._write_durably([one.content for one in batches])
         except Exception as error:  # noqa: BLE001 - without this thread no future would ever end
             self._fail(batches, error)
         else:
@@ -119,21 +121,23 @@ class Log:
         for one in batches:
             one.written.set_exception(_write_error(path, error))
 
-    def _write_durably(self, content: bytes) -> None:
+    def _write_durably(self, batches: Sequence[bytes]) -> None:
+        content = b"".join(batches)
         if self._open and self._open.size >= self._segment_bytes:
             self._close_segment()
         segment = self._open = self._open or self._new_segment()
         _write_all(segment.descriptor, content)
         fdatasync(segment.descriptor)
         segment.size += len(content)
+        segment.batches += len(batches)
 
     def _new_segment(self) -> _OpenSegment:
         path = self._folder / f"{self._next_number():08d}-{secrets.token_hex(4)}{SUFFIX}"
         draft = path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        segment = self._open = _OpenSegment(path, descriptor, len(MAGIC))
+        segment = self._open = _OpenSegment(path, descriptor, len(head(path)))
         try:
-            _write_all(descriptor, MAGIC)
+            _write_all(descriptor, head(path))
             # TRICKY: renamed only once locked, so that nobody mistakes its writer for a dead one
             try_lock(descriptor)
             draft.rename(path)
@@ -142,6 +146,7 @@ class Log:
                 draft.unlink(missing_ok=True)
             raise
         sync_folder(self._folder)
+        segment_list.change(self._folder.parent, add=[path.name])
         return segment
 
     def _next_number(self) -> int:
@@ -149,9 +154,13 @@ class Log:
         return max((number for number in numbers if number is not None), default=0) + 1
 
     def _close_segment(self) -> None:
-        if self._open:
-            os.close(self._open.descriptor)
-            self._open = None
+        segment, self._open = self._open, None
+        if segment:
+            try:
+                _write_all(segment.descriptor, end_mark(segment.size, segment.batches))
+                fdatasync(segment.descriptor)
+            finally:
+                os.close(segment.descriptor)
 
     def _abandon_segment(self) -> None:
         """Truncate the segment to its acknowledged batches; the next batch opens another one.
@@ -162,9 +171,9 @@ class Log:
         if self._open:
             with suppress(OSError):
                 os.ftruncate(self._open.descriptor, self._open.size)
+                os.lseek(self._open.descriptor, self._open.size, os.SEEK_SET)
         with suppress(OSError):
             self._close_segment()
-        self._open = None
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -175,6 +184,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 def _write_error(path: Path, error: Exception) -> EventStoreError:
     """The error for a batch that could not be written."""
+    if isinstance(error, EventStoreError):
+        return error
     if isinstance(error, OSError):
         return file_error(path, error)
     reason = f"{type(error).__name__}: {error}"

@@ -6,7 +6,6 @@ interrupted.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -17,13 +16,12 @@ import msgspec
 from wxcube.errors import EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store import layout as layouts
-from wxcube.events.store.durable import file_operation
+from wxcube.events.store.checksums import checksum, damage
 from wxcube.events.store.layout import FORMAT
-from wxcube.i18n import _
+from wxcube.i18n import Message, _
 
 FILE = "state.json"
 DAYS = "days"
-_BLOCK_BYTES = 1 << 20
 
 
 class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,6 +40,13 @@ class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
         Raises:  EventStoreError if it cannot be read.
         """
         return cls(path.name, events, *checksum(path))
+
+    def damage(self, folder: Path) -> Message:
+        """How the file in its folder differs from what was written; empty if it does not.
+
+        Cost:    reads the file.
+        """
+        return damage(folder / self.name, self.bytes, self.crc32)
 
 
 class Partition(msgspec.Struct):
@@ -66,6 +71,8 @@ class Manifest(msgspec.Struct):
     revision: int = 0
     duplicates: int = 0
     """Duplicate events that were skipped, since the store was created."""
+    conflicts: int = 0
+    """Those among them whose content differed from that of the event that came first."""
     kept_from: date | None = None
     """Earlier days were removed by retention and accept no events any more."""
     last_seen: datetime | None = None
@@ -80,19 +87,6 @@ class Manifest(msgspec.Struct):
     def partition(self, day: date, group: int) -> Partition:
         """The partition of a day and group; a new one is added empty."""
         return self.days.setdefault(day, {}).setdefault(group, Partition())
-
-
-def checksum(path: Path) -> tuple[int, int]:
-    """The number of bytes of a file, and their checksum.
-
-    Raises:  EventStoreError if it cannot be read.
-    """
-    size = crc32 = 0
-    with file_operation(path, "read"), path.open("rb", buffering=0) as file:
-        while block := file.read(_BLOCK_BYTES):
-            size += len(block)
-            crc32 = zlib.crc32(block, crc32)
-    return size, crc32
 
 
 def partition_folder(store: Path, day: date, group: int) -> Path:

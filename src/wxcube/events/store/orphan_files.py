@@ -25,6 +25,7 @@ from wxcube.events.store.durable import (
     sync_folder,
     try_locked,
 )
+from wxcube.events.store.identity import OWNER
 from wxcube.events.store.manifest import DayFile, Manifest, Partition, partition_folder
 from wxcube.events.store.parquet import Parquet
 from wxcube.events.store.partitions import has_duplicates
@@ -158,10 +159,10 @@ def _list_again(store: Path, manifest: Manifest, one: OrphanFile, parquet: Parqu
     merged = sum(file.events for file in files.get(one.family, []) if _is_merged_into(one, file))
     others = {**files, one.family: remaining}.values()
     folder = partition_folder(store, one.day, one.group)
-    ids = parquet.ids(one.path)
-    events = len(ids["account"])
-    stored = [parquet.ids(folder / file.name) for some in others for file in some]
-    if has_duplicates(ids, stored) or events < merged:
+    identities = parquet.identities_of(one.path)
+    events = len(identities[OWNER])
+    stored = [parquet.identities(folder, file) for some in others for file in some]
+    if has_duplicates([*stored, identities]) or events < merged:
         raise EventStoreError(_("{path} has events that are stored already", path=one.path))
     written = DayFile.of(one.path, events)
     partition = manifest.partition(one.day, one.group)

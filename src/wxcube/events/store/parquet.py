@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wxcube.errors import EngineError
 from wxcube.events.columns import Columns
-from wxcube.events.intake.families import ID_COLUMNS
 from wxcube.events.parquet_paths import quoted, read_parquet
 from wxcube.events.store.durable import FileError, failed, sync_file
+from wxcube.events.store.identity import COLUMNS_OF, identity
+from wxcube.events.store.manifest import DayFile
 from wxcube.i18n import _
 
 if TYPE_CHECKING:
@@ -49,23 +50,39 @@ class Parquet:
         finally:
             self._connection.unregister("incoming")
 
-    def merge(self, paths: Sequence[Path], path: Path) -> None:
-        """Write the rows of several files to one, ordered by account."""
-        query = f"SELECT * FROM {read_parquet(paths)} ORDER BY account"  # noqa: S608 - own names
+    def merge(self, paths: Sequence[Path], path: Path, condition: str = "TRUE") -> None:
+        """Write the rows of several files that meet a condition to one, ordered by account."""
+        query = f"SELECT * FROM {read_parquet(paths)} WHERE {condition} ORDER BY account"  # noqa: S608 - own names
         self._copy(query, path)
 
-    def ids(self, path: Path) -> Columns:
-        """Account and id of every event of a file.
+    def identities(self, folder: Path, file: DayFile) -> Columns:
+        """The identity of every event of a listed file, whose checksum is compared first.
 
-        Raises:  EventStoreError if it cannot be read.
+        Raises:  UnreadableFileError if it cannot be read, or was changed.
         """
-        names = ", ".join(("account", *ID_COLUMNS))
-        return self._read(path, f"SELECT {names} FROM {read_parquet([path])}")  # noqa: S608 - own names
+        damage = file.damage(folder)
+        if damage:
+            path = folder / file.name
+            raise UnreadableFileError(
+                failed("read", path, damage), reason=damage, hint=RESTORE_OR_FORGET
+            )
+        return self.identities_of(folder / file.name)
 
-    def count(self, path: Path) -> int:
-        """The number of events of a file, from its footer."""
-        rows = self._read(path, f"SELECT count(*) AS n FROM {read_parquet([path])}")  # noqa: S608 - own names
-        return int(rows["n"][0])
+    def identities_of(self, path: Path) -> Columns:
+        """The identity of every event of a file, in its order.
+
+        Raises:  UnreadableFileError if it cannot be read.
+        """
+        family = path.name.partition("-")[0]
+        return identity(family, self.read(path, COLUMNS_OF[family]))
+
+    def read(self, path: Path, columns: Iterable[str]) -> Columns:
+        """Columns of every event of a file, in its order.
+
+        Raises:  UnreadableFileError if it cannot be read.
+        """
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self._query(path, f"SELECT {names} FROM {read_parquet([path])}")  # noqa: S608 - own names
 
     def close(self) -> None:
         """Free DuckDB's memory."""
@@ -100,7 +117,7 @@ class Parquet:
             )
             raise FileError(failed("write", path, reason), reason=reason, hint=hint) from error
 
-    def _read(self, path: Path, query: str) -> Columns:
+    def _query(self, path: Path, query: str) -> Columns:
         import duckdb
 
         try:

@@ -76,5 +76,8 @@ def rotate_key(store: Path, now: datetime, user_key: str = "") -> None:
         fingerprint = keys.load_keys(store, user_key).fingerprint
         today = beijing.day_of(now)
         layouts.update(
-            store, lambda one: msgspec.structs.replace(one, key=fingerprint, key_since=today)
+            store,
+            lambda one: msgspec.structs.replace(
+                one, key=fingerprint, key_since=today, is_rotated=True
+            ),
         )

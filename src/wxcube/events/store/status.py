@@ -15,6 +15,7 @@ from wxcube.events.intake import families as cols
 from wxcube.events.intake.families import Chunk
 from wxcube.events.store import backlog
 from wxcube.events.store import manifest as state
+from wxcube.events.store.identity import COLUMNS_OF
 from wxcube.events.store.manifest import Manifest, partition_folder
 from wxcube.events.store.parquet import Parquet
 from wxcube.events.store.partitions import by_partition, deduplicated
@@ -43,6 +44,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Duplicates among these; None if they were not counted."""
     duplicates: int
     """Duplicates skipped since the store was created."""
+    conflicts: int
+    """Those among these whose content differed from that of the event that came first."""
     segments: int
     bytes: int
     dead_letters: int
@@ -71,6 +74,7 @@ def status(store: EventStore, *, exact: bool = False) -> Status:
         waiting=waiting,
         waiting_duplicates=_duplicates(store, manifest, ids) if exact else None,
         duplicates=manifest.duplicates,
+        conflicts=manifest.conflicts,
         segments=len(backlog.segments(store.folder)),
         bytes=_bytes(store.folder),
         dead_letters=_lines(store.folder / "dead"),
@@ -101,7 +105,7 @@ def _backlog(store: EventStore, manifest: Manifest, *, with_ids: bool) -> tuple[
 def _ids(payload: bytes) -> Chunk:
     # copied, because views would keep the whole payload in memory
     return {
-        family: {name: columns[name].copy() for name in ("account", "at", *cols.ID_COLUMNS)}
+        family: {name: columns[name].copy() for name in ("at", *COLUMNS_OF[family])}
         for family, columns in cols.decode(payload).items()
     }
 
@@ -114,7 +118,8 @@ def _duplicates(store: EventStore, manifest: Manifest, ids: list[Chunk]) -> int:
     with Parquet() as parquet:
         stored = _stored_ids(store.folder, manifest, parquet)
         partitions = by_partition(chunk, store.layout.groups).items()
-        return sum(deduplicated(part, stored(*key))[1] for key, part in partitions)
+        repeated = [deduplicated(part, stored(*key))[1] for key, part in partitions]
+    return sum(len(one.rows) for by_family in repeated for one in by_family.values())
 
 
 def _joined(parts: list[Columns]) -> Columns:
@@ -127,7 +132,8 @@ def _stored_ids(
     def stored(day: date, group: int) -> list[Columns]:
         partition = manifest.days.get(day, {}).get(group, state.Partition())
         folder = partition_folder(store, day, group)
-        return [parquet.ids(folder / f.name) for files in partition.files.values() for f in files]
+        files = (file for of_family in partition.files.values() for file in of_family)
+        return [parquet.identities(folder, file) for file in files]
 
     return stored
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, time
@@ -15,7 +16,8 @@ from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import EventStoreError
 from wxcube.events.intake import families as cols
 from wxcube.events.intake.admission import Admission, Admitted
-from wxcube.events.intake.refusal import DeadLetters
+from wxcube.events.intake.pseudonyms import id_hash
+from wxcube.events.intake.refusal import DeadLetters, Refusal
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
@@ -29,6 +31,7 @@ from wxcube.events.store.layout import FORMAT, Format
 from wxcube.events.store.log import Log
 from wxcube.events.store.manifest import Manifest, partition_folder
 from wxcube.events.store.orphan_files import READERS_LOCK
+from wxcube.events.store.retraction import retract, shown_hash
 from wxcube.i18n import _
 
 GROUPS = 8
@@ -39,7 +42,7 @@ DEAD_LETTERS = "dead"
 class EventStore:
     """A folder of events, for one or several writers; a context manager."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts and options of a store
         self,
         folder: Path,
         layout: Format,
@@ -47,8 +50,10 @@ class EventStore:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         memory_limit: str | None = None,
+        keep_conflicts: bool = False,
         clock: Clock | None = None,
     ) -> None:
+        """A store; `keep_conflicts` writes events that conflict with others to dead letters."""
         self.folder = folder
         self.layout = layout
         self._keys = keys
@@ -59,6 +64,7 @@ class EventStore:
         self._log = Log(folder / LOG, segment_bytes)
         self._admission = Admission(keys, self._accounts)
         self._memory_limit = memory_limit
+        self._keeps_conflicts = keep_conflicts
         self.dead_letters = DeadLetters(folder / DEAD_LETTERS)
         self._cached: tuple[tuple[int, int] | None, Manifest] | None = None
         self._load_retention()
@@ -144,11 +150,38 @@ class EventStore:
         self._prepare_write()
         sizes = {"round_bytes": round_bytes} if round_bytes else {}
         compaction = Compaction(
-            self.folder, self.layout.groups, memory_limit=self._memory_limit, **sizes
+            self.folder,
+            self.layout.groups,
+            accounts=self.accounts,
+            with_users=not self.layout.is_rotated,
+            keep_conflicts=self._keep_conflicts,
+            memory_limit=self._memory_limit,
+            **sizes,
         )
         result = compaction.run(self.now())
         self._load_retention()
         return result
+
+    def retract(self, account: str, event_id: str, day: date | None = None) -> Counter[date]:
+        """Remove the events of an account with an id, also in the log; their number by day.
+
+        The id may also be given as its hash, as conflicts show it: `#` and 32 digits.
+
+        Raises:  EventStoreError if the account is unknown, or a file cannot be read or written.
+        """
+        self.compact()
+        self._accounts.refresh()
+        if account not in self._accounts:
+            raise EventStoreError(
+                _("there are no events of {account}", account=account),
+                hint=_("use the account names of the events"),
+            )
+        chosen = shown_hash(event_id) or id_hash(event_id, self._keys.ids)
+        return retract(self.folder, self._accounts[account], chosen, day)
+
+    def _keep_conflicts(self, refused: Iterable[Refusal]) -> None:
+        if self._keeps_conflicts:
+            self.dead_letters.write(refused, "compaction", self.now())
 
     def manifest(self) -> Manifest:
         """The store's current manifest, read from the disk."""

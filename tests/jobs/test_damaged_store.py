@@ -1,0 +1,190 @@
+"""Random damage anywhere in the folder of events: it is told, or it changes no figure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from support.built_store import GROUPS, Rows, built, rows_of
+from support.event_files import open_store, store_events
+from support.events import moment
+from wxcube.beijing import BEIJING, ManualClock
+from wxcube.cube.engines.duckdb import DuckDbEngine
+from wxcube.cube.incremental import checkup
+from wxcube.errors import WxcubeError
+from wxcube.events import kinds as ev
+from wxcube.events.store.check import check
+
+FLIPS = int(os.environ.get("WXCUBE_FLIPS", "30"))
+INJURIES = int(os.environ.get("WXCUBE_INJURIES", "30"))
+SEED = int(os.environ.get("WXCUBE_SEED", "12"))
+ACCOUNTS = ("wxdemo-a", "wxdemo-b", "wxdemo-c", "wxdemo-d")
+FIRST = datetime(2026, 2, 26, tzinfo=BEIJING)
+NOW = FIRST + timedelta(days=8, hours=9)
+
+
+def events_of(dice: Random, first_day: int, days: int, number: int) -> list[ev.AnyEvent]:
+    """Events of every account on some days."""
+    return [_event(dice, f"{first_day}-{n}", first_day + n % days) for n in range(number)]
+
+
+def _event(dice: Random, identity: str, day: int) -> ev.AnyEvent:
+    at = moment((FIRST + timedelta(days=day)).date(), dice.randrange(86_400))
+    head: dict[str, Any] = {"id": identity, "account": dice.choice(ACCOUNTS), "at": at}
+    user, msgid = f"o{dice.randrange(20)}", f"{dice.randrange(1, 4)}_1"
+    made: list[Callable[[], ev.AnyEvent]] = [
+        lambda: ev.Follow(**head, user=user),
+        lambda: ev.Message(**head, user=user, msg_type=1),
+        lambda: ev.Reply(**head, ms=dice.randrange(100)),
+        lambda: ev.Publish(**head, msgid=msgid, title="标题"),
+        lambda: ev.Read(**head, user=user, msgid=msgid, source=dice.randrange(8)),
+        lambda: ev.Share(**head, user=user, msgid=msgid),
+    ]
+    return dice.choice(made)()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened after damage: everything that was told, and the rows."""
+
+    told: list[str]
+    rows: Rows
+
+
+def problems(folder: Path) -> list[str]:
+    """What doctor finds."""
+    store = folder / "events"
+    found = [f"{one.file}: {one.what}" for one in check(store, NOW)]
+    try:
+        with DuckDbEngine(threads=1) as engine:
+            found += [f"{one.path}: {one.what}" for one in checkup.check(store, engine)]
+    except WxcubeError as error:
+        found.append(str(error))
+    return found
+
+
+def outcome(folder: Path) -> Outcome:
+    told = problems(folder)
+    try:
+        result, troubles = built(folder, NOW)
+        told += troubles
+        told += [
+            f"{path}: {why}"
+            for path, why in (*result.unreadable.items(), *result.recomputed.items())
+        ]
+    except WxcubeError as error:
+        told.append(str(error))
+    return Outcome(told, rows_of(folder))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of which some days are built, some compacted, and some in the log."""
+    dice, folder = Random(1), tmp_path_factory.mktemp("template")
+    with open_store(folder / "events", clock=ManualClock(NOW), groups=GROUPS) as store:
+        # this gives the accounts their numbers, and so their groups
+        opened = moment(FIRST.date())
+        store_events(store, [ev.Open(id="open", account=one, at=opened) for one in ACCOUNTS])
+        store_events(store, events_of(dice, 0, 5, 300))
+        assert store.accounts() == ACCOUNTS
+    built(folder, NOW)
+    for first_day, is_compacted in ((3, True), (6, True), (5, False), (7, False)):
+        with open_store(folder / "events", clock=ManualClock(NOW), groups=GROUPS) as store:
+            store_events(store, events_of(dice, first_day, 1, 80))
+            if is_compacted:
+                store.compact()
+    assert problems(folder) == []
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("expected") / "site"
+    shutil.copytree(template, folder)
+    undamaged = outcome(folder)
+    assert undamaged.told == []
+    assert all(undamaged.rows.values())
+    assert undamaged.rows != rows_of(template)
+    return undamaged
+
+
+def flip(path: Path, _other: Path, dice: Random) -> None:
+    content = bytearray(path.read_bytes())
+    content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    path.write_bytes(content)
+
+
+def cut(path: Path, _other: Path, dice: Random) -> None:
+    os.truncate(path, dice.choice([0, dice.randrange(path.stat().st_size)]))
+
+
+def delete(path: Path, _other: Path, _dice: Random) -> None:
+    path.unlink()
+
+
+def swap(path: Path, other: Path, _dice: Random) -> None:
+    content = path.read_bytes()
+    path.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def group_of(path: Path) -> int | None:
+    """The group of a file of events or facts."""
+    name = path.parent.name
+    return int(name[1:]) if name.startswith("g") else None
+
+
+def assert_harmless_or_told(
+    template: Path, expected: Outcome, folder: Path, injure: Any, dice: Random
+) -> str:
+    """Damage a copy of the store; "told" or "harmless"."""
+    shutil.copytree(template, folder)
+    files = sorted(p for p in (folder / "events").rglob("*") if p.is_file() and p.stat().st_size)
+    path = dice.choice(files)
+    other = dice.choice([p for p in files if p.suffix == path.suffix and p != path] or files)
+    injured = {path, other} if injure is swap else {path}
+    injure(path, other, dice)
+    case = f"{injure.__name__} {', '.join(str(p.relative_to(folder)) for p in sorted(injured))}"
+    after = outcome(folder)
+    before = rows_of(template)
+    is_of_log = any(p.parent.name == "wal" for p in injured)
+    groups = {group_of(p) for p in injured}
+    for number, account in enumerate(ACCOUNTS):
+        assert after.told or after.rows[account] == expected.rows[account], case
+        known = expected.rows[account] | before[account]
+        assert is_of_log or after.rows[account] <= known, (case, after.told)
+        if None not in groups and number % GROUPS not in groups:
+            assert after.rows[account] == expected.rows[account], (case, after.told)
+    shutil.rmtree(folder)
+    return "told" if after.told else "harmless"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: the machine is not stopped here."""
+    for name in ("sync", "fsync"):
+        monkeypatch.setattr(os, name, lambda *_: None)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+@pytest.mark.timeout(60 + 10 * (FLIPS + INJURIES))
+def test_damage_anywhere_is_told_or_changes_no_figure(
+    template: Path, expected: Outcome, tmp_path: Path
+) -> None:
+    dice, counts = Random(SEED), Counter[str]()
+    injuries: list[Any] = [flip] * FLIPS
+    injuries += [dice.choice([cut, delete, swap]) for _ in range(INJURIES)]
+    for injure in injuries:
+        end = assert_harmless_or_told(template, expected, tmp_path / "site", injure, dice)
+        counts[f"{injure.__name__} {end}"] += 1
+    print(dict(counts))  # noqa: T201 - the counts are a result
