@@ -22,6 +22,7 @@ from support.bad_files import File
 from support.bad_inputs import Asked, Command
 from support.command_line import CommandResult, Site, site_of
 from support.database import content
+from support.private_files import write_private
 from support.rows import sample_rows
 from wxcube import log
 from wxcube.beijing import BEIJING, ManualClock
@@ -123,7 +124,7 @@ def test_a_bad_settings_file(site: Site, case: File) -> None:
 @pytest.mark.parametrize("case", bad_files.APPS, ids=lambda case: case.id)
 def test_a_bad_apps_file(site: Site, case: File) -> None:
     before = digest(site.database)
-    (site.folder / "wxcube-apps.toml").write_bytes(case.raw)
+    write_private(site.folder / "wxcube-apps.toml", case.raw)
     assert_error(site.run("serve", "--port", "0"), 1, case.expected)
     assert digest(site.database) == before
 

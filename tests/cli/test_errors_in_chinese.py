@@ -22,6 +22,7 @@ from support.bad_files import File
 from support.bad_inputs import Command
 from support.command_line import CommandResult, Site
 from support.event_files import lines, sample_events
+from support.private_files import write_private
 from support.rows import sample_rows
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.cli.commands import doctor
@@ -103,7 +104,7 @@ def test_a_bad_settings_file(site: Site, case: File) -> None:
 
 @pytest.mark.parametrize("case", bad_files.APPS, ids=lambda case: case.id)
 def test_a_bad_apps_file(site: Site, case: File) -> None:
-    (site.folder / "wxcube-apps.toml").write_bytes(case.raw)
+    write_private(site.folder / "wxcube-apps.toml", case.raw)
     assert_chinese(site.run("serve", "--port", "0"), 1)
 
 

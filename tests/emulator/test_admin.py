@@ -9,7 +9,10 @@ import msgspec
 import pytest
 
 from support.emulated import Caller, content, small_emulator
+from wxcube.emulator.admin_access import AdminAccess
 from wxcube.emulator.emulator import Emulator
+from wxcube.emulator.journal import PATH_KEPT
+from wxcube.settings import Secret
 
 
 @pytest.fixture
@@ -115,14 +118,16 @@ BAD: list[tuple[str, str, object, int]] = [
     ("PUT", "clock", {"later": 5}, 400),
     ("PUT", "clock", {"advance_hours": 1e300}, 400),
     ("PUT", "clock", {"advance_hours": 9e6}, 400),
+    ("PUT", "clock", {"advance_hours": 87_600}, 400),
     ("PUT", "clock", {"now": "9999-12-31T23:59"}, 400),
     ("PUT", "clock", {"now": "0001-01-01T00:00"}, 400),
     ("POST", "faults", {}, 400),
     ("POST", "faults", [1], 400),
     ("POST", "faults", {"errcode": "x"}, 400),
-    ("POST", "faults", {"errcode": 1, "cut": 0.5}, 400),
-    ("POST", "faults", {"errcode": 1, "until": "soon"}, 400),
-    ("POST", "faults", {"errcode": 1, "colour": "red"}, 400),
+    ("POST", "faults", {"errcode": 1}, 400),
+    ("POST", "faults", {"errcode": -1, "cut": 0.5}, 400),
+    ("POST", "faults", {"errcode": -1, "until": "soon"}, 400),
+    ("POST", "faults", {"errcode": -1, "colour": "red"}, 400),
     ("POST", "faults", b"[" * 100_000, 400),
     ("POST", "tokens/expire", {"appid": 1}, 400),
 ]
@@ -138,10 +143,79 @@ def test_invalid_admin_calls_report_an_error(
     assert caller.code() == 0
 
 
+def test_the_clock_is_moved_only_as_far_as_figures_are_quickly_simulated() -> None:
+    two = Caller(small_emulator(accounts=2))
+    assert two.admin("PUT", "clock", {"now": "2027-06-13T09:00"}).status == 200
+    reply = two.admin("PUT", "clock", {"now": "2036-03-10T09:00"})
+    assert reply.status == 400
+    assert "the clock goes from 2026-01-29 to 2027-06-13" in content(reply)["error"]
+    assert two.admin("PUT", "clock", {"now": "2026-01-28T09:00"}).status == 400
+
+
+def test_the_clock_of_many_accounts_can_be_moved_by_a_month() -> None:
+    many = Caller(small_emulator(accounts=50))
+    assert many.admin("PUT", "clock", {"now": "2026-04-09T09:00"}).status == 200
+    assert many.admin("PUT", "clock", {"now": "2026-04-10T09:00"}).status == 400
+
+
+def test_a_clock_that_is_moved_back_revives_no_token(caller: Caller) -> None:
+    caller.admin("PUT", "clock", {"advance_hours": 3})
+    caller.admin("PUT", "clock", {"advance_hours": -3})
+    assert caller.code() == 42001
+
+
+JSON = (b"content-type", b"application/json")
+LOCAL = (b"host", b"127.0.0.1:8400")
+PASSWORD = (b"authorization", b"Bearer correct horse")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", (LOCAL,), 200),
+        ("GET", ((b"host", b"localhost"),), 200),
+        ("GET", ((b"host", b"[::1]:8400"),), 200),
+        ("GET", ((b"host", b"192.0.2.7:8400"),), 200),
+        ("GET", (LOCAL, (b"origin", b"http://127.0.0.1:8400")), 200),
+        ("GET", (), 403),
+        ("GET", ((b"host", b"rebound.example:8400"),), 403),
+        ("GET", ((b"host", b"127.0.0.1.example"),), 403),
+        ("GET", (LOCAL, (b"origin", b"http://page.example")), 403),
+        ("GET", (LOCAL, (b"origin", b"http://127.0.0.1:9999")), 403),
+        ("GET", (LOCAL, (b"origin", b"null")), 403),
+        ("DELETE", (LOCAL, (b"origin", b"http://page.example")), 403),
+        ("POST", (LOCAL,), 415),
+        ("POST", (LOCAL, (b"content-type", b"text/plain")), 415),
+        ("POST", (LOCAL, (b"content-type", b"application/x-www-form-urlencoded")), 415),
+        ("POST", (LOCAL, (b"content-type", b"application/json; charset=utf-8")), 200),
+    ],
+)
+def test_a_web_page_cannot_use_the_admin_api(
+    caller: Caller, method: str, headers: tuple[tuple[bytes, bytes], ...], status: int
+) -> None:
+    path, body = ("faults", {"empty": True}) if method == "POST" else ("faults", None)
+    reply = caller.admin(method, path, body, headers=headers, server="192.0.2.7")
+    assert reply.status == status
+    assert len(caller.emulator.faults) == (method == "POST" and status == 200)
+
+
+def test_a_password_replaces_the_rule_of_this_machine() -> None:
+    access = AdminAccess(Secret("correct horse"), ["build-7"])
+    call = Caller(small_emulator(admin_access=access)).admin
+    host = (b"host", b"Build-7:8400")
+    assert call("GET", "state", headers=(host,), client="192.0.2.9").status == 401
+    assert call("GET", "state", headers=(host, PASSWORD), client="192.0.2.9").status == 200
+    assert call("GET", "state", headers=(LOCAL,)).status == 401
+    wrong = (b"authorization", b"Bearer \xff")
+    assert call("GET", "state", headers=(LOCAL, wrong)).status == 401
+    assert call("POST", "faults", {"empty": True}, headers=(host, PASSWORD)).status == 415
+
+
 @pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::1", "", "testclient"])
 def test_only_this_machine_may_use_the_admin_api(caller: Caller, client: str) -> None:
     assert caller.admin("GET", "accounts", client=client).status == 403
     assert caller.admin("GET", "accounts", client="::1").status == 200
+    assert caller.admin("GET", "accounts", client="127.0.0.1").status == 200
 
 
 def journal_of(caller: Caller, query: str = "") -> list[dict[str, Any]]:
@@ -203,6 +277,11 @@ def test_the_journal_and_the_state_contain_no_secret(caller: Caller) -> None:
     shown = caller.admin("GET", "journal").body + caller.admin("GET", "state").body
     assert caller.token.encode() not in shown
     assert caller.app.secret.encode() not in shown
+
+
+def test_the_journal_keeps_the_beginning_of_a_path(caller: Caller) -> None:
+    caller.get("/datacube/" + "x" * 60_000)
+    assert journal_of(caller)[-1]["path"] == "/datacube/" + "x" * (PATH_KEPT - 10)
 
 
 def test_admin_calls_are_not_in_the_journal(caller: Caller) -> None:

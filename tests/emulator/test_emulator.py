@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,12 +14,17 @@ import pytest
 
 from support.emulated import YESTERDAY, Caller, params_of, small_emulator
 from wxcube.beijing import BEIJING, ManualClock
+from wxcube.cli import demo
 from wxcube.contract import ENDPOINTS, named
+from wxcube.contract.answer_order import in_answer_order
+from wxcube.contract.article import LATER_COLUMNS
 from wxcube.contract.endpoint import Endpoint, Grain
 from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.errors import SettingsError
+from wxcube.server.http import RunningServer
 from wxcube.server.protocol import Era
+from wxcube.warehouse.store import Warehouse
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 
@@ -41,7 +49,8 @@ def fetched(caller: Caller, endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
 def test_calls_return_all_rows_of_the_emulator(endpoint: Endpoint[Any]) -> None:
     emulator = small_emulator()
     caller = Caller(emulator)
-    expected = emulator.rows(caller.app.appid, endpoint, params_of(emulator, endpoint))
+    rows = emulator.rows(caller.app.appid, endpoint, params_of(emulator, endpoint))
+    expected = in_answer_order(endpoint, rows)
     assert expected
     assert fetched(caller, endpoint) == msgspec.to_builtins(expected)
 
@@ -212,3 +221,105 @@ def test_prepare_computes_the_rows_of_the_first_call() -> None:
     assert emulator.simulation.compute(emulator.last_day) is emulator.simulation.compute(
         emulator.last_day
     )
+
+
+def test_content_that_is_not_ready_is_delayed() -> None:
+    emulator = small_emulator(now=at(date(2026, 3, 10), 7, 59))
+    caller = Caller(emulator)
+    assert caller.fetch("getbizsummary") == {"list": [], "is_delay": True}
+    assert caller.fetch("getbizsummary", date(2026, 3, 8))["is_delay"] is False
+    assert caller.fetch("getusersummary") == {"list": []}
+    emulator.clock.advance(timedelta(minutes=1))
+    assert caller.fetch("getbizsummary")["is_delay"] is False
+
+
+def test_the_row_of_all_channels_is_the_first_of_its_day_and_hour() -> None:
+    caller = Caller(small_emulator())
+    rows = caller.fetch("getuserread", date(2026, 3, 7), YESTERDAY)["list"]
+    hours = caller.fetch("getuserreadhour")["list"]
+    for name, answered in (("ref_date", rows), ("ref_hour", hours)):
+        sources: dict[object, list[int]] = {}
+        for row in answered:
+            sources.setdefault(row[name], []).append(row["user_source"])
+        assert list(sources) == sorted(sources)  # type: ignore[type-var]
+        for of_group in sources.values():
+            assert of_group[0] == 99999999
+            assert of_group[1:] == sorted(of_group[1:])
+
+
+@pytest.mark.parametrize("year", [2014, 2020])
+def test_no_code_appears_before_its_time(year: int) -> None:
+    emulator = Emulator(accounts=2, days=30, now=at(date(year, 12, 31), 9))
+    rows = [
+        row
+        for app in emulator.accounts
+        for row in emulator.rows(app.appid, named("getusersummary"))
+    ]
+    later = {100, 149, 161, 200, 201} if year == 2014 else {149, 200, 201}
+    assert not {row.user_source for row in rows} & later
+    assert {row.user_source for row in rows} >= {0, 1, 17, 30}
+
+
+def test_the_first_years_have_one_row_for_all_channels_and_no_user_source() -> None:
+    emulator = Emulator(accounts=1, days=20, now=at(date(2020, 3, 5), 9))
+    caller = Caller(emulator)
+    early = caller.fetch("getuserread", date(2020, 2, 26), date(2020, 2, 28))["list"]
+    assert [row["ref_date"] for row in early[:3]] == ["2020-02-26", "2020-02-27", "2020-02-28"]
+    assert ["user_source" in row for row in early[:3]] == [False, False, True]
+    assert len(early) > 3
+    hours = caller.fetch("getuserreadhour", date(2020, 2, 26))["list"]
+    assert len({row["ref_hour"] for row in hours}) == len(hours)
+    assert all("user_source" not in row for row in hours)
+
+
+async def test_a_sync_stores_the_rows_of_the_first_years(tmp_path: Path) -> None:
+    emulator = Emulator(accounts=1, days=20, now=at(date(2020, 3, 5), 9))
+    with (
+        Warehouse.open(tmp_path / "wxcube.db") as warehouse,
+        RunningServer(emulator.asgi) as server,
+    ):
+        await demo.fill(emulator, server.url, warehouse, demo.next_plan(emulator, warehouse))
+        assert demo.compare(emulator, warehouse).differing == ()
+
+
+def test_the_first_day_with_statistics() -> None:
+    emulator = Emulator(accounts=1, days=20, now=at(date(2014, 12, 2), 9))
+    rows = emulator.rows(emulator.accounts[0].appid, named("getusercumulate"))
+    assert [row.ref_date for row in rows] == [date(2014, 12, 1)]
+    assert Caller(emulator).fetch("getusercumulate", date(2014, 12, 1))["list"]
+
+
+@pytest.mark.parametrize(
+    ("day", "mark"),
+    [
+        (date(2020, 7, 31), r"hint: \[[A-Za-z]{6}[0-9]{8}\]"),
+        (date(2020, 8, 1), r"rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}"),
+    ],
+)
+def test_errors_had_a_hint_before_they_had_a_rid(day: date, mark: str) -> None:
+    caller = Caller(Emulator(accounts=1, days=5, now=at(day, 9)))
+    assert re.fullmatch(f"date range error {mark}", caller.fetch("getusersummary", day)["errmsg"])
+
+
+def test_the_era_of_the_last_documents_has_the_later_columns() -> None:
+    captured, documented = small_emulator(), small_emulator(era="last-documented")
+    day = captured.rows(captured.accounts[0].appid, named("getarticletotal"))[0].ref_date
+    before = Caller(captured).fetch("getarticletotal", day)["list"][0]["details"]
+    after = Caller(documented).fetch("getarticletotal", day)["list"][0]["details"]
+    assert len(LATER_COLUMNS) == 4
+    for less, more in zip(before, after, strict=True):
+        assert more.keys() - less.keys() == set(LATER_COLUMNS)
+        parts = (f"int_page_from_{p}_read_count" for p in ("other", "kanyikan", "souyisou"))
+        assert sum(more[part] for part in parts) == less["int_page_from_other_read_count"]
+    for one, following in pairwise(after):
+        assert all(one[name] <= following[name] for name in LATER_COLUMNS)
+    assert Caller(documented).code("getuserread") == 0
+
+
+def test_the_front_page_says_what_this_is() -> None:
+    reply = Caller(small_emulator()).get("/")
+    text = reply.body.decode()
+    assert (reply.status, reply.content_type) == (200, "text/plain; charset=utf-8")
+    assert "emulator of WeChat's datacube API" in text
+    assert "/_wxcube/state" in text
+    assert "docs/" in text

@@ -32,11 +32,18 @@ def caller(*faults: Fault, **settings: Any) -> Caller:
     return client
 
 
-@pytest.mark.parametrize("errcode", [61503, 61504, -1, 45009, 45011, 48001, 40001, 99999])
+@pytest.mark.parametrize("errcode", [61503, 61504, -1, 45009, 45011, 48001, 40001])
 def test_an_errcode_is_returned_as_by_wechat(errcode: int) -> None:
     answer = caller(Fault(errcode=errcode)).fetch("getusersummary")
     assert answer["errcode"] == errcode
     assert " rid: " in answer["errmsg"]
+
+
+def test_an_errcode_that_wechat_does_not_have_must_be_forced() -> None:
+    with pytest.raises(ValueError, match="WeChat has no errcode 99999; add forced"):
+        Fault(errcode=99999)
+    assert parse_fault("* errcode=99999 forced") == Fault(path="*", errcode=99999, forced=True)
+    assert caller(Fault(errcode=99999, forced=True)).code() == 99999
 
 
 def test_an_errcode_after_some_calls_and_for_some_calls() -> None:

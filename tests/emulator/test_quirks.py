@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from wxcube.emulator.quirks import NO_QUIRKS, DelayForm, Quirks, encode_with_qui
 from wxcube.errors import SettingsError
 from wxcube.server.backend import RowSet
 from wxcube.server.protocol import encode_rows
+from wxcube.testing import RunningEmulator
 
 
 def sent_day(caller: Caller, name: str = "getarticletotal") -> date:
@@ -147,7 +149,45 @@ def test_quirks_by_name() -> None:
     )
 
 
-@pytest.mark.parametrize("word", ["digits", "is_delay=maybe", "is_delay", "extra_rows=many", ""])
+@pytest.mark.parametrize(
+    "word", ["digits", "is_delay=maybe", "is_delay", "extra_rows=many", "text_sends=-1", ""]
+)
 def test_unknown_names_are_not_quirks(word: str) -> None:
     with pytest.raises(SettingsError, match="no such quirk"):
         parse_quirks([word])
+
+
+def test_idle_days_have_no_rows() -> None:
+    caller, summary = quirky(idle_days_absent=True), named("getusersummary")
+    assert caller.fetch("getusersummary") == Caller(small_emulator()).fetch("getusersummary")
+    idle, moving = (
+        summary.row(ref_date=day, user_source=0, new_user=new, cancel_user=0)
+        for day, new in ((date(2026, 3, 8), 0), (YESTERDAY, 1))
+    )
+    body = encode_with_quirks(Quirks(idle_days_absent=True), summary, RowSet([idle, moving]))
+    assert [row["ref_date"] for row in json.loads(body)["list"]] == [str(YESTERDAY)]
+
+
+@pytest.mark.parametrize("name", ["getarticlesummary", "getarticletotal"])
+def test_texts_are_listed_as_articles(name: str) -> None:
+    caller = quirky(text_sends=5_000)
+    plain = Caller(small_emulator()).fetch(name, sent_day(caller))["list"]
+    rows = caller.fetch(name, sent_day(caller))["list"]
+    assert rows[: len(plain)] == plain
+    assert len(rows) == len({row["msgid"] for row in rows}) == len(plain) + 5_000
+    assert caller.fetch(name, date(2015, 1, 1)) == {"list": []}
+
+
+def test_quirks_of_headers() -> None:
+    with RunningEmulator(
+        emulator=small_emulator(quirks=Quirks(hyphenated_date=True, connection_close=True))
+    ) as running:
+        connection = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=60)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.getheader("date") == "Tue, 10-Mar-2026 01:00:00 GMT"
+        assert answer.getheader("connection") == "close"
+        connection.close()
+        with running.client() as client:
+            assert client.fetch(named("getusersummary"), YESTERDAY, YESTERDAY)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from support.command_line import Site
 from support.full_disk import files_no_larger_than
+from support.private_files import write_private
 from wxcube.errors import SettingsError
 from wxcube.i18n import verbatim
 from wxcube.server.apps import FileChange, ensure, read
@@ -55,7 +56,7 @@ def test_a_later_start_without_new_accounts_changes_nothing(file: Path) -> None:
 
 
 def test_new_accounts_are_appended(file: Path) -> None:
-    file.write_text(BY_HAND, encoding="utf-8")
+    write_private(file, BY_HAND)
     file.chmod(0o640)
     apps, change = ensure(file, ["wxdemo-a", "wxdemo-b", "wxdemo-c"])
     assert change == FileChange(added=("wxdemo-b", "wxdemo-c"))
@@ -74,7 +75,7 @@ def test_new_accounts_are_appended(file: Path) -> None:
 def test_an_excluded_account_stays_excluded(file: Path) -> None:
     ensure(file, ["wxdemo-a"])
     text = file.read_text(encoding="utf-8")
-    file.write_text(re.sub(r"permission_sets = .*", "permission_sets = []", text), encoding="utf-8")
+    write_private(file, re.sub(r"permission_sets = .*", "permission_sets = []", text))
     text = file.read_text(encoding="utf-8")
     apps, change = ensure(file, ["wxdemo-a"])
     assert (apps[0].permission_sets, change) == ((), FileChange())
@@ -82,7 +83,7 @@ def test_an_excluded_account_stays_excluded(file: Path) -> None:
 
 
 def test_an_appid_in_use_is_not_used_twice(file: Path) -> None:
-    file.write_text(BY_HAND.replace('"reports"', '"wxdemo-b"'), encoding="utf-8")
+    write_private(file, BY_HAND.replace('"reports"', '"wxdemo-b"'))
     apps, _ = ensure(file, ["wxdemo-b"])
     assert [(app.appid, app.account) for app in apps] == [
         ("wxdemo-b", "wxdemo-a"),
@@ -104,7 +105,7 @@ def test_accounts_of_events_may_have_any_name(file: Path, names: list[str]) -> N
 
 def test_a_file_that_cannot_be_extended_is_unchanged_and_its_apps_are_served(file: Path) -> None:
     one = '{appid = "reports", secret = "0123456789abcdef", account = "wxdemo-a"}'
-    file.write_text(f"apps = [{one}]\n", encoding="utf-8")
+    write_private(file, f"apps = [{one}]\n")
     before = file.read_bytes()
     apps, change = ensure(file, ["wxdemo-a", "wxdemo-b"])
     assert [app.appid for app in apps] == ["reports"]
@@ -135,18 +136,35 @@ def test_a_full_disk_at_the_first_start_is_reported_and_leaves_no_file(file: Pat
     assert not list(file.parent.iterdir())
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    file = tmp_path / "apps.toml"
-    file.symlink_to(tmp_path / "elsewhere" / "apps.toml")
-    ensure(file, ["wxdemo-a"])
-    apps, _ = ensure(file, ["wxdemo-a", "wxdemo-b"])
+@pytest.mark.parametrize("target", ["/dev/null", "elsewhere.toml"])
+def test_a_link_is_refused_and_what_it_names_is_unchanged(file: Path, target: str) -> None:
+    file.symlink_to(file.parent / target)
+    with pytest.raises(SettingsError, match="it is a link"):
+        ensure(file, ["wxdemo-a"])
     assert file.is_symlink()
-    assert read(tmp_path / "elsewhere" / "apps.toml") == apps
+    assert Path("/dev/null").is_char_device()
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_device_is_refused_and_stays_a_device() -> None:
+    with pytest.raises(SettingsError, match="it is not a regular file"):
+        ensure(Path("/dev/null"), ["wxdemo-a"])
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o602])
+def test_a_file_that_others_can_read_or_change_is_refused(file: Path, mode: int) -> None:
+    ensure(file, ["wxdemo-a"])
+    before = file.read_bytes()
+    file.chmod(mode)
+    with pytest.raises(SettingsError, match=f"its mode is {mode:04o}") as caught:
+        ensure(file, ["wxdemo-a", "wxdemo-b"])
+    assert caught.value.hint == f"close it with: chmod 600 {file}"
+    assert file.read_bytes() == before
 
 
 def test_an_invalid_file_is_reported_and_unchanged(file: Path) -> None:
-    file.write_text("[[apps]]\nappid = 3\n", encoding="utf-8")
+    write_private(file, "[[apps]]\nappid = 3\n")
     with pytest.raises(SettingsError, match="correct that line"):
         ensure(file, ["wxdemo-b"])
     assert file.read_text(encoding="utf-8") == "[[apps]]\nappid = 3\n"
@@ -212,7 +230,7 @@ def test_the_server_runs_with_a_file_that_cannot_be_changed(tmp_path: Path) -> N
     site = Site(tmp_path)
     file = tmp_path / "wxcube-apps.toml"
     one = '{appid = "reports", secret = "0123456789abcdef", account = "wxdemo-1"}'
-    file.write_text(f"apps = [{one}]\n", encoding="utf-8")
+    write_private(file, f"apps = [{one}]\n")
     site.settings.write_text(account(1) + account(2), encoding="utf-8")
     with serving(site) as output:
         assert "add an [[apps]] section by hand for each of these accounts: wxdemo-2" in output

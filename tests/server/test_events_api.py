@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -119,17 +120,33 @@ async def test_the_first_of_many_invalid_lines_are_reported_and_all_are_stored(
     session: aiohttp.ClientSession, url: str, store: EventStore
 ) -> None:
     good = lines([message(number) for number in range(3)])
-    body = good + b"1\n" * 100_000 + good
+    body = good + b"1\n" * 10_000 + good
     for query, expected in (("", 422), ("?on_error=skip", 200)):
         status, answer = await post(session, url + query, body)
-        assert (status, answer["refused"]) == (expected, 100_000)
+        assert (status, answer["refused"]) == (expected, 10_000)
         assert [one["line"] for one in answer["errors"]] == list(range(4, 104))
     assert answer["accepted"] == 6
     dead_letters = (store.folder / "dead" / answer["dead_letters"]).read_bytes().splitlines()
     line_numbers = [msgspec.json.decode(line)["line"] for line in dead_letters]
-    assert line_numbers == list(range(4, 100_004))
+    assert line_numbers == list(range(4, 10_004))
     store.compact()
     assert count_events(store) == 3
+
+
+@pytest.mark.parametrize("query", ["", "?on_error=skip"])
+async def test_a_batch_of_too_many_invalid_lines_is_cut_short(
+    session: aiohttp.ClientSession, url: str, store: EventStore, query: str
+) -> None:
+    body = lines([message(1)]) + b"x\n" * ((LIMIT - 1_000) // 2)
+    used = time.process_time()
+    status, answer = await post(session, url + query, body)
+    assert time.process_time() - used < 10
+    assert (status, answer["accepted"]) == (422, 0)
+    assert 10_000 < answer["refused"] < 30_000
+    assert "too many lines are invalid" in answer["error"]
+    assert "dead_letters" not in answer
+    store.compact()
+    assert count_events(store) == 0
 
 
 def test_many_invalid_lines_are_not_all_in_memory(store: EventStore) -> None:
@@ -137,7 +154,7 @@ def test_many_invalid_lines_are_not_all_in_memory(store: EventStore) -> None:
     for on_error in OnError:
         tracemalloc.start()
         try:
-            assert ingest_body(store, body, on_error, "test").refused_count == 200_000
+            assert ingest_body(store, body, on_error, "test", 200_000).refused_count == 200_000
             # all of them would take 100 MiB
             assert tracemalloc.get_traced_memory()[1] < 30 << 20
         finally:
@@ -148,7 +165,7 @@ def test_many_invalid_lines_are_not_all_in_memory(store: EventStore) -> None:
 def test_a_body_of_any_number_of_lines_is_stored_completely(store: EventStore, number: int) -> None:
     body = lines([message(place) for place in range(number - 1)]) + b"{}"
     for end in (b"", b"\n"):
-        ingested = ingest_body(store, body + end, OnError.SKIP, "test")
+        ingested = ingest_body(store, body + end, OnError.SKIP, "test", 1)
         assert (ingested.accepted, [one.line for one in ingested.refused]) == (number - 1, [number])
     for durable in ingested.written:
         durable.result(120)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.documented import APP, DocumentedServer
-from support.emulated import small_emulator
+from support.emulated import ADMIN_HEADERS, small_emulator
 from wxcube.contract import ENDPOINTS
 from wxcube.server.messages import Reply, Request
 
@@ -103,7 +103,7 @@ def test_every_body_of_an_authenticated_call_gets_rows_or_an_errcode(
 def test_the_emulator_replies_to_every_request(
     method: str, path: str, query: str, body: bytes
 ) -> None:
-    reply = EMULATOR.handle(Request(method, path, query, body))
+    reply = EMULATOR.handle(Request(method, path, query, body, headers=ADMIN_HEADERS))
     assert reply.status in {200, 400, 404, 405}
     if reply.body:
         assert isinstance(msgspec.json.decode(reply.body), dict)
@@ -132,11 +132,12 @@ admin_bodies = st.fixed_dictionaries(
     admin_bodies.map(msgspec.json.encode),
 )
 def test_the_admin_api_replies_to_every_request(method: str, path: str, body: bytes) -> None:
-    reply = EMULATOR.handle(Request(method, f"/_wxcube/{path}", "", body))
+    request = Request(method, f"/_wxcube/{path}", "", body, headers=ADMIN_HEADERS)
+    reply = EMULATOR.handle(request)
     assert reply.status in {200, 400, 404, 405}
     assert isinstance(msgspec.json.decode(reply.body), dict)
 
 
 @pytest.mark.parametrize("path", ["/\ud800", "/datacube/\x00", "/datacube/../x", "/_wxcube/\udfff"])
 def test_invalid_paths(path: str) -> None:
-    assert EMULATOR.handle(Request("POST", path)).status in {200, 404}
+    assert EMULATOR.handle(Request("POST", path, headers=ADMIN_HEADERS)).status in {200, 404}

@@ -75,6 +75,18 @@ def test_a_reply_has_the_date_of_its_clock(reply: Reply, dates: list[str] | None
         assert answer.headers.get_all("date") == dates
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_every_address_is_also_one_of_ipv4() -> None:
+    echo = Echo()
+    with RunningServer(asgi(echo), "::") as server:
+        port = int(server.url.rpartition(":")[2])
+        for host in ("127.0.0.1", "::1"):
+            with closing(http.client.HTTPConnection(host, port, timeout=120)) as connection:
+                connection.request("GET", "/")
+                connection.getresponse().read()
+    assert [request.client for request in echo.requests] == ["127.0.0.1", "::1"]
+
+
 def test_the_date_is_that_of_this_machine_by_default() -> None:
     with RunningServer(asgi(Echo())) as server, closing(connect(server)) as connection:
         connection.request("GET", "/")

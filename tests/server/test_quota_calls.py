@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from support.documented import APP, POOR, DocumentedServer, content
+from wxcube.server.protocol import REMEMBERED_BYTES
 
 SUMMARY = "/datacube/getusersummary"
 
@@ -122,3 +123,11 @@ def test_the_api_returns_its_addresses() -> None:
     server = DocumentedServer()
     reply = server.get("/cgi-bin/get_api_domain_ip", f"access_token={server.token()}")
     assert content(reply) == {"ip_list": ["127.0.0.1"]}
+
+
+def test_only_the_beginning_of_a_refused_body_is_remembered() -> None:
+    call = Caller(DocumentedServer())
+    body = b'{"begin_date": "' + b"x" * 500_000
+    refused = content(call.server.post(SUMMARY, body, f"access_token={call.token}"))
+    answer = call("openapi/rid/get", rid=str(refused["errmsg"]).rpartition("rid: ")[2])
+    assert len(answer["request"]["request_body"]) == REMEMBERED_BYTES

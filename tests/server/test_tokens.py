@@ -212,3 +212,15 @@ def test_force_refresh_is_only_the_json_value_true() -> None:
     first = server.stable()["access_token"]
     for no in (False, None, "true", 1, 0):
         assert server.stable(force_refresh=no)["access_token"] == first
+
+
+def test_a_clock_that_is_moved_back_revives_no_token() -> None:
+    server = DocumentedServer()
+    token, stable = server.token(), server.api.tokens.stable(APP.appid).token
+    server.clock.advance(timedelta(hours=3))
+    assert code(server, token) == code(server, stable) == 42001
+    server.clock.advance(timedelta(hours=-3))
+    assert code(server, token) == code(server, stable) == 42001
+    renewed = server.api.tokens.stable(APP.appid).token
+    assert renewed != stable
+    assert code(server, renewed) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.private_files import write_private
 from wxcube.errors import SettingsError
 from wxcube.settings import AccountSettings, Secret, Settings, load, secret
 
@@ -63,7 +64,7 @@ def test_a_secret_comes_from_its_variable_or_file(tmp_path: Path) -> None:
     assert secret(account, {"WXCUBE_SECRET_MY_SHOP": " s3cret "}).reveal() == "s3cret"
     named = AccountSettings(appid="wx1111111111111111", secret_env="OTHER")
     assert secret(named, {"OTHER": "x"}).reveal() == "x"
-    (tmp_path / "s").write_text("from file\n", encoding="utf-8")
+    write_private(tmp_path / "s", "from file\n")
     filed = AccountSettings(appid="wx1111111111111111", secret_file=str(tmp_path / "s"))
     assert secret(filed, {"WXCUBE_SECRET_WX1111111111111111": "no"}).reveal() == "from file"
 

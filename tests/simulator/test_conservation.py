@@ -359,3 +359,12 @@ def test_senders_by_number_are_at_most_senders_by_type(place: int) -> None:
     for (day,), counts in by(rows(place, getupstreammsgdist), "ref_date").items():
         people = [row.msg_user for row in by_type[day,]]
         assert max(people) <= total(counts, "msg_user") <= sum(people)
+
+
+def test_people_differ_from_times_in_every_action_on_articles() -> None:
+    wholes = [row for row in rows(0, getuserread) if row.user_source == ALL_CHANNELS]
+    for name in ("int_page_read", "ori_page_read", "share", "add_to_fav"):
+        people = [getattr(row, f"{name}_user") for row in wholes]
+        times = [getattr(row, f"{name}_count") for row in wholes]
+        differing = sum(one < other for one, other in zip(people, times, strict=True))
+        assert differing > len(wholes) // 2, name

@@ -25,7 +25,7 @@ GOLDEN = {
     "message": "be365a45a9fa619b",
     "reply": "7facb9ffd8f6223b",
     "publish": "5df9f1f47148435d",
-    "activity": "3e77323eff5f6812",
+    "activity": "87dad8bf49070a66",
 }
 """Fingerprints of seed 7 with two accounts and 120 days; they change only with the simulation."""
 

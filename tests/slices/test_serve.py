@@ -18,6 +18,7 @@ import pytest
 from support.command_line import Site, Synced
 from support.third_party import third_party
 from wxcube.contract import ENDPOINTS, Window, named
+from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.endpoint import Endpoint
 from wxcube.emulator.emulator import Emulator
 from wxcube.errors import CredentialError, TokenError
@@ -136,7 +137,7 @@ def test_an_unmodified_sdk_works_for_retired_endpoints_too(synced: Synced, serve
             ("get_user_share", "getusershare"),
             ("get_user_share_hour", "getusersharehour"),
         ):
-            rows = emulator.rows(app.appid, named(name))
+            rows = in_answer_order(named(name), emulator.rows(app.appid, named(name)))
             day = rows[-1].ref_date
             expected = msgspec.to_builtins([row for row in rows if row.ref_date == day])
             assert getattr(sdk.datacube, method)(day, day) == expected, name

@@ -181,7 +181,9 @@ SETTINGS = (
     File("no secret in its variable", ONE + 'secret_env = "NOT_SET"', ("NOT_SET", "secret_file")),
     File("no secret file", ONE + 'secret_file = "no.txt"', ("no.txt cannot be read", "check its")),
     File(
-        "a folder as secret file", ONE + 'secret_file = "."', ("cannot be read", "check its name")
+        "a folder as secret file",
+        ONE + 'secret_file = "."',
+        ("it is not a regular file", "name a file"),
     ),
     File("no token URL", ONE + 'token = "url"', ("no token_url", "add token_url")),
     File("an invalid token URL", ONE + 'token = "url"\ntoken_url = "x"', ("is incomplete",)),

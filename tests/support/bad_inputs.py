@@ -199,13 +199,13 @@ COMMANDS = (
         "moment before everything",
         "emulate --now 0001-01-01",
         1,
-        ("out of range", "from 2015 to 2099"),
+        ("out of range", "from 2014-12-02 to 2099-12-31"),
     ),
     Command(
         "moment after everything",
         "emulate --now 9999-12-31T23:59",
         1,
-        ("out of range", "from 2015"),
+        ("out of range", "from 2014-12-02"),
     ),
     Command(
         "moment beyond the calendar", "emulate --now 0001-01-01T00:00+14:00", 1, ("not a time",)
@@ -213,7 +213,7 @@ COMMANDS = (
     Command("no days", "emulate --days 0", 2, ("1<=x<=1500",)),
     Command("no accounts", "emulate --accounts 0", 2, ("1<=x<=50",)),
     Command("seed in words", "emulate --seed x", 2, ("not a valid integer",)),
-    Command("unknown era", "emulate --era old", 2, ("'documented', 'current'",)),
+    Command("unknown era", "emulate --era old", 2, ("'documented', 'last-documented', 'current'",)),
     Command("no calls a day", "emulate --daily-limit 0", 2, ("x>=1",)),
     Command(
         "unknown quirk", "emulate --quirk nope", 1, ("no such quirk", "quirks are", "extra_rows")

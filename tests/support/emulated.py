@@ -14,6 +14,8 @@ from wxcube.server.backend import App
 from wxcube.server.messages import Reply, Request
 
 NO_PARAMS: Mapping[str, object] = {}
+ADMIN_HEADERS = ((b"host", b"127.0.0.1:8400"), (b"content-type", b"application/json"))
+"""The headers of a program that makes admin calls."""
 YESTERDAY = date(2026, 3, 9)
 """The newest day of an emulator with the default clock."""
 
@@ -73,12 +75,13 @@ class Caller:
         """The errcode of a call for yesterday, 0 if it is successful."""
         return int(self.fetch(name).get("errcode", 0))
 
-    def admin(self, method: str, path: str, body: object = None, **more: str) -> Reply:
+    def admin(self, method: str, path: str, body: object = None, **more: Any) -> Reply:
         raw = (
             b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         )
         path, _, query = path.partition("?")
-        return self.emulator.handle(Request(method, f"/_wxcube/{path}", query, raw, **more))
+        request = {"headers": ADMIN_HEADERS} | more
+        return self.emulator.handle(Request(method, f"/_wxcube/{path}", query, raw, **request))
 
 
 def params_of(emulator: Emulator, endpoint: Endpoint[Any]) -> dict[str, object]:

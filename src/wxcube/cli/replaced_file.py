@@ -35,7 +35,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         return
     draft = path.with_name(path.name + ".part")
     try:
-        with draft.open("wb") as file:
+        # a link that somebody put there, or the rest of a killed command
+        draft.unlink(missing_ok=True)
+        with draft.open("xb") as file:
             yield file
         draft.replace(path)
     finally:

@@ -9,7 +9,7 @@ from typing import Annotated
 from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
 from wxcube.contract.columns import AlwaysZero, Msgid, RefDate, RefHour
 from wxcube.contract.endpoint import Endpoint, Evidence, Grain, Group, ImpliedKey, Life
-from wxcube.contract.field import Code, Day, Label, Row, Running, Times, Users
+from wxcube.contract.field import Code, Day, Label, Row, Running, Times, Users, columns
 from wxcube.i18n import _
 
 _ERRCODES = (-1, 40001, 61500)
@@ -154,6 +154,10 @@ class ArticleTotalStat(Row, frozen=True, kw_only=True):
     feed_share_from_feed_cnt: Annotated[int, Running("朋友圈转发朋友圈次数", "forwards from Moments to Moments", of="times", note=_CNT)]
     feed_share_from_other_user: Annotated[int, Running("其他场景转发朋友圈人数", "people who forwarded from elsewhere to Moments", of="people")]
     feed_share_from_other_cnt: Annotated[int, Running("其他场景转发朋友圈次数", "forwards from elsewhere to Moments", of="times", note=_CNT)]
+
+
+LATER_COLUMNS = tuple(column.name for column in columns(ArticleTotalStat) if column.kind.note == _LATER)
+"""The columns that only the last documents list; a whole answer of 2022 lacks them."""
 
 
 class ArticleTotal(Row, frozen=True, kw_only=True):

@@ -1,18 +1,18 @@
 """The emulator's admin API under /_wxcube/: clock, faults, journal, accounts, tokens.
 
-It is not part of WeChat's protocol, and only callers on the loopback interface may use it.
+It is not part of WeChat's protocol; `wxcube.emulator.admin_access` says who may use it.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Protocol
 
 import msgspec
 
-from wxcube.beijing import ManualClock, parse_timestamp
+from wxcube.beijing import ManualClock, day_of, parse_timestamp
+from wxcube.emulator.admin_access import LOCAL, AdminAccess
 from wxcube.emulator.faults import ActiveFault, Faults, fault_from
 from wxcube.emulator.journal import Journal
 from wxcube.emulator.quirks import Quirks
@@ -22,8 +22,11 @@ from wxcube.server.messages import Reply, Request
 from wxcube.server.protocol import Api, Era
 
 ADMIN = "/_wxcube/"
+FIGURE_DAYS = 1_000
+"""The days of figures, over all accounts, to which the clock can be moved: seconds and 1 GiB."""
+MONTH_DAYS = 31
+"""The days beyond the newest figures to which it can be moved in any case."""
 _JSON = "application/json"
-_YEARS = 10
 
 
 class AdminTarget(Protocol):
@@ -73,8 +76,10 @@ class Expiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Admin:
     """Handles the calls under /_wxcube/ for an emulator."""
 
-    def __init__(self, emulator: AdminTarget) -> None:
+    def __init__(self, emulator: AdminTarget, access: AdminAccess = LOCAL) -> None:
         self._emulator = emulator
+        self._access = access
+        self._latest_day = _latest_day(emulator)
         self._handlers: dict[tuple[str, str], Callable[[Request], object]] = {
             ("GET", "state"): self._state,
             ("GET", "clock"): self._clock,
@@ -90,8 +95,8 @@ class Admin:
 
     def handle(self, request: Request) -> Reply:
         """The reply to a request below /_wxcube/; never raises."""
-        if not _is_loopback(request.client):
-            return _reply(403, {"error": "only callers on this machine may use this"})
+        if refusal := self._access.refusal(request):
+            return _reply(refusal.status, {"error": refusal.reason})
         name = request.path.removeprefix(ADMIN)
         handler = self._handlers.get((request.method, name)) or self._fault_handler(request, name)
         if handler is None:
@@ -131,9 +136,15 @@ class Admin:
         start = parse_timestamp(change.now) if change.now else clock.now()
         now = start + timedelta(hours=change.advance_hours)
         first = self._emulator.simulation.first_day
-        if not 0 <= now.year - first.year <= _YEARS:
-            raise ValueError(f"the clock goes from {first.year} to {first.year + _YEARS}")
+        if not first <= day_of(now) <= self._latest_day:
+            raise ValueError(
+                f"the clock goes from {first} to {self._latest_day}, because later figures would "
+                "take minutes to simulate; start an emulator with another --now"
+            )
+        tokens = self._emulator.api.tokens
+        tokens.notice_time()
         clock.set(now)
+        tokens.notice_time()
         return self._clock(request)
 
     def _faults(self, _request: Request) -> object:
@@ -200,8 +211,8 @@ def _as_json(active: ActiveFault) -> dict[str, Any]:
     return counts | fault
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+def _latest_day(emulator: AdminTarget) -> date:
+    """The last day to which the clock can be moved."""
+    first, accounts = emulator.simulation.first_day, max(len(emulator.apps), 1)
+    affordable = first + timedelta(days=FIGURE_DAYS // accounts)
+    return max(affordable, emulator.last_day + timedelta(days=MONTH_DAYS))

@@ -13,18 +13,23 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from time import perf_counter
 
+import msgspec
+
 from wxcube import beijing
 from wxcube.beijing import BEIJING, ManualClock
+from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
 from wxcube.emulator.admin import ADMIN, Admin
+from wxcube.emulator.admin_access import LOCAL, AdminAccess
 from wxcube.emulator.faults import Faults
 from wxcube.emulator.journal import Journal
-from wxcube.emulator.quirks import NO_QUIRKS, Quirks, encode_with_quirks
+from wxcube.emulator.quirks import NO_QUIRKS, Quirks, encode_with_quirks, reply_with_quirks
 from wxcube.emulator.simulation import Simulation, shared_simulation
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.server.backend import App, RowSet
+from wxcube.server.front_page import EMULATOR_PAGE
 from wxcube.server.http import AsgiApp, asgi
 from wxcube.server.messages import Call, Reply, Request
 from wxcube.server.protocol import Api, Era, Hooks, encode_rows
@@ -57,6 +62,7 @@ class Emulator:
         clock: ManualClock | None = None,
         daily_limit: int | None = DAILY_LIMIT,
         tokens_seed: int | None = None,
+        admin_access: AdminAccess = LOCAL,
     ) -> None:
         if accounts < 1 or days < 1:
             raise SettingsError(
@@ -64,16 +70,21 @@ class Emulator:
                 hint=_("choose at least 1 of each"),
             )
         self.clock = clock or ManualClock(now)
-        self.quirks = quirks
+        self.quirks = _quirks_of(Era(era), quirks)
         self.simulation = _simulation(seed, accounts, self.clock.now(), days)
         self.apps = _apps(self.simulation, daily_limit)
         self.journal = Journal()
         self.faults = Faults(self.clock, random.Random(seed))  # noqa: S311 - reproducible faults
         self.api = Api(
-            _Backend(self), self.clock, era=Era(era), hooks=self._hooks(), seed=tokens_seed
+            _Backend(self),
+            self.clock,
+            era=Era(era),
+            hooks=self._hooks(),
+            seed=tokens_seed,
+            front_page=EMULATOR_PAGE,
         )
         self.asgi: AsgiApp = asgi(self, self.clock)
-        self._admin = Admin(self)
+        self._admin = Admin(self, admin_access)
         self._lock = threading.RLock()
 
     @property
@@ -131,6 +142,7 @@ class Emulator:
         reply = self.api.reply_to(call)
         appid = call.app.appid if call.app else owner
         reply = self.faults.alter_reply(reply, path, appid, call.window)
+        reply = reply_with_quirks(self.quirks, reply)
         self.journal.record(call, reply, appid, (perf_counter() - started) * 1000)
         return reply
 
@@ -158,7 +170,16 @@ class _Backend:
     ) -> RowSet[RowT]:
         simulation, last_day = self.emulator.simulation, self.emulator.last_day
         rows = simulation.rows(app.account, endpoint, window, last_day, params)
-        return self.emulator.faults.alter_rows(RowSet(rows), endpoint, window, app.appid)
+        is_delay = endpoint.has_delay_flag and window.last > last_day
+        row_set = RowSet(in_answer_order(endpoint, rows), is_delay)
+        return self.emulator.faults.alter_rows(row_set, endpoint, window, app.appid)
+
+
+def _quirks_of(era: Era, quirks: Quirks) -> Quirks:
+    """The quirks, with those of the era."""
+    if era is not Era.LAST_DOCUMENTED:
+        return quirks
+    return msgspec.structs.replace(quirks, later_columns=True)
 
 
 def _simulation(seed: int, accounts: int, now: datetime, days: int) -> Simulation:

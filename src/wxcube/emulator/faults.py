@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from wxcube.beijing import Clock, in_beijing, parse_timestamp
+from wxcube.contract.codes import ERRCODES
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.emulator import altered_rows
@@ -83,7 +84,9 @@ class Fault(
     """Only calls whose window has this day, and only its rows; None means all."""
 
     errcode: int | None = None
-    """Refuse the call with this errcode."""
+    """Refuse the call with this errcode, one that WeChat has."""
+    forced: bool = False
+    """Accept an errcode that WeChat is not known to have."""
     is_delay: bool = False
     """Report that figures are still being computed (content endpoints)."""
     empty: bool = False
@@ -122,6 +125,13 @@ class Fault(
     def __post_init__(self) -> None:
         if len(self._effects()) != 1 or self.errcode == 0:
             raise ValueError(_("a fault has exactly one of {effects}", effects=Listing(EFFECTS)))
+        if self.errcode is not None and self.errcode not in ERRCODES and not self.forced:
+            raise ValueError(
+                _(
+                    "WeChat has no errcode {errcode}; add forced to use it all the same",
+                    errcode=self.errcode,
+                )
+            )
         if self.expire_tokens and self.day:
             raise ValueError(_("expire_tokens has no day: tokens are checked before the dates"))
 

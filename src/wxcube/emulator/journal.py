@@ -14,6 +14,9 @@ import msgspec
 
 from wxcube.server.messages import Call, Reply
 
+PATH_KEPT = 200
+"""Characters of a path: callers choose it."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A call and its result."""
@@ -52,7 +55,7 @@ class Journal:
         entry = Entry(
             at=call.at,
             method=call.request.method,
-            path=call.request.path,
+            path=call.request.path[:PATH_KEPT],
             appid=appid,
             begin_date=call.window.first if call.window else None,
             end_date=call.window.last if call.window else None,

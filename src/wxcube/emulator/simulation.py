@@ -13,6 +13,7 @@ from wxcube.contract.endpoint import Endpoint, Group, RowT
 from wxcube.contract.visible import visible
 from wxcube.contract.window import Window
 from wxcube.cube.compute import CubeRows, compute
+from wxcube.emulator.first_years import Readers, as_in_their_time, readers_by_hour_and_day
 from wxcube.simulator.simulator import SimulatedAccount, card_rows, simulate, simulated_accounts
 
 LOOKAHEAD = timedelta(days=7)
@@ -35,6 +36,7 @@ class Simulation:
             account.appid: account for account in simulated_accounts(seed, accounts, first_day)
         }
         self._cube: CubeRows | None = None
+        self._readers: dict[str, Readers] = {}
         self._computed_through = date.min
         self._by_day: dict[tuple[str, str], ByDay] = {}
         self._lock = threading.RLock()
@@ -46,6 +48,7 @@ class Simulation:
                 through = max(last_day, self.first_day) + LOOKAHEAD
                 batch = simulate(list(self.accounts.values()), through)
                 self._cube = compute(batch, through)
+                self._readers = readers_by_hour_and_day(batch)
                 self._computed_through, self._by_day = through, {}
             return self._cube
 
@@ -75,7 +78,9 @@ class Simulation:
         if last_day < self.first_day:
             return []
         # the label of a week or month may be earlier than the account's first day
-        first = endpoint.label(self.first_day)
+        first = max(endpoint.label(self.first_day), endpoint.first_date)
+        if last_day < first:
+            return []
         return self.rows(appid, endpoint, Window(first, last_day), last_day, params)
 
     def _cards(
@@ -96,7 +101,8 @@ class Simulation:
             cube = self.compute(last_day)
             key = (appid, endpoint.name)
             if key not in self._by_day:
-                self._by_day[key] = _by_day(cube.rows(appid, endpoint))
+                rows = as_in_their_time(endpoint, cube.rows(appid, endpoint), self._readers[appid])
+                self._by_day[key] = _by_day(rows)
             return self._by_day[key]
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from wxcube.errors import SettingsError, TransportError
 from wxcube.i18n import _
+from wxcube.settings import emulator_password
 from wxcube.wechat.transport import HttpTransport
 from wxcube.wechat.wire import Reply, Request
 
@@ -69,16 +70,19 @@ def emulated_accounts(url: str) -> list[EmulatedAccount]:
 
 def _get(url: str, name: str, answer: type[_AnswerT]) -> _AnswerT:
     try:
-        reply = asyncio.run(_send(url, Request(f"/_wxcube/{name}", method="GET")))
+        reply = asyncio.run(_send(url, _request(name)))
     except TransportError as error:
         raise TransportError(
             _("the emulator at {url} does not answer ({reason})", url=url, reason=error.message),
             hint=_("start it with `wxcube emulate`"),
         ) from None
-    if reply.status == HTTPStatus.FORBIDDEN:
+    if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise SettingsError(
-            _("the emulator at {url} refuses requests from other machines", url=url),
-            hint=_("run this command on the emulator's machine"),
+            _("the emulator at {url} refuses requests from this machine", url=url),
+            hint=_(
+                "put the password that it printed into the environment variable "
+                "WXCUBE_EMULATOR_PASSWORD, or run this command on the emulator's machine"
+            ),
         )
     try:
         return msgspec.json.decode(reply.body, type=answer)
@@ -87,6 +91,12 @@ def _get(url: str, name: str, answer: type[_AnswerT]) -> _AnswerT:
             _("there is no emulator of wxcube at {url}", url=url),
             hint=_("use the address that `wxcube emulate` prints"),
         ) from None
+
+
+def _request(name: str) -> Request:
+    password = emulator_password()
+    headers = {"authorization": f"Bearer {password.reveal()}"} if password else {}
+    return Request(f"/_wxcube/{name}", method="GET", headers=headers)
 
 
 async def _send(url: str, request: Request) -> Reply:

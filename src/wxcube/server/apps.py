@@ -1,6 +1,7 @@
 """Credentials of the local apps that may call `wxcube serve`.
 
-They are secrets, so they have a file of their own that only its owner can read. The first start of
+They are secrets, so they have a file of their own that only its owner can read; a device, a link or
+a file that others can read is refused. The first start of
 the server writes it, with one app and a random secret for each account. Later starts add apps for
 new accounts and leave everything else in the file unchanged.
 """
@@ -26,7 +27,7 @@ from wxcube.contract.codes import PERMISSION_SETS
 from wxcube.errors import SettingsError
 from wxcube.i18n import NOTHING, Listing, Message, _, verbatim
 from wxcube.i18n.mismatch import mismatch
-from wxcube.settings import AppId
+from wxcube.settings import AppId, read_private_file
 
 _HEADER = """\
 # 可以访问 wxcube serve 的本地应用 · local apps that may call `wxcube serve`
@@ -84,7 +85,7 @@ def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], FileCha
     Raises:  SettingsError if the file cannot be read, is invalid, or cannot be created.
     """
     wanted = list(dict.fromkeys(accounts))
-    if not path.exists():
+    if not os.path.lexists(path):
         return _create(path, wanted), FileChange(is_new=True)
     text = _read_text(path)
     apps = _parse(path, text)
@@ -95,7 +96,7 @@ def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], FileCha
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_private_file(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             _(
@@ -203,18 +204,17 @@ def _quoted(text: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, completely or not at all; follows links."""
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
+    """Write a file that only its owner can read, completely or not at all."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            _copy_permissions(target, draft)
-        draft.replace(target)
+        if path.exists():
+            _copy_permissions(path, draft)
+        draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise

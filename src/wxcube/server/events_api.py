@@ -11,6 +11,7 @@ import asyncio
 import hmac
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,7 +24,7 @@ from wxcube.events.intake.batches import OnError
 from wxcube.events.intake.body import IngestedBody, ingest_body
 from wxcube.events.store.store import EventStore
 from wxcube.server.http import AsgiApp, Receive, Scope, Send, date_header
-from wxcube.settings import Secret
+from wxcube.settings import LimitSettings, Secret
 
 PATH = "/events"
 CONTENT_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -66,10 +67,17 @@ class Response:
 class EventsApi:
     """Ingests batches into a store, from callers with the token."""
 
-    def __init__(self, store: EventStore, token: Secret, body_limit: int) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        token: Secret,
+        body_limit: int,
+        bad_lines: int = LimitSettings().bad_lines,
+    ) -> None:
         self._store = store
         self._token = token.reveal().encode()
         self.body_limit = body_limit
+        self._bad_lines = bad_lines
 
     def refusal(self, head: RequestHead) -> Response | None:
         """The response to a request that is refused before its body is read."""
@@ -99,10 +107,8 @@ class EventsApi:
             return _error(503, f"{error.message}; {error.hint}", (b"retry-after", b"30"))
 
     async def _ingest(self, body: bytes, on_error: OnError) -> IngestedBody:
-        if len(body) > _SMALL_BYTES:
-            ingested = await asyncio.to_thread(ingest_body, self._store, body, on_error, ORIGIN)
-        else:
-            ingested = ingest_body(self._store, body, on_error, ORIGIN)
+        ingest = partial(ingest_body, self._store, body, on_error, ORIGIN, self._bad_lines)
+        ingested = await asyncio.to_thread(ingest) if len(body) > _SMALL_BYTES else ingest()
         for written in ingested.written:
             await asyncio.wrap_future(written)
         return ingested
@@ -177,6 +183,8 @@ def _receipt(ingested: IngestedBody) -> Response:
     content: dict[str, Any] = {"accepted": ingested.accepted, "refused": ingested.refused_count}
     if ingested.refused:
         content["errors"] = [{"line": r.line, "reason": str(r.reason)} for r in ingested.refused]
+    if ingested.is_cut:
+        content["error"] = "too many lines are invalid: nothing is stored, the rest is not checked"
     if ingested.dead_letters:
         content["dead_letters"] = ingested.dead_letters.name
     return Response(422 if ingested.is_rejected else 200, content)

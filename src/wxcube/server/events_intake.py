@@ -37,13 +37,15 @@ def open_store(events: EventsSettings, clock: Clock, *, create: bool = True) -> 
 
 
 @contextmanager
-def event_intake(events: EventsSettings, token: Secret, clock: Clock) -> Iterator[EventsApi]:
+def event_intake(
+    events: EventsSettings, token: Secret, clock: Clock, bad_lines: int
+) -> Iterator[EventsApi]:
     """POST /events into the event store of the settings, which is compacted meanwhile.
 
     Raises:  as `open_store`.
     """
     with open_store(events, clock) as store, _Maintenance(store, events):
-        yield EventsApi(store, token, events.body_limit_bytes)
+        yield EventsApi(store, token, events.body_limit_bytes, bad_lines)
 
 
 class _Maintenance:

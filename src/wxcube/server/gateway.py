@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
 from wxcube.server.apps import LocalApp
@@ -43,7 +44,7 @@ class Gateway:
             app.account, endpoint, window, params=params, with_withdrawn=not self._strict
         )
         delayed = endpoint.has_delay_flag and self._unsettled(app, endpoint, window)
-        return RowSet(rows, is_delay=delayed)
+        return RowSet(in_answer_order(endpoint, rows), is_delay=delayed)
 
     def _unsettled(self, app: App, endpoint: Endpoint[RowT], window: Window) -> bool:
         days = self._warehouse.coverage(app.account, endpoint, window=window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,18 +22,29 @@ JSON_TYPE = "application/json; encoding=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request with its whole body; repr omits query and body, which may contain secrets."""
+    """An HTTP request with its whole body; repr omits what may contain secrets."""
 
     method: str
     path: str
     query: str = field(default="", repr=False)
     body: bytes = field(default=b"", repr=False)
     client: str = "127.0.0.1"
+    """The address of the caller."""
+    server: str = ""
+    """The address of this machine that the caller reached."""
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
+    """Names in lower case, and values."""
 
     def parameter(self, name: str) -> str:
         """The first value of a query parameter, empty if it is absent."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return next((value for key, value in pairs if key == name), "")
+
+    def header(self, name: str) -> str:
+        """The value of a header, empty if it is absent."""
+        wanted = name.encode()
+        values = (value for key, value in self.headers if key == wanted)
+        return next(values, b"").decode("latin-1")
 
     @property
     def token(self) -> str:
@@ -55,6 +67,10 @@ class Reply:
     """Bytes of the body to send before the connection is closed; None means all."""
     clock_error_seconds: float | None = 0.0
     """The error of the Date header; None means that there is no such header."""
+    hyphenated_date: bool = False
+    """Whether the Date header has hyphens, as WeChat has sent it: Thu, 22-Feb-2018 08:00:00 GMT."""
+    closes_connection: bool = False
+    """Whether the connection is closed after the response, which then says so."""
     is_reset: bool = False
     """Whether the connection is closed without a response."""
 

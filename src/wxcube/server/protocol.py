@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+import string
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
@@ -19,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from wxcube.beijing import Clock
+from wxcube.beijing import BEIJING, Clock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
@@ -28,6 +30,7 @@ from wxcube.errors import ReplyError
 from wxcube.server.authentication import Authenticator
 from wxcube.server.backend import Backend, RowSet
 from wxcube.server.call_quota import CallQuota
+from wxcube.server.front_page import GATEWAY_PAGE
 from wxcube.server.messages import Call, Reply, Request, refusal
 from wxcube.server.quota_calls import QuotaCalls, RefusedCall
 from wxcube.server.request_parsing import read_object, read_params, read_window
@@ -36,6 +39,9 @@ from wxcube.server.tokens import TokenStore
 
 _log = logging.getLogger(__name__)
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+REMEMBERED_BYTES = 2_048
+"""Bytes of a refused body that can be looked up by its rid."""
+_RIDS_SINCE = datetime(2020, 8, 1, tzinfo=BEIJING)
 _NOT_FOUND = Reply(status=404)
 
 Handler = Callable[[Call], Reply]
@@ -47,6 +53,8 @@ class Era(StrEnum):
 
     DOCUMENTED = "documented"
     """All endpoints return rows."""
+    LAST_DOCUMENTED = "last-documented"
+    """All endpoints return rows, getarticletotal with all columns of its last documents."""
     CURRENT = "current"
     """The six retired endpoints return 47009, as WeChat does since 2026."""
 
@@ -85,6 +93,7 @@ class Api:
         era: Era = Era.DOCUMENTED,
         hooks: Hooks = DEFAULT_HOOKS,
         seed: int | None = None,
+        front_page: str = GATEWAY_PAGE,
     ) -> None:
         self.era = era
         self.tokens = TokenStore(clock, seed)
@@ -92,6 +101,7 @@ class Api:
         self._backend = backend
         self._clock = clock
         self._hooks = hooks
+        self._front_page = Reply(front_page.encode(), content_type="text/plain; charset=utf-8")
         self._random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - predictable on purpose
         self._authenticator = Authenticator(backend, self.tokens)
         self._quota_calls = QuotaCalls(self._authenticator, self.call_quota, hooks.gate)
@@ -106,7 +116,8 @@ class Api:
         started = perf_counter()
         handler = self._handler(call.request.path)
         if handler is None:
-            return _NOT_FOUND
+            is_front_page = (call.request.method, call.request.path) == ("GET", "/")
+            return self._front_page if is_front_page else _NOT_FOUND
         try:
             return handler(call)
         except ReplyError as error:
@@ -155,13 +166,19 @@ class Api:
 
     def _refused(self, call: Call, error: ReplyError, started: float) -> Reply:
         rid = f"{int(call.at.timestamp()):08x}-{self._random_word():08x}-{self._random_word():08x}"
+        mark = f"hint: [{self._hint()}]" if call.at < _RIDS_SINCE else f"rid: {rid}"
         text = error.errmsg.replace("{ip}", call.request.client)
-        body = msgspec.json.encode({"errcode": error.errcode, "errmsg": f"{text} rid: {rid}"})
+        body = msgspec.json.encode({"errcode": error.errcode, "errmsg": f"{text} {mark}"})
         if call.app and call.endpoint:
             self._quota_calls.refused.append(
                 _refused_call(call, rid, body, perf_counter() - started)
             )
         return Reply(body, errcode=error.errcode)
+
+    def _hint(self) -> str:
+        """Six letters and eight digits, what errors had before they had a rid."""
+        letters = "".join(self._random.choices(string.ascii_letters, k=6))
+        return f"{letters}{self._random.randrange(10**8):08}"
 
     def _random_word(self) -> int:
         return self._random.randrange(1 << 32)
@@ -184,7 +201,7 @@ def _refused_call(call: Call, rid: str, reply: bytes, seconds: float) -> Refused
         appid=call.app.appid if call.app else "",
         at=call.at,
         path=call.request.path,
-        body=call.request.body.decode("utf-8", "replace"),
+        body=call.request.body[:REMEMBERED_BYTES].decode("utf-8", "replace"),
         reply=reply.decode(),
         client=call.request.client,
         cost_in_ms=round(seconds * 1000),

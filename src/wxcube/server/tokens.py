@@ -36,6 +36,16 @@ class Grant:
     appid: str
     ends_at: datetime
     replaced: bool = False
+    is_over: bool = False
+    """It has expired, whatever time a clock that was moved back shows."""
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether calls with the token are answered."""
+        return not self.is_over and now < self.ends_at
+
+    def is_current(self, now: datetime) -> bool:
+        """Whether this is still the token to hand out: not replaced, nor in its last 5 minutes."""
+        return self.is_valid(now) and not self.replaced and now < self.ends_at - OVERLAP
 
     def expires_in(self, now: datetime) -> int:
         """The seconds until the token expires."""
@@ -61,10 +71,20 @@ class TokenStore:
         self._normal: dict[str, Grant] = {}
         self._stable: dict[str, Grant] = {}
         self._forced: dict[str, _ForcedRefreshes] = {}
+        self._latest = clock.now()
+
+    def notice_time(self) -> datetime:
+        """The current time. Tokens that expired before the clock was moved back stay expired."""
+        now = self._clock.now()
+        if now < self._latest:
+            for grant in self._grants.values():
+                grant.is_over = grant.is_over or grant.ends_at <= self._latest
+        self._latest = now
+        return now
 
     def issue(self, appid: str) -> Grant:
         """A new normal token; the previous one stays valid for 5 minutes."""
-        now = self._clock.now()
+        now = self.notice_time()
         if old := self._normal.get(appid):
             _replace(old, now + OVERLAP)
         self._normal[appid] = self._new(appid, now)
@@ -75,12 +95,12 @@ class TokenStore:
 
         Raises:  ReplyError 45009 if the day's forced refreshes are used up.
         """
-        now = self._clock.now()
+        now = self.notice_time()
         current = self._stable.get(appid)
         if force and current and self._may_force_refresh(appid, now):
             _replace(current, now)
             current = None
-        if current is None or current.replaced or now >= current.ends_at - OVERLAP:
+        if current is None or not current.is_current(now):
             current = self._stable[appid] = self._new(appid, now)
         return current
 
@@ -95,7 +115,7 @@ class TokenStore:
         grant = self._grants.get(token)
         if grant is None:
             raise refusal(40001)
-        if self._clock.now() >= grant.ends_at:
+        if not grant.is_valid(self.notice_time()):
             raise refusal(40001 if grant.replaced else 42001)
         return grant.appid
 
@@ -106,11 +126,11 @@ class TokenStore:
 
     def expire(self, appid: str | None = None) -> int:
         """Invalidate the tokens of one account or of all, as a refresh by another program would."""
-        now = self._clock.now()
+        now = self.notice_time()
         valid = [
             grant
             for grant in self._grants.values()
-            if appid in {None, grant.appid} and grant.ends_at > now
+            if appid in {None, grant.appid} and grant.is_valid(now)
         ]
         for grant in valid:
             _replace(grant, now)

@@ -5,6 +5,7 @@ file overrides the defaults. The file contains no secrets: it names an environme
 another file.
 """
 
+from wxcube.settings.private_file import read_private_file
 from wxcube.settings.proxies import (
     account_proxy,
     checked_proxy,
@@ -18,6 +19,7 @@ from wxcube.settings.secrets import (
     cube_password,
     database_password,
     default_secret_variable,
+    emulator_password,
     events_key,
     events_token,
     read_secret_file,
@@ -30,6 +32,7 @@ from wxcube.settings.sections import (
     CubeSettings,
     EngineName,
     EventsSettings,
+    LimitSettings,
     ServeSettings,
     Settings,
     SyncSettings,
@@ -46,6 +49,7 @@ __all__ = [
     "CubeSettings",
     "EngineName",
     "EventsSettings",
+    "LimitSettings",
     "Secret",
     "ServeSettings",
     "Settings",
@@ -56,11 +60,13 @@ __all__ = [
     "cube_password",
     "database_password",
     "default_secret_variable",
+    "emulator_password",
     "environment_proxy",
     "events_key",
     "events_token",
     "is_loopback",
     "load",
+    "read_private_file",
     "read_secret_file",
     "secret",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
+from wxcube.settings.private_file import read_private_file
 from wxcube.settings.reading import PREFIX
 from wxcube.settings.sections import AccountSettings, CubeSettings, EventsSettings, Settings
 
@@ -87,6 +88,11 @@ def cube_password(cube: CubeSettings, environment: Mapping[str, str] | None = No
     return _optional_secret(cube.password_file, cube.password_env, "CUBE_PASSWORD", environment)
 
 
+def emulator_password(environment: Mapping[str, str] | None = None) -> Secret:
+    """The password of an emulator's admin API, from WXCUBE_EMULATOR_PASSWORD; empty without one."""
+    return _optional_secret("", "", "EMULATOR_PASSWORD", environment)
+
+
 def database_password(settings: Settings, environment: Mapping[str, str] | None = None) -> Secret:
     """The password of the database server; empty if the settings name none.
 
@@ -123,10 +129,12 @@ def default_secret_variable(account: AccountSettings) -> str:
 def read_secret_file(path: Path) -> str:
     """The content of a file with a secret, without surrounding white space.
 
-    Raises:  SettingsError if it cannot be read or is empty.
+    Links are followed: a container platform mounts secrets as such.
+
+    Raises:  SettingsError if it cannot be read, is empty, or others can read it.
     """
     try:
-        text = path.expanduser().read_text(encoding="utf-8").strip()
+        text = read_private_file(path.expanduser(), follow_links=True).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             _(

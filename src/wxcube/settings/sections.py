@@ -105,6 +105,32 @@ class ServeSettings(Section, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8300
     apps_file: str = "wxcube-apps.toml"
     """The file with the credentials of local apps."""
+    trusted_proxies: list[str] = []
+    """Addresses of reverse proxies whose X-Forwarded-For names the caller; by default none."""
+
+
+class LimitSettings(Section, frozen=True, kw_only=True):
+    """What one caller can make a server hold, and for how long."""
+
+    connections: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """Open connections; a new one beyond closes the oldest that never asked or awaits nothing."""
+    header_bytes: Annotated[int, Meta(ge=1_024, le=1 << 20)] = 16_384
+    """The longest headers of a request, and the longest path with its query."""
+    header_lines: Annotated[int, Meta(ge=10, le=10_000)] = 100
+    pipelined: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    """Requests that wait on a connection for the answer to an earlier one."""
+    body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 1 << 20
+    """The largest body of a request, except POST /events."""
+    bad_lines: Annotated[int, Meta(ge=0, le=100_000_000)] = 10_000
+    """Invalid lines of a batch sent to POST /events; with more, nothing of it is stored."""
+    request_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    """The time in which a request must arrive completely."""
+    idle_seconds: Annotated[int, Meta(ge=1, le=3600)] = 15
+    """The time that a connection stays open between requests."""
+    send_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    """The time for which a caller may stop reading its answer."""
+    drain_seconds: Annotated[int, Meta(ge=0, le=3600)] = 10
+    """The time that requests in progress have when the server stops."""
 
 
 class EventsSettings(Section, frozen=True, kw_only=True):
@@ -213,6 +239,7 @@ class Settings(Section, frozen=True, kw_only=True):
     log_json: bool = False
     sync: SyncSettings = SyncSettings()
     serve: ServeSettings = ServeSettings()
+    limits: LimitSettings = LimitSettings()
     events: EventsSettings = EventsSettings()
     cube: CubeSettings = CubeSettings()
     accounts: list[AccountSettings] = []
@@ -266,6 +293,7 @@ class Settings(Section, frozen=True, kw_only=True):
 SECTIONS: dict[str, type[Section]] = {
     "sync": SyncSettings,
     "serve": ServeSettings,
+    "limits": LimitSettings,
     "events": EventsSettings,
     "cube": CubeSettings,
 }

@@ -23,6 +23,7 @@ from wxcube.simulator.dice import (
     subkeys,
     weighted,
 )
+from wxcube.simulator.follow_sources import sources_of_their_time
 from wxcube.simulator.posts import MASS, ArticleDays, Posts
 from wxcube.simulator.rhythm import activity_of, moments, unix
 
@@ -229,7 +230,8 @@ def _join_sources(
     campaign = _campaign_source(account, day)
     brought = (campaign > 0) & happens(keys, "campaign", 6_500)
     plain = np.where(brought, campaign, pick(keys, "source", _SOURCES))
-    return np.where(after >= 0, pick(keys, "article source", _ARTICLE_SOURCES), plain)
+    sources = np.where(after >= 0, pick(keys, "article source", _ARTICLE_SOURCES), plain)
+    return sources_of_their_time(sources, day)
 
 
 def _unfollow_events(
@@ -240,7 +242,8 @@ def _unfollow_events(
     day = np.repeat(days, [len(leavers) for leavers in history.leavers])
     keys = account.dice.of("leaver").keys(number)
     initial = account.character.followers
-    before = pick(keys, "source", _SOURCES)
+    joined_before = np.full_like(day, day_number(account.first_day))
+    before = sources_of_their_time(pick(keys, "source", _SOURCES), joined_before)
     known = number >= initial
     before[known] = sources[number[known] - initial]
     seconds = moments(keys, "second", _earliest_unfollow(posts, keys, day))

@@ -78,6 +78,10 @@ _CHANCES = {
     Action.PRAISE: 14,
 }
 """Readers per 10,000 who take the action, at a warmth of 100."""
+_REPEATED = {Action.READ_ORIGINAL, Action.FAVOURITE}
+_ACTING_AGAIN = 1_800
+"""Users per 10,000 who take these actions twice."""
+_AGAIN_SECONDS = 90
 _SHARING, _SHARING_AGAIN = 400, 1_300
 
 
@@ -281,13 +285,17 @@ def _share_events(posts: Posts, shares: Visits, scenes: Integers) -> Columns:
 
 
 def _other_actions(posts: Posts, visits: Visits) -> Iterator[Columns]:
-    """The events of the other actions; most users take an action once."""
+    """The events of the other actions; a user takes most actions once."""
     able = {Action.READ_ORIGINAL: posts.has_link, Action.PRAISE: posts.takes_praise}
     warmth = posts.warmth[visits.article]
     for action, chance in _CHANCES.items():
         acts_too = happens(visits.keys, action.name, chance * warmth // 100)
         actors = visits[acts_too & able[action][visits.article] if action in able else acts_too]
-        actions = replace(actors, at=_later(actors.at, 3 + below(actors.keys, "acts after", 300)))
+        again = happens(actors.keys, "acts again", _ACTING_AGAIN) & (action in _REPEATED)
+        row, nth = repeated_rows(1 + again.astype(np.int64))
+        actors = actors[row]
+        after = 3 + below(actors.keys, "acts after", 300) + nth * _AGAIN_SECONDS
+        actions = replace(actors, at=_later(actors.at, after))
         fen = pick(actors.keys, "fen", _PRAISES) if action is Action.PRAISE else 0
         yield _columns(posts, actions, action, fen=fen)
 

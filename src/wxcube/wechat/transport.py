@@ -128,7 +128,7 @@ class HttpTransport:
             request.method,
             url,
             data=request.body or None,
-            headers=_HEADERS,
+            headers={**_HEADERS, **request.headers},
             allow_redirects=False,
             proxy=self._proxy or None,
         ) as response:
@@ -226,7 +226,12 @@ class _Exchange:
 
 
 def _scope(request: Request) -> AsgiMessage:
-    headers = {"host": "localhost", "content-length": str(len(request.body)), **_HEADERS}
+    headers = {
+        "host": "localhost",
+        "content-length": str(len(request.body)),
+        **_HEADERS,
+        **request.headers,
+    }
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

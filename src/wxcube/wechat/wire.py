@@ -32,6 +32,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     title: Message = NOTHING
     """The name of the request in errors, if the path may contain a secret too."""
 

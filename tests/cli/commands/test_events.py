@@ -24,6 +24,7 @@ from support.event_files import (
     store_events,
 )
 from support.events import moment
+from support.private_files import write_private
 from wxcube.cli.commands.compacted import stoppable
 from wxcube.cli.main import run
 from wxcube.errors import SettingsError
@@ -349,7 +350,7 @@ def test_the_key_may_come_from_the_settings(
 
 
 def test_secrets_are_read_from_a_variable_or_a_file(folder: Path) -> None:
-    (folder / "token").write_text(" a-token-of-32-characters-0123456 \n")
+    write_private(folder / "token", " a-token-of-32-characters-0123456 \n")
     assert events_token(EventsSettings(token_file="token"), {}).reveal().startswith("a-token")
     given = {"MY_KEY": "k"}
     assert events_key(EventsSettings(key_env="MY_KEY"), given).reveal() == "k"

@@ -283,6 +283,16 @@ def test_an_interrupted_export_leaves_no_half_file(
 # --- what is remarkable about the rows -----------------------------------------------------------
 
 
+def test_a_link_at_the_name_of_the_draft_is_not_followed(site: Site) -> None:
+    precious = site.folder / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    (site.folder / "x.csv.part").symlink_to(precious)
+    assert export(site, "--account", "wx1", "--out", "x.csv").code == 0
+    assert precious.read_text(encoding="utf-8") == "mine"
+    assert not (site.folder / "x.csv").is_symlink()
+    assert (site.folder / "x.csv").read_bytes().count(b"\n") > 1
+
+
 @pytest.fixture
 def changed(site: Site) -> Site:
     """The site with a revised day and a withdrawn row of wx1, and a day of another origin."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from support.command_line import Site
+from support.private_files import write_private
+from wxcube.emulator.admin_access import AdminAccess
 from wxcube.server.http import listen
+from wxcube.settings import Secret
+from wxcube.testing import RunningEmulator
 
 ACCOUNT = '[[accounts]]\nappid = "wxdemo-1"\n'
 NOW = "2026-03-10T09:00"
@@ -50,7 +56,7 @@ def test_serve_on_a_busy_port_creates_nothing(site: Site) -> None:
 
 def test_serve_with_an_invalid_apps_file_creates_no_database(site: Site) -> None:
     site.settings.write_text(ACCOUNT, encoding="utf-8")
-    (site.folder / "wxcube-apps.toml").write_text("[[apps]]\nappid = 3\n", encoding="utf-8")
+    write_private(site.folder / "wxcube-apps.toml", "[[apps]]\nappid = 3\n")
     result = site.run("serve", "--port", "0")
     assert (result.code, "correct that line" in result.err) == (1, True)
     assert not site.database.exists()
@@ -122,3 +128,32 @@ def test_emulate_starts_at_the_machines_time_by_default(site: Site) -> None:
 def test_errors_are_in_chinese(site: Site, option: str, value: str, chinese: str) -> None:
     result = site.run("emulate", "--lang", "zh", option, value)
     assert (result.code, chinese in result.err) == (1, True), result.err
+
+
+def test_emulate_for_other_machines_has_a_password(site: Site) -> None:
+    arguments = ("emulate", "--host", "0.0.0.0", "--port", "0", "--days", "5", "--name", "lab-7")
+    with running(site, *arguments) as output:
+        url = re.search(r"http://0\.0\.0\.0:(\d+)", output)
+        password = re.search(r"need the password\s+(\S+);", output)
+        assert url, output
+        assert password, output
+        port = int(url[1])
+        assert _status(port, {"Host": f"lab-7:{port}"}) == 401
+        given = {"Host": f"lab-7:{port}", "Authorization": f"Bearer {password[1]}"}
+        assert _status(port, given) == 200
+
+
+def _status(port: int, headers: dict[str, str]) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", "/_wxcube/state", headers=headers)
+        return connection.getresponse().status
+
+
+def test_init_sends_the_password_of_the_emulator(site: Site) -> None:
+    access = AdminAccess(Secret("correct horse"))
+    with RunningEmulator(accounts=1, days=5, admin_access=access) as emulator:
+        refused = site.run("init", "--emulator", emulator.url)
+        assert (refused.code, "WXCUBE_EMULATOR_PASSWORD" in refused.err) == (1, True)
+        site.environment["WXCUBE_EMULATOR_PASSWORD"] = "correct horse"
+        assert site.run("init", "--emulator", emulator.url).code == 0
+        assert site.run("plan").code == 0

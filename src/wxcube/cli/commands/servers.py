@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,20 @@ from rich.text import Text
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.contract.endpoint import EARLIEST
 from wxcube.errors import SettingsError, WarehouseError
-from wxcube.i18n import Listing, Message, _
-from wxcube.settings import events_token
+from wxcube.i18n import SEMICOLON, Listing, Message, _, joined
+from wxcube.settings import Secret, emulator_password, events_token
 
 if TYPE_CHECKING:
     from wxcube.emulator.emulator import Emulator
     from wxcube.server.apps import FileChange
     from wxcube.server.events_api import EventsApi
+    from wxcube.server.http import AsgiApp
     from wxcube.warehouse.store import Warehouse
 
-CLOCK_YEARS = range(2015, 2100)
-"""Years to which the emulator's clock can be set; WeChat's statistics begin in December 2014."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FIRST_DAY, LAST_DAY = EARLIEST + timedelta(days=1), date(2099, 12, 31)
+"""The days of the emulator's clock, from the first that follows one with WeChat's statistics."""
 
 
 @click.command(cls=Command)
@@ -50,6 +52,7 @@ def serve(host: str | None, port: int | None, *, strict: bool) -> None:
     from wxcube.server import apps
     from wxcube.server.events_api import with_events
     from wxcube.server.gateway import Gateway
+    from wxcube.server.health import with_health
     from wxcube.server.http import asgi, listen, serve_forever
     from wxcube.server.protocol import Api, Era
 
@@ -63,12 +66,15 @@ def serve(host: str | None, port: int | None, *, strict: bool) -> None:
         local, change = apps.ensure(file, accounts)
         with _event_intake(root) as events, _warehouse(root) as warehouse:
             api = Api(Gateway(warehouse, local, strict=strict), root.clock, era=Era.DOCUMENTED)
-            app = asgi(api, root.clock)
+            app = asgi(api, root.clock, body_bytes=root.settings.limits.body_bytes)
+            app = with_health(with_events(app, events) if events else app, warehouse.accounts)
             if is_new:
                 _warn_empty(root)
             serve_forever(
-                with_events(app, events) if events else app,
+                _with_access_log(root, app),
                 listener,
+                limits=root.settings.limits,
+                trusted_proxies=settings.trusted_proxies,
                 on_ready=lambda url: _announce(root, url, address, file, change),
             )
 
@@ -107,7 +113,14 @@ def _event_intake(root: Context) -> AbstractContextManager[EventsApi | None]:
         return nullcontext()
     from wxcube.server.events_intake import event_intake
 
-    return event_intake(settings, token, root.clock)
+    return event_intake(settings, token, root.clock, root.settings.limits.bad_lines)
+
+
+def _with_access_log(root: Context, app: AsgiApp) -> AsgiApp:
+    """The application, with an access log if the log level shows it."""
+    from wxcube.server.access_log import with_access_log
+
+    return with_access_log(app) if root.settings.log_level in {"debug", "info"} else app
 
 
 def _warn_empty(root: Context) -> None:
@@ -154,7 +167,9 @@ def _print_added(root: Context, file: Path, change: FileChange) -> None:
 
 
 def _warn_if_reachable(root: Context, host: str) -> None:
-    if host not in LOOPBACK:
+    from wxcube.server.addresses import is_loopback
+
+    if not is_loopback(host):
         warning = _(
             "other machines can reach this address, and connections are not encrypted; put it "
             "behind an HTTPS proxy"
@@ -166,6 +181,12 @@ def _warn_if_reachable(root: Context, host: str) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8400, show_default=True, help="Port."
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="A name of this machine that admin calls may use; repeatable.",
 )
 @click.option(
     "--seed",
@@ -195,10 +216,11 @@ def _warn_if_reachable(root: Context, host: str) -> None:
 @click.option("--frozen", is_flag=True, help="Stop the clock; it then changes only when set.")
 @click.option(
     "--era",
-    type=click.Choice(["documented", "current"]),
+    type=click.Choice(["documented", "last-documented", "current"]),
     default="documented",
     show_default=True,
-    help="With current, the six retired endpoints return 47009.",
+    help="With current, the six retired endpoints return 47009; with last-documented, "
+    "getarticletotal has the four columns that only its last documents list.",
 )
 @click.option(
     "--quirk",
@@ -219,6 +241,7 @@ def _warn_if_reachable(root: Context, host: str) -> None:
 def emulate(  # noqa: PLR0913, PLR0917 - one per option
     host: str,
     port: int,
+    names: tuple[str, ...],
     seed: int,
     accounts: int,
     days: int,
@@ -242,12 +265,15 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
       wxcube emulate --fault "getuser* errcode=61503 times=2"
     """
     from wxcube.beijing import ManualClock
+    from wxcube.emulator.admin_access import AdminAccess
     from wxcube.emulator.emulator import DAILY_LIMIT, Emulator
     from wxcube.emulator.faults import parse_fault
     from wxcube.emulator.quirks import parse_quirks
+    from wxcube.server.addresses import is_loopback
     from wxcube.server.http import listen, serve_forever
 
     root = context()
+    password = _admin_password(host)
     emulator = Emulator(
         seed=seed,
         accounts=accounts,
@@ -256,16 +282,34 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
         quirks=parse_quirks(quirk),
         clock=ManualClock(_start_time(root, now), running=not frozen),
         daily_limit=daily_limit or DAILY_LIMIT,
+        admin_access=AdminAccess(password, names),
     )
     for text in fault:
         emulator.faults.add(parse_fault(text))
+
+    def ready(url: str) -> None:
+        if not is_loopback(host):
+            _warn_of_admin_calls(root, password)
+        _show_accounts(root, emulator, url, as_json=as_json)
+
     with listen(host, port) as listener:
         emulator.prepare()
         serve_forever(
-            emulator.asgi,
+            _with_access_log(root, emulator.asgi),
             listener,
-            on_ready=lambda url: _show_accounts(root, emulator, url, as_json=as_json),
+            limits=root.settings.limits,
+            on_ready=ready,
         )
+
+
+def _admin_password(host: str) -> Secret | None:
+    """The password of the admin API; a new one if other machines can reach it."""
+    from wxcube.server.addresses import is_loopback
+
+    chosen = emulator_password()
+    if chosen or is_loopback(host):
+        return chosen or None
+    return Secret(secrets.token_urlsafe(18))
 
 
 def _start_time(root: Context, text: str | None) -> datetime:
@@ -280,14 +324,27 @@ def _start_time(root: Context, text: str | None) -> datetime:
             _("--now {text!r} is not a time", text=text),
             hint=_("write it as 2026-03-10T09:00 (Beijing time)"),
         ) from None
-    if time.year not in CLOCK_YEARS:
+    if not FIRST_DAY <= time.date() <= LAST_DAY:
         raise SettingsError(
             _("--now {text!r} is out of range", text=text),
-            hint=_(
-                "choose a year from {first} to {last}", first=CLOCK_YEARS[0], last=CLOCK_YEARS[-1]
-            ),
+            hint=_("choose a day from {first} to {last}", first=FIRST_DAY, last=LAST_DAY),
         )
     return time
+
+
+def _warn_of_admin_calls(root: Context, password: Secret | None) -> None:
+    """Say that other machines can reach the admin API, and with which password."""
+    warning = _("other machines can reach this address")
+    if password and not emulator_password():
+        needed = _(
+            "admin calls under /_wxcube/ need the password {password}; choose your own with "
+            "WXCUBE_EMULATOR_PASSWORD",
+            password=password.reveal(),
+        )
+    else:
+        needed = _("admin calls under /_wxcube/ need the password in WXCUBE_EMULATOR_PASSWORD")
+    message = joined((warning, needed), SEMICOLON)
+    print_paragraph(root.notes, root.translate(message), mark="! ", style="yellow")
 
 
 def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool) -> None:

@@ -30,11 +30,17 @@ class IngestedBody:
     dead_letters: Path | None = None
     is_rejected: bool = False
     """Whether nothing is stored because of bad lines."""
+    is_cut: bool = False
+    """Whether the rest was not checked, because too many lines are bad."""
     written: list[Future[None]] = field(default_factory=list, repr=False)
 
 
-def ingest_body(store: EventStore, body: bytes, on_error: OnError, origin: str) -> IngestedBody:
+def ingest_body(
+    store: EventStore, body: bytes, on_error: OnError, origin: str, max_refused: int
+) -> IngestedBody:
     """Begin to store a body; its dead letters are on the disk on return.
+
+    With more than `max_refused` bad lines nothing of it is stored, and the rest is not checked.
 
     Raises:  EventStoreError if the dead letters cannot be written; nothing is stored then.
     """
@@ -45,14 +51,17 @@ def ingest_body(store: EventStore, body: bytes, on_error: OnError, origin: str) 
             admitted = store.admit(batch.content)
             refused = renumbered(admitted.refused, batch.first - 1)
             _add_refused(ingested, refused)
-            if refused and on_error is OnError.SKIP:
+            ingested.is_cut = ingested.refused_count > max_refused
+            if refused and on_error is OnError.SKIP and not ingested.is_cut:
                 file = file or _dead_letter_file(store, origin, files)
                 file.add(refused)
-            ingested.is_rejected |= bool(refused) and on_error is OnError.REJECT
+            ingested.is_rejected |= ingested.is_cut or bool(refused and on_error is OnError.REJECT)
             if ingested.is_rejected:
                 valid.clear()
             elif admitted.events:
                 valid.append(replace(admitted, refused=()))
+            if ingested.is_cut:
+                break
     ingested.dead_letters = file.path if file else None
     ingested.accepted = sum(one.events for one in valid)
     ingested.written = [store.append(one) for one in valid]

@@ -1,0 +1,46 @@
+"""The access log: one entry per request, without queries, bodies and headers."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import structlog
+
+from wxcube.server.http import PATH_SHOWN, AsgiApp, AsgiMessage, Receive, Scope, Send
+
+_log = structlog.get_logger()
+
+
+def with_access_log(app: AsgiApp) -> AsgiApp:
+    """The application, which then logs its requests at the level info."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _logged(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return application
+
+
+async def _logged(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
+    started, status, size = perf_counter(), 0, 0
+
+    async def counted(message: AsgiMessage) -> None:
+        nonlocal status, size
+        status = message.get("status", status)
+        size += len(message.get("body", b""))
+        await send(message)
+
+    try:
+        await app(scope, receive, counted)
+    finally:
+        _log.info(
+            "http.request",
+            client=(scope.get("client") or ("", 0))[0],
+            method=scope["method"],
+            path=scope["path"][:PATH_SHOWN],
+            status=status,
+            bytes=size,
+            milliseconds=round((perf_counter() - started) * 1000, 1),
+        )

@@ -1,0 +1,54 @@
+"""Files with secrets: regular files that only their user, and perhaps a group, can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from wxcube.errors import SettingsError
+from wxcube.i18n import Message, _
+
+OTHERS = stat.S_IWGRP | stat.S_IRWXO
+"""The permissions that a file with secrets must not give: 0600 and 0640 are safe."""
+_LIMIT = 1 << 20
+"""Bytes; more is no file of secrets."""
+
+
+def read_private_file(path: Path, *, follow_links: bool = False) -> str:
+    """The content of a file with secrets, in UTF-8 with or without a byte order mark.
+
+    Raises:  SettingsError if it is a device, a folder or, unless they are followed, a link; if it
+        belongs to another user or others can read it; OSError or UnicodeDecodeError if it cannot
+        be read.
+    """
+    # NONBLOCK: opening a named pipe would wait for somebody who writes
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
+    if path.is_symlink() and not follow_links:
+        raise _unsafe(path, _("it is a link"), _("name the file itself"))
+    descriptor = os.open(path, flags)
+    try:
+        _check(path, os.fstat(descriptor))
+        return os.read(descriptor, _LIMIT).decode("utf-8-sig")
+    finally:
+        os.close(descriptor)
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _unsafe(path, _("it is not a regular file"), _("name a file"))
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise _unsafe(path, _("it belongs to another user"), _("make a copy that belongs to you"))
+    if found.st_mode & OTHERS:
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        raise _unsafe(
+            path,
+            _("other users can read or change it: its mode is {mode}", mode=mode),
+            _("close it with: chmod 600 {path}", path=path),
+        )
+
+
+def _unsafe(path: Path, reason: Message, hint: Message) -> SettingsError:
+    return SettingsError(
+        _("{path} may not be used for secrets: {reason}", path=path, reason=reason), hint=hint
+    )
