@@ -31,7 +31,11 @@ _COMMANDS = {"command", "group"}
 
 def templates() -> Iterator[str | tuple[str, ...]]:
     """Every template of the source, and of click, which writes a part of the help."""
-    ours = {"cli/**.py": _extract_commands, "**.py": "python"}
+    ours = {
+        "cli/**.py": _extract_commands,
+        "**.py": "python",
+        "pages/templates/**.html": "jinja2.ext:babel_extract",
+    }
     for folder, keywords, methods in (
         (SOURCE, KEYWORDS, ours),
         (Path(click.__file__).parent, CLICK_KEYWORDS, {"**.py": "python"}),

@@ -16,6 +16,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -68,6 +69,7 @@ SKIPPED = {
     "sudo ": "changes the machine",
     "systemctl ": "needs a machine with systemd",
     "journalctl ": "needs a machine with systemd",
+    "podman ": "builds and runs containers",
     "datasette ": "not in the base install; tests/integrate/test_datasette.py starts it",
     "docker run": "needs Grafana; tests/integrate/test_grafana.py runs the queries of its panels",
     "wxcube cube build --engine": "needs a cluster; tests/cube/engines run on one",
@@ -85,6 +87,7 @@ DATA = {"ini", "json", "text", "toml", "{toctree}"}
 SUBSTITUTIONS = {
     r"^wxcube emulate(?!.*--port)": ("wxcube emulate --port 8400", "names the port, for the next"),
     r"\b8300\b": ("{serve_port}", "the port may be in use"),
+    r"\b8310\b": ("{pages_port}", "the port may be in use"),
     r"\b8400\b": ("{emulate_port}", "the port may be in use"),
     r'Client\("APPID", "SECRET"\)': (
         'Client("APPID", "SECRET", base_url="{wechat}")',
@@ -193,6 +196,7 @@ class Session:
             "secret": account.secret,
             "token": token[1] if token else "TOKEN",
             "serve_port": self.ports["serve"],
+            "pages_port": self.ports["up"],
             "emulate_port": self.ports["emulate"],
         }
         for pattern, (replacement, _reason) in SUBSTITUTIONS.items():
@@ -202,7 +206,7 @@ class Session:
     def run(self, command: Command) -> None:
         """Run a command and compare its output."""
         text = self.filled(command.text)
-        if server := re.match(r"wxcube (emulate|serve)\b", text):
+        if server := re.match(r"wxcube (emulate|serve|up)\b", text):
             self._serve(server[1], text, command.output)
             return
         result = self._shell(text)
@@ -297,10 +301,11 @@ def _answers(port: int) -> bool:
 
 def _free_ports() -> dict[str, int]:
     """A free port for each of our servers."""
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
+    with ExitStack() as stack:
+        probes = {kind: stack.enter_context(socket.socket()) for kind in ("serve", "emulate", "up")}
+        for probe in probes.values():
             probe.bind(("127.0.0.1", 0))
-        return {"serve": one.getsockname()[1], "emulate": other.getsockname()[1]}
+        return {kind: probe.getsockname()[1] for kind, probe in probes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -319,6 +324,7 @@ def session(tmp_path: Path, wechat: RunningEmulator, only_base_install: Path) ->
         "HOME": str(tmp_path),
         "LANG": "en_US.UTF-8",
         "WXCUBE_SERVE__PORT": str(ports["serve"]),
+        "WXCUBE_PAGES__PORT": str(ports["up"]),
     }
     session = Session(tmp_path, wechat, environment, ports)
     yield session

@@ -104,5 +104,5 @@ def _sources() -> tuple[str, ...]:
 def _not_installed() -> SettingsError:
     return SettingsError(
         _("charts need packages that are not installed"),
-        hint=_("install them with `pip install 'wxcube[pages]'`"),
+        hint=_("install them with `pip install quickjs-ng resvg-py`"),
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "demo": ("demo", _("Run the whole job on simulated accounts, without your own.")),
+    "up": ("up", _("Show pages in the browser, serve the API, and sync every morning.")),
     "init": ("start", _("Write a commented wxcube.toml.")),
     "account": ("start", _("List the accounts, or check them against WeChat.")),
     "plan": ("plan", _("Show what a sync would request: calls and days.")),

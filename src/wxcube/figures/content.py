@@ -30,7 +30,7 @@ CURVE_DAYS = 30
 """Days since publishing that a life curve has."""
 MEDIAN_DAYS = 90
 """Articles so many days before the newest one make the account's median."""
-_TITLE = Column(name="title", title=_("title"), is_key=True)
+_TITLE = Column(name="title", title=_("article title"), is_key=True)
 _MSGID = Column(name="msgid", title=_("article"), is_key=True)
 _PUBLISHED = Column(name="ref_date", title=_("published"), unit="day", is_key=True)
 _FIGURES = (

@@ -61,7 +61,7 @@ def moves(source: int | None = None) -> Question:
 
 FOLLOWERS = Question(
     key="followers/total",
-    title=_("Followers"),
+    title=_("Total followers"),
     endpoints=(getusercumulate,),
     load=lambda reader, accounts, window: reader.days(
         getusercumulate, accounts, window, (TOTAL.name,)

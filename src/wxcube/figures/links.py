@@ -36,18 +36,21 @@ def write(of: Filter) -> str:
     >>> write(Filter(accounts=("gh_a",), versus=Versus.PREVIOUS))
     'account=gh_a&vs=previous'
     """
+    return urlencode(pairs(of))
+
+
+def pairs(of: Filter) -> list[tuple[str, str]]:
+    """The keys and values of the query string of a filter."""
     default = Filter()
-    pairs = [("account", account) for account in of.accounts]
+    parts = [("account", account) for account in of.accounts]
     if of.range != default.range:
-        pairs.append(("range", _range_text(of.range)))
+        parts.append(("range", _range_text(of.range)))
     if of.versus:
-        pairs.append(("vs", of.versus.value))
+        parts.append(("vs", of.versus.value))
     if of.source is not None:
-        pairs.append(("source", str(of.source)))
-    pairs += [("article", of.article)] if of.article else []
-    pairs += [("sort", of.sort)] if of.sort else []
-    pairs += [("q", of.search)] if of.search else []
-    return urlencode(pairs)
+        parts.append(("source", str(of.source)))
+    texts = (("article", of.article), ("sort", of.sort), ("q", of.search))
+    return parts + [(key, text) for key, text in texts if text]
 
 
 def read(query: str, accounts: Collection[str], today: date) -> Reading:

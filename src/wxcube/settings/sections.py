@@ -133,6 +133,17 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     """The time that requests in progress have when the server stops."""
 
 
+class PagesSettings(Section, frozen=True, kw_only=True):
+    """How `wxcube up` shows pages."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8310
+    url: Annotated[str, Meta(pattern=r"^$|^https?://[^/\s]+$")] = ""
+    """The address that browsers use, where it is not that of this machine."""
+    file: str = "wxcube-logins.db"
+    """The file with logins and sessions."""
+
+
 class EventsSettings(Section, frozen=True, kw_only=True):
     """Where first-party events are stored, how long they are retained, and who may send them."""
 
@@ -240,6 +251,7 @@ class Settings(Section, frozen=True, kw_only=True):
     sync: SyncSettings = SyncSettings()
     serve: ServeSettings = ServeSettings()
     limits: LimitSettings = LimitSettings()
+    pages: PagesSettings = PagesSettings()
     events: EventsSettings = EventsSettings()
     cube: CubeSettings = CubeSettings()
     accounts: list[AccountSettings] = []
@@ -294,6 +306,7 @@ SECTIONS: dict[str, type[Section]] = {
     "sync": SyncSettings,
     "serve": ServeSettings,
     "limits": LimitSettings,
+    "pages": PagesSettings,
     "events": EventsSettings,
     "cube": CubeSettings,
 }

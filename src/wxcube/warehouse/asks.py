@@ -25,6 +25,8 @@ from wxcube.warehouse.series import SERIES, SeriesKey
 from wxcube.warehouse.statements import Statement, new_number, numbered
 from wxcube.warehouse.tables import asks, stored_time
 
+_MOST_IN_PROGRESS = 1000
+"""Asks that may be sent and not finished at the same time, over all accounts."""
 EXHAUSTED = 45009
 """WeChat allows no more calls of the endpoint on that day."""
 
@@ -296,6 +298,15 @@ _COLUMNS = (
     asks.c.message_data,
     asks.c.clock_offset,
 )
+
+
+def newest(connection: sa.Connection) -> str:
+    """A text that changes when an ask begins or ends."""
+    last = sa.select(sa.func.max(asks.c.id)).scalar_subquery()
+    recent = sa.select(sa.func.max(asks.c.id), sa.func.sum(asks.c.finished)).where(
+        asks.c.id > last - _MOST_IN_PROGRESS
+    )
+    return "-".join(map(str, connection.execute(recent).one()))
 
 
 def in_order(

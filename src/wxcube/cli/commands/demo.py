@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,6 +29,8 @@ from wxcube.wechat.client import SIMULATED
 
 CHART_HEIGHT = 6
 HOST = "127.0.0.1"
+VISITOR = "demo"
+"""The name under which everybody is logged in to the pages of the demo."""
 
 
 @click.command(cls=Command)
@@ -53,15 +56,15 @@ HOST = "127.0.0.1"
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8300,
+    default=8310,
     show_default=True,
-    help="Port to serve on; a free one if it is in use.",
+    help="Port of the pages; a free one if it is in use.",
 )
 def demo(folder: Path, seed: int, accounts: int, days: int, port: int, *, once: bool) -> int:
     """Run the whole job on simulated accounts, without your own.
 
     It emulates accounts, syncs them over HTTP, verifies every row and shows some figures. On a
-    terminal it then serves the data until Ctrl-C.
+    terminal it then shows the data as pages in the browser, and serves it, until Ctrl-C.
 
     \b
     Examples:
@@ -104,8 +107,8 @@ def _free_port(root: Context, wanted: int) -> int:
 
 def _announce_serving(root: Context, port: int) -> None:
     message = _(
-        "At the end this serves the data at http://{host}:{port} until you press Ctrl-C; with "
-        "--once it exits when done.",
+        "At the end this shows the data in the browser at http://{host}:{port} until you press "
+        "Ctrl-C; with --once it exits when done.",
         host=HOST,
         port=port,
     )
@@ -350,24 +353,37 @@ def _program() -> str:
 def _serve(
     root: Context, emulator: Emulator, warehouse: Warehouse, folder: Path, port: int
 ) -> None:
+    """Show the pages, and serve the data over WeChat's protocol, until Ctrl-C."""
+    from wxcube.cli.pages import new_site
+    from wxcube.pages.app import pages_app
+    from wxcube.pages.site import Source
     from wxcube.server.apps import ensure
     from wxcube.server.gateway import Gateway
     from wxcube.server.http import asgi, serve_forever
     from wxcube.server.protocol import Api, Era
+    from wxcube.settings import PagesSettings
 
     file = folder / "wxcube-apps.toml"
     apps, _written = ensure(file, [app.appid for app in emulator.accounts])
     api = Api(Gateway(warehouse, apps), emulator.clock, era=Era.DOCUMENTED)
+    names = {app.appid: emulator.name(app.appid) for app in emulator.accounts}
+    source = Source(warehouse, emulator.clock, lambda: names, is_demo=True)
+    settings = PagesSettings(file=str(folder / "wxcube-logins.db"))
+    site = new_site(source, root.clock, settings, visitor=VISITOR)
+    server = RunningServer(asgi(api, emulator.clock), HOST)
+    with listen(HOST, _free_port(root, port)) as listener, server:
+        ready = partial(_announce_pages, root, server.url, file)
+        serve_forever(pages_app(site), listener, on_ready=ready)
 
-    def ready(url: str) -> None:
-        message = _(
-            "Serving this data as WeChat would at {url}; credentials are in {file}; press Ctrl-C "
-            "to stop",
-            url=url,
-            file=file,
-        )
-        root.console.print()
-        print_paragraph(root.console, root.translate(message))
 
-    with listen(HOST, _free_port(root, port)) as listener:
-        serve_forever(asgi(api, emulator.clock), listener, on_ready=ready)
+def _announce_pages(root: Context, api_url: str, file: Path, url: str) -> None:
+    translate = root.translate
+    root.console.print()
+    root.console.print(translate(_("Pages in the browser: {url}", url=url)), style="bold")
+    message = _(
+        "The same data as WeChat would serve it: {url}; credentials are in {file}; press Ctrl-C "
+        "to stop",
+        url=api_url,
+        file=file,
+    )
+    print_paragraph(root.console, translate(message))

@@ -9,9 +9,9 @@ import click
 from wxcube.cli.commands.context import context, json_line
 from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Command
-from wxcube.cli.sync_report import busy_message
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.i18n import _, plural
+from wxcube.jobs.sync_report import busy_message
 from wxcube.warehouse.sync.exclusive import exclusive
 
 

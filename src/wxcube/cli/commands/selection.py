@@ -15,7 +15,7 @@ from wxcube.errors import WxcubeError
 from wxcube.i18n import _
 from wxcube.jobs.accounts import includes_retired, wanted_days
 from wxcube.settings import AccountSettings
-from wxcube.warehouse.sync.plan import Choices, LedgerReader, Plan
+from wxcube.warehouse.sync.plan import Choices, LedgerReader, Plan, joined_plans
 from wxcube.warehouse.sync.plan import plan as plan_calls
 from wxcube.warehouse.sync.wanted import WantedDays
 
@@ -104,7 +104,7 @@ def plan_of(
     root: Context, ledger: LedgerReader, accounts: Sequence[AccountSettings], options: Options
 ) -> Plan:
     """The calls that a sync of some accounts makes."""
-    plans = [
+    return joined_plans(
         plan_calls(
             wanted_of(root, account, options),
             ledger,
@@ -112,11 +112,7 @@ def plan_of(
             _choices(root, account, options),
         )
         for account in accounts
-    ]
-    calls = sorted(
-        (call for p in plans for call in p.calls), key=lambda call: call.window.last, reverse=True
     )
-    return Plan(tuple(calls), tuple(skipped for p in plans for skipped in p.skipped))
 
 
 def wanted_of(root: Context, account: AccountSettings, options: Options) -> list[WantedDays]:

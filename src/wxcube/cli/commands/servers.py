@@ -137,7 +137,7 @@ def _announce(root: Context, url: str, host: str, file: Path, change: FileChange
     notes.print(translate(_("listening on {url}", url=url)))
     notes.print(translate(_credentials(file, change)))
     _print_added(root, file, change)
-    _warn_if_reachable(root, host)
+    warn_if_reachable(root, host)
     notes.print(translate(_("press Ctrl-C to stop")))
 
 
@@ -166,7 +166,8 @@ def _print_added(root: Context, file: Path, change: FileChange) -> None:
         print_paragraph(root.notes, root.translate(not_added), mark="! ", style="yellow")
 
 
-def _warn_if_reachable(root: Context, host: str) -> None:
+def warn_if_reachable(root: Context, host: str) -> None:
+    """Warn if an address that is served without encryption is not only this machine's."""
     from wxcube.server.addresses import is_loopback
 
     if not is_loopback(host):

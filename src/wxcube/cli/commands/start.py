@@ -14,7 +14,6 @@ from rich.table import Table
 from wxcube import beijing, contract
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.help import Command, Group, reader
-from wxcube.cli.settings_template import account_section, emulated_account_section, settings_text
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
@@ -22,6 +21,7 @@ from wxcube.contract.window import Window, parse_day
 from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, plural, verbatim
 from wxcube.settings import DEFAULT_FILE, AccountSettings, default_secret_variable
+from wxcube.settings.template import account_section, emulated_account_section, settings_text
 
 DEFAULT_DAYS = 90
 """Days before today from which `init` fetches by default."""

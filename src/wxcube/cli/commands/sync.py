@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
 from typing import Any
 
 import click
@@ -23,17 +22,15 @@ from wxcube.cli.commands.selection import (
 )
 from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Command
-from wxcube.cli.sync_report import SyncResult, as_data, report_lines
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.cli.terminal.progress_bar import SyncBar
 from wxcube.jobs.accounts import account_clients
+from wxcube.jobs.sync_report import SyncResult, as_data, report_lines
+from wxcube.jobs.sync_run import SyncRun, accounts_of
 from wxcube.settings import AccountSettings
-from wxcube.warehouse.ask_log import Budgets
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.sync.exclusive import Exclusive, exclusive
-from wxcube.warehouse.sync.plan import EmptyLedger, Plan, SkipReason
-from wxcube.warehouse.sync.progress import Report, SyncEvent
-from wxcube.warehouse.sync.run import sync as run_sync
+from wxcube.warehouse.sync.plan import EmptyLedger, Plan
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Signals that end a sync with its report."""
@@ -90,14 +87,11 @@ def _check_settings(root: Context, accounts: list[AccountSettings], options: Opt
 
 
 async def _open_clients(root: Context, planned: Plan) -> None:
-    clients = account_clients(_accounts_of(root, planned), root.settings.sync, root.account_clock)
+    clients = account_clients(
+        accounts_of(root.settings, planned), root.settings.sync, root.account_clock
+    )
     async with clients:
         pass
-
-
-def _accounts_of(root: Context, planned: Plan) -> list[AccountSettings]:
-    appids = {call.appid for call in planned.calls}
-    return [account for account in root.settings.accounts if account.appid in appids]
 
 
 async def _run(
@@ -106,56 +100,19 @@ async def _run(
     """Make the calls of a plan, until they are made, a signal arrives, or a lease is lost."""
     count = len(planned.calls)
     bar = None if quiet or not count else SyncBar(root.notes, root.translate, count)
-    used_up = tuple(
-        (one.appid, one.endpoint.name) for one in planned.skipped if one.reason is SkipReason.QUOTA
-    )
-    result = SyncResult(Report(planned=count), own.busy, used_up=used_up)
-
-    def add(event: SyncEvent) -> None:
-        result.report.add(event)
-        if bar:
-            bar(event)
-
-    calls = asyncio.create_task(_make_calls(root, warehouse, planned, add))
-    loop = asyncio.get_running_loop()
-    own.on_loss = partial(loop.call_soon_threadsafe, calls.cancel)
-    with bar or nullcontext(), _stopping(calls, result):
-        try:
-            await calls
-        except asyncio.CancelledError:
-            if not (result.stopped_by or own.lost):
-                raise
-    if own.lost:
-        result.lost = frozenset(own.lost)
-    return result
-
-
-async def _make_calls(
-    root: Context, warehouse: Warehouse, planned: Plan, add: Callable[[SyncEvent], None]
-) -> None:
-    settings = root.settings.sync
-    accounts = _accounts_of(root, planned)
-    async with account_clients(accounts, settings, root.account_clock) as clients:
-        await run_sync(
-            planned,
-            clients,
-            warehouse,
-            clock=root.account_clock,
-            concurrency=settings.concurrency,
-            budgets=Budgets(settings.daily_calls_per_endpoint),
-            on_progress=add,
-        )
+    run = SyncRun(root.settings, warehouse, planned, own, root.account_clock)
+    with bar or nullcontext(), _stopping(run):
+        return await run.make_calls(bar)
 
 
 @contextmanager
-def _stopping(calls: asyncio.Task[None], result: SyncResult) -> Iterator[None]:
-    """Cancel the calls when a signal arrives; a second one ends the process at once."""
+def _stopping(run: SyncRun) -> Iterator[None]:
+    """Stop the calls when a signal arrives; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
 
     def stop(number: int) -> None:
-        result.stopped_by = number
         remove()
-        calls.cancel()
+        run.stop(number)
 
     def remove() -> None:
         for number in _SIGNALS:

@@ -113,6 +113,16 @@ class Plan:
         return {key: Cost(calls[key], days[key]) for key in calls}
 
 
+def joined_plans(plans: Iterable[Plan]) -> Plan:
+    """One plan of several, newest days first."""
+    plans = tuple(plans)
+    calls = (call for one in plans for call in one.calls)
+    return Plan(
+        tuple(sorted(calls, key=lambda call: call.window.last, reverse=True)),
+        tuple(skipped for one in plans for skipped in one.skipped),
+    )
+
+
 class LedgerReader(Protocol):
     """Reads what the ledger says about an endpoint of an account; a `Warehouse` is one."""
 

@@ -61,10 +61,25 @@ base_url = {base_url}
 # 模拟器的公众号：以模拟器的时间为准 · an account of an emulator: the emulator's clock applies
 emulator = true
 """
+_ACCOUNT_WITH_FILE = """\
+[[accounts]]
+appid = {appid}
+name = {name}
+# 含 AppSecret 的文件，请勿公开 · the file with the AppSecret: keep it private
+secret_file = {secret_file}
+base_url = {base_url}
+"""
 _TAIL = """\
 [serve]
 host = "127.0.0.1"
 port = 8300
+
+# 网页：wxcube up · pages for the browser: wxcube up
+[pages]
+host = "127.0.0.1"
+port = 8310
+# 浏览器访问的地址（经反向代理时）· address that browsers use, behind a reverse proxy
+# url = "https://stats.example.com"
 
 # 自有事件：wxcube events ingest，或设置令牌后 POST /events
 # your own events: wxcube events ingest, or POST /events once a token is set
@@ -87,6 +102,16 @@ def settings_text(since: date, accounts: Iterable[str]) -> str:
 def account_section(appid: str, name: str, secret_env: str) -> str:
     """The section of an account of WeChat."""
     return _ACCOUNT.format(appid=_toml(appid), name=_toml(name), secret_env=_toml(secret_env))
+
+
+def secret_file_section(appid: str, name: str, secret_file: str, base_url: str) -> str:
+    """The section of an account whose AppSecret is in a file."""
+    return _ACCOUNT_WITH_FILE.format(
+        appid=_toml(appid),
+        name=_toml(name),
+        secret_file=_toml(secret_file),
+        base_url=_toml(base_url),
+    )
 
 
 def emulated_account_section(appid: str, name: str, secret_file: str, base_url: str) -> str:

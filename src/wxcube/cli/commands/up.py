@@ -1,0 +1,180 @@
+"""The command up: pages, the API and daily syncs in one process, from nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from wxcube import beijing
+from wxcube.cli.commands.context import Context, context
+from wxcube.cli.help import Command
+from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.i18n import _
+from wxcube.jobs.accounts import DEFAULT_DAYS
+from wxcube.jobs.sync_report import report_lines
+from wxcube.jobs.sync_service import SyncProgress, SyncService
+from wxcube.settings import DEFAULT_FILE, PREFIX, Settings, load
+from wxcube.settings.template import settings_text
+from wxcube.warehouse.store import Warehouse
+
+
+@click.command(cls=Command)
+@click.option("--host", help="Address of the pages (default: 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages (default: 8310).")
+def up(host: str | None, port: int | None) -> int:
+    """Show pages in the browser, serve the API, and sync every morning, until Ctrl-C.
+
+    Without settings it writes wxcube.toml, and the first page adds an account by its AppID and
+    AppSecret or starts simulated ones. Pages need a login; the first person chooses a password with
+    the code that is printed here. WeChat's protocol is served as by `wxcube serve`, and the daily
+    sync begins at 08:10 Beijing time.
+
+    \b
+    Examples:
+      wxcube up
+      wxcube up --port 8311
+    """
+    root = context()
+    file = _settings_file(root)
+    _write_settings(root, file)
+    with _sigterm_as_ctrl_c(), ExitStack() as stack:
+        _serve(root, file, host, port, stack)
+    root.notes.print(
+        root.translate(_("stopped; stored data stays, start the command again to resume"))
+    )
+    return 0
+
+
+def _serve(root: Context, file: Path, host: str | None, port: int | None, stack: ExitStack) -> None:
+    """Serve until a signal arrives; what was opened is closed by the stack."""
+    from wxcube.cli.demo_accounts import DemoAccounts
+    from wxcube.cli.pages import new_site
+    from wxcube.jobs.account_setup import AccountSetup
+    from wxcube.pages.app import pages_app
+    from wxcube.pages.site import Source
+    from wxcube.server.http import listen, serve_forever
+
+    settings, load_settings = root.settings, _loader(root, file)
+    address = host or settings.pages.host
+    listener = stack.enter_context(listen(address, settings.pages.port if port is None else port))
+    clock = root.account_clock
+    warehouse = stack.enter_context(root.warehouse())
+    api_url = _serve_api(root, warehouse, stack)
+    service = SyncService(load_settings, warehouse, root.clock, _reporter(root, load_settings))
+    stack.callback(service.stop)
+    source = Source(warehouse, clock, lambda: _names(load_settings()), service)
+    site = new_site(source, root.clock, settings.pages)
+    site.setup = AccountSetup(file, warehouse, clock)
+    site.start_demo = stack.enter_context(DemoAccounts(root.clock)).start
+    if site.people.is_empty():
+        site.first_code = secrets.token_urlsafe(9)
+    service.start()
+    serve_forever(
+        pages_app(site),
+        listener,
+        on_ready=lambda url: _announce(
+            root, settings.pages.url or url, api_url, address, site.first_code
+        ),
+    )
+    root.notes.print(root.translate(_("stopping …")))
+
+
+def _serve_api(root: Context, warehouse: Warehouse, stack: ExitStack) -> str:
+    """Serve WeChat's protocol in another thread; its URL."""
+    from wxcube.server import apps
+    from wxcube.server.gateway import Gateway
+    from wxcube.server.http import RunningServer, asgi
+    from wxcube.server.protocol import Api, Era
+
+    serve = root.settings.serve
+    accounts = [*warehouse.accounts(), *(one.appid for one in root.settings.accounts)]
+    local, _change = apps.ensure(Path(serve.apps_file), accounts)
+    api = Api(Gateway(warehouse, local), root.account_clock, era=Era.DOCUMENTED)
+    server = RunningServer(asgi(api, root.account_clock), serve.host, serve.port)
+    return stack.enter_context(server).url
+
+
+def _settings_file(root: Context) -> Path:
+    return Path(root.flags.get("config") or os.environ.get(f"{PREFIX}CONFIG") or DEFAULT_FILE)
+
+
+def _write_settings(root: Context, file: Path) -> None:
+    """Write settings without accounts where there are none."""
+    if file.exists():
+        return
+    first = beijing.day_of(root.clock.now()) - timedelta(days=DEFAULT_DAYS)
+    file.write_text(settings_text(first, []), encoding="utf-8")
+    print_paragraph(root.notes, root.translate(_("wrote the settings file {path}", path=file)))
+
+
+def _loader(root: Context, file: Path) -> Callable[[], Settings]:
+    """What reads the settings anew, with the options of this command line."""
+    options = {name: root.flags.get(name) for name in ("database", "log_level")}
+    return lambda: load(file, language=root.flags.get("lang"), **options)
+
+
+def _names(settings: Settings) -> Mapping[str, str]:
+    return {account.appid: account.name for account in settings.accounts}
+
+
+def _reporter(
+    root: Context, load_settings: Callable[[], Settings]
+) -> Callable[[SyncProgress], None]:
+    """What prints the report of each sync."""
+
+    def report(progress: SyncProgress) -> None:
+        names = _names(load_settings())
+        time = f"{progress.ended_at:%Y-%m-%d %H:%M} " if progress.ended_at else ""
+        if progress.error:
+            print_paragraph(
+                root.notes, root.shown(progress.error), mark=f"{time}! ", style="yellow"
+            )
+        if progress.last:
+            for line in report_lines(progress.last, lambda appid: names.get(appid) or appid):
+                style = "yellow" if line.mark else ""
+                print_paragraph(
+                    root.notes, root.shown(line.text), mark=time + line.mark, style=style
+                )
+
+    return report
+
+
+def _announce(root: Context, url: str, api_url: str, host: str, first_code: str) -> None:
+    from wxcube.cli.commands.servers import warn_if_reachable
+
+    translate, notes = root.translate, root.notes
+    if first_code:
+        text = _("Choose a password first: {url}/welcome?code={code}", url=url, code=first_code)
+        notes.print(translate(text), soft_wrap=True)
+    notes.print(translate(_("pages: {url}", url=url)), soft_wrap=True)
+    notes.print(
+        translate(
+            _("API: {url}, credentials in {file}", url=api_url, file=root.settings.serve.apps_file)
+        ),
+        soft_wrap=True,
+    )
+    if not root.settings.pages.url.startswith("https:"):
+        warn_if_reachable(root, host)
+    notes.print(translate(_("syncs every day at 08:10 Beijing time; press Ctrl-C to stop")))
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does, so that everything is closed."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+"""Pages for the browser: figures, downloads, the state of the data, and setting up accounts."""

@@ -1,0 +1,170 @@
+"""Every page in a browser: both languages, both themes, two widths, and texts that attack."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page
+
+from support.browser import Seen, chromium, context, load_images, until
+from wxcube.cli import demo
+from wxcube.cli.pages import new_site
+from wxcube.emulator.emulator import Emulator
+from wxcube.pages.app import pages_app
+from wxcube.pages.registry import PAGES
+from wxcube.pages.site import Source
+from wxcube.server.http import RunningServer
+from wxcube.settings import PagesSettings
+from wxcube.warehouse.store import Warehouse
+
+pytestmark = pytest.mark.slow
+
+ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egnihtyna"
+VIEWS = [("zh", 1280, "light"), ("en", 1280, "dark"), ("en", 390, "light"), ("zh", 390, "dark")]
+COLOURS = """(image) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const drawing = canvas.getContext("2d");
+  drawing.drawImage(image, 0, 0);
+  const bytes = drawing.getImageData(0, 0, canvas.width, canvas.height).data;
+  return new Set(new Uint32Array(bytes.buffer)).size;
+}"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Pages of two simulated accounts, whose names and titles are attacks."""
+    folder = tmp_path_factory.mktemp("pages")
+    emulator = Emulator(days=40)
+    with Warehouse.open(folder / "wxcube.db") as warehouse:
+        with RunningServer(emulator.asgi) as server:
+            todo = demo.next_plan(emulator, warehouse)
+            asyncio.run(demo.fill(emulator, server.url, warehouse, todo))
+        _attack(folder / "wxcube.db")
+        names = {app.appid: f"{ATTACK} {number}" for number, app in enumerate(emulator.accounts)}
+        source = Source(warehouse, emulator.clock, lambda: names, is_demo=True)
+        settings = PagesSettings(file=str(folder / "logins.db"))
+        site = new_site(source, emulator.clock, settings, visitor="demo")
+        with RunningServer(pages_app(site)) as server:
+            yield server.url
+
+
+@pytest.fixture(scope="module")
+def browser(url: str) -> Iterator[Browser]:
+    """Chromium; it is started after the sync, since both need the thread's event loop."""
+    with chromium() as running:
+        yield running
+
+
+def _attack(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        titles = ATTACK + "长" * 500
+        connection.execute("update article_total_detail set title = ? || title", (titles,))
+        connection.commit()
+
+
+def article(page: Page, url: str) -> str:
+    """The address of the page of the newest article."""
+    page.goto(f"{url}/content")
+    return str(page.locator("tbody a").first.get_attribute("href"))
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), VIEWS)
+def test_every_page_is_whole(
+    browser: Browser, url: str, language: str, width: int, theme: str
+) -> None:
+    with context(browser, language=language, width=width, theme=theme) as tab:
+        page, seen = tab.new_page(), Seen()
+        seen.watch(page)
+        day = "/data/day?account=wxdemo93a5ce3a4db3&endpoint=getusersummary&day=2026-03-08"
+        paths = [one.path for one in PAGES if one.path != "/content/article"]
+        for path in (*paths, article(page, url), day, "/accounts", "/sync"):
+            page.goto(url + path)
+            load_images(page)
+            assert page.locator("h1").count() == 1, path
+            broken = "[...document.images].filter((one) => !one.naturalWidth).length"
+            assert page.evaluate(broken) == 0, path
+            for image in page.locator("figure img").all():
+                assert image.evaluate(COLOURS) > 10, path
+            sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert sideways <= 0, path
+            _check_accessibility(page, path)
+        assert seen.problems == []
+        assert [one for one in seen.requests if not one.startswith(url)] == []
+
+
+def _check_accessibility(page: Page, path: str) -> None:
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+    assert not serious, (path, [(one["id"], one["nodes"][0]["html"]) for one in serious])
+
+
+def test_charts_become_live_when_they_are_touched(browser: Browser, url: str) -> None:
+    with context(browser) as tab:
+        page, seen = tab.new_page(), Seen()
+        seen.watch(page)
+        for one in PAGES:
+            page.goto(url + one.path)
+            for figure in page.locator("figure[data-chart]").all():
+                figure.scroll_into_view_if_needed()
+                figure.hover()
+            until(
+                page,
+                "[...document.querySelectorAll('figure[data-chart]')]"
+                ".every((one) => one.dataset.state === 'live' && one.querySelector('.live svg'))",
+            )
+        assert seen.problems == []
+        assert [one for one in seen.requests if not one.startswith(url)] == []
+
+
+def test_without_javascript_there_are_pictures_tables_and_filters(
+    browser: Browser, url: str
+) -> None:
+    with context(browser, javascript=False) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/followers")
+        page.get_by_role("link", name="last 7 days").click()
+        page.get_by_role("link", name="the period before").click()
+        assert page.url == f"{url}/followers?range=7d&vs=previous"
+        assert page.locator("figure img").count() == 3
+        page.locator("#followers-daily summary").first.click()
+        assert page.locator("#followers-daily tbody tr").count() == 14
+        page.locator("summary", has_text="Dates and accounts").click()
+        page.locator("[name=first]").fill("2026-03-01")
+        page.locator("[name=last]").fill("2026-03-05")
+        page.get_by_role("button", name="Show").click()
+        assert page.url == f"{url}/followers?range=2026-03-01..2026-03-05&vs=previous"
+
+
+def test_articles_are_searched_sorted_and_opened(browser: Browser, url: str) -> None:
+    with context(browser) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/content")
+        page.get_by_role("link", name="readers", exact=True).click()
+        assert page.locator("th[aria-sort=descending]").inner_text().startswith("readers")
+        readers = page.locator("#content-articles td:nth-child(4)").all_inner_texts()
+        counts = [int(one.replace(",", "")) for one in readers if one != "–"]
+        assert counts == sorted(counts, reverse=True)
+        page.locator("[name=q]").fill("no such title")
+        page.get_by_role("button", name="Search").click()
+        assert page.locator("#content-articles tbody tr").count() == 0
+        page.locator("a.pill", has_text="no such title").click()
+        page.locator("#content-articles tbody a").first.click()
+        assert "<script>alert(2)</script>" in page.locator("h1").inner_text()
+
+
+def test_the_language_is_switched_and_kept(browser: Browser, url: str) -> None:
+    with context(browser, language="zh") as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/followers?range=7d")
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+        page.get_by_role("link", name="English").click()
+        assert page.url == f"{url}/followers?range=7d"
+        page.goto(f"{url}/messages")
+        assert page.locator("h1").inner_text() == "Messages"
