@@ -34,7 +34,7 @@ def templates() -> Iterator[str | tuple[str, ...]]:
     ours = {
         "cli/**.py": _extract_commands,
         "**.py": "python",
-        "pages/templates/**.html": "jinja2.ext:babel_extract",
+        "**/templates/**.html": "jinja2.ext:babel_extract",
     }
     for folder, keywords, methods in (
         (SOURCE, KEYWORDS, ours),

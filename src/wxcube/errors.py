@@ -17,6 +17,7 @@
     │   ├─ CredentialError      40013 40125 40164 …                                     STOP
     │   └─ BusyError            -1 61504                                                RETRY
     ├─ TransportError           no complete reply arrived                               RETRY
+    ├─ DeliveryError            a report or alert was not accepted                      RETRY
     ├─ ShapeError               a reply that does not match the contract                SKIP
     ├─ EventError               an event that does not match its structure              SKIP
     ├─ EventStoreError          the event store cannot be read or written               STOP
@@ -216,6 +217,19 @@ class TransportError(WxcubeError):
     """No complete reply arrived: a connection error, timeout, HTTP status or truncated body."""
 
     remedy = Remedy.RETRY
+
+
+class DeliveryError(WxcubeError):
+    """A receiver did not accept a report or an alert."""
+
+    remedy = Remedy.RETRY
+
+    def __init__(
+        self, message: Message, *, hint: Message = NOTHING, may_have_arrived: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.may_have_arrived = may_have_arrived
+        """Whether it may have arrived all the same, such as when the answer was lost."""
 
 
 class ShapeError(WxcubeError):

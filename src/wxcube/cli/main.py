@@ -35,6 +35,8 @@ COMMANDS = {
     "history": ("history", _("Show what WeChat answered for a day, and when.")),
     "fetch": ("fetch", _("Call one endpoint and print the rows.")),
     "export": ("export", _("Export rows of the warehouse as CSV, XLSX, JSON or Parquet.")),
+    "report": ("report", _("Write or send a report of a week or month.")),
+    "alerts": ("alerts", _("Show what the rules of the settings find in the stored figures.")),
     "sql": ("sql", _("Run a read-only SQL query on the warehouse.")),
     "integrate": ("integrate", _("Write files with which BI tools read the database.")),
     "endpoints": ("explain", _("List the endpoints.")),

@@ -6,3 +6,5 @@ ARTICLES = 5
 """Articles behind a median."""
 VALUES_PER_HOUR = 4
 """Days behind an hour of a weekday, if it is to be called the best."""
+DAYS_OF_BAND = 14
+"""Days behind what is called the usual."""

@@ -19,7 +19,7 @@ from wxcube.i18n.mismatch import (
     expected_types,
     first_mismatch,
 )
-from wxcube.settings.sections import SECTIONS, AccountSettings, Settings
+from wxcube.settings.sections import LISTS, SECTIONS, Settings
 
 
 def explained(values: dict[str, Any], error: msgspec.ValidationError) -> SettingsError:
@@ -50,11 +50,13 @@ def _unknown_key(key: str, path: MemberPath, values: dict[str, Any]) -> Settings
         message = _("unknown key {key} in {section}", key=key, section=_section(path, values))
     else:
         message = _("unknown key {key} at the top level", key=key)
-    return SettingsError(message, hint=_place(key) or _similar_key(key, path))
+    return SettingsError(message, hint=_place(key, path) or _similar_key(key, path))
 
 
-def _place(key: str) -> Message:
+def _place(key: str, path: MemberPath) -> Message:
     """Where a key belongs, or how to give a secret; empty for unknown keys."""
+    if key == "url" and path[:1] == ("recipients",):
+        return _("the file may not contain secrets: use url_env to name a variable, or url_file")
     if key in Settings.__struct_fields__:
         return _("it belongs at the top level")
     if sections := [_TITLES[name] for name, keys in _KEYS.items() if key in keys]:
@@ -84,11 +86,11 @@ def _similar_key(key: str, path: MemberPath) -> Message:
 
 
 def _section(path: MemberPath, values: dict[str, Any]) -> Message:
-    """The section at a path; accounts are counted from 1 where there are several."""
-    number = path[1] if len(path) > 1 else 0
-    if path[0] == "accounts" and isinstance(number, int) and len(values["accounts"]) > 1:
-        return _("[[accounts]] number {number}", number=number + 1)
-    return _TITLES[str(path[0])]
+    """The section at a path; those of one name are counted from 1 where there are several."""
+    name, number = str(path[0]), path[1] if len(path) > 1 else 0
+    if name in LISTS and isinstance(number, int) and len(values[name]) > 1:
+        return _("{section} number {number}", section=_TITLES[name], number=number + 1)
+    return _TITLES[name]
 
 
 def _problem(mismatch: Mismatch) -> Message:
@@ -123,13 +125,12 @@ def _hint(mismatch: Mismatch) -> Message:
 
 _CORRECT = _("correct that value")
 _KEYS: dict[str, tuple[str, ...]] = {
-    **{name: section.__struct_fields__ for name, section in SECTIONS.items()},
-    "accounts": AccountSettings.__struct_fields__,
+    name: section.__struct_fields__ for name, section in (SECTIONS | LISTS).items()
 }
 """Keys by section, without the top level."""
 _TITLES: dict[str, Message] = {
     **{name: verbatim(f"[{name}]") for name in SECTIONS},
-    "accounts": verbatim("[[accounts]]"),
+    **{name: verbatim(f"[[{name}]]") for name in LISTS},
 }
 """Titles of sections, as they are in the file."""
 _TYPE_NAMES: dict[type, Message] = {

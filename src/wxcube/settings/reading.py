@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,24 @@ def _convert(values: dict[str, Any], path: Path) -> Settings:
         raise _in_file(path, explained(values, error)) from None
     except SettingsError as error:
         raise _in_file(path, error) from None
-    names = Counter(name for a in settings.accounts for name in {a.appid, a.name} - {""})
-    duplicates = sorted(name for name, count in names.items() if count > 1)
+    duplicates = _duplicates(name for a in settings.accounts for name in {a.appid, a.name} - {""})
     if duplicates:
         duplicate = SettingsError(
             _("several accounts have the name or AppID {names}", names=Listing(duplicates)),
             hint=_("keep one [[accounts]] section for each account, with a name of its own"),
         )
         raise _in_file(path, duplicate)
+    if duplicates := _duplicates(one.name for one in settings.recipients):
+        duplicate = SettingsError(
+            _("several recipients have the name {names}", names=Listing(duplicates)),
+            hint=_("give each [[recipients]] section a name of its own"),
+        )
+        raise _in_file(path, duplicate)
     return settings
+
+
+def _duplicates(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _in_file(path: Path, error: SettingsError) -> SettingsError:

@@ -11,7 +11,13 @@ from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.settings.private_file import read_private_file
 from wxcube.settings.reading import PREFIX
-from wxcube.settings.sections import AccountSettings, CubeSettings, EventsSettings, Settings
+from wxcube.settings.sections import (
+    AccountSettings,
+    CubeSettings,
+    EventsSettings,
+    RecipientSettings,
+    Settings,
+)
 
 SHORTEST_TOKEN = 16
 """The minimum length of a token for events, in characters."""
@@ -102,6 +108,28 @@ def database_password(settings: Settings, environment: Mapping[str, str] | None 
     return _optional_secret(file, variable, "DATABASE_PASSWORD", environment)
 
 
+def recipient_url(
+    recipient: RecipientSettings, environment: Mapping[str, str] | None = None
+) -> Secret:
+    """The address of a recipient, from the file or the environment variable in its settings.
+
+    Raises:  SettingsError if it is missing.
+    """
+    environment = os.environ if environment is None else environment
+    if recipient.url_file:
+        return Secret(read_secret_file(Path(recipient.url_file)))
+    variable = recipient.url_env or f"{PREFIX}RECIPIENT_{_variable_part(recipient.name) or 'URL'}"
+    if text := environment.get(variable, "").strip():
+        return Secret(text)
+    raise SettingsError(
+        _("the address of recipient {name} is missing", name=recipient.name),
+        hint=_(
+            "put its URL into the environment variable {variable}, or name a file with url_file",
+            variable=variable,
+        ),
+    )
+
+
 def _optional_secret(
     file: str, variable: str, default: str, environment: Mapping[str, str] | None
 ) -> Secret:
@@ -123,7 +151,12 @@ def default_secret_variable(account: AccountSettings) -> str:
     A Chinese name has no letters that a variable may have; the AppID is used instead.
     """
     name = account.title if account.title.isascii() else account.appid
-    return PREFIX + "SECRET_" + re.sub(r"\W", "_", name, flags=re.ASCII).upper()
+    return f"{PREFIX}SECRET_{_variable_part(name)}"
+
+
+def _variable_part(name: str) -> str:
+    """A name as a part of the name of a variable; empty if it has Chinese characters."""
+    return re.sub(r"\W", "_", name, flags=re.ASCII).upper() if name.isascii() else ""
 
 
 def read_secret_file(path: Path) -> str:

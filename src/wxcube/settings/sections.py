@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,9 @@ TokenKind = Literal["stable", "classic", "url", "command", "fixed"]
 """Sources of an account's access token."""
 EngineName = Literal["duckdb", "spark", "clickhouse"]
 """Engines that compute rows from first-party events."""
+ReportFormat = Literal["html", "pdf", "png", "xlsx", "md"]
+"""Formats of reports."""
+REPORT_FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
 AppId = Annotated[str, Meta(min_length=3, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
 
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/@]*@")
@@ -236,6 +239,72 @@ class CubeSettings(Section, frozen=True, kw_only=True):
     """The file with the password of ClickHouse."""
 
 
+class RecipientSettings(Section, frozen=True, kw_only=True):
+    """Somebody to whom reports and alerts may be sent; nobody else gets any."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    url_env: str = ""
+    """The environment variable with the address as a URL of Apprise."""
+    url_file: str = ""
+    """The file with that URL."""
+    language: Literal["", "zh", "en"] = ""
+    """The language of what is sent; by default that of the settings."""
+    format: ReportFormat = "html"
+    """The file that a report is attached as, where the receiver takes files."""
+
+
+class ReportSettings(Section, frozen=True, kw_only=True):
+    """How reports are made and sent."""
+
+    browser: str = ""
+    """The program that makes PDF files and pictures; by default an installed Chromium."""
+    deliveries_file: str = "wxcube-deliveries.db"
+    """The file that notes what was sent to whom."""
+    attempts: Annotated[int, Meta(ge=1, le=10)] = 3
+    """The number of attempts to send something."""
+    retry_pause_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    """The pause before the second attempt; it doubles with each further attempt."""
+
+
+class AlertSettings(Section, frozen=True, kw_only=True):
+    """What somebody has to know at once: each limit is a rule, which applies if it is set."""
+
+    failure_rate: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """The share of failed pushes of a day from which on there is an alert."""
+    new_followers_spread: Annotated[float, Meta(gt=0)] | None = None
+    """How many times their usual distance from the median new followers may be away from it."""
+    article_times_median: Annotated[float, Meta(gt=1)] | None = None
+    """How many times the median of readers an article has to have."""
+    late_hours: Annotated[float, Meta(ge=0)] | None = None
+    """How many hours after 08:00 yesterday's figures may be missing."""
+    quota_share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """The share of `daily_calls_per_endpoint` that may be used."""
+    revised_days: Annotated[int, Meta(ge=0)] | None = None
+    """How many days may be revised on one day."""
+    send: list[str] = []
+    """The names of the recipients."""
+    repeat_hours: Annotated[float, Meta(gt=0)] = 24.0
+    """An alert that lasts is sent again after so many hours."""
+    silent_until: date | None = None
+    """Nothing is sent before this day."""
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether any rule is set."""
+        return any(getattr(self, name) is not None for name in ALERT_RULES)
+
+
+ALERT_RULES = (
+    "failure_rate",
+    "new_followers_spread",
+    "article_times_median",
+    "late_hours",
+    "quota_share",
+    "revised_days",
+)
+"""Rules of alerts, by their keys in the settings."""
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """All settings of wxcube."""
 
@@ -254,6 +323,9 @@ class Settings(Section, frozen=True, kw_only=True):
     pages: PagesSettings = PagesSettings()
     events: EventsSettings = EventsSettings()
     cube: CubeSettings = CubeSettings()
+    report: ReportSettings = ReportSettings()
+    alerts: AlertSettings = AlertSettings()
+    recipients: list[RecipientSettings] = []
     accounts: list[AccountSettings] = []
 
     def __post_init__(self) -> None:
@@ -290,6 +362,24 @@ class Settings(Section, frozen=True, kw_only=True):
             accounts=accounts,
         )
 
+    def recipient(self, name: str) -> RecipientSettings:
+        """The recipient with a name.
+
+        Raises:  SettingsError if the settings have none.
+        """
+        for recipient in self.recipients:
+            if recipient.name == name:
+                return recipient
+        names = Listing(one.name for one in self.recipients)
+        raise SettingsError(
+            _(
+                "the settings have no recipient {name!r} (recipients: {names})",
+                name=name,
+                names=names,
+            ),
+            hint=_("add it to wxcube.toml as [[recipients]]; only those can be sent to"),
+        )
+
     def chosen(self, names: tuple[str, ...]) -> list[AccountSettings]:
         """The named accounts, or all.
 
@@ -309,5 +399,9 @@ SECTIONS: dict[str, type[Section]] = {
     "pages": PagesSettings,
     "events": EventsSettings,
     "cube": CubeSettings,
+    "report": ReportSettings,
+    "alerts": AlertSettings,
 }
-"""Sections by name, without [[accounts]]."""
+"""Sections by name, without those of which there may be several."""
+LISTS: dict[str, type[Section]] = {"recipients": RecipientSettings, "accounts": AccountSettings}
+"""Sections of which there may be several."""

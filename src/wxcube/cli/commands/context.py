@@ -74,8 +74,13 @@ class Context:
 
     def title(self, appid: str) -> str:
         """The name of an account in the settings, and its AppID; the AppID of any other."""
-        names = {account.appid: account.name for account in self.settings.accounts}
-        return f"{names[appid]} ({appid})" if names.get(appid) else appid
+        name = self.account_names.get(appid)
+        return f"{name} ({appid})" if name else appid
+
+    @property
+    def account_names(self) -> dict[str, str]:
+        """The names of accounts in the settings by AppID, without those that have none."""
+        return {one.appid: one.name for one in self.settings.accounts if one.name}
 
     def has_warehouse(self) -> bool:
         """Whether there is a warehouse already."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from wxcube.cli.alerting import look_for_alerts
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.commands.plan import show_cost
 from wxcube.cli.commands.selection import (
@@ -77,6 +78,7 @@ def sync(*, as_json: bool, quiet: bool, **options: Any) -> int:
         _show(root, result)
     if result.stopped_by:
         return 128 + result.stopped_by
+    look_for_alerts(root, [account.appid for account in mine])
     return 0 if result.is_complete else INCOMPLETE
 
 

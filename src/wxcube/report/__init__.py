@@ -1,0 +1,1 @@
+"""Reports and alerts: figures as one document, and as messages that are sent."""
