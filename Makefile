@@ -74,7 +74,7 @@ $(DEV): $(RUNTIME)
 	touch $@
 
 $(ENGINES): $(DEV)
-	$(INSTALL) --editable '.[clickhouse,deliver,pages,spark]' --group engines
+	$(INSTALL) --editable '.[clickhouse,deliver,mysql,pages,postgres,spark]' --group engines
 	touch $@
 
 $(CATALOGUE).mo: $(CATALOGUE).po $(DEV)

@@ -81,10 +81,10 @@ def test_without_a_font_with_chinese_there_is_a_clear_error(tmp_path: Path) -> N
     assert "fonts-wqy-microhei" in str(caught.value)
 
 
-def test_without_the_packages_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packages_the_error_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "quickjs", None)
     monkeypatch.delattr(engine._LOCAL, "draw", raising=False)
-    with pytest.raises(SettingsError, match=r"wxcube\[pages\]"):
+    with pytest.raises(SettingsError, match="quickjs-ng resvg-py"):
         svg(OPTION)
 
 

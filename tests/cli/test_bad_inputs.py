@@ -189,7 +189,7 @@ DATABASES: tuple[BadDatabase, ...] = (
     ("cut off", lambda path: _write(path, path.read_bytes()[:40_000]), ("is damaged", "restore")),
     ("newer", _sql("update alembic_version set version_num = '9999'"), ("newer", "update wxcube")),
     ("unknown", _sql("update alembic_version set version_num = '0000'"), ("0000", "migrate it")),
-    ("of something else", _foreign, ("the database of another program", ANOTHER)),
+    ("of something else", _foreign, ("the database of another program", "name another one")),
     ("empty", lambda path: _write(path, b""), ("is empty", "fetch data with `wxcube sync`")),
     ("a loop of links", _link_to("wxcube.db"), ("there is no database", "fetch data")),
     ("a link to nowhere", _link_to("no/such/file.db"), ("there is no database", "fetch data")),

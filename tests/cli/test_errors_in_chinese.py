@@ -308,7 +308,7 @@ DAMAGES: tuple[tuple[str, Callable[[Path], object], str], ...] = (
     ("days/*/*/*.parquet", Path.unlink, "：无法读取（"),
     ("days/*/*/*.parquet", lambda path: path.write_bytes(b"damaged"), "：无法读取（|文件被改动过"),
     ("days/*/*/*.parquet", _flipped, "校验和与写入时不同|无法读取"),
-    ("facts/*/*/*.parquet", _cut, "：无法读取（"),
+    ("facts/*/*/*.parquet", _cut, "：无法读取（|文件被改动过"),
     ("facts/*/*/*.parquet", Path.unlink, "：它不存在"),
     ("facts/cube.db", Path.unlink, "：它不存在，但有事实表"),
     (

@@ -149,7 +149,7 @@ DATA = {
     "simulator": "titles and names of simulated articles",
     "events/kinds.py": "meanings of events and their members, as in the contract",
     "server/apps.py": "the file of apps, whose comments are in both languages",
-    "cli/settings_template.py": "a settings file, whose comments are in both languages",
+    "settings/template.py": "a settings file, whose comments are in both languages",
     "warehouse/migrations": "comments of columns as they were",
     "warehouse/analysis_views.py": "meanings of the columns that views add to the contract",
     "warehouse/views.py": "meanings of the columns that views add to the contract",

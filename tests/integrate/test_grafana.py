@@ -145,7 +145,9 @@ def instant(value: datetime | int) -> datetime:
 
 
 def test_the_command_writes_the_folder(demo: Site) -> None:
-    result = demo.run("--database", POSTGRESQL, "integrate", "grafana", "provisioning")
+    result = demo.run(
+        "--database", POSTGRESQL.replace(":hidden-word", ""), "integrate", "grafana", "provisioning"
+    )
     assert result.code == 0
     assert result.out.splitlines() == [
         f"provisioning/{name}" for name in grafana_files(MYSQL, ENGLISH)

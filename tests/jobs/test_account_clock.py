@@ -75,7 +75,7 @@ class Answers:
     [
         (Reply(b"{}"), "no emulator of wxcube"),
         (Reply(b"<html>", status=404), "no emulator of wxcube"),
-        (Reply(b'{"error": "no"}', status=403), "refuses requests from other machines"),
+        (Reply(b'{"error": "no"}', status=403), "refuses requests from this machine"),
     ],
 )
 def test_a_server_that_is_no_emulator_is_an_error(reply: Reply, message: str) -> None:

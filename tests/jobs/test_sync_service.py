@@ -27,14 +27,16 @@ class Service:
 
     def __init__(self, folder: Path, emulator: Emulator, url: str, warehouse: Warehouse) -> None:
         app = emulator.accounts[0]
-        (folder / "secret").write_text(app.secret)
+        secret = folder / "secret"
+        secret.write_text(app.secret)
+        secret.chmod(0o600)
         self.appid = app.appid
         self.clock = ManualClock(NOW)
         self.emulator = emulator
         self.ended: queue.Queue[SyncProgress] = queue.Queue()
         account = AccountSettings(
             appid=app.appid,
-            secret_file=str(folder / "secret"),
+            secret_file=str(secret),
             base_url=url,
             endpoints=["user"],
         )

@@ -7,7 +7,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from openpyxl import load_workbook  # type: ignore[import-untyped]
 
 from support.visitor import Visitor
 from wxcube import contract
+from wxcube.beijing import BEIJING, ManualClock
 from wxcube.charts.catalogue import CHARTS
 from wxcube.cli import demo
 from wxcube.cli.pages import new_site
@@ -107,6 +109,26 @@ def test_the_figures_of_page_and_files_are_those_of_the_warehouse(
     page = visitor.get(f"/followers?{query}").text
     total = sum(new for new, _lost in stored.values())
     assert f'<p class="value" title="{total:,}">{total:,}</p>' in page
+
+
+def test_an_empty_warehouse_has_pages_that_say_so(tmp_path: Path) -> None:
+    clock = ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING))
+    with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
+        source = Source(warehouse, clock, lambda: {"wx1": "new"})
+        settings = PagesSettings(file=str(tmp_path / "logins.db"))
+        site = new_site(source, clock, settings, visitor="demo")
+        with RunningServer(pages_app(site)) as server:
+            visitor = Visitor(server.url)
+            visitor.get("/")
+            assert "There are no figures for these days" in visitor.get("/followers").text
+            for one in PAGES:
+                for query in ("", "?range=all", "?vs=year"):
+                    page = visitor.get(one.path + query)
+                    assert page.status == 200, page.text
+                    assert not re.search(r'class="value"[^>]*>0<', page.text)
+            for address in FIGURES:
+                for extension in ("json", "csv", "xlsx", "svg", "png"):
+                    assert visitor.get(f"/{address}.{extension}").status in {200, 404}
 
 
 def test_equal_views_have_one_address(visitor: Visitor) -> None:

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from support.command_line import Site, Synced
+from support.polling import eventually
 from support.third_party import third_party
 from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.answer_order import in_answer_order
@@ -39,25 +40,17 @@ class Served:
 @contextmanager
 def serving(site: Site, log: Path) -> Iterator[str]:
     """Run `wxcube serve` until the end of the block, at the address given."""
+    words = site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0")
     with log.open("wb") as file:
-        words = site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0")
-        process = subprocess.Popen(
-            words, cwd=site.folder, stdout=file, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr
-        lines = []
+        process = subprocess.Popen(words, cwd=site.folder, stdout=file, stderr=file)
         try:
-            for line in process.stderr:
-                lines.append(line)
-                if "Ctrl-C" in line:
-                    break
-            url = re.search(r"http://[0-9.:]+", "".join(lines))
-            assert url, lines
+            eventually(lambda: "Ctrl-C" in log.read_text("utf-8") or process.poll() is not None)
+            url = re.search(r"http://[0-9.:]+", log.read_text("utf-8"))
+            assert url, log.read_text("utf-8")
             yield url[0]
         finally:
             process.send_signal(signal.SIGINT)
-            _, rest = process.communicate(timeout=120)
-            log.write_bytes(log.read_bytes() + "".join([*lines, rest]).encode())
+            process.wait(timeout=120)
         assert process.returncode == 0
 
 

@@ -159,9 +159,15 @@ COMMANDS = (
     Command("database in memory", "--database :memory: sync", 1, ("is not an SQLite file", "give")),
     Command(
         "database of another kind",
+        "--database oracle://me@host/db status",
+        1,
+        ("the URL oracle://… is not that of a database", "give a path like wxcube.db"),
+    ),
+    Command(
+        "password of a database on the command line",
         "--database mysql://me:s3cretpw@host/db status",
         1,
-        ("mysql://…@host/db", "give a path like wxcube.db"),
+        ("a password on the command line can be seen", "WXCUBE_DATABASE_PASSWORD"),
     ),
     Command(
         "export into no folder",

@@ -59,9 +59,13 @@ class Server(ABC):
     create: ClassVar[str]
     drop: ClassVar[str]
 
-    @abstractmethod
     def execute(self, statement: str) -> None:
         """Execute a statement as the administrator."""
+        self.execute_in(self._url.render_as_string(hide_password=False), statement)
+
+    @abstractmethod
+    def execute_in(self, url: str, *statements: str) -> None:
+        """Execute statements in a database."""
 
 
 class ThrowAway(Server):
@@ -69,6 +73,7 @@ class ThrowAway(Server):
 
     user: ClassVar[str]
     """Who may run it: not root."""
+    program: ClassVar[str]
 
     def __init__(self) -> None:
         self.port = _free_port()
@@ -81,6 +86,25 @@ class ThrowAway(Server):
             os.chown(self.folder, account.pw_uid, account.pw_gid)
 
     administrator: ClassVar[str]
+
+    @contextmanager
+    def role(self, url: str, *, connections: int | None = None) -> Iterator[str]:
+        """The URL of a role that may read and write rows, if there are tables, and nothing else."""
+        name, parsed = f"role_{secrets.token_hex(4)}", sa.make_url(url)
+        self.execute_in(url, *self.new_role(name, str(parsed.database), connections))
+        yield parsed.set(username=name, password=PASSWORD).render_as_string(hide_password=False)
+
+    @abstractmethod
+    def new_role(self, name: str, database: str, connections: int | None) -> Sequence[str]:
+        """Statements that create a role."""
+
+    @abstractmethod
+    def become_standby(self) -> None:
+        """Only read from now on."""
+
+    @abstractmethod
+    def take_over(self) -> None:
+        """Write again."""
 
     @abstractmethod
     def initialize(self) -> None:
@@ -155,24 +179,27 @@ class Postgresql(Server):
     create = "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
     drop = "DROP DATABASE {name} WITH (FORCE)"
 
-    def execute(self, statement: str) -> None:
+    def execute_in(self, url: str, *statements: str) -> None:
         import psycopg
 
-        url = self._url
+        parsed = sa.make_url(url)
         with psycopg.connect(
-            host=url.host,
-            port=url.port,
-            user=url.username,
-            password=url.password,
-            dbname=url.database or "postgres",
+            host=parsed.host,
+            port=parsed.port,
+            user=parsed.username,
+            password=str(parsed.password),
+            dbname=parsed.database or "postgres",
             autocommit=True,
             connect_timeout=5,
         ) as connection:
-            connection.execute(statement.encode())
+            connection.execute(b"SET default_transaction_isolation TO 'read committed'")
+            for statement in statements:
+                connection.execute(statement.encode())
 
 
 class ThrowAwayPostgresql(ThrowAway, Postgresql):
     user = administrator = "postgres"
+    program = "initdb"
     stop_signal = signal.SIGINT
 
     def initialize(self) -> None:
@@ -202,6 +229,23 @@ class ThrowAwayPostgresql(ThrowAway, Postgresql):
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         return (_program("postgres"), "-D", self._data, *options)
 
+    def new_role(self, name: str, database: str, connections: int | None) -> Sequence[str]:
+        limit = "" if connections is None else f" CONNECTION LIMIT {connections}"
+        rows = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
+        return (
+            f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'{limit}",
+            f"GRANT {rows} TO {name}",
+            f"GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {name}",
+        )
+
+    def become_standby(self) -> None:
+        self._end(self.stop_signal)
+        (Path(self._data) / "standby.signal").touch()
+        self.start()
+
+    def take_over(self) -> None:
+        self.execute("SELECT pg_promote()")
+
 
 def _program(name: str) -> str:
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda f: int(f.parent.name))
@@ -216,22 +260,26 @@ class Mysql(Server):
     create = "CREATE DATABASE {name} CHARACTER SET latin1"
     drop = "DROP DATABASE {name}"
 
-    def execute(self, statement: str) -> None:
-        url = self._url
+    def execute_in(self, url: str, *statements: str) -> None:
+        parsed = sa.make_url(url)
         connection = pymysql.connect(
-            host=url.host or "127.0.0.1",
-            port=url.port or 3306,
-            user=url.username,
-            password=str(url.password or ""),
+            host=parsed.host or "127.0.0.1",
+            port=parsed.port or 3306,
+            user=parsed.username,
+            password=str(parsed.password or ""),
+            database=parsed.database,
+            charset="utf8mb4",
             autocommit=True,
             connect_timeout=5,
         )
         with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
+            for statement in statements:
+                cursor.execute(statement)
 
 
 class ThrowAwayMariadb(ThrowAway, Mysql):
     user = "mysql"
+    program = "mariadbd"
     administrator = "wxcube"
 
     def initialize(self) -> None:
@@ -268,31 +316,45 @@ class ThrowAwayMariadb(ThrowAway, Mysql):
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
             "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             "--character-set-server=latin1",
             "--default-time-zone=-03:30",
             "--transaction-isolation=SERIALIZABLE",
             "--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO",
         )
 
+    def new_role(self, name: str, database: str, connections: int | None) -> Sequence[str]:
+        account = f"'{name}'@'127.0.0.1'"
+        limit = "" if connections is None else f" WITH MAX_USER_CONNECTIONS {connections}"
+        return (
+            f"CREATE USER {account} IDENTIFIED BY '{PASSWORD}'{limit}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {account}",
+        )
+
+    def become_standby(self) -> None:
+        self.execute("SET GLOBAL read_only = 1")
+
+    def take_over(self) -> None:
+        self.execute("SET GLOBAL read_only = 0")
+
 
 # --- choice --------------------------------------------------------------------------------------
 
-_KINDS: dict[str, tuple[type[Server], type[ThrowAway], str]] = {
-    "postgresql": (Postgresql, ThrowAwayPostgresql, "initdb"),
-    "mysql": (Mysql, ThrowAwayMariadb, "mariadbd"),
+_KINDS: dict[str, tuple[type[Server], type[ThrowAway]]] = {
+    "postgresql": (Postgresql, ThrowAwayPostgresql),
+    "mysql": (Mysql, ThrowAwayMariadb),
 }
 
 
 @contextmanager
 def server(kind: str) -> Iterator[Server]:
     """Your server of a kind, or a throw-away one; without either, the test is skipped."""
-    yours, throw_away, program = _KINDS[kind]
+    yours, throw_away = _KINDS[kind]
     variable = f"WXCUBE_TEST_{kind.upper()}"
     if os.environ.get(variable):
         yield yours(sa.make_url(os.environ[variable]))
         return
-    _require(program, yours.package, variable)
+    require(throw_away)
     with throw_away_server(throw_away) as started:
         yield started
 
@@ -309,8 +371,10 @@ def throw_away_server(kind: type[ThrowAway]) -> Iterator[ThrowAway]:
         started.remove()
 
 
-def _require(program: str, package: str, variable: str) -> None:
+def require(kind: type[ThrowAway]) -> None:
     """Install the package of a server; skip the test where that cannot be done."""
+    package, program = kind.package, kind.program
+    variable = f"WXCUBE_TEST_{kind.kind.upper()}"
     if _is_installed(program):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):

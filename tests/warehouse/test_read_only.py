@@ -85,7 +85,8 @@ def change(folder: Path, appid: str, *, interrupted: bool = False) -> None:
 
 def lock(folder: Path) -> None:
     for file in folder.iterdir():
-        file.chmod(0o444)
+        # others may not read a file with credentials
+        file.chmod(0o400 if file.name == "wxcube-apps.toml" else 0o444)
     folder.chmod(0o555)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -307,3 +308,14 @@ def test_times_are_stored_in_beijing_time_to_the_second(warehouse: Warehouse, ur
     asked = datetime.fromisoformat("2026-03-10T01:00:00.9+00:00")
     put(warehouse, answer(SUMMARY, Window.day(WEEK.first), asked=asked))
     assert everything(url)["accounts"] == [("wx1", "2026-03-10T09:00:00+08:00")]
+
+
+def test_the_version_changes_when_answers_are_stored_and_not_otherwise(
+    warehouse: Warehouse,
+) -> None:
+    empty = warehouse.version()
+    assert warehouse.version() == empty
+    ask = warehouse.begin_ask("wx1", Origin.WECHAT, SUMMARY, WEEK, NOW, sender="sync")
+    begun = warehouse.version()
+    put(warehouse, replace(answer(SUMMARY, WEEK), ask=ask))
+    assert len({empty, begun, warehouse.version()}) == 3

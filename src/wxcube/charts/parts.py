@@ -52,6 +52,7 @@ def base(*, legend: bool = True, top: int = 40, right: int = 20, formatter: str 
             "left": 4,
             "itemWidth": 14,
             "itemHeight": 9,
+            "itemGap": 18,
             "textStyle": {"color": "@ink", "fontSize": 12},
         },
         "grid": [

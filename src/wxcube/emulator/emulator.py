@@ -128,7 +128,7 @@ class Emulator:
 
     def prepare(self) -> None:
         """Compute all rows available now, so that the first call need not wait for them."""
-        self.simulation.compute(self.last_day)
+        self.simulation.prepare(self.last_day)
 
     def set_permissions(self, appid: str, permission_sets: frozenset[int]) -> None:
         """Replace the permission sets of an account."""

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, Group, RowT
 from wxcube.contract.visible import visible
 from wxcube.contract.window import Window
@@ -51,6 +52,13 @@ class Simulation:
                 self._readers = readers_by_hour_and_day(batch)
                 self._computed_through, self._by_day = through, {}
             return self._cube
+
+    def prepare(self, last_day: date) -> None:
+        """Compute the rows of every account and endpoint, so that no call waits for them."""
+        for appid in self.accounts:
+            for endpoint in ENDPOINTS:
+                if endpoint.group is not Group.CARD:
+                    self._indexed(appid, endpoint, last_day)
 
     def rows(
         self,

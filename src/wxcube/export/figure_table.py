@@ -8,12 +8,13 @@ from typing import Any
 
 from wxcube.contract import field
 from wxcube.export.table import Table
-from wxcube.figures.cells import cell, state_of
+from wxcube.figures.cells import cell, is_in_words, state_of
 from wxcube.figures.figure import Column, Figure
-from wxcube.figures.rhythm import WEEKDAY
 from wxcube.i18n import Meaning, Message, _
 from wxcube.i18n.language import Language
 
+_NAME = "figure."
+"""Before names of columns, which would else have the labels of WeChat's columns of that name."""
 _STATE = Column(name="state", title=_("state"))
 
 
@@ -36,7 +37,7 @@ def as_table(figure: Figure, language: Language) -> Table:
     return Table(
         names=tuple(column.name for column in shown),
         columns=tuple(
-            field.Column(column.name, _type(rows, place), _kind(column), optional=True)
+            field.Column(_NAME + column.name, _type(rows, place), _kind(column), optional=True)
             for place, column in enumerate(shown)
         ),
         rows=rows,
@@ -54,8 +55,7 @@ def _row(figure: Figure, row: tuple[Any, ...], language: Language) -> tuple[Any,
 
 def _value(value: Any, column: Column, language: Language) -> Any:
     """A value of its own type; what is text on the page is text in the file."""
-    is_in_words = column.codes or column == WEEKDAY
-    if value is None or (isinstance(value, int | float | date) and not is_in_words):
+    if value is None or (isinstance(value, int | float | date) and not is_in_words(column)):
         return value
     text = cell(value, column).text
     return language(text) if isinstance(text, Message | Meaning) else text
@@ -72,4 +72,4 @@ def _kind(column: Column) -> field.Kind:
         return field.Day(*texts)
     if column.unit == "fraction":
         return field.Rate(*texts)
-    return _Figures(*texts, of=column.unit)
+    return _Figures(*texts, of="" if is_in_words(column) else column.unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 from wxcube.contract.codes import TABLES
 from wxcube.figures import numbers
 from wxcube.figures.figure import Column, Figure
-from wxcube.figures.hours import HOUR, hour_label
-from wxcube.figures.rhythm import WEEKDAY, WEEKDAYS
+from wxcube.figures.rhythm import WEEKDAYS
 from wxcube.figures.state import Mark
 from wxcube.i18n import Listing, Meaning, Message, _, verbatim
 from wxcube.warehouse.coverage import State
@@ -19,6 +19,14 @@ from wxcube.warehouse.explanation import STATE_LABELS
 MOST_ROWS = 500
 """Rows of a table on a page; a longer one is a download."""
 REVISED = _("revised")
+
+
+_WORDS: dict[str, Callable[[Any], Message]] = {
+    "weekday": lambda number: WEEKDAYS[number],
+    "hour": lambda hour: verbatim(f"{hour:02}:00"),
+    "state": lambda state: STATE_LABELS[State(state)],
+}
+"""Columns of figures whose numbers and codes are words for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +74,19 @@ def table_of(figure: Figure) -> Table:
     )
 
 
+def is_in_words(column: Column) -> bool:
+    """Whether numbers or codes of a column are shown as words."""
+    return column.name in _WORDS or bool(column.codes)
+
+
 def cell(value: Any, column: Column) -> Cell:
     """A value of a column."""
     if value is None:
         return Cell(numbers.MISSING)
+    if column.name in _WORDS:
+        return Cell(_WORDS[column.name](value), is_text=True)
     if column.codes in TABLES:
         return Cell(Meaning.of(TABLES[column.codes][value]), is_text=True)
-    if column == HOUR:
-        return Cell(hour_label(value), is_text=True)
-    if column == WEEKDAY:
-        return Cell(WEEKDAYS[value], is_text=True)
     return _plain(value, column.unit)
 
 

@@ -29,7 +29,7 @@ BEST = 5
 _READS = "int_page_read_count"
 _VALUE = Column(name="reads", title=_("reads per hour (median)"), unit="times", adding=Adding.NONE)
 _N = Column(name="n", title=_("number of days"), unit="")
-WEEKDAY = Column(name="weekday", title=_("weekday"), is_key=True)
+_WEEKDAY = Column(name="weekday", title=_("weekday"), is_key=True)
 _WHOLE_DAYS = _("Only days whose figures are final are counted.")
 _NO_SUCCESSOR = _("WeChat has no reading by hour since it retired this endpoint in 2026.")
 
@@ -52,7 +52,7 @@ def week(reader: Reader, of: Filter) -> Figure:
         title=_("Reads by weekday and hour"),
         window=cells.window,
         accounts=(cells.appid,),
-        columns=(ACCOUNT, WEEKDAY, HOUR, _VALUE, _N),
+        columns=(ACCOUNT, _WEEKDAY, HOUR, _VALUE, _N),
         rows=cells.rows,
         coverage=cells.days.coverage(),
         help=help_of(getuserreadhour, "ref_hour", _READS),
@@ -72,7 +72,7 @@ def best_hours(reader: Reader, of: Filter) -> Figure:
         title=_("Best hours"),
         window=cells.window,
         accounts=(cells.appid,),
-        columns=(ACCOUNT, WEEKDAY, HOUR, _VALUE, _N),
+        columns=(ACCOUNT, _WEEKDAY, HOUR, _VALUE, _N),
         rows=tuple(best),
         coverage=cells.days.coverage(),
         help=help_of(getuserreadhour, "ref_hour", _READS),

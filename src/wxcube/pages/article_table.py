@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from wxcube.contract.window import Window
 from wxcube.figures.catalogue import FIGURES
+from wxcube.figures.cells import MOST_ROWS, Cell, cell
 from wxcube.figures.figure import Column, Figure
 from wxcube.i18n import Meaning, Message
-from wxcube.pages.cells import MOST_ROWS, Cell, cell
 from wxcube.pages.view import View
 
 _FIRST = ("title", "ref_date")

@@ -68,6 +68,8 @@ _FORMATS = {"svg": _svg, "png": _png, "json": _json, "csv": _csv, "xlsx": _xlsx}
 
 
 def _file(card: Card, extension: str) -> Response:
+    if not card.figure.columns:
+        raise _MISSING
     buffer = io.BytesIO()
     media_type = write_file(buffer, card.figure, extension, card.language)
     headers = _attachment(card, extension)

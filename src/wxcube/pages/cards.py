@@ -11,11 +11,11 @@ from wxcube.charts.catalogue import draw
 from wxcube.charts.chart import HEIGHT, Chart
 from wxcube.charts.theme import PALETTES, Theme
 from wxcube.figures.catalogue import FIGURES
+from wxcube.figures.cells import Table, table_of
 from wxcube.figures.figure import Figure
-from wxcube.i18n import Meaning, Message
+from wxcube.figures.naming import named
+from wxcube.i18n import NOTHING, Meaning, Message
 from wxcube.i18n.language import Language
-from wxcube.pages.cells import Table, table_of
-from wxcube.pages.naming import named
 from wxcube.pages.view import View, address
 
 NARROW = engine.NARROW[0]
@@ -44,6 +44,12 @@ class Card:
     def chart(self) -> Chart | None:
         """The chart; None for a table, and without anything to draw."""
         return None if self.figure.refusal else draw(self.figure, self.language)
+
+    @property
+    def statement(self) -> Message:
+        """The figure's sentence; none about days of which nothing is known."""
+        known = self.figure.coverage
+        return NOTHING if known and not known.days else self.figure.sentence
 
     @property
     def key(self) -> str:

@@ -1,34 +1,13 @@
-"""A figure as a file for a spreadsheet: titles and codes in words, days and states as columns."""
+"""The figure of a card as a file for a spreadsheet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from wxcube.contract import field
+from wxcube.export.figure_table import as_table
 from wxcube.export.files import MEDIA_TYPES, Format, write_table
-from wxcube.export.table import Table
-from wxcube.figures.figure import Column, Figure
-from wxcube.i18n import Meaning, Message, _
+from wxcube.figures.figure import Figure
 from wxcube.i18n.language import Language
-from wxcube.pages.cells import cell, is_in_words, state_of
-
-_NAME = "figure."
-"""Before names of columns, which would else have the labels of WeChat's columns of that name."""
-_STATE = Column(name="state", title=_("state"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures(field.Kind):
-    """Numbers of a unit."""
-
-    of: str = ""
-
-    @property
-    def unit(self) -> str:
-        """The unit of the numbers."""
-        return self.of
 
 
 def write_file(file: BinaryIO, figure: Figure, extension: str, language: Language) -> str:
@@ -40,46 +19,3 @@ def write_file(file: BinaryIO, figure: Figure, extension: str, language: Languag
     table = as_table(figure, language)
     write_table(file, table, file_format, header=language.code, language=language.code, bom=True)
     return MEDIA_TYPES[file_format]
-
-
-def as_table(figure: Figure, language: Language) -> Table:
-    """A figure as a table for files, with the state of its days."""
-    shown = (*figure.columns, *([_STATE] if figure.marks else []))
-    rows = [_row(figure, row, language) for row in figure.rows]
-    return Table(
-        names=tuple(column.name for column in shown),
-        columns=tuple(
-            field.Column(_NAME + column.name, _type(rows, place), _kind(column), optional=True)
-            for place, column in enumerate(shown)
-        ),
-        rows=rows,
-        title=Meaning(str(figure.title), figure.title.in_language("zh")),
-        notes=(figure.sentence, *(seam.text for seam in figure.seams), *figure.notes),
-    )
-
-
-def _row(figure: Figure, row: tuple[Any, ...], language: Language) -> tuple[Any, ...]:
-    values = tuple(
-        _value(value, column, language) for value, column in zip(row, figure.columns, strict=True)
-    )
-    return (*values, str(language(state_of(figure, row)))) if figure.marks else values
-
-
-def _value(value: Any, column: Column, language: Language) -> Any:
-    """A value of its own type; what is text on the page is text in the file."""
-    if value is None or (isinstance(value, int | float | date) and not is_in_words(column)):
-        return value
-    text = cell(value, column).text
-    return language(text) if isinstance(text, Message | Meaning) else text
-
-
-def _type(rows: list[tuple[Any, ...]], place: int) -> type:
-    types = {type(row[place]) for row in rows if row[place] is not None}
-    return float if types == {int, float} else next(iter(types), str)
-
-
-def _kind(column: Column) -> field.Kind:
-    texts = column.title.in_language("zh"), str(column.title)
-    if column.unit == "day":
-        return field.Day(*texts)
-    return _Figures(*texts, of="" if is_in_words(column) else column.unit)

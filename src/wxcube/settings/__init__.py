@@ -16,6 +16,7 @@ from wxcube.settings.reading import DEFAULT_FILE, PREFIX, load
 from wxcube.settings.secrets import (
     SHORTEST_TOKEN,
     Secret,
+    copy_password,
     cube_password,
     database_password,
     default_secret_variable,
@@ -72,6 +73,7 @@ __all__ = [
     "TokenKind",
     "account_proxy",
     "checked_proxy",
+    "copy_password",
     "cube_password",
     "database_password",
     "default_secret_variable",

@@ -108,6 +108,16 @@ def database_password(settings: Settings, environment: Mapping[str, str] | None 
     return _optional_secret(file, variable, "DATABASE_PASSWORD", environment)
 
 
+def copy_password(file: str, environment: Mapping[str, str] | None = None) -> Secret:
+    """The password of the server that a copy goes to, from a file or WXCUBE_COPY_PASSWORD.
+
+    It is empty without either.
+
+    Raises:  SettingsError if the file cannot be read, or others can read it.
+    """
+    return _optional_secret(file, "", "COPY_PASSWORD", environment)
+
+
 def recipient_url(
     recipient: RecipientSettings, environment: Mapping[str, str] | None = None
 ) -> Secret:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import DropView
@@ -55,17 +56,22 @@ def is_current(connection: sa.Connection) -> bool:
 def renew(connection: sa.Connection) -> None:
     """Replace the tables and views that are made of the contract."""
     drop_views(connection)
-    for table, records in (
-        (endpoints, endpoint_records()),
-        (columns, column_records(all_views())),
-        (codes, code_records()),
-        (contract, [{"version": VERSION, "sha256": fingerprint()}]),
-    ):
+    for table, records in contents():
         connection.execute(table.delete())
         connection.execute(table.insert(), records)
     for view in all_views():
         connection.execute(view.create)
     comment_on(connection, all_views())
+
+
+def contents() -> list[tuple[sa.Table, list[dict[str, Any]]]]:
+    """The tables that are made of the contract, with their rows."""
+    return [
+        (endpoints, endpoint_records()),
+        (columns, column_records(all_views())),
+        (codes, code_records()),
+        (contract, [{"version": VERSION, "sha256": fingerprint()}]),
+    ]
 
 
 def drop_views(connection: sa.Connection) -> None:

@@ -19,6 +19,8 @@ from wxcube.warehouse.tables import METADATA, REVISION
 
 LOCK = "tables"
 """The lock of whoever changes tables."""
+UNFINISHED = "copy "
+"""The beginning of what an unfinished copy of another database has in place of its revision."""
 version_table = sa.Table(
     "alembic_version",
     sa.MetaData(),
@@ -70,6 +72,23 @@ def has_tables(database: Database) -> bool:
         return bool(sa.inspect(connection).get_table_names())
 
 
+def is_unfinished(database: Database) -> bool:
+    """Whether a database is an unfinished copy of another one."""
+    with database.reading() as connection:
+        is_ours = sa.inspect(connection).has_table(version_table.name)
+        return is_ours and stored_revision(connection).startswith(UNFINISHED)
+
+
+def stored_revision(connection: sa.Connection) -> str:
+    """What the version table has; empty if it has nothing."""
+    return connection.execute(sa.select(version_table.c.version_num)).scalar() or ""
+
+
+def store_revision(connection: sa.Connection, revision: str) -> None:
+    """Set what the version table has."""
+    connection.execute(version_table.update().values(version_num=revision))
+
+
 def require_current(database: Database) -> None:
     """Check that a database has the tables of this version.
 
@@ -104,7 +123,12 @@ def _checked_revision(connection: sa.Connection, database: Database) -> str:
                 hint=_("name another one with --database"),
             )
         return ""
-    revision = connection.execute(sa.select(version_table.c.version_num)).scalar() or ""
+    revision = stored_revision(connection)
+    if revision.startswith(UNFINISHED):
+        raise WarehouseError(
+            _("{path} is an unfinished copy of another database", path=database.name),
+            hint=_("run the same `wxcube copy` again: it goes on"),
+        )
     if revision > REVISION:
         raise WarehouseError(
             _(

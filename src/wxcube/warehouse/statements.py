@@ -110,6 +110,15 @@ def new_number(cursor: Any) -> int:
     return int(number)
 
 
+def continue_numbers(connection: sa.Connection, table: sa.Table) -> None:
+    """Give new rows numbers beyond those of rows that came with their own."""
+    if _is_postgresql(connection.dialect):
+        (number,) = table.primary_key
+        sequence = sa.func.pg_get_serial_sequence(table.name, number.name)
+        last = sa.select(sa.func.max(number)).scalar_subquery()
+        connection.execute(sa.select(sa.func.setval(sequence, last)))
+
+
 def skipping(table: sa.Table) -> Callable[[sa.Dialect], sa.Insert]:
     """Insert rows, unless there are rows with their keys."""
 

@@ -6,6 +6,7 @@ Every write is one transaction of rows, nested rows, ledger and reply.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from copy import copy
 from datetime import date, datetime
 from functools import partial
@@ -34,6 +35,7 @@ from wxcube.warehouse import (
 from wxcube.warehouse.asks import Ask, DayCount
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
+from wxcube.warehouse.copying import OnRows, copy_all
 from wxcube.warehouse.coverage import DayState, State
 from wxcube.warehouse.databases.database import Database, Result, Work
 from wxcube.warehouse.databases.opening import open_database
@@ -581,6 +583,23 @@ class Warehouse:
             return past._database.write(  # noqa: SLF001 - of the same class
                 lambda target: write_past(source, target, moment, appids, endpoints), in_bulk=True
             )
+
+    def copy_to(
+        self, url_or_path: str | Path, *, password: str = "", on_rows: OnRows = lambda *_: None
+    ) -> dict[str, int]:
+        """Copy everything into a new database, and return the number of rows by table.
+
+        The copy has one state of this warehouse, whoever writes meanwhile; leases are not copied.
+        After a break, the same call goes on. `password` is for the URL of a server that has none.
+
+        Raises:  WarehouseError if the other database cannot be used or is not empty, or a table
+            has another number of rows in the end.
+        """
+        with (
+            closing(open_database(url_or_path, password=password)) as target,
+            self._database.reading() as source,
+        ):
+            return copy_all(source, self._database.identity, target, on_rows)
 
     def write_together(self, writes: Sequence[Callable[[Self], Any]]) -> list[Any]:
         """Make writes to this warehouse in one transaction, and return their results.

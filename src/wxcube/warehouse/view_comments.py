@@ -17,10 +17,15 @@ from wxcube.warehouse.views import View, ViewColumn
 
 def comment_on(connection: sa.Connection, views: Iterable[View]) -> None:
     """Write the comments of views, if the database has such."""
-    if connection.dialect.name == "postgresql":
+    for statement in comments(connection.dialect, views):
+        connection.execute(statement)
+
+
+def comments(dialect: sa.Dialect, views: Iterable[View]) -> Iterator[sa.ExecutableDDLElement]:
+    """The statements that comment on views; none for a database that has no such comments."""
+    if dialect.name == "postgresql":
         for view in views:
-            for statement in _statements(view):
-                connection.execute(statement)
+            yield from _statements(view)
 
 
 def _statements(view: View) -> Iterator[sa.ExecutableDDLElement]:

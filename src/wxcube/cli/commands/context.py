@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from rich.console import Console
 from wxcube import log
 from wxcube.beijing import Clock, SystemClock
 from wxcube.cli.help import Start
-from wxcube.i18n import Message
+from wxcube.errors import SettingsError
+from wxcube.i18n import Message, _
 from wxcube.i18n.language import Language, language
 from wxcube.settings import Settings, load
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from wxcube.warehouse.store import Warehouse
 
 
+_URL_WITH_PASSWORD = re.compile(r"[\w+]+://[^@/]*:[^@]+@")
 _CONTEXT = "wxcube.context"
 
 
@@ -33,7 +36,17 @@ class Context:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings, flags first."""
+        """The settings, flags first.
+
+        Raises:  SettingsError if they are wrong, or a flag has a password.
+        """
+        refuse_password(
+            self.flags.get("database") or "",
+            _(
+                "put it into WXCUBE_DATABASE_PASSWORD, or into a file that "
+                "database_password_file in the settings names"
+            ),
+        )
         settings = load(
             self.flags.get("config"),
             database=self.flags.get("database"),
@@ -90,7 +103,7 @@ class Context:
             return path_of(self.settings.database).exists()
         from wxcube.warehouse.store import Warehouse
 
-        return Warehouse.has_tables(self.settings.database, self._database_password)
+        return Warehouse.has_tables(self.settings.database, self.database_password)
 
     def can_write_warehouse(self) -> bool:
         """Whether the warehouse may be written; one that does not exist is created."""
@@ -104,14 +117,15 @@ class Context:
         """The warehouse of the settings, opened."""
         from wxcube.warehouse.store import Warehouse
 
-        name, password = self.settings.database, self._database_password
+        name, password = self.settings.database, self.database_password
         return Warehouse.open(name, read_only=read_only, password=password)
 
     @property
-    def _database_password(self) -> str:
-        from wxcube.settings import database_password
+    def database_password(self) -> str:
+        """The password of the database server; empty if the settings name none."""
+        from wxcube import settings
 
-        return database_password(self.settings).reveal()
+        return settings.database_password(self.settings).reveal()
 
     def ask_log(self, warehouse: Warehouse, appid: str, sender: str) -> WarehouseAskLog:
         """The log of what a command sends for an account, with the budgets of the settings."""
@@ -119,6 +133,17 @@ class Context:
 
         budgets = Budgets(self.settings.sync.daily_calls_per_endpoint)
         return WarehouseAskLog(warehouse, appid, self.account_clock, sender, budgets)
+
+
+def refuse_password(url: str, hint: Message) -> None:
+    """Refuse a URL on the command line that has a password.
+
+    Raises:  SettingsError.
+    """
+    if _URL_WITH_PASSWORD.match(url):
+        raise SettingsError(
+            _("a password on the command line can be seen by every user of the machine"), hint=hint
+        )
 
 
 def context() -> Context:

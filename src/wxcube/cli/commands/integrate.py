@@ -20,14 +20,15 @@ _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=Fals
 def integrate() -> None:
     """Write files with which BI tools read the database.
 
-    They use the views v_follower_day, v_article_day, v_article_curve, v_message_hour, v_channel_day
-    and v_interface_day, whose names and columns are the same in every database. Titles are in the
-    language of --lang. Files of an earlier run are replaced.
+    They use the views v_follower_day, v_article_day, v_article_curve,
+    v_message_hour, v_channel_day and v_interface_day, whose names and columns are
+    the same in every database. Titles are in the language of --lang. Files of an
+    earlier run are replaced.
 
     \b
     Examples:
       wxcube integrate datasette bi
-      wxcube --database postgresql://reader@db/wxcube integrate grafana provisioning
+      wxcube --database postgresql://reader@db/wxcube integrate grafana boards
       wxcube integrate metabase questions
     """
 

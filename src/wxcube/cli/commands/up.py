@@ -14,9 +14,11 @@ from types import FrameType
 import click
 
 from wxcube import beijing
+from wxcube.cli.alerting import look_for_alerts
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.errors import WxcubeError
 from wxcube.i18n import _
 from wxcube.jobs.accounts import DEFAULT_DAYS
 from wxcube.jobs.sync_report import report_lines
@@ -143,8 +145,17 @@ def _reporter(
                 print_paragraph(
                     root.notes, root.shown(line.text), mark=time + line.mark, style=style
                 )
+            _look_for_alerts(root, list(names))
 
     return report
+
+
+def _look_for_alerts(root: Context, appids: list[str]) -> None:
+    """Print and send alerts; a recipient that cannot be sent to does not end the syncs."""
+    try:
+        look_for_alerts(root, appids)
+    except WxcubeError as error:
+        print_paragraph(root.notes, root.shown(error.as_message()), mark="! ", style="yellow")
 
 
 def _announce(root: Context, url: str, api_url: str, host: str, first_code: str) -> None:

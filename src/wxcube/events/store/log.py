@@ -172,7 +172,8 @@ class Log:
             with suppress(OSError):
                 os.ftruncate(self._open.descriptor, self._open.size)
                 os.lseek(self._open.descriptor, self._open.size, os.SEEK_SET)
-        with suppress(OSError):
+        # whatever fails here as well, the thread goes on: without it no future would ever end
+        with suppress(Exception):
             self._close_segment()
 
 

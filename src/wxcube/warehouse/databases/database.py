@@ -56,6 +56,11 @@ class Database(ABC):
         self.read_only = read_only
         event.listen(engine, "begin", self._begin)
 
+    @property
+    def identity(self) -> str:
+        """A name that is the same from every folder."""
+        return self.name
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

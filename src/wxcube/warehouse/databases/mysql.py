@@ -86,6 +86,7 @@ class MysqlDatabase(ServerDatabase):
     )
     begin_writing = ("START TRANSACTION READ WRITE",)
     driver_errors = pymysql.Error
+    script_settings = ("SET NAMES utf8mb4",)
 
     def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
         self._is_mariadb = False
@@ -143,6 +144,12 @@ class MysqlDatabase(ServerDatabase):
         finally:
             # what a reader set does not stay
             connection.invalidate()
+
+    def grants(self) -> list[str]:
+        """Statements that grant this role the right to read and write all tables."""
+        ((role, schema),) = self.query("SELECT current_user(), database()").rows
+        name, _at, host = role.rpartition("@")
+        return [f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{schema}`.* TO '{name}'@'{host}'"]
 
     def trouble(self, error: BaseException) -> Trouble | None:
         """The kind of an error of the driver; None if it is the statement's."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
 from wxcube.warehouse.databases.database import Database
+from wxcube.warehouse.databases.server import ServerDatabase
 from wxcube.warehouse.databases.sqlite import SqliteDatabase
 
 SQLITE = "sqlite:///"
@@ -27,7 +28,15 @@ def open_database(
     """
     if is_file(url_or_path):
         return SqliteDatabase(path_of(url_or_path), read_only=read_only)
-    url = _server_url(str(url_or_path), password)
+    return open_server(str(url_or_path), read_only=read_only, password=password)
+
+
+def open_server(text: str, *, read_only: bool = False, password: str = "") -> ServerDatabase:
+    """A database on a server by its URL.
+
+    Raises:  WarehouseError if the URL is wrong, or a package is missing.
+    """
+    url = _server_url(text, password)
     scheme = url.get_backend_name()
     try:
         if scheme in _POSTGRESQL:

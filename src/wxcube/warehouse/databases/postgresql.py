@@ -24,13 +24,15 @@ from wxcube.warehouse.databases.server import (
     query_error,
 )
 
-_SETTINGS = {
-    "client_encoding": "UTF8",
-    "datestyle": "ISO",
-    "timezone": "Asia/Shanghai",
-    "lock_timeout": f"{LOCK_SECONDS}s",
-    "standard_conforming_strings": "on",
-}
+_SETTINGS = (
+    # first: a standby executes nothing else while it is serializable
+    "SET default_transaction_isolation TO 'read committed'",
+    "SET client_encoding TO 'UTF8'",
+    "SET datestyle TO 'ISO'",
+    "SET timezone TO 'Asia/Shanghai'",
+    "SET standard_conforming_strings TO on",
+    f"SET lock_timeout TO '{LOCK_SECONDS}s'",
+)
 """Settings of every connection, whatever those of server and role are."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _ESCAPE, _NUL_STORED, _ESCAPE_STORED = "\x1a", "\x1a0", "\x1a1"
@@ -54,7 +56,7 @@ class PostgresqlDatabase(ServerDatabase):
     """A database of a PostgreSQL server; its tables are in the first schema of the search path."""
 
     begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
-    begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
+    begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
     driver_errors = psycopg.Error
 
     def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
@@ -84,6 +86,16 @@ class PostgresqlDatabase(ServerDatabase):
         finally:
             # what a reader set does not stay
             connection.invalidate()
+
+    def grants(self) -> list[str]:
+        """Statements that grant this role the right to read and write all tables."""
+        ((role, schema),) = self.query("SELECT current_user, current_schema()").rows
+        role, schema = (f'"{name}"' for name in (role, schema))
+        return [
+            f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            f"GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        ]
 
     def trouble(self, error: BaseException) -> Trouble | None:
         """The kind of an error of the driver; None if it is the statement's."""
@@ -127,9 +139,7 @@ def _apply_settings(connection: psycopg.Connection[Any], _record: object) -> Non
         adapters.register_loader(name, _TextLoader)
     adapters.register_loader("date", TextLoader)
     adapters.register_loader("numeric", _NumberLoader)
-    values = [value for setting in _SETTINGS.items() for value in setting]
-    calls = ", ".join(["set_config(%s, %s, false)"] * len(_SETTINGS))
-    connection.execute(f"SELECT {calls}", values)
+    connection.execute("; ".join(_SETTINGS).encode())
 
 
 class _TextDumper(StrDumperUnknown):

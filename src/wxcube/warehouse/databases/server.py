@@ -11,8 +11,9 @@ import math
 import random
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -81,6 +82,8 @@ _CAUSES: dict[Trouble, Cause] = {
 class ServerDatabase(Database):
     """A database on a server."""
 
+    script_settings: ClassVar[Sequence[str]] = ()
+    """Statements at the beginning of a script for the server's own client."""
     unknown_hint = _("if it happens again, look into the log of the database server")
 
     def __init__(self, name: str, engine: sa.Engine, *, read_only: bool) -> None:
@@ -148,6 +151,10 @@ class ServerDatabase(Database):
                 ),
             )
         return _CAUSES[trouble] if trouble else None
+
+    @abstractmethod
+    def grants(self) -> list[str]:
+        """Statements that grant this role the right to read and write all tables."""
 
     @abstractmethod
     def trouble(self, error: BaseException) -> Trouble | None:

@@ -57,6 +57,11 @@ class SqliteDatabase(Database):
         super().__init__(str(path), _connect(path, read_only=read_only), read_only=read_only)
         self.path = path
 
+    @property
+    def identity(self) -> str:
+        """The file's path from the root."""
+        return str(self.path.resolve())
+
     @contextmanager
     def prepared(self, connection: sa.Connection, *, in_bulk: bool) -> Iterator[None]:
         """In bulk, without foreign key checks."""
