@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -64,19 +64,19 @@ def running(tmp_path: Path) -> Iterator[Service]:
         running.service.stop()
 
 
-def test_it_syncs_at_the_start_and_every_morning(running: Service) -> None:
+def test_it_syncs_at_the_start_and_at_times_of_the_day(running: Service) -> None:
     first = running.next_end()
     assert first.error is None
     assert first.last
     assert first.last.is_complete
     assert first.rows > 0
-    assert first.next_at == datetime(2026, 3, 11, 8, 10, tzinfo=BEIJING)
+    assert first.next_at == datetime(2026, 3, 10, 10, 10, tzinfo=BEIJING)
     for clock in (running.clock, running.emulator.clock):
         clock.set(datetime(2026, 3, 11, 8, 10, tzinfo=BEIJING))
     second = running.next_end()
     assert second.last
     assert second.rows > 0
-    assert second.next_at == datetime(2026, 3, 12, 8, 10, tzinfo=BEIJING)
+    assert second.next_at == datetime(2026, 3, 11, 10, 10, tzinfo=BEIJING)
 
 
 def test_an_order_requests_the_days_of_an_endpoint_once_more(running: Service) -> None:
@@ -104,10 +104,15 @@ def test_after_an_error_it_goes_on(running: Service) -> None:
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (NOW, datetime(2026, 3, 11, 8, 10, tzinfo=BEIJING)),
-        (NOW - timedelta(hours=2), datetime(2026, 3, 10, 8, 10, tzinfo=BEIJING)),
-        (NOW - timedelta(minutes=50), datetime(2026, 3, 11, 8, 10, tzinfo=BEIJING)),
+        ((10, 0, 0), (10, 8, 10)),
+        ((10, 8, 9), (10, 8, 10)),
+        ((10, 8, 10), (10, 10, 10)),
+        ((10, 11, 0), (10, 12, 10)),
+        ((10, 12, 10), (11, 8, 10)),
     ],
 )
-def test_the_daily_sync_begins_at_ten_past_eight(now: datetime, expected: datetime) -> None:
-    assert next_start(now) == expected
+def test_when_the_next_sync_begins(
+    now: tuple[int, int, int], expected: tuple[int, int, int]
+) -> None:
+    moment, wanted = (datetime(2026, 3, *parts, tzinfo=BEIJING) for parts in (now, expected))
+    assert next_start(moment.astimezone(UTC)) == wanted

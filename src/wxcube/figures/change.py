@@ -115,7 +115,7 @@ def _of_percent(one: Change) -> Message:
 
 
 def _of_points(one: Change) -> Message:
-    points = numbers.signed((one.difference or 0) * 100, places=1)
+    points = numbers.signed_points(one.difference or 0)
     return _("{arrow} {change} points", arrow=one.arrow, change=points)
 
 

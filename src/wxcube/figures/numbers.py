@@ -75,15 +75,14 @@ def signed_percent(fraction: float) -> Meaning:
     return Meaning(sign + text, sign + text)
 
 
-def signed(value: float, *, places: int = 0) -> Meaning:
-    """A difference with its sign.
+def signed_points(difference: float) -> Meaning:
+    """A difference of two fractions in percentage points, with its sign.
 
-    >>> str(signed(12)), str(signed(-0.25, places=1))
-    ('+12', '−0.3')
+    >>> str(signed_points(0.012)), str(signed_points(-0.0004)), str(signed_points(0))
+    ('+1.2', '<−0.1', '0')
     """
-    digits = _rounded(abs(value), places)
-    sign = "" if digits == "0" else MINUS if value < 0 else "+"
-    return Meaning(sign + digits, sign + digits)
+    text = str(signed_percent(difference)).removesuffix("%")
+    return Meaning(text, text)
 
 
 def milliseconds(value: float | None) -> Meaning:

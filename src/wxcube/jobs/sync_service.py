@@ -1,4 +1,4 @@
-"""Syncs in the background: every morning, and when somebody asks for one; one at a time."""
+"""Syncs in the background: at times of the day, and when somebody asks; one at a time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from wxcube.warehouse.sync.exclusive import exclusive
 from wxcube.warehouse.sync.plan import Plan
 from wxcube.warehouse.sync.progress import AccountPaused, SyncEvent
 
-DAILY_AT = time(8, 10)
-"""When the daily sync begins: some minutes after WeChat's figures are available."""
+DAILY_AT = (time(8, 10), time(10, 10), time(12, 10))
+"""When syncs begin: some minutes after WeChat's figures are available, later for late ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +179,14 @@ class SyncService:
 
 
 def next_start(now: datetime) -> datetime:
-    """When the next daily sync begins.
+    """When the next sync begins.
 
     >>> next_start(datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)).isoformat()
+    '2026-03-10T10:10:00+08:00'
+    >>> next_start(datetime(2026, 3, 10, 13, 0, tzinfo=BEIJING)).isoformat()
     '2026-03-11T08:10:00+08:00'
     """
-    today = datetime.combine(in_beijing(now).date(), DAILY_AT, BEIJING)
-    return today if in_beijing(now) < today else today + timedelta(days=1)
+    today = in_beijing(now).date()
+    tomorrow = today + timedelta(days=1)
+    starts = [datetime.combine(day, at, BEIJING) for day in (today, tomorrow) for at in DAILY_AT]
+    return next(start for start in starts if start > now)

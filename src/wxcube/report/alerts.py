@@ -150,18 +150,7 @@ def late(figure: Figure, hours: float, around: Circumstances) -> Iterator[Alert]
     day = figure.window.last
     if around.now < ready_at(day) + timedelta(hours=hours):
         return
-    places = [figure.place(name) for name in ("endpoint", "ref_date", "state", "why")]
-    rows = [tuple(row[place] for place in places) for row in figure.rows]
-    usual_ones = {name for name, _day, state, _why in rows if State(state) in _KNOWN}
-    missing = [
-        name
-        for name, of_day, state, why in rows
-        if of_day == day
-        and State(state) in _MISSING
-        and Why(why) in _EXPECTED
-        and name in usual_ones
-        and not _may_be_empty(name)
-    ]
+    missing = _missing_endpoints(figure)
     if missing:
         text = plural(
             "{account}: figures of {day} are missing from {n} endpoint: {names}.",
@@ -172,6 +161,35 @@ def late(figure: Figure, hours: float, around: Circumstances) -> Iterator[Alert]
             names=Listing(missing),
         )
         yield Alert("late_hours", around.appid, str(day), text, lasts=True)
+
+
+def missing_endpoints(reader: Reader, of: Filter) -> list[str]:
+    """The endpoints of accounts without figures of the last day, which have those of other days."""
+    last = reader.window(of).last
+    before = Window(last - timedelta(days=BAND_DAYS), last)
+    return [
+        name
+        for appid in reader.accounts(of)
+        for name in _missing_endpoints(
+            data.calendar(reader, Filter(accounts=(appid,), range=before))
+        )
+    ]
+
+
+def _missing_endpoints(calendar: Figure) -> list[str]:
+    """The endpoints of a calendar without figures of its last day, that have those of others."""
+    places = [calendar.place(name) for name in ("endpoint", "ref_date", "state", "why")]
+    rows = [tuple(row[place] for place in places) for row in calendar.rows]
+    usual_ones = {name for name, _day, state, _why in rows if State(state) in _KNOWN}
+    return [
+        name
+        for name, of_day, state, why in rows
+        if of_day == calendar.window.last
+        and State(state) in _MISSING
+        and Why(why) in _EXPECTED
+        and name in usual_ones
+        and not _may_be_empty(name)
+    ]
 
 
 def _may_be_empty(endpoint: str) -> bool:

@@ -62,6 +62,11 @@ class Post:
     send: Send = send_by_apprise
     sleep: Callable[[float], None] = time.sleep
 
+    def has_delivered(self, key: str, recipient: RecipientSettings) -> bool:
+        """Whether the letter with a key was delivered to a recipient."""
+        entry = self.ledger.entry(key, recipient.name)
+        return entry is not None and entry.state is State.DELIVERED
+
     def deliver(
         self,
         letter: Letter,

@@ -264,6 +264,10 @@ class ReportSettings(Section, frozen=True, kw_only=True):
     """The number of attempts to send something."""
     retry_pause_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5.0
     """The pause before the second attempt; it doubles with each further attempt."""
+    weekly: list[str] = []
+    """The names of the recipients to whom `wxcube up` sends the report of each week."""
+    monthly: list[str] = []
+    """The names of the recipients to whom `wxcube up` sends the report of each month."""
 
 
 class AlertSettings(Section, frozen=True, kw_only=True):

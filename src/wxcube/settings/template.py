@@ -91,6 +91,30 @@ port = 8310
 # arrives late changes its month and its running totals
 # retention_days_events = 400
 # retention_days_facts = 431
+
+# 报告和告警的收件人，只会发给这里列出的人；地址是 Apprise 的 URL，放进环境变量或文件
+# those whom reports and alerts may be sent to, nobody else; the address is a URL of Apprise, in an
+# environment variable or a file
+# [[recipients]]
+# name = "team"
+# url_env = "WXCUBE_RECIPIENT_TEAM"
+# language = "zh"
+# format = "pdf"
+
+# wxcube up 自动发送的周报和月报 · reports that wxcube up sends by itself
+# [report]
+# weekly = ["team"]
+# monthly = ["team"]
+
+# 每次同步后检查，设置了上限的规则才生效 · looked at after each sync; a rule applies if it is set
+# [alerts]
+# failure_rate = 0.05
+# new_followers_spread = 5
+# article_times_median = 3
+# late_hours = 4
+# quota_share = 0.8
+# revised_days = 3
+# send = ["team"]
 """
 
 

@@ -63,11 +63,15 @@ def test_the_file_documents_settings_that_exist(site: Site) -> None:
 def test_a_file_with_every_documented_setting_can_be_read(site: Site) -> None:
     site.run("init")
     text = site.settings.read_text(encoding="utf-8")
-    uncommented = re.sub(r"^# (\w+ = |\[events\])", r"\1", text, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# (\w+ = |\[+\w+\]+$)", r"\1", text, flags=re.MULTILINE)
     assert uncommented != text
     assert tomllib.loads(uncommented)["accounts"][0]["cards"] == []
     site.settings.write_text(uncommented, encoding="utf-8")
-    assert load(site.settings).events.retention_days_facts == 431
+    settings = load(site.settings)
+    assert settings.events.retention_days_facts == 431
+    assert settings.alerts.has_rules
+    named = {*settings.report.weekly, *settings.report.monthly, *settings.alerts.send}
+    assert named == {one.name for one in settings.recipients}
 
 
 def test_init_for_an_emulator_writes_complete_settings(

@@ -9,15 +9,19 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import pytest
 
 from support.polling import eventually
+from support.receivers import Hook, web_hook
 from support.visitor import Visitor
 from wxcube.beijing import BEIJING, ManualClock, SystemClock
 from wxcube.emulator.emulator import Emulator
+from wxcube.server.backend import App
 from wxcube.server.http import RunningServer, listen
 
 PASSWORD = "a long password"
@@ -46,9 +50,9 @@ class Up:
         self._process.kill()
         self._process.communicate()
 
-    def read_until(self, text: str) -> str:
+    def read_until(self, text: str, *, times: int = 1) -> str:
         assert self._process.stderr
-        while text not in self.printed:
+        while self.printed.count(text) < times:
             line = self._process.stderr.readline()
             assert line, f"{text!r} was not printed: {self.printed}"
             self.printed += line
@@ -140,3 +144,72 @@ def test_the_demo_accounts_leave_the_settings_as_they_are(tmp_path: Path) -> Non
         assert "simulated" in visitor.get("/").text
         assert (tmp_path / "wxcube.toml").read_bytes() == before
         assert up.end(signal.SIGTERM)[0] == 0
+
+
+def test_alerts_and_the_report_of_the_week_are_sent_once(tmp_path: Path) -> None:
+    with pushing_account(tmp_path, weekly="team") as (app, hook):
+        with Up(tmp_path) as up:
+            up.read_until("sent to team", times=2)
+            titles = [message["title"] for message in hook.got]
+            assert titles[1] == "WeChat statistics, 2026-03-02 – 2026-03-08"
+            assert re.fullmatch(r"shop: .*% of the pushes of 2026-03-09 failed.*", titles[0])
+            assert up.end(signal.SIGTERM)[0] == 0
+            assert "SECRETPATH" not in up.printed
+        with Up(tmp_path) as again:
+            sync_once_more(again, app)
+            assert len(hook.got) == 2
+
+
+def test_a_recipient_that_is_not_in_the_settings_ends_no_syncs(tmp_path: Path) -> None:
+    with pushing_account(tmp_path, weekly="nobody") as (app, hook), Up(tmp_path) as up:
+        up.read_until("the settings have no recipient 'nobody'")
+        sync_once_more(up, app)
+        assert len(hook.got) == 1, "the alert has a recipient"
+
+
+SETTINGS = """\
+[[accounts]]
+appid = "{appid}"
+name = "shop"
+secret_file = "secret"
+base_url = "{url}"
+emulator = true
+endpoints = ["interface", "user"]
+
+[[recipients]]
+name = "team"
+url_file = "hook"
+
+[alerts]
+failure_rate = 0
+send = ["team"]
+
+[report]
+weekly = ["{weekly}"]
+"""
+
+
+@contextmanager
+def pushing_account(folder: Path, *, weekly: str) -> Iterator[tuple[App, Hook]]:
+    """An account whose server failed yesterday, a Tuesday, and the receiver of the settings."""
+    wechat = Emulator(accounts=1, days=20, now=datetime(2026, 3, 10, 13, tzinfo=BEIJING))
+    (app,) = wechat.accounts
+    with RunningServer(wechat.asgi) as server, web_hook() as hook:
+        settings = SETTINGS.format(appid=app.appid, url=server.url, weekly=weekly)
+        (folder / "wxcube.toml").write_text(settings)
+        for name, text in (("secret", app.secret), ("hook", hook.url)):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o600)
+        yield app, hook
+
+
+def sync_once_more(up: Up, app: App) -> None:
+    """Wait until another sync has begun: then all that follows the first one is done."""
+    visitor = Visitor(up.url)
+    code = re.search(r"welcome\?code=(\S+)", up.printed)
+    assert code
+    visitor.post("/welcome", code=code[1], name="me", password=PASSWORD)
+    visitor.post(
+        "/sync", account=app.appid, endpoint="getusersummary", days="2026-03-01..2026-03-01"
+    )
+    up.read_until("1 call, ")

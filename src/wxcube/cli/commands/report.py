@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from wxcube.beijing import monday, month_start
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.deliveries import send_to_all, show_only
 from wxcube.cli.exit_codes import INCOMPLETE
@@ -135,27 +133,14 @@ def _made(  # noqa: PLR0913, PLR0917 - what the options say
     from wxcube.figures.filter import Filter, Versus
     from wxcube.figures.reader import Reader
     from wxcube.report.report import report_of
+    from wxcube.report.schedule import Period, last_period
 
     reader = Reader(warehouse, root.account_clock.now())
     stored = warehouse.accounts()
     appids = (stored_account(name, stored, root.settings.accounts) for name in accounts)
-    window = Window.parse(days) if days else last_period(reader.yesterday, period or "week")
+    window = Window.parse(days) if days else last_period(reader.yesterday, Period(period or "week"))
     of = Filter(accounts=tuple(dict.fromkeys(appids)), range=window, versus=Versus(vs))
     return report_of(reader, of, root.account_names, language)
-
-
-def last_period(yesterday: date, period: str) -> Window:
-    """The last whole week or month.
-
-    >>> str(last_period(date(2026, 3, 9), "week"))
-    '2026-03-02..2026-03-08'
-    """
-    today = yesterday + timedelta(days=1)
-    if period == "month":
-        last = month_start(today) - timedelta(days=1)
-        return Window(month_start(last), last)
-    first = monday(today) - timedelta(days=7)
-    return Window(first, first + timedelta(days=6))
 
 
 def _write(root: Context, made: Report, file_format: ReportFormat | None, out: Path | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +17,12 @@ from wxcube import beijing
 from wxcube.cli.alerting import look_for_alerts
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.help import Command
+from wxcube.cli.scheduled_reports import send_scheduled_reports
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.errors import WxcubeError
-from wxcube.i18n import _
+from wxcube.i18n import Message, _
 from wxcube.jobs.accounts import DEFAULT_DAYS
-from wxcube.jobs.sync_report import report_lines
+from wxcube.jobs.sync_report import SyncResult, report_lines
 from wxcube.jobs.sync_service import SyncProgress, SyncService
 from wxcube.settings import DEFAULT_FILE, PREFIX, Settings, load
 from wxcube.settings.template import settings_text
@@ -36,8 +37,9 @@ def up(host: str | None, port: int | None) -> int:
 
     Without settings it writes wxcube.toml, and the first page adds an account by its AppID and
     AppSecret or starts simulated ones. Pages need a login; the first person chooses a password with
-    the code that is printed here. WeChat's protocol is served as by `wxcube serve`, and the daily
-    sync begins at 08:10 Beijing time.
+    the code that is printed here. WeChat's protocol is served as by `wxcube serve`. Syncs begin at
+    08:10, 10:10 and 12:10 Beijing time, the later ones for figures that were not ready; alerts and
+    the reports of weeks and months are sent after them, if the settings name recipients.
 
     \b
     Examples:
@@ -70,7 +72,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     clock = root.account_clock
     warehouse = stack.enter_context(root.warehouse())
     api_url = _serve_api(root, warehouse, stack)
-    service = SyncService(load_settings, warehouse, root.clock, _reporter(root, load_settings))
+    service = SyncService(load_settings, warehouse, root.clock, _reporter(root))
     stack.callback(service.stop)
     source = Source(warehouse, clock, lambda: _names(load_settings()), service)
     site = new_site(source, root.clock, settings.pages)
@@ -127,35 +129,47 @@ def _names(settings: Settings) -> Mapping[str, str]:
     return {account.appid: account.name for account in settings.accounts}
 
 
-def _reporter(
-    root: Context, load_settings: Callable[[], Settings]
-) -> Callable[[SyncProgress], None]:
-    """What prints the report of each sync."""
+def _reporter(root: Context) -> Callable[[SyncProgress], None]:
+    """What prints the report of each sync, and sends what is due."""
 
     def report(progress: SyncProgress) -> None:
-        names = _names(load_settings())
         time = f"{progress.ended_at:%Y-%m-%d %H:%M} " if progress.ended_at else ""
         if progress.error:
-            print_paragraph(
-                root.notes, root.shown(progress.error), mark=f"{time}! ", style="yellow"
-            )
+            _warn(root, progress.error, time)
         if progress.last:
-            for line in report_lines(progress.last, lambda appid: names.get(appid) or appid):
-                style = "yellow" if line.mark else ""
-                print_paragraph(
-                    root.notes, root.shown(line.text), mark=time + line.mark, style=style
-                )
-            _look_for_alerts(root, list(names))
+            for problem in _after_sync(root, progress.last, time):
+                _warn(root, problem, time)
 
     return report
 
 
-def _look_for_alerts(root: Context, appids: list[str]) -> None:
-    """Print and send alerts; a recipient that cannot be sent to does not end the syncs."""
-    try:
-        look_for_alerts(root, appids)
-    except WxcubeError as error:
-        print_paragraph(root.notes, root.shown(error.as_message()), mark="! ", style="yellow")
+def _after_sync(root: Context, result: SyncResult, time: str) -> Iterable[Message]:
+    """Print what a sync did, and send alerts and reports; the problems, which end no syncs."""
+    # with the settings of this moment: accounts and recipients may have been added
+    now = Context(root.flags, root.clock)
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: _print_report(now, result, time),
+        lambda: look_for_alerts(now, [account.appid for account in now.settings.accounts]),
+        lambda: send_scheduled_reports(now),
+    )
+    problems = {}
+    for step in steps:
+        try:
+            step()
+        except WxcubeError as error:
+            problems[str(error)] = error.as_message()
+    return problems.values()
+
+
+def _print_report(root: Context, result: SyncResult, time: str) -> None:
+    names = root.account_names
+    for line in report_lines(result, lambda appid: names.get(appid, appid)):
+        style = "yellow" if line.mark else ""
+        print_paragraph(root.notes, root.shown(line.text), mark=time + line.mark, style=style)
+
+
+def _warn(root: Context, message: Message, time: str) -> None:
+    print_paragraph(root.notes, root.shown(message), mark=f"{time}! ", style="yellow")
 
 
 def _announce(root: Context, url: str, api_url: str, host: str, first_code: str) -> None:
@@ -174,7 +188,9 @@ def _announce(root: Context, url: str, api_url: str, host: str, first_code: str)
     )
     if not root.settings.pages.url.startswith("https:"):
         warn_if_reachable(root, host)
-    notes.print(translate(_("syncs every day at 08:10 Beijing time; press Ctrl-C to stop")))
+    notes.print(
+        translate(_("syncs every day at 08:10, 10:10 and 12:10 Beijing time; press Ctrl-C to stop"))
+    )
 
 
 @contextmanager
