@@ -283,7 +283,7 @@ def test_a_fault_of_the_application_is_logged_without_the_query() -> None:
 def test_health_and_readiness() -> None:
     troubles: list[Exception] = []
 
-    def check() -> None:
+    async def check() -> None:
         if troubles:
             raise troubles[0]
 

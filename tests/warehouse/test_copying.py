@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from support.apps import fill_apps
 from support.database_servers import Server
 from support.rows import sample_rows
 from wxcube.beijing import BEIJING
@@ -61,6 +62,7 @@ def filled(warehouse: Warehouse) -> Warehouse:
     warehouse.replace("wx\0 1", Origin.IMPORT, Answer(ARTICLES, day, titled, b"\0\xff", NOW))
     warehouse.begin_ask("wx1", Origin.WECHAT, SUMMARY, day, NOW, sender="sync")
     warehouse.set_build_watermark("a cube", 3)
+    fill_apps(warehouse.apps)
     return warehouse
 
 

@@ -11,7 +11,7 @@ from wxcube.emulator.emulator import Emulator
 from wxcube.jobs.sync_service import SyncService
 from wxcube.pages.site import Source
 from wxcube.server.http import RunningServer
-from wxcube.settings import AccountSettings, Settings, SyncSettings
+from wxcube.settings import AccountSettings, Settings, SyncSettings, write_private_file
 from wxcube.warehouse.store import Warehouse
 
 
@@ -48,7 +48,7 @@ class DemoAccounts:
         accounts = []
         for app in emulator.accounts:
             file = self._folder / f"{app.appid}.secret"
-            file.write_text(app.secret, encoding="utf-8")
+            write_private_file(file, app.secret)
             accounts.append(
                 AccountSettings(appid=app.appid, secret_file=str(file), base_url=url, emulator=True)
             )

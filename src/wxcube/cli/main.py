@@ -49,6 +49,7 @@ COMMANDS = {
     "database": ("database", _("Prepare a database on a server (PostgreSQL, MySQL, MariaDB).")),
     "doctor": ("doctor", _("Find problems in the stored data and explain how to repair them.")),
     "serve": ("servers", _("Serve the stored data over WeChat's protocol.")),
+    "app": ("app", _("Manage the apps that may call `wxcube serve`.")),
     "emulate": ("servers", _("Serve simulated accounts over WeChat's protocol.")),
 }
 """Every command: its module and its one-line help."""

@@ -20,6 +20,7 @@ from wxcube.emulator.simulation import Simulation
 from wxcube.server.backend import App
 from wxcube.server.messages import Reply, Request
 from wxcube.server.protocol import Api, Era
+from wxcube.server.tokens import TokenStore
 
 ADMIN = "/_wxcube/"
 FIGURE_DAYS = 1_000
@@ -33,6 +34,7 @@ class AdminTarget(Protocol):
     """The parts of an emulator that the admin API reads and changes."""
 
     api: Api
+    tokens: TokenStore
     clock: ManualClock
     faults: Faults
     journal: Journal
@@ -141,7 +143,7 @@ class Admin:
                 f"the clock goes from {first} to {self._latest_day}, because later figures would "
                 "take minutes to simulate; start an emulator with another --now"
             )
-        tokens = self._emulator.api.tokens
+        tokens = self._emulator.tokens
         tokens.notice_time()
         clock.set(now)
         tokens.notice_time()
@@ -194,7 +196,7 @@ class Admin:
 
     def _expire_tokens(self, request: Request) -> object:
         expiry = _read(request, Expiry) if request.body.strip() else Expiry()
-        return {"expired": self._emulator.api.tokens.expire(expiry.appid)}
+        return {"expired": self._emulator.tokens.expire(expiry.appid)}
 
 
 def _read(request: Request, kind: type[Any]) -> Any:

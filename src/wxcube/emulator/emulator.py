@@ -28,11 +28,14 @@ from wxcube.emulator.quirks import NO_QUIRKS, Quirks, encode_with_quirks, reply_
 from wxcube.emulator.simulation import Simulation, shared_simulation
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
+from wxcube.server.access import MemoryAccess
 from wxcube.server.backend import App, RowSet
+from wxcube.server.call_quota import CallQuota
 from wxcube.server.front_page import EMULATOR_PAGE
 from wxcube.server.http import AsgiApp, asgi
 from wxcube.server.messages import Call, Reply, Request
 from wxcube.server.protocol import Api, Era, Hooks, encode_rows
+from wxcube.server.tokens import TokenStore
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)
 """The default time of a new emulator's clock."""
@@ -75,6 +78,7 @@ class Emulator:
         self.apps = _apps(self.simulation, daily_limit)
         self.journal = Journal()
         self.faults = Faults(self.clock, random.Random(seed))  # noqa: S311 - reproducible faults
+        self.tokens = TokenStore(self.clock, tokens_seed)
         self.api = Api(
             _Backend(self),
             self.clock,
@@ -82,6 +86,7 @@ class Emulator:
             hooks=self._hooks(),
             seed=tokens_seed,
             front_page=EMULATOR_PAGE,
+            access=MemoryAccess(self.tokens, CallQuota(self.clock)),
         )
         self.asgi: AsgiApp = asgi(self, self.clock)
         self._admin = Admin(self, admin_access)
@@ -136,9 +141,9 @@ class Emulator:
 
     def _answer(self, call: Call) -> Reply:
         started = perf_counter()
-        path, owner = call.request.path, self.api.tokens.issued_to(call.request.token)
+        path, owner = call.request.path, self.tokens.issued_to(call.request.token)
         if owner and self.faults.expires_tokens(path, owner):
-            self.api.tokens.expire(owner)
+            self.tokens.expire(owner)
         reply = self.api.reply_to(call)
         appid = call.app.appid if call.app else owner
         reply = self.faults.alter_reply(reply, path, appid, call.window)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from wxcube.contract.window import Window
 from wxcube.errors import AccessError, NotReadyError, SettingsError
 from wxcube.i18n import Meaning, Message, _
 from wxcube.jobs.accounts import account_client, needs_card
-from wxcube.settings import AccountSettings, Settings, load
+from wxcube.settings import AccountSettings, Settings, load, write_private_file
 from wxcube.settings.template import secret_file_section
 from wxcube.warehouse.ask_log import Budgets, WarehouseAskLog
 from wxcube.warehouse.store import Warehouse
@@ -144,7 +143,4 @@ def _write_secret(path: Path, secret: str) -> None:
             _("the AppSecret is empty"),
             hint=_("copy it from mp.weixin.qq.com, under Settings and Development"),
         )
-    path.touch(mode=0o600)
-    with suppress(OSError):
-        path.chmod(0o600)
-    path.write_text(f"{secret.strip()}\n", encoding="utf-8")
+    write_private_file(path, f"{secret.strip()}\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
+from wxcube.settings import check_private_file
 
 _TABLES = """
 create table if not exists people (
@@ -25,6 +26,7 @@ def open_login_database(path: Path) -> sqlite3.Connection:
     """
     try:
         path.touch(mode=0o600)
+        check_private_file(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.executescript(_TABLES)
     except (OSError, sqlite3.Error) as error:

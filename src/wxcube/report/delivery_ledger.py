@@ -59,9 +59,11 @@ class DeliveryLedger:
 
     def __init__(self, path: Path) -> None:
         try:
+            # who is sent what is not for every user of the machine
+            path.touch(mode=0o600)
             self._file = sqlite3.connect(path, isolation_level=None)
             self._file.execute(_TABLE)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise WarehouseError(
                 _(
                     "the file of deliveries {path} cannot be opened ({reason})",

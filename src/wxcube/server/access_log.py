@@ -6,6 +6,7 @@ from time import perf_counter
 
 import structlog
 
+from wxcube.server.connection import WRITE
 from wxcube.server.http import PATH_SHOWN, AsgiApp, AsgiMessage, Receive, Scope, Send
 
 _log = structlog.get_logger()
@@ -32,6 +33,16 @@ async def _logged(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> N
         size += len(message.get("body", b""))
         await send(message)
 
+    def counted_write(code: int, head: bytes, body: bytes) -> bool:
+        nonlocal status, size
+        is_sent = bool(write(code, head, body))
+        if is_sent:
+            status, size = code, len(body)
+        return is_sent
+
+    extensions = scope.get("extensions", {})
+    if write := extensions.get(WRITE):
+        scope = {**scope, "extensions": {**extensions, WRITE: counted_write}}
     try:
         await app(scope, receive, counted)
     finally:

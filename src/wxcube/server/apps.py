@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,10 @@ _HEADER = """\
 """
 
 
+MOST_CALLS = 2**31 - 1
+"""The largest limit of calls."""
+
+
 class LocalApp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A local app: its own appid and secret, and the account whose figures it may read."""
 
@@ -44,7 +49,23 @@ class LocalApp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     secret: Annotated[str, Meta(min_length=8)]
     account: Annotated[str, Meta(min_length=1)]
     permission_sets: tuple[int, ...] = tuple(PERMISSION_SETS)
-    daily_limit: Annotated[int, Meta(ge=1)] | None = None
+    daily_limit: Annotated[int, Meta(ge=1, le=MOST_CALLS)] | None = None
+    """Calls per endpoint and Beijing day."""
+    minute_limit: Annotated[int, Meta(ge=1, le=MOST_CALLS)] | None = None
+    """Calls per minute."""
+    addresses: tuple[str, ...] = ()
+    """Addresses and networks that it may call from; empty: any."""
+    is_platform: bool = False
+    """Whether it is treated as a third-party platform: 61007 instead of 48001."""
+    gets_wechat_token: bool = False
+    """Whether it is given WeChat's own token of its account."""
+
+    def __post_init__(self) -> None:
+        for one in self.addresses:
+            try:
+                ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"{one!r} is no IP address and no network") from None
 
     def __repr__(self) -> str:
         return f"LocalApp(appid={self.appid!r}, account={self.account!r})"
@@ -76,16 +97,21 @@ def read(path: Path) -> list[LocalApp]:
     return _parse(path, _read_text(path))
 
 
-def ensure(path: Path, accounts: Iterable[str]) -> tuple[list[LocalApp], FileChange]:
+def ensure(
+    path: Path, accounts: Iterable[str], *, has_others: bool = False
+) -> tuple[list[LocalApp], FileChange]:
     """The apps of a file, with at least one for each account, and the change that took.
 
-    A missing file is created. Apps are appended to an existing one, all of them or none; if it
-    cannot be changed, the server can still run with the apps it has.
+    A missing file is created, unless there are other apps and no account lacks one. Apps are
+    appended to an existing one, all of them or none; if it cannot be changed, the server can still
+    run with the apps it has.
 
     Raises:  SettingsError if the file cannot be read, is invalid, or cannot be created.
     """
     wanted = list(dict.fromkeys(accounts))
     if not os.path.lexists(path):
+        if has_others and not wanted:
+            return [], FileChange()
         return _create(path, wanted), FileChange(is_new=True)
     text = _read_text(path)
     apps = _parse(path, text)

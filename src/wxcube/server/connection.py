@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from wxcube.server.addresses import plain_address
+from wxcube.server.messages import Reply, Request
 from wxcube.settings import LimitSettings
 
 RESET = "wxcube.reset"
 """The extension of the ASGI scope that closes the connection: a function without arguments."""
+WRITE = "wxcube.write"
+"""The extension that sends a whole response: `write(status, head, body) -> bool`, where the head
+has the status line and the headers, without the empty line after them. False: nothing was sent."""
+_DIRECT_BODY = 16_384
+"""Bytes of a body from which on a request is left to the application."""
 
 
 class OpenConnections:
@@ -46,13 +53,54 @@ class OpenConnections:
         self._open.pop(connection, None)
 
 
-class Connection(HttpToolsProtocol):
-    """A connection with limits on what it receives, how long that takes, and how long it stalls."""
+class Direct(Protocol):
+    """What answers POST requests below a path without an ASGI application, where nothing waits."""
 
-    def __init__(self, *, limits: LimitSettings, others: OpenConnections, **uvicorn: Any) -> None:
+    prefix: bytes
+    """The beginning of the paths."""
+
+    def reply(self, request: Request) -> Reply:
+        """The reply to a request; must not raise."""
+        ...
+
+    def whole(self, reply: Reply) -> bytes:
+        """A plain reply as it is sent now."""
+        ...
+
+    def app(self, reply: Reply) -> Any:
+        """The application that sends any other reply."""
+        ...
+
+
+class Connection(HttpToolsProtocol):
+    """A connection with limits on what it receives, how long that takes, and how long it stalls.
+
+    PERF: a request that `direct` answers at once needs no scope, cycle and task.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: LimitSettings,
+        others: OpenConnections,
+        direct: Direct | None = None,
+        **uvicorn: Any,
+    ) -> None:
         super().__init__(**uvicorn)
         self._limits = limits
         self._others = others
+        self._direct = direct
+        self._is_direct = False
+        """Whether the request that arrives is one that `direct` answers."""
+        self._body = b""
+        """What has arrived of its body."""
+        self._active: RequestResponseCycle | None = None
+        """The request that an application answers."""
+        self._idle: asyncio.TimerHandle | None = None
+        """Looks from time to time whether the connection is idle."""
+        self._answered_at = 0.0
+        self._is_shutting_down = False
+        self._address = ("127.0.0.1", "")
         self.has_asked = False
         """Whether a complete request has arrived."""
         self._is_receiving = True
@@ -81,6 +129,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        client, server = self.client or ("127.0.0.1", 0), self.server or ("", 0)
+        self._address = (plain_address(client[0]), server[0])
         self._watch()
         self._others.add(self)
 
@@ -88,6 +138,13 @@ class Connection(HttpToolsProtocol):
         """Forget the connection."""
         self._others.remove(self)
         self._unwatch()
+        if self._active is not None:
+            # uvicorn knows only the newest request of a pipeline
+            self._active.disconnected = True
+            self._active.message_event.set()
+            self._active = None
+        if self._idle is not None:
+            self._idle.cancel()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -110,8 +167,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._is_receiving = self._is_in_head = True
-        super().on_message_begin()
-        self.scope["extensions"] = {RESET: self.transport.abort}  # type: ignore[dict-item] # ours
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         """Begin to answer a request, or put it into the queue."""
@@ -123,7 +179,109 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if len(self.pipeline) >= self._limits.pipelined:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
-        super().on_headers_complete()
+        self._body = b""
+        self._is_direct = self._is_for_direct()
+        if not self._is_direct:
+            self._begin()
+
+    def _begin(self, app: Any = None) -> None:
+        """Begin to answer a request by an application, this server's by default."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        self.scope["extensions"] = {RESET: self.transport.abort, WRITE: self._write}  # type: ignore[dict-item] # ours
+        usual, self.app = self.app, app or self.app
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = usual
+        if self._is_shutting_down:
+            self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _write(self, _status: int, head: bytes, body: bytes) -> bool:
+        """Send a whole response to the request that is being answered, if that is possible at once.
+
+        PERF: `send` checks every header of every response by regular expressions.
+        """
+        cycle = self._active
+        if cycle is None or cycle.response_started or cycle.disconnected:
+            return False
+        if self.flow.write_paused or not cycle.keep_alive or cycle.scope["method"] == "HEAD":
+            return False
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"%b\r\n%b" % (head, body))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
+
+    # --- requests that are answered directly -----------------------------------------------------
+
+    def _is_for_direct(self) -> bool:
+        return (
+            self._direct is not None
+            and self.url.startswith(self._direct.prefix)
+            and self.parser.get_method() == b"POST"
+            and b"%" not in self.url.partition(b"?")[0]
+            and b"#" not in self.url
+            and not (self.expect_100_continue or self.flow.write_paused or self._unanswered)
+            and not self.parser.should_upgrade()
+        )
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a part of a body."""
+        if not self._is_direct:
+            super().on_body(body)
+            return
+        self._body += body
+        if len(self._body) > _DIRECT_BODY:
+            self._is_direct = False
+            self._begin()
+            super().on_body(self._body)
+
+    def _answer_directly(self, direct: Direct) -> None:
+        self._is_direct = False
+        path, _mark, query = self.url.partition(b"?")
+        reply = direct.reply(
+            Request(
+                "POST",
+                path.decode("latin-1"),
+                query.decode("latin-1"),
+                self._body,
+                *self._address,
+                self.headers,
+            )
+        )
+        is_last = self._is_shutting_down or not self.parser.should_keep_alive()
+        if is_last or not reply.is_plain or self.flow.write_paused:
+            self._begin(direct.app(reply))
+            super().on_message_complete()
+            return
+        self.transport.write(direct.whole(reply))
+        self.server_state.total_requests += 1
+        # PERF: one timer for many requests
+        self._answered_at = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self._limits.idle_seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        left = self._answered_at + self._limits.idle_seconds - self.loop.time()
+        is_idle = not (self._is_receiving or self._unanswered)
+        if is_idle and left <= 0:
+            self.timeout_keep_alive_handler()
+            return
+        seconds = max(left, 0) or self._limits.idle_seconds
+        self._idle = self.loop.call_later(seconds, self._close_if_idle)
+
+    def shutdown(self) -> None:
+        """Close the connection, after the request that is arriving or being answered."""
+        self._is_shutting_down = True
+        if not self._is_direct:
+            super().shutdown()
 
     def _check_size(self) -> None:
         if len(self.url) > self._limits.header_bytes:
@@ -134,7 +292,10 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         self._is_receiving, self.has_asked = False, True
-        super().on_message_complete()
+        if self._is_direct and self._direct:
+            self._answer_directly(self._direct)
+        else:
+            super().on_message_complete()
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Stop parsing; the parser then asks for an error response.

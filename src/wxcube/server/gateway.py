@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from wxcube import beijing
+from wxcube.beijing import Clock, SystemClock
 from wxcube.contract.answer_order import in_answer_order
+from wxcube.contract.codes import ERRCODES, reply_error
+from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint, RowT
+from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
+from wxcube.errors import ReplyError
+from wxcube.server.app_directory import AppDirectory
 from wxcube.server.apps import LocalApp
-from wxcube.server.backend import App, RowSet
+from wxcube.server.backend import App
+from wxcube.server.messages import Reply
 from wxcube.warehouse.coverage import State
 
 if TYPE_CHECKING:
+    from wxcube.warehouse.served import ServedDay
     from wxcube.warehouse.store import Warehouse
 
-_UNSETTLED = {State.NEVER, State.WAITING, State.FAILED}
+NOT_READY = 61503
+
+
+class Missing(StrEnum):
+    """What days are answered with that were never loaded."""
+
+    REFUSE = "refuse"
+    """The errcode 61503, which says which days."""
+    EMPTY = "empty"
+    """No rows, as WeChat does."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer of the database."""
+
+    reply: Reply
+    missing: Sequence[date] = ()
+    """Days that were never loaded."""
+    days: int = 0
+    """The number of days that are asked for."""
+    is_lasting: bool = True
+    """Whether it stays the same until somebody stores figures, whatever the time is."""
+
+    def refusal(self) -> ReplyError:
+        """The error that says which days are missing."""
+        first, last = self.missing[0], self.missing[-1]
+        which = f"{first}" if first == last else f"{first} to {last}"
+        text = (
+            f"{ERRCODES[NOT_READY].errmsg}: {len(self.missing)} of {self.days} days were never "
+            f"loaded ({which}); wxcube sync loads them"
+        )
+        return reply_error(NOT_READY, text)
 
 
 class Gateway:
@@ -26,39 +72,82 @@ class Gateway:
     """
 
     def __init__(
-        self, warehouse: Warehouse, apps: Iterable[LocalApp], *, strict: bool = False
+        self,
+        warehouse: Warehouse,
+        apps: AppDirectory | Iterable[LocalApp],
+        clock: Clock | None = None,
+        *,
+        strict: bool = False,
+        missing: Missing = Missing.REFUSE,
     ) -> None:
         self._warehouse = warehouse
-        self._apps = {app.appid: _as_app(app) for app in apps}
+        self._apps = apps if isinstance(apps, AppDirectory) else AppDirectory(apps)
+        self._clock = clock or SystemClock()
         self._strict = strict
+        self._missing = missing
 
     def app(self, appid: str) -> App | None:
         """The local app with this appid."""
-        return self._apps.get(appid)
+        return self._apps.app(appid)
 
     def rows(
         self, app: App, endpoint: Endpoint[RowT], window: Window, params: Mapping[str, object]
-    ) -> RowSet[Any]:
-        """The stored rows of a window; delayed if a day of it is not settled."""
-        rows = self._warehouse.read_members(
-            app.account, endpoint, window, params=params, with_withdrawn=not self._strict
+    ) -> Reply:
+        """The stored rows of a window.
+
+        Raises:  ReplyError 61503 if days of it were never loaded.
+        """
+        return self.checked(self.read(app.account, endpoint, window, params))
+
+    def checked(self, answer: StoredAnswer) -> Reply:
+        """The reply of an answer.
+
+        Raises:  ReplyError 61503 if days of it were never loaded.
+        """
+        if answer.missing and self._missing is Missing.REFUSE:
+            raise answer.refusal()
+        return answer.reply
+
+    def read(
+        self,
+        account: str,
+        endpoint: Endpoint[Any],
+        window: Window,
+        params: Mapping[str, object],
+    ) -> StoredAnswer:
+        """The answer of the database; delayed if a day of it is not settled.
+
+        Raises:  WarehouseError.
+        """
+        served = self._warehouse.served_window(
+            account, endpoint, window, params, with_withdrawn=not self._strict
         )
-        delayed = endpoint.has_delay_flag and self._unsettled(app, endpoint, window)
-        return RowSet(in_answer_order(endpoint, rows), is_delay=delayed)
-
-    def _unsettled(self, app: App, endpoint: Endpoint[RowT], window: Window) -> bool:
-        days = self._warehouse.coverage(app.account, endpoint, window=window)
-        return any(
-            label not in days or days[label].state in _UNSETTLED
-            for label in endpoint.labels(window)
+        open_days = self._open_days(endpoint, served.days)
+        missing = [
+            day for day, one in served.days.items() if not one.is_loaded and day not in open_days
+        ]
+        is_delay = endpoint.has_delay_flag and not all(
+            one.is_current for one in served.days.values()
         )
+        body = encode_answer(endpoint, in_answer_order(endpoint, served.rows), is_delay=is_delay)
+        reply = Reply(body, rows=len(served.rows), headers=_headers(tuple(served.days.values())))
+        return StoredAnswer(reply, missing, len(served.days), not open_days)
+
+    def _open_days(self, endpoint: Endpoint[Any], labels: Iterable[date]) -> list[date]:
+        """The weeks and months that are not over; days that are not over cannot be asked for."""
+        if not endpoint.has_labels:
+            return []
+        yesterday = beijing.yesterday(self._clock.now())
+        return [label for label in labels if endpoint.period(label).last > yesterday]
 
 
-def _as_app(app: LocalApp) -> App:
-    return App(
-        appid=app.appid,
-        secret=app.secret,
-        account=app.account,
-        permission_sets=frozenset(app.permission_sets),
-        daily_limit=app.daily_limit,
-    )
+@lru_cache(maxsize=1_024)
+def _headers(days: tuple[ServedDay, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Where the rows are from, and how far their days are."""
+    origins = {one.origin for one in days}
+    states = Counter(one.state for one in days)
+    texts = {
+        b"x-wxcube-origin": ", ".join(one for one in Origin if one in origins),
+        b"x-wxcube-coverage": ", ".join(f"{one}={states[one]}" for one in State if states[one]),
+    }
+    return tuple((name, text.encode()) for name, text in texts.items() if text)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import resource
 import socket
+import ssl
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from email.utils import formatdate
-from functools import partial
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import structlog
@@ -20,18 +25,31 @@ from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.server.addresses import plain_address
-from wxcube.server.connection import RESET, Connection, OpenConnections
+from wxcube.server.connection import (
+    RESET,
+    WRITE,
+    Connection,
+    Direct,
+    OpenConnections,
+)
 from wxcube.server.messages import Reply, Request
 from wxcube.settings import LimitSettings
 
 BODY_LIMIT = LimitSettings().body_bytes
 """Largest request body in bytes by default; for a larger one the response is HTTP 413."""
+PLAIN_TEXT = "text/plain; charset=utf-8"
 ANY_ADDRESS = "::"
 """The host that means every address of this machine, IPv6 and IPv4."""
 PATH_SHOWN = 200
 """Characters of a path in logs: callers choose it."""
+COMPRESSED_FROM = 1_400
+"""Bytes of a body from which on it is compressed; a shorter one is one packet anyway."""
+_GZIP = re.compile(rb"(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
 _OTHER_DESCRIPTORS = 128
 """Descriptors kept free for the database, logs and libraries."""
+
+_WAITING_THREADS = 8
+"""Requests that can wait at once for the database or for WeChat; further ones wait for them."""
 
 _log = structlog.get_logger()
 
@@ -51,59 +69,142 @@ class RequestHandler(Protocol):
 
 
 def asgi(
-    handler: RequestHandler, clock: Clock | None = None, *, body_bytes: int = BODY_LIMIT
+    handler: RequestHandler,
+    clock: Clock | None = None,
+    *,
+    body_bytes: int = BODY_LIMIT,
+    compresses: bool = False,
+    on_shutdown: Callable[[], Awaitable[None]] | None = None,
 ) -> AsgiApp:
     """The ASGI application of a request handler.
 
     The Date header is the time of `clock`, by default of this machine. A reply with `sent_bytes` is
-    sent with its full content length and then cut off. The server needs the extension `RESET` to
-    close a connection without a response.
+    sent with its full content length and then cut off. With `compresses`, long bodies are sent by
+    gzip to whoever accepts that. The server needs the extension `RESET` to close a connection
+    without a response.
     """
     dated_by = clock or SystemClock()
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _handle_lifespan(receive, send)
+            await handle_lifespan(receive, send, on_shutdown)
         elif scope["type"] == "http":
-            try:
-                await _handle_http(handler, dated_by, body_bytes, scope, receive, send)
-            except Exception:
-                # the server answers HTTP 500 and is silent
-                _log.exception("http.failed", path=scope["path"][:PATH_SHOWN])
-                raise
+            body = await _read_body(receive, body_bytes)
+            if body is None:
+                await _send(send, Reply(status=413), dated_by.now())
+                return
+            with _logging_faults(scope["path"]):
+                reply = await _reply(handler, _request(scope, body))
+                await _respond(reply, dated_by, compresses, scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
     return application
 
 
-async def _handle_lifespan(receive: Receive, send: Send) -> None:
+@contextmanager
+def _logging_faults(path: str) -> Iterator[None]:
+    """Log a fault of the application: the server answers HTTP 500 and is silent."""
+    try:
+        yield
+    except Exception:
+        _log.exception("http.failed", path=path[:PATH_SHOWN])
+        raise
+
+
+_FAULT = Reply(
+    b"Internal Server Error",
+    status=500,
+    content_type="text/plain; charset=utf-8",
+    closes_connection=True,
+)
+
+
+class DirectCalls:
+    """A request handler for POST requests below a path, which a connection calls itself."""
+
+    def __init__(self, handler: RequestHandler, clock: Clock, prefix: str = "/datacube/") -> None:
+        self.prefix = prefix.encode()
+        self._handler = handler
+        self._clock = clock
+
+    def reply(self, request: Request) -> Reply:
+        """The reply to a request; it may have to be waited for. Never raises."""
+        try:
+            with _logging_faults(request.path):
+                reply = self._handler.handle(request)
+        except Exception:  # noqa: BLE001 - it is logged
+            return _FAULT
+        if len(reply.body) >= COMPRESSED_FROM and _accepts_gzip(request.headers):
+            return reply.compressed
+        return reply
+
+    def whole(self, reply: Reply) -> bytes:
+        """A plain reply as it is sent now."""
+        date = _date_text(int(self._clock.now().timestamp()))
+        return b"%bdate: %b\r\n\r\n%b" % (reply.head, date, reply.body)
+
+    def app(self, reply: Reply) -> AsgiApp:
+        """The application that sends a reply."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            with _logging_faults(scope["path"]):
+                await _respond(reply, self._clock, True, scope, receive, send)
+
+        return application
+
+
+async def handle_lifespan(
+    receive: Receive, send: Send, on_shutdown: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Agree to the server's start and stop; `on_shutdown` ends what the application began."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown" and on_shutdown:
+            await on_shutdown()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
 
 
-async def _handle_http(
-    handler: RequestHandler,
+async def _respond(
+    reply: Reply,
     clock: Clock,
-    body_bytes: int,
+    compresses: bool,  # noqa: FBT001
     scope: Scope,
     receive: Receive,
     send: Send,
 ) -> None:
-    body = await _read_body(receive, body_bytes)
-    if body is None:
-        await _send(send, Reply(status=413), clock.now())
+    if reply.later:
+        reply = await reply.later()
+    if compresses and len(reply.body) >= COMPRESSED_FROM and _accepts_gzip(scope["headers"]):
+        reply = reply.compressed
+    if reply.is_plain and _write(scope, reply, clock.now()):
         return
-    reply = handler.handle(_request(scope, body))
     if reply.delay_seconds:
         await asyncio.sleep(reply.delay_seconds)
     if reply.is_reset:
         await _reset(scope, receive)
     else:
         await _send(send, reply, clock.now())
+
+
+async def _reply(handler: RequestHandler, request: Request) -> Reply:
+    """The reply; on a thread if the handler may have to wait, so that other callers do not."""
+    waits = getattr(handler, "waits", None)
+    if waits is None or not waits(request):
+        return handler.handle(request)
+    return await asyncio.get_running_loop().run_in_executor(_waiting(), handler.handle, request)
+
+
+@cache
+def _waiting() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wxcube-waiting")
+
+
+def _accepts_gzip(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    accepted = (value for name, value in headers if name == b"accept-encoding")
+    return any(_GZIP.search(value) for value in accepted)
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
@@ -144,7 +245,13 @@ async def _reset(scope: Scope, receive: Receive) -> None:
 
 def date_header(now: datetime) -> tuple[bytes, bytes]:
     """The Date header of a response that is sent now."""
-    return b"date", formatdate(now.timestamp(), usegmt=True).encode()
+    return b"date", _date_text(int(now.timestamp()))
+
+
+@lru_cache(maxsize=8)
+def _date_text(seconds: int) -> bytes:
+    """PERF: a busy server sends thousands of responses in a second."""
+    return formatdate(seconds, usegmt=True).encode()
 
 
 def _hyphenated(value: bytes) -> bytes:
@@ -153,19 +260,89 @@ def _hyphenated(value: bytes) -> bytes:
     return b"%b %b-%b-%b" % (weekday, day, month, rest)
 
 
+def _write(scope: Scope, reply: Reply, now: datetime) -> bool:
+    """Send a whole reply, if the server can do so at once."""
+    write = scope.get("extensions", {}).get(WRITE)
+    if write is None:
+        return False
+    date = _date_text(int(now.timestamp()))
+    return bool(write(reply.status, b"%bdate: %b\r\n" % (reply.head, date), reply.body))
+
+
 async def _send(send: Send, reply: Reply, now: datetime) -> None:
-    headers = [(b"content-length", str(len(reply.body)).encode())]
+    headers = reply.undated_headers
     if reply.clock_error_seconds is not None:
         name, value = date_header(now + timedelta(seconds=reply.clock_error_seconds))
-        headers.append((name, _hyphenated(value) if reply.hyphenated_date else value))
-    if reply.closes_connection:
-        headers.append((b"connection", b"close"))
-    if reply.body:
-        headers.append((b"content-type", reply.content_type.encode()))
+        headers.insert(1, (name, _hyphenated(value) if reply.hyphenated_date else value))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     cut = reply.sent_bytes is not None
     part = reply.body[: reply.sent_bytes] if cut else reply.body
     await send({"type": "http.response.body", "body": part, "more_body": cut})
+
+
+async def send_text(send: Send, status: int, text: str, content_type: str = PLAIN_TEXT) -> None:
+    """Send a text that must not be cached, with the Date of this machine."""
+    body = text.encode()
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        date_header(SystemClock().now()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+UNIX = "unix:"
+"""The beginning of the host that means a socket in the file system."""
+
+
+def listen_at(address: str) -> socket.socket:
+    """A socket that listens at HOST:PORT, [IPV6]:PORT or unix:FILE.
+
+    A file is one that only its user can reach; one that nobody listens at any more is replaced.
+
+    Raises:  SettingsError if the address cannot be used.
+    """
+    if address.startswith(UNIX):
+        return _listen_at_file(Path(address.removeprefix(UNIX)).expanduser())
+    host, _colon, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingsError(
+            _("{address!r} is not an address to listen on", address=address),
+            hint=_("write it as 127.0.0.1:8301 or unix:/run/wxcube/admin.sock"),
+        )
+    return listen(host.strip("[]"), int(port))
+
+
+def _listen_at_file(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket() and not _is_answered(path):
+            path.unlink()
+        # the mode is that of the time of binding
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            _("cannot listen on {path}: {reason}", path=path, reason=error.strerror or error),
+            hint=_("choose another file"),
+        ) from error
+    return listener
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        try:
+            caller.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -190,10 +367,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
-    """The HTTP URL of a listening socket."""
+def url_of(listener: socket.socket, *, is_encrypted: bool = False) -> str:
+    """The HTTP URL of a listening socket; of one in the file system, its address."""
+    if listener.family is socket.AF_UNIX:
+        return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+Limits = LimitSettings | Callable[[], LimitSettings]
+"""The limits of a server, or what gives those that hold now."""
 
 
 class _Server(uvicorn.Server):
@@ -202,14 +386,24 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         app: AsgiApp,
-        limits: LimitSettings,
+        limits: Limits,
         on_ready: Callable[[], None] | None = None,
         trusted_proxies: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        direct: Direct | None = None,
     ) -> None:
-        others = OpenConnections(_affordable(limits.connections))
+        current = limits if callable(limits) else partial(_same, limits)
+        first = current()
+        others = OpenConnections(_affordable(first.connections))
+        if trusted_proxies:
+            # what names the caller is around the application
+            direct = None
         config = uvicorn.Config(
             app,
-            http=partial(Connection, limits=limits, others=others),  # type: ignore[arg-type]
+            http=lambda **uvicorn: Connection(  # type: ignore[arg-type] # a function instead of a class
+                limits=current(), others=others, direct=direct, **uvicorn
+            ),
+            ssl_context_factory=(lambda _config, _default: tls) if tls else None,
             log_config=None,
             # applications log their own faults
             log_level="critical",
@@ -220,8 +414,8 @@ class _Server(uvicorn.Server):
             # without a proxy, callers could choose their own address
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
-            timeout_keep_alive=limits.idle_seconds,
-            timeout_graceful_shutdown=limits.drain_seconds,
+            timeout_keep_alive=first.idle_seconds,
+            timeout_graceful_shutdown=first.drain_seconds,
         )
         super().__init__(config)
         self._on_ready = on_ready
@@ -232,6 +426,10 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
 
+def _same(limits: LimitSettings) -> LimitSettings:
+    return limits
+
+
 def _affordable(connections: int) -> int:
     """A number of connections that leaves descriptors for the rest of the process."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -240,17 +438,23 @@ def _affordable(connections: int) -> int:
     return max(min(connections, soft - _OTHER_DESCRIPTORS), 1)
 
 
-def serve_forever(
+def serve_forever(  # noqa: PLR0913 - all but two by keyword
     app: AsgiApp,
     listener: socket.socket,
     *,
-    limits: LimitSettings | None = None,
+    limits: Limits | None = None,
     trusted_proxies: Sequence[str] = (),
+    tls: ssl.SSLContext | None = None,
     on_ready: Callable[[str], None] | None = None,
+    direct: Direct | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the URL once it accepts requests."""
-    ready = partial(on_ready, url_of(listener)) if on_ready else None
-    server = _Server(app, limits or LimitSettings(), ready, trusted_proxies)
+    """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the URL once it accepts requests.
+
+    What `direct` answers passes by the application, and so by its access log.
+    """
+    url = url_of(listener, is_encrypted=tls is not None)
+    ready = partial(on_ready, url) if on_ready else None
+    server = _Server(app, limits or LimitSettings(), ready, trusted_proxies, tls, direct)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
 
@@ -259,19 +463,25 @@ class RunningServer:
     """A server in a thread, running inside its `with` block; `url` is its base URL.
 
     By default it listens on a free port of the loopback interface, and stops after a second.
+    `listener` is a socket to use instead.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - most by keyword
         self,
         app: AsgiApp,
         host: str = "127.0.0.1",
         port: int = 0,
         limits: LimitSettings | None = None,
+        *,
+        listener: socket.socket | None = None,
+        tls: ssl.SSLContext | None = None,
+        direct: Direct | None = None,
     ) -> None:
         self._app = app
-        self._listener = listen(host, port)
-        self.url = url_of(self._listener)
-        self._server = _Server(app, limits or LimitSettings(drain_seconds=1))
+        self._listener = listener or listen(host, port)
+        self.url = url_of(self._listener, is_encrypted=tls is not None)
+        limits = limits or LimitSettings(drain_seconds=1)
+        self._server = _Server(app, limits, tls=tls, direct=direct)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listener],), name="wxcube-server", daemon=True
         )

@@ -11,7 +11,7 @@ import logging
 import random
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -27,18 +27,22 @@ from wxcube.contract.encoding import encode_answer
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ReplyError
+from wxcube.server.access import Access, MemoryAccess
 from wxcube.server.authentication import Authenticator
 from wxcube.server.backend import Backend, RowSet
-from wxcube.server.call_quota import CallQuota
 from wxcube.server.front_page import GATEWAY_PAGE
 from wxcube.server.messages import Call, Reply, Request, refusal
 from wxcube.server.quota_calls import QuotaCalls, RefusedCall
-from wxcube.server.request_parsing import read_object, read_params, read_window
+from wxcube.server.request_parsing import read_body
 from wxcube.server.token_calls import STABLE_PATH, TOKEN_PATH, TokenCalls
-from wxcube.server.tokens import TokenStore
+from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH, TokenGiver, WechatTokenCall
 
 _log = logging.getLogger(__name__)
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+_CLEAR_PATHS = ("/cgi-bin/clear_quota", "/cgi-bin/clear_quota/v2", "/cgi-bin/openapi/quota/clear")
+_QUOTA_PATH = "/cgi-bin/openapi/quota/get"
+_WAITING = frozenset({TOKEN_PATH, STABLE_PATH, WECHAT_TOKEN_PATH, _QUOTA_PATH, *_CLEAR_PATHS})
+"""Calls that may write to the database, read counts from it, or ask WeChat."""
 REMEMBERED_BYTES = 2_048
 """Bytes of a refused body that can be looked up by its rid."""
 _RIDS_SINCE = datetime(2020, 8, 1, tzinfo=BEIJING)
@@ -83,9 +87,12 @@ DEFAULT_HOOKS = Hooks(encode_rows, allow_all)
 
 
 class Api:
-    """Replies as WeChat does. A seed makes tokens and rids predictable: for tests only."""
+    """Replies as WeChat does. A seed makes tokens and rids predictable: for tests only.
 
-    def __init__(
+    With `any_span` a call may ask for more days than WeChat allows.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a server is made of, all but two by keyword
         self,
         backend: Backend,
         clock: Clock,
@@ -94,16 +101,22 @@ class Api:
         hooks: Hooks = DEFAULT_HOOKS,
         seed: int | None = None,
         front_page: str = GATEWAY_PAGE,
+        any_span: bool = False,
+        access: Access | None = None,
+        giver: TokenGiver | None = None,
     ) -> None:
         self.era = era
-        self.tokens = TokenStore(clock, seed)
-        self.call_quota = CallQuota(clock)
+        self._any_span = any_span
+        access = access or MemoryAccess.on(clock, seed)
+        self.tokens, self.call_quota = access.tokens, access.calls
+        self._may_wait = not isinstance(access, MemoryAccess)
         self._backend = backend
         self._clock = clock
         self._hooks = hooks
         self._front_page = Reply(front_page.encode(), content_type="text/plain; charset=utf-8")
         self._random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - predictable on purpose
-        self._authenticator = Authenticator(backend, self.tokens)
+        self._authenticator = Authenticator(backend, self.tokens, access.failures)
+        self._giving = WechatTokenCall(self._authenticator, giver) if giver else None
         self._quota_calls = QuotaCalls(self._authenticator, self.call_quota, hooks.gate)
         self._handlers = self._route()
 
@@ -122,9 +135,12 @@ class Api:
             return handler(call)
         except ReplyError as error:
             return self._refused(call, error, started)
-        except Exception:  # noqa: BLE001 - callers must not see a traceback
-            _log.exception("api.failed: %s", call.request.path)
-            return self._refused(call, refusal(-1), started)
+        except Exception as error:  # noqa: BLE001 - callers must not see a traceback
+            return self._failed(call, error, started)
+
+    def waits(self, request: Request) -> bool:
+        """Whether the reply may have to wait for the database or for WeChat."""
+        return self._may_wait and request.path in _WAITING
 
     def _route(self) -> dict[str, Handler]:
         token_calls = TokenCalls(self._authenticator, self.call_quota, self._hooks.gate)
@@ -138,6 +154,7 @@ class Api:
             "/cgi-bin/openapi/quota/clear": quota_calls.clear_one,
             "/cgi-bin/openapi/rid/get": quota_calls.rid,
             "/cgi-bin/get_api_domain_ip": quota_calls.addresses,
+            **({WECHAT_TOKEN_PATH: self._giving.token} if self._giving else {}),
             **{path: partial(self._datacube, endpoint) for path, endpoint in _BY_PATH.items()},
         }
 
@@ -151,18 +168,35 @@ class Api:
         if call.request.method != "POST":
             raise refusal(43002)
         app = self._authenticator.by_token(call)
-        body = read_object(call.request.body)
+        asked = read_body(endpoint, call.request.body, any_span=self._any_span)
         if endpoint.permission_set not in app.permission_sets:
-            raise refusal(48001)
+            raise refusal(app.unauthorized)
         if self.era is Era.CURRENT and endpoint.is_retired:
             raise refusal(47009)
-        self.call_quota.spend(app.appid, endpoint.path, app.daily_limit)
-        call.window = read_window(endpoint, body, call.at)
-        params = read_params(endpoint, body)
+        self.call_quota.spend_call(app, endpoint.path)
+        call.window = asked.checked_window(call.at)
+        params = asked.checked_params()
         self._hooks.gate(call)
         window = _with_data(endpoint, call.window)
-        row_set = self._backend.rows(app, endpoint, window, params) if window else RowSet(())
-        return Reply(self._hooks.encode(endpoint, row_set), rows=len(row_set.rows))
+        rows = self._backend.rows(app, endpoint, window, params) if window else RowSet(())
+        if isinstance(rows, Reply):
+            return rows
+        if isinstance(rows, RowSet):
+            return Reply(self._hooks.encode(endpoint, rows), rows=len(rows.rows))
+        return Reply(later=partial(self._finish, call, rows, perf_counter()))
+
+    async def _finish(self, call: Call, answer: Awaitable[Reply], started: float) -> Reply:
+        """The reply to a call whose answer has to be waited for; never raises."""
+        try:
+            return await answer
+        except ReplyError as error:
+            return self._refused(call, error, started)
+        except Exception as error:  # noqa: BLE001 - callers must not see a traceback
+            return self._failed(call, error, started)
+
+    def _failed(self, call: Call, error: Exception, started: float) -> Reply:
+        _log.error("api.failed: %s", call.request.path, exc_info=error)
+        return self._refused(call, refusal(-1), started)
 
     def _refused(self, call: Call, error: ReplyError, started: float) -> Reply:
         rid = f"{int(call.at.timestamp()):08x}-{self._random_word():08x}-{self._random_word():08x}"
@@ -192,7 +226,9 @@ def _with_data(endpoint: Endpoint[Any], window: Window) -> Window | None:
     """The days of a window since the endpoint's first date; earlier ones are not an error."""
     if window.last < endpoint.first_date:
         return None
-    return replace(window, first=max(window.first, endpoint.first_date))
+    if window.first >= endpoint.first_date:
+        return window
+    return replace(window, first=endpoint.first_date)
 
 
 def _refused_call(call: Call, rid: str, reply: bytes, seconds: float) -> RefusedCall:

@@ -27,6 +27,8 @@ class TokenCalls:
 
     def token(self, call: Call) -> Reply:
         """A normal token; the parameters are in the query of a GET or POST."""
+        if call.request.method not in {"GET", "POST"}:
+            raise refusal(43001)
         names = ("grant_type", "appid", "secret")
         app = self._authenticate(call, {name: call.request.parameter(name) for name in names})
         self.call_quota.spend(app.appid, TOKEN_PATH, TOKENS_A_DAY)

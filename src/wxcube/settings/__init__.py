@@ -5,7 +5,12 @@ file overrides the defaults. The file contains no secrets: it names an environme
 another file.
 """
 
-from wxcube.settings.private_file import read_private_file
+from wxcube.settings.private_file import (
+    check_private_file,
+    create_private_file,
+    read_private_file,
+    write_private_file,
+)
 from wxcube.settings.proxies import (
     account_proxy,
     checked_proxy,
@@ -26,6 +31,7 @@ from wxcube.settings.secrets import (
     read_secret_file,
     recipient_url,
     secret,
+    serve_key,
 )
 from wxcube.settings.sections import (
     ALERT_RULES,
@@ -72,8 +78,10 @@ __all__ = [
     "SyncSettings",
     "TokenKind",
     "account_proxy",
+    "check_private_file",
     "checked_proxy",
     "copy_password",
+    "create_private_file",
     "cube_password",
     "database_password",
     "default_secret_variable",
@@ -87,4 +95,6 @@ __all__ = [
     "read_secret_file",
     "recipient_url",
     "secret",
+    "serve_key",
+    "write_private_file",
 ]

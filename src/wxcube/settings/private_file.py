@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from wxcube.errors import SettingsError
@@ -32,6 +34,53 @@ def read_private_file(path: Path, *, follow_links: bool = False) -> str:
         return os.read(descriptor, _LIMIT).decode("utf-8-sig")
     finally:
         os.close(descriptor)
+
+
+def check_private_file(path: Path) -> None:
+    """Check that a file is a regular one that only its user, and perhaps a group, can read.
+
+    Raises:  SettingsError if it is not, or is a link; OSError if there is none.
+    """
+    if path.is_symlink():
+        raise _unsafe(path, _("it is a link"), _("name the file itself"))
+    _check(path, path.stat())
+
+
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file that only its user can read, in place of an earlier one or of a link.
+
+    Raises:  OSError if it cannot be written; an earlier file is then as it was.
+    """
+    _written(path, text, Path.replace)
+
+
+def create_private_file(path: Path, text: str) -> bool:
+    """Write a new file that only its user can read, completely or not at all.
+
+    Returns False, and writes nothing, where there is something of that name already.
+
+    Raises:  OSError if it cannot be written.
+    """
+    try:
+        # unlike a rename, a link replaces nothing
+        _written(path, text, lambda draft, target: target.hardlink_to(draft))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _written(path: Path, text: str, move: Callable[[Path, Path], object]) -> None:
+    """Write a draft beside a file, and give it its name."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.absolute().parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        move(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _check(path: Path, found: os.stat_result) -> None:

@@ -6,19 +6,23 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
-from wxcube.settings.private_file import read_private_file
+from wxcube.settings.private_file import create_private_file, read_private_file
 from wxcube.settings.reading import PREFIX
 from wxcube.settings.sections import (
     AccountSettings,
     CubeSettings,
     EventsSettings,
     RecipientSettings,
+    ServeSettings,
     Settings,
 )
 
+SHORTEST_KEY = 32
+"""The minimum length of the key of a server, in characters."""
 SHORTEST_TOKEN = 16
 """The minimum length of a token for events, in characters."""
 
@@ -84,6 +88,43 @@ def events_token(events: EventsSettings, environment: Mapping[str, str] | None =
             hint=_("create one with: openssl rand -hex 32"),
         )
     return token
+
+
+def serve_key(serve: ServeSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The key that makes the tokens of a server, from the environment or a file.
+
+    A missing file is created with a random key.
+
+    Raises:  SettingsError if it is missing or too short, or the file cannot be read or created, or
+        others can read it.
+    """
+    key = _optional_secret("", serve.key_env, "SERVE_KEY", environment)
+    path = Path(serve.key_file).expanduser()
+    if not key:
+        _create_key(path)
+        key = Secret(read_secret_file(path, follow_links=False))
+    if len(key.reveal()) < SHORTEST_KEY:
+        raise SettingsError(
+            _("the server key is shorter than {length} characters", length=SHORTEST_KEY),
+            hint=_("create one with: openssl rand -hex 32"),
+        )
+    return key
+
+
+def _create_key(path: Path) -> None:
+    if os.path.lexists(path):
+        return
+    try:
+        create_private_file(path, f"{token_hex(32)}\n")
+    except OSError as error:
+        raise SettingsError(
+            _(
+                "the server key {path} cannot be written ({reason})",
+                path=path,
+                reason=error.strerror or type(error).__name__,
+            ),
+            hint=_("set serve.key_file to a path in another folder"),
+        ) from None
 
 
 def cube_password(cube: CubeSettings, environment: Mapping[str, str] | None = None) -> Secret:
@@ -169,15 +210,15 @@ def _variable_part(name: str) -> str:
     return re.sub(r"\W", "_", name, flags=re.ASCII).upper() if name.isascii() else ""
 
 
-def read_secret_file(path: Path) -> str:
+def read_secret_file(path: Path, *, follow_links: bool = True) -> str:
     """The content of a file with a secret, without surrounding white space.
 
-    Links are followed: a container platform mounts secrets as such.
+    Links are followed unless wxcube wrote the file: a container platform mounts secrets as such.
 
     Raises:  SettingsError if it cannot be read, is empty, or others can read it.
     """
     try:
-        text = read_private_file(path.expanduser(), follow_links=True).strip()
+        text = read_private_file(path.expanduser(), follow_links=follow_links).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             _(

@@ -107,7 +107,17 @@ class ServeSettings(Section, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8300
     apps_file: str = "wxcube-apps.toml"
-    """The file with the credentials of local apps."""
+    """The file with the credentials of local apps; `wxcube app` has them in the database."""
+    key_file: str = "wxcube-serve.key"
+    """The file with the key that makes the tokens of local apps; the first start writes it."""
+    key_env: str = ""
+    """The environment variable with that key; by default WXCUBE_SERVE_KEY, if it is set."""
+    tls_cert: str = ""
+    """The file with the certificate, and its chain, with which connections are encrypted."""
+    tls_key: str = ""
+    """The file with its key."""
+    admin: str = ""
+    """Where metrics and reload are: HOST:PORT, unix:FILE, or `public`; empty means nowhere."""
     trusted_proxies: list[str] = []
     """Addresses of reverse proxies whose X-Forwarded-For names the caller; by default none."""
 
@@ -134,6 +144,14 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     """The time for which a caller may stop reading its answer."""
     drain_seconds: Annotated[int, Meta(ge=0, le=3600)] = 10
     """The time that requests in progress have when the server stops."""
+    kept_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 64 << 20
+    """The memory for answers that are kept until figures of their days are stored; 0: none."""
+    answer_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    """The time that the database has for an answer, which is then WeChat's -1."""
+    read_through_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
+    """The time that WeChat has for days that the database lacks."""
+    database_threads: Annotated[int, Meta(ge=1, le=60)] = 4
+    """Answers that are read from the database at the same time."""
 
 
 class PagesSettings(Section, frozen=True, kw_only=True):

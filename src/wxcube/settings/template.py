@@ -73,6 +73,13 @@ _TAIL = """\
 [serve]
 host = "127.0.0.1"
 port = 8300
+# 生成令牌的密钥，首次启动时写入 · the key that makes tokens; the first start writes it
+# key_file = "wxcube-serve.key"
+# 加密连接的证书和私钥 · certificate and key to encrypt connections with
+# tls_cert = "cert.pem"
+# tls_key = "key.pem"
+# 指标和重新加载的地址 · where metrics and reload are: HOST:PORT or unix:FILE
+# admin = "127.0.0.1:8301"
 
 # 网页：wxcube up · pages for the browser: wxcube up
 [pages]

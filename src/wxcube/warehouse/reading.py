@@ -33,13 +33,27 @@ def records(
     They are in the order of their days and lists, withdrawn ones last; each day is of the best
     origin that has any: wechat, import, cube, derived.
     """
+    found = [
+        statement.execute(connection, values).fetchall()
+        for statement, values in selects(table, scope, window)
+    ]
+    return chosen(table, scope, found, with_withdrawn=with_withdrawn)
+
+
+def selects(
+    table: RowTable, scope: Scope, window: Window
+) -> list[tuple[Statement, Sequence[object]]]:
+    """The statements of `records`, each with its values, and without the choice of origins."""
     sizes = tuple(len(values) for values in scope.values())
     values = [value for of_column in scope.values() for value in of_column]
     ends = (window.first.isoformat(), window.last.isoformat())
-    found = [
-        _select(one, tuple(scope), sizes).execute(connection, (*values, *ends)).fetchall()
-        for one in table.walk()
-    ]
+    return [(_select(one, tuple(scope), sizes), (*values, *ends)) for one in table.walk()]
+
+
+def chosen(
+    table: RowTable, scope: Scope, found: list[list[Record]], *, with_withdrawn: bool
+) -> list[list[Record]]:
+    """The records of the best origin of each day, with or without withdrawn ones."""
     if not with_withdrawn:
         found = [[record for record in of_table if not record[-1]] for of_table in found]
     return of_best_origin(table, found) if len(scope["origin"]) > 1 else found

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
-from wxcube.warehouse import renewal
+from wxcube.warehouse import app_tables, renewal  # noqa: F401 - its tables are in METADATA
 from wxcube.warehouse.column_types import short_text
 from wxcube.warehouse.databases.database import Database
 from wxcube.warehouse.tables import METADATA, REVISION

@@ -64,6 +64,22 @@ class Statement:
         text, arrange = self._on(connection.dialect)
         cursor_of(connection).executemany(text, map(arrange, rows) if arrange else rows)
 
+    @property
+    def places(self) -> int:
+        """The number of its parameters."""
+        return len(self._names)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns that a SELECT gives."""
+        clause: Any = self._clause
+        return [column.name for column in clause.selected_columns]
+
+    def on(self, dialect: sa.Dialect, values: Values) -> tuple[str, Values]:
+        """Its text for a database, and the values in the order of their places in it."""
+        text, arrange = self._on(dialect)
+        return text, arrange(values) if arrange else values
+
     def _on(self, dialect: sa.Dialect) -> tuple[str, Callable[[Values], Values] | None]:
         known = self._compiled.get(dialect.name)
         if known is None:

@@ -32,7 +32,9 @@ from wxcube.warehouse import (
     replies,
     schema,
 )
+from wxcube.warehouse.app_store import AppStore
 from wxcube.warehouse.asks import Ask, DayCount
+from wxcube.warehouse.change_watch import ChangeWatch
 from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
 from wxcube.warehouse.copying import OnRows, copy_all
@@ -52,6 +54,7 @@ from wxcube.warehouse.records import Replacement, store_answer, store_error
 from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.rows import to_rows
 from wxcube.warehouse.series import SeriesKey, scope_of, series
+from wxcube.warehouse.served import ServedWindow, is_read_at_once, served_window
 from wxcube.warehouse.stored_days import StoredDays
 from wxcube.warehouse.tables import ROW_TABLES, builds
 from wxcube.warehouse.wire_rows import to_wire
@@ -118,6 +121,11 @@ class Warehouse:
     def name(self) -> str:
         """The file, or the URL without its password."""
         return self._database.name
+
+    @property
+    def apps(self) -> AppStore:
+        """The apps that may call the server, with their tokens and calls."""
+        return AppStore(self._database)
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -336,6 +344,26 @@ class Warehouse:
         scope = scope_of(appid, endpoint, origin, params)
         with self._database.reading() as connection:
             yield from day_rows(connection, appid, endpoint, scope, window)
+
+    def served_window(
+        self,
+        appid: str,
+        endpoint: Endpoint[Any],
+        window: Window,
+        params: Mapping[str, object],
+        *,
+        with_withdrawn: bool = True,
+    ) -> ServedWindow:
+        """The rows of `read_members`, with origin and state of each day, from one state."""
+        is_one = is_read_at_once(self._database.engine.dialect, endpoint)
+        with self._database.reading_by_driver(is_one_statement=is_one) as connection:
+            return served_window(
+                connection, appid, endpoint, window, params, with_withdrawn=with_withdrawn
+            )
+
+    def watch(self) -> ChangeWatch:
+        """What tells a server whether its answers are still those of the database."""
+        return ChangeWatch(self._database)
 
     def version(self) -> str:
         """A text that changes with the stored rows: equal texts mean equal figures."""

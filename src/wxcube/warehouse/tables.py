@@ -23,7 +23,7 @@ from wxcube.contract.field import Column, Kind, Nested, Row, element_key, member
 from wxcube.contract.withdrawn import WITHDRAWN_AT
 from wxcube.warehouse.column_types import Day, blob, long_text, short_text
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that creates these tables."""
 
 METADATA = sa.MetaData()

@@ -80,6 +80,12 @@ class AccessToken:
         lifetime = min(self.expires_in, _DAY_SECONDS)
         return now + timedelta(seconds=lifetime - min(MARGIN_SECONDS, lifetime / 2))
 
+    def ends_at(self, now: datetime) -> datetime | None:
+        """When it ends; None if nobody said."""
+        if self.expires_in is None:
+            return None
+        return now + timedelta(seconds=min(self.expires_in, _DAY_SECONDS))
+
 
 class _Cache:
     """A token cached while it is valid; concurrent callers share one request for it."""
@@ -91,6 +97,8 @@ class _Cache:
         self._clock = clock
         self._token: str | None = None
         self._renew_at: datetime | None = None
+        self.ends_at: datetime | None = None
+        """When the cached token ends; None if nobody said."""
         self._pending: asyncio.Task[str] | None = None
 
     async def token(self) -> str:
@@ -112,7 +120,9 @@ class _Cache:
 
     async def _fetch(self, refused: str | None) -> str:
         fetched = await self._request(refused)
-        self._token, self._renew_at = fetched.token, fetched.renew_at(self._clock.now())
+        now = self._clock.now()
+        self._token, self._renew_at = fetched.token, fetched.renew_at(now)
+        self.ends_at = fetched.ends_at(now)
         return fetched.token
 
     def _done(self, task: asyncio.Task[str]) -> None:
@@ -138,6 +148,11 @@ class _CachedSource(ABC):
     async def renew(self, refused: str) -> str:
         """The token after WeChat refused one; concurrent callers share one request for it."""
         return await self._cache.renew(refused)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the token that `token` gave last ends; None if nobody said."""
+        return self._cache.ends_at
 
     @abstractmethod
     async def _request(self, refused: str | None) -> AccessToken: ...

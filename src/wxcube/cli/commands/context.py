@@ -47,14 +47,22 @@ class Context:
                 "database_password_file in the settings names"
             ),
         )
-        settings = load(
+        settings = self.load_settings()
+        log.configure(settings.log_level, as_json=settings.log_json)
+        return settings
+
+    def load_settings(self, **options: Any) -> Settings:
+        """The settings as they are now, flags and options first.
+
+        Raises:  SettingsError if they are wrong.
+        """
+        return load(
             self.flags.get("config"),
             database=self.flags.get("database"),
             language=self.flags.get("lang"),
             log_level=self.flags.get("log_level"),
+            **options,
         )
-        log.configure(settings.log_level, as_json=settings.log_json)
-        return settings
 
     @cached_property
     def account_clock(self) -> Clock:
@@ -104,6 +112,20 @@ class Context:
         from wxcube.warehouse.store import Warehouse
 
         return Warehouse.has_tables(self.settings.database, self.database_password)
+
+    def require_private_warehouse(self) -> None:
+        """Require that nobody else can read or change the file of the warehouse, if there is one.
+
+        Raises:  SettingsError if somebody can, or it is a link.
+        """
+        from wxcube.settings import check_private_file
+        from wxcube.warehouse.databases.opening import is_file, path_of
+
+        if is_file(self.settings.database):
+            path = path_of(self.settings.database)
+            for one in (path, *(path.with_name(f"{path.name}-{side}") for side in ("wal", "shm"))):
+                if one.exists():
+                    check_private_file(one)
 
     def can_write_warehouse(self) -> bool:
         """Whether the warehouse may be written; one that does not exist is created."""

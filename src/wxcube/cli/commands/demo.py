@@ -354,23 +354,22 @@ def _serve(
     root: Context, emulator: Emulator, warehouse: Warehouse, folder: Path, port: int
 ) -> None:
     """Show the pages, and serve the data over WeChat's protocol, until Ctrl-C."""
+    from wxcube.cli.gateway_app import gateway_app
     from wxcube.cli.pages import new_site
     from wxcube.pages.app import pages_app
     from wxcube.pages.site import Source
     from wxcube.server.apps import ensure
-    from wxcube.server.gateway import Gateway
-    from wxcube.server.http import asgi, serve_forever
-    from wxcube.server.protocol import Api, Era
-    from wxcube.settings import PagesSettings
+    from wxcube.server.http import serve_forever
+    from wxcube.settings import LimitSettings, PagesSettings
 
     file = folder / "wxcube-apps.toml"
     apps, _written = ensure(file, [app.appid for app in emulator.accounts])
-    api = Api(Gateway(warehouse, apps), emulator.clock, era=Era.DOCUMENTED)
+    app = gateway_app(warehouse, apps, emulator.clock, LimitSettings())
     names = {app.appid: emulator.name(app.appid) for app in emulator.accounts}
     source = Source(warehouse, emulator.clock, lambda: names, is_demo=True)
     settings = PagesSettings(file=str(folder / "wxcube-logins.db"))
     site = new_site(source, root.clock, settings, visitor=VISITOR)
-    server = RunningServer(asgi(api, emulator.clock), HOST)
+    server = RunningServer(app.asgi, HOST, direct=app.direct)
     with listen(HOST, _free_port(root, port)) as listener, server:
         ready = partial(_announce_pages, root, server.url, file)
         serve_forever(pages_app(site), listener, on_ready=ready)

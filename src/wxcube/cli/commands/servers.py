@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 import click
@@ -21,10 +25,13 @@ from wxcube.i18n import SEMICOLON, Listing, Message, _, joined
 from wxcube.settings import Secret, emulator_password, events_token
 
 if TYPE_CHECKING:
+    from wxcube.cli.serving import Serving
     from wxcube.emulator.emulator import Emulator
     from wxcube.server.apps import FileChange
     from wxcube.server.events_api import EventsApi
     from wxcube.server.http import AsgiApp
+    from wxcube.server.metrics import Metrics
+    from wxcube.warehouse.app_store import StoredApp
     from wxcube.warehouse.store import Warehouse
 
 FIRST_DAY, LAST_DAY = EARLIEST + timedelta(days=1), date(2099, 12, 31)
@@ -35,60 +42,215 @@ FIRST_DAY, LAST_DAY = EARLIEST + timedelta(days=1), date(2099, 12, 31)
 @click.option("--host", help="Address to listen on (default: 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port (default: 8300).")
 @click.option("--strict", is_flag=True, help="Leave out rows that WeChat has withdrawn.")
-def serve(host: str | None, port: int | None, *, strict: bool) -> None:
+@click.option(
+    "--read-through",
+    is_flag=True,
+    help="Ask WeChat for days that were never loaded, and store them.",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["refuse", "empty"]),
+    default="refuse",
+    show_default=True,
+    help="Answer days that were never loaded with 61503, or with no rows as WeChat does.",
+)
+@click.option("--wide", is_flag=True, help="Let callers ask for any number of days at once.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of processes that answer.",
+)
+@click.option("--tls-cert", metavar="FILE", help="Certificate to encrypt connections with.")
+@click.option("--tls-key", metavar="FILE", help="Its key, readable only by you.")
+@click.option("--admin", metavar="ADDRESS", help="HOST:PORT or unix:FILE of metrics and reload.")
+def serve(
+    missing: str,
+    workers: int,
+    *,
+    strict: bool,
+    read_through: bool,
+    wide: bool,
+    **options: str | int | None,
+) -> None:
     """Serve the stored data over WeChat's protocol.
 
     Existing clients need only a new base URL, http://HOST:PORT, and the appid and secret in the
-    apps file. The six retired article endpoints work too. A row that WeChat's last answer lacked
-    has the further member withdrawn_at. If the settings have a token for events, the server also
-    accepts your events, at POST /events.
+    apps file or of `wxcube app add`. The six retired article endpoints work too. A row that
+    WeChat's last answer lacked has the further member withdrawn_at. If the settings have a token
+    for events, the server also accepts your events, at POST /events. SIGHUP makes it read the
+    settings, the apps and the certificate again.
 
     \b
     Examples:
       wxcube serve
       wxcube serve --port 8301
       wxcube serve --database demo/wxcube.db
+      wxcube serve --read-through
+      wxcube serve --tls-cert cert.pem --tls-key key.pem --admin 127.0.0.1:8301
     """
-    from wxcube.server import apps
-    from wxcube.server.events_api import with_events
-    from wxcube.server.gateway import Gateway
-    from wxcube.server.health import with_health
-    from wxcube.server.http import asgi, listen, serve_forever
-    from wxcube.server.protocol import Api, Era
+    from wxcube.cli.serving import Serving
+    from wxcube.server.http import listen
 
     root = context()
-    settings = root.settings.serve
-    address, file = host or settings.host, Path(settings.apps_file)
+    chosen = {name: value for name, value in options.items() if value is not None}
+    load_settings = partial(root.load_settings, serve=chosen)
+    settings = load_settings().serve
     is_new = not root.has_warehouse()
-    accounts = _served_accounts(root)
+    accounts, stored = _served_accounts(root)
+    gateway = _GatewayOptions(
+        strict=strict, read_through=read_through, missing=missing, any_span=wide
+    )
     # opened last, so that a start that fails does not create a database
-    with listen(address, settings.port if port is None else port) as listener:
-        local, change = apps.ensure(file, accounts)
-        with _event_intake(root) as events, _warehouse(root) as warehouse:
-            api = Api(Gateway(warehouse, local, strict=strict), root.clock, era=Era.DOCUMENTED)
-            app = asgi(api, root.clock, body_bytes=root.settings.limits.body_bytes)
-            app = with_health(with_events(app, events) if events else app, warehouse.accounts)
+    with listen(settings.host, settings.port) as listener:
+        serving = Serving(load_settings, accounts, stored)
+        root.require_private_warehouse()
+
+        def ready(url: str) -> None:
             if is_new:
                 _warn_empty(root)
-            serve_forever(
-                _with_access_log(root, app),
-                listener,
-                limits=root.settings.limits,
-                trusted_proxies=settings.trusted_proxies,
-                on_ready=lambda url: _announce(root, url, address, file, change),
-            )
+            _announce(root, url, serving)
+
+        if workers == 1:
+            _serve_gateway(root, listener, serving, gateway, ready)
+        else:
+            _serve_by_workers(root, listener, serving, gateway, ready, workers)
 
 
-def _served_accounts(root: Context) -> list[str]:
-    """The accounts of the warehouse and of the settings.
+@dataclass(frozen=True)
+class _GatewayOptions:
+    strict: bool
+    read_through: bool
+    missing: str
+    any_span: bool
+
+
+def _serve_gateway(
+    root: Context,
+    listener: socket,
+    serving: Serving,
+    options: _GatewayOptions,
+    ready: Callable[[str], None] | None,
+    number: int = 0,
+) -> None:
+    """Serve in this process, which is the worker of that number."""
+    from wxcube.cli.gateway_app import gateway_app
+    from wxcube.cli.serving import PUBLIC, giver_of, reloading_on_hangup
+    from wxcube.jobs.read_through import SettingsReadThrough
+    from wxcube.server.gateway import Missing
+    from wxcube.server.http import serve_forever
+
+    clock = root.account_clock if options.read_through else root.clock
+    with _event_intake(root) as events, ExitStack() as stack:
+        writable = stack.enter_context(_warehouse(root))
+        # a connection that may write would write into a file that is put in place of this one
+        warehouse = stack.enter_context(root.warehouse(read_only=True))
+        access = stack.enter_context(serving.access_by(writable, clock))
+        stack.enter_context(reloading_on_hangup(serving))
+        metrics = _metrics(root, serving, warehouse, stack, number)
+        app = gateway_app(
+            warehouse,
+            access.directory,
+            clock,
+            serving.settings.limits,
+            access=access,
+            giver=stack.enter_context(giver_of(serving, access, clock)),
+            metrics=metrics,
+            strict=options.strict,
+            missing=Missing(options.missing),
+            any_span=options.any_span,
+            read_through=(
+                SettingsReadThrough(root.settings, writable, clock)
+                if options.read_through
+                else None
+            ),
+        )
+        served = _with_events(app.asgi, events)
+        if metrics and serving.settings.serve.admin == PUBLIC:
+            served = _with_metrics(served, metrics)
+        serve_forever(
+            _with_access_log(root, served),
+            listener,
+            limits=serving.limits,
+            trusted_proxies=serving.settings.serve.trusted_proxies,
+            tls=serving.certificate.context if serving.certificate else None,
+            on_ready=ready,
+            direct=None if _has_access_log(root) else app.direct,
+        )
+
+
+def _serve_by_workers(
+    root: Context,
+    listener: socket,
+    serving: Serving,
+    options: _GatewayOptions,
+    ready: Callable[[str], None],
+    workers: int,
+) -> None:
+    """Serve in several processes; the first one announces the address."""
+    from wxcube.server.workers import run_workers
+
+    if events_token(root.settings.events):
+        raise SettingsError(
+            _("events are stored by one process only, not by {workers} workers", workers=workers),
+            hint=_("leave out --workers, or run a second `wxcube serve` for the events"),
+        )
+    # before the processes begin, tables are created or migrated once
+    with _warehouse(root):
+        pass
+
+    def work(number: int) -> None:
+        _serve_gateway(root, listener, serving, options, None if number else ready, number)
+
+    run_workers(workers, work)
+
+
+def _metrics(
+    root: Context, serving: Serving, warehouse: Warehouse, stack: ExitStack, number: int
+) -> Metrics | None:
+    """What counts answers, with its address served; None if the settings name none."""
+    from wxcube.cli.serving import PUBLIC
+    from wxcube.server.admin_app import admin_address, admin_app
+    from wxcube.server.http import RunningServer, listen_at
+    from wxcube.server.metrics import Metrics
+
+    admin = serving.settings.serve.admin
+    if not admin:
+        return None
+    metrics = Metrics([("wxcube_apps", "Apps that may call.", lambda: serving.app_count)])
+    if admin != PUBLIC:
+        app = admin_app(metrics, serving.reload, warehouse.accounts)
+        server = RunningServer(app, listener=listen_at(admin_address(admin, number)))
+        url = stack.enter_context(server).url
+        root.notes.print(root.translate(_("metrics and reload at {url}", url=url)))
+    return metrics
+
+
+def _with_events(app: AsgiApp, events: EventsApi | None) -> AsgiApp:
+    """The application with events, where they are accepted."""
+    from wxcube.server.events_api import with_events
+
+    return with_events(app, events) if events else app
+
+
+def _with_metrics(app: AsgiApp, metrics: Metrics) -> AsgiApp:
+    from wxcube.server.metrics import with_metrics
+
+    return with_metrics(app, metrics)
+
+
+def _served_accounts(root: Context) -> tuple[list[str], dict[str, StoredApp]]:
+    """The accounts of the warehouse and of the settings, and the apps of the warehouse.
 
     Raises:  WarehouseError if there are none and no events are accepted either.
     """
-    stored: list[str] = []
+    known: list[str] = []
+    stored: dict[str, StoredApp] = {}
     if root.has_warehouse():
         with _warehouse(root) as warehouse:
-            stored = list(warehouse.accounts())
-    accounts = [*stored, *(a.appid for a in root.settings.accounts)]
+            known, stored = list(warehouse.accounts()), warehouse.apps.apps()
+    accounts = [*known, *(a.appid for a in root.settings.accounts)]
     if not accounts and not events_token(root.settings.events):
         raise WarehouseError(
             _(
@@ -97,7 +259,7 @@ def _served_accounts(root: Context) -> list[str]:
             ),
             hint=_("run `wxcube init` and `wxcube sync` first, or try `wxcube emulate`"),
         )
-    return accounts
+    return accounts, stored
 
 
 def _warehouse(root: Context) -> Warehouse:
@@ -120,7 +282,11 @@ def _with_access_log(root: Context, app: AsgiApp) -> AsgiApp:
     """The application, with an access log if the log level shows it."""
     from wxcube.server.access_log import with_access_log
 
-    return with_access_log(app) if root.settings.log_level in {"debug", "info"} else app
+    return with_access_log(app) if _has_access_log(root) else app
+
+
+def _has_access_log(root: Context) -> bool:
+    return root.settings.log_level in {"debug", "info"}
 
 
 def _warn_empty(root: Context) -> None:
@@ -132,12 +298,16 @@ def _warn_empty(root: Context) -> None:
     print_paragraph(root.notes, root.translate(message), mark="! ", style="yellow")
 
 
-def _announce(root: Context, url: str, host: str, file: Path, change: FileChange) -> None:
+def _announce(root: Context, url: str, serving: Serving) -> None:
     translate, notes = root.translate, root.notes
     notes.print(translate(_("listening on {url}", url=url)))
-    notes.print(translate(_credentials(file, change)))
-    _print_added(root, file, change)
-    warn_if_reachable(root, host)
+    if serving.apps_file.exists():
+        notes.print(translate(_credentials(serving.apps_file, serving.change)))
+    else:
+        notes.print(translate(_("`wxcube app list` shows the apps that may call")))
+    _print_added(root, serving.apps_file, serving.change)
+    if serving.certificate is None:
+        warn_if_reachable(root, serving.settings.serve.host)
     notes.print(translate(_("press Ctrl-C to stop")))
 
 

@@ -20,7 +20,12 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window, parse_day
 from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, plural, verbatim
-from wxcube.settings import DEFAULT_FILE, AccountSettings, default_secret_variable
+from wxcube.settings import (
+    DEFAULT_FILE,
+    AccountSettings,
+    default_secret_variable,
+    write_private_file,
+)
 from wxcube.settings.template import account_section, emulated_account_section, settings_text
 
 DEFAULT_DAYS = 90
@@ -102,7 +107,7 @@ def _init_emulator(root: Context, path: Path, url: str, first: date | None) -> N
     files = [path.with_name(f"{one.appid}.secret") for one in accounts]
     sections = []
     for one, file in zip(accounts, files, strict=True):
-        _write_secret(file, one.secret)
+        write_private_file(file, f"{one.secret}\n")
         sections.append(emulated_account_section(one.appid, one.name, str(file), url))
     path.write_text(settings_text(since, sections), encoding="utf-8")
     title = _(
@@ -113,13 +118,6 @@ def _init_emulator(root: Context, path: Path, url: str, first: date | None) -> N
     )
     steps = [verbatim(f"{_wxcube(path)} {command}") for command in ("plan", "sync", "status")]
     _show_steps(root, title, steps)
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    """Write a file that only its owner can read."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(f"{secret}\n", encoding="utf-8")
 
 
 def _wxcube(path: Path) -> str:

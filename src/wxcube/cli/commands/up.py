@@ -70,6 +70,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     address = host or settings.pages.host
     listener = stack.enter_context(listen(address, settings.pages.port if port is None else port))
     clock = root.account_clock
+    root.require_private_warehouse()
     warehouse = stack.enter_context(root.warehouse())
     api_url = _serve_api(root, warehouse, stack)
     service = SyncService(load_settings, warehouse, root.clock, _reporter(root))
@@ -93,16 +94,31 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
 
 def _serve_api(root: Context, warehouse: Warehouse, stack: ExitStack) -> str:
     """Serve WeChat's protocol in another thread; its URL."""
-    from wxcube.server import apps
-    from wxcube.server.gateway import Gateway
-    from wxcube.server.http import RunningServer, asgi
-    from wxcube.server.protocol import Api, Era
+    from wxcube.cli.gateway_app import gateway_app
+    from wxcube.cli.serving import Serving, giver_of, reloading_on_hangup
+    from wxcube.server.http import RunningServer
 
-    serve = root.settings.serve
     accounts = [*warehouse.accounts(), *(one.appid for one in root.settings.accounts)]
-    local, _change = apps.ensure(Path(serve.apps_file), accounts)
-    api = Api(Gateway(warehouse, local), root.account_clock, era=Era.DOCUMENTED)
-    server = RunningServer(asgi(api, root.account_clock), serve.host, serve.port)
+    clock = root.account_clock
+    serving = Serving(root.load_settings, accounts, warehouse.apps.apps())
+    access = stack.enter_context(serving.access_by(warehouse, clock))
+    stack.enter_context(reloading_on_hangup(serving))
+    app = gateway_app(
+        warehouse,
+        access.directory,
+        clock,
+        serving.settings.limits,
+        access=access,
+        giver=stack.enter_context(giver_of(serving, access, clock)),
+    )
+    serve = serving.settings.serve
+    server = RunningServer(
+        app.asgi,
+        serve.host,
+        serve.port,
+        tls=serving.certificate.context if serving.certificate else None,
+        direct=app.direct,
+    )
     return stack.enter_context(server).url
 
 

@@ -15,6 +15,7 @@ from wxcube.errors import EventStoreError
 from wxcube.i18n import NOTHING, Message, _
 
 OWNER_ONLY = 0o600
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
 FOLDER_MODE = 0o700
 _SYNC_THREADS = 16
 fdatasync = getattr(os, "fdatasync", os.fsync)
@@ -129,7 +130,7 @@ def replace_file(path: Path, content: bytes) -> None:
     draft = path.with_name(f"{path.name}.tmp")
     with file_operation(path):
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
+            descriptor = os.open(draft, _NEW | os.O_TRUNC, OWNER_ONLY)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()

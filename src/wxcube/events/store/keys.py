@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from wxcube.errors import EventStoreError
+from wxcube.errors import EventStoreError, SettingsError
 from wxcube.events.store.durable import file_operation, replace_file
 from wxcube.events.store.layout import Format
 from wxcube.i18n import _
+from wxcube.settings import read_private_file
 
 KEY_BYTES = 32
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -115,13 +116,22 @@ def _derived(text: str) -> bytes:
 def _read(path: Path) -> bytes:
     if not path.exists():
         raise EventStoreError(_("{path} is missing", path=path), hint=_RESTORE_HINTS[path.name])
-    with file_operation(path, "read"):
-        text = path.read_text(encoding="ascii", errors="replace").strip()
+    text = _private(path).strip()
     if not _KEY.fullmatch(text):
         raise EventStoreError(
             _("{path} is damaged (not a key)", path=path), hint=_RESTORE_HINTS[path.name]
         )
     return bytes.fromhex(text)
+
+
+def _private(path: Path) -> str:
+    try:
+        with file_operation(path, "read"):
+            return read_private_file(path)
+    except UnicodeDecodeError:
+        return ""
+    except SettingsError as error:
+        raise EventStoreError(error.message, hint=error.hint) from None
 
 
 def _random_key() -> bytes:

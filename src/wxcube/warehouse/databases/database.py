@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -33,6 +33,23 @@ class Result:
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+
+
+class Watch(Protocol):
+    """Tells within microseconds whether a database was changed; used by one thread at a time."""
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection, which waits for nobody."""
+        ...
+
+    def version(self) -> tuple[int, int]:
+        """Two numbers: one changes when the database is another one, one with every commit."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
 
 
 class Database(ABC):
@@ -144,6 +161,10 @@ class Database(ABC):
 
         Raises:  WarehouseError if it fails, writes, or is more than one statement.
         """
+
+    def watch(self) -> Watch | None:
+        """What tells at once whether anybody changed the database; None where nothing does."""
+        return None
 
     @contextmanager
     def _discarding_lost(self, connection: Any) -> Iterator[None]:

@@ -12,9 +12,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from wxcube.warehouse.databases.sqlite_reading import (
     open_to_read,
     stamp,
 )
+from wxcube.warehouse.databases.sqlite_watch import SqliteWatch
 
 _SETTINGS = (
     "PRAGMA foreign_keys=ON",
@@ -54,6 +56,8 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         _check_path(path, read_only=read_only)
+        if not read_only:
+            _create_private(path)
         super().__init__(str(path), _connect(path, read_only=read_only), read_only=read_only)
         self.path = path
 
@@ -87,6 +91,10 @@ class SqliteDatabase(Database):
         """The cause of an error, if it is not the statement's."""
         return cause_of(error)
 
+    def watch(self) -> SqliteWatch:
+        """What tells whether anybody changed the file, or put another one in its place."""
+        return SqliteWatch(self.path, self.engine.dispose)
+
     def prepare_new(self) -> None:
         """Turn on the journal in which readers and a writer do not wait for each other."""
         with self.engine.connect() as connection:
@@ -95,22 +103,28 @@ class SqliteDatabase(Database):
 
 def _connect(path: Path, *, read_only: bool) -> sa.Engine:
     """Connections to the file, one for each thread that needs one."""
+    is_created = False
 
     def open_connection() -> sqlite3.Connection:
+        nonlocal is_created
         if read_only:
             return open_to_read(path, BUSY_SECONDS, check_same_thread=False)
-        return sqlite3.connect(
-            address_of(path, "rwc"),
+        connection = sqlite3.connect(
+            # a file that is removed later is not replaced by an empty one
+            address_of(path, "rw" if is_created else "rwc"),
             uri=True,
             timeout=BUSY_SECONDS,
             check_same_thread=False,
             isolation_level=None,
         )
+        is_created = True
+        return connection
 
     engine = sa.create_engine(
         "sqlite://", creator=open_connection, poolclass=sa.QueuePool, pool_size=4, max_overflow=60
     )
     event.listen(engine, "connect", _apply_settings)
+    _reconnect_to_another_file(engine, path)
     if read_only and not can_write_beside(path):
         _reconnect_after_changes(engine, path)
     return engine
@@ -119,6 +133,27 @@ def _connect(path: Path, *, read_only: bool) -> sa.Engine:
 def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
     for setting in _SETTINGS:
         connection.execute(setting)
+
+
+def _reconnect_to_another_file(engine: sa.Engine, path: Path) -> None:
+    """Do not use a connection again whose file was removed or replaced."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - PERF
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def remember(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["file"] = identity()
+
+    def check(_connection: object, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != identity():
+            raise sa.exc.DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", check)
 
 
 def _reconnect_after_changes(engine: sa.Engine, path: Path) -> None:
@@ -135,10 +170,23 @@ def _reconnect_after_changes(engine: sa.Engine, path: Path) -> None:
     event.listen(engine, "checkout", check)
 
 
+def _create_private(path: Path) -> None:
+    """Create a missing file that only its user can read; SQLite would let everybody read it.
+
+    The files that SQLite puts beside it get its mode. Where it cannot be created, SQLite says why.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _check_path(path: Path, *, read_only: bool) -> None:
     if path.is_dir():
         raise WarehouseError(
             _("{path} is a directory", path=path), hint=_("name a file, like wxcube.db")
+        )
+    if path.exists() and not path.is_file():
+        raise WarehouseError(
+            _("{path} is not a regular file", path=path), hint=_("name a file, like wxcube.db")
         )
     if read_only and not path.exists():
         raise WarehouseError(

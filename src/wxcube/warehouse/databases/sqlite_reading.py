@@ -48,7 +48,7 @@ def open_to_read(
     if can_write_beside(path) or not _lacks_side_files(connection, path):
         return connection
     connection.close()
-    wal = _wal(path)
+    wal = wal_of(path)
     if _has_content(wal):
         raise WarehouseError(
             _("{wal} has changes of an interrupted program, which cannot be read here", wal=wal),
@@ -73,7 +73,7 @@ def can_write(path: Path) -> bool:
 def stamp(path: Path) -> Stamp:
     """What changes if another program writes a file."""
     status = path.stat()
-    return status.st_mtime_ns, status.st_size, _has_content(_wal(path))
+    return status.st_mtime_ns, status.st_size, _has_content(wal_of(path))
 
 
 def _lacks_side_files(connection: sqlite3.Connection, path: Path) -> bool:
@@ -85,7 +85,8 @@ def _lacks_side_files(connection: sqlite3.Connection, path: Path) -> bool:
     return False
 
 
-def _wal(path: Path) -> Path:
+def wal_of(path: Path) -> Path:
+    """The file with changes that are not in a database file yet."""
     real = path.resolve()
     return real.with_name(f"{real.name}-wal")
 

@@ -1,0 +1,146 @@
+"""What a running server takes in anew: its apps, its certificate, its limits, its log level."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from wxcube import log
+from wxcube.beijing import Clock
+from wxcube.errors import WxcubeError
+from wxcube.jobs.token_giver import AccountTokens
+from wxcube.server import apps
+from wxcube.server.app_directory import accounts_of
+from wxcube.server.backend import App
+from wxcube.server.messages import Call
+from wxcube.server.shared_access import SharedAccess
+from wxcube.server.tls import certificate
+from wxcube.server.wechat_tokens import TokenGiver
+from wxcube.server.workers import has_terminal
+from wxcube.settings import LimitSettings, Settings, serve_key
+from wxcube.warehouse.app_store import StoredApp, TokenRequest
+from wxcube.warehouse.store import Warehouse
+
+_log = structlog.get_logger()
+
+
+PUBLIC = "public"
+"""The admin address that puts metrics on the address of everybody else."""
+
+
+class Serving:
+    """The settings of a server, and what follows from them while it runs.
+
+    `accounts` get an app each in the apps file, unless they have one in the database.
+
+    Raises:  SettingsError if the apps file, the key or the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        accounts: Iterable[str],
+        stored: Mapping[str, StoredApp],
+    ) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self.settings = load()
+        serve = self.settings.serve
+        self.certificate = certificate(serve.tls_cert, serve.tls_key)
+        self.apps_file = Path(serve.apps_file)
+        with_apps = accounts_of(stored)
+        missing = [one for one in accounts if one not in with_apps]
+        self._local, self.change = apps.ensure(self.apps_file, missing, has_others=bool(stored))
+        self._key = serve_key(serve)
+        self.access: SharedAccess | None = None
+
+    @contextmanager
+    def access_by(self, warehouse: Warehouse, clock: Clock) -> Iterator[SharedAccess]:
+        """Apps, tokens and calls in step with a database."""
+        with SharedAccess(warehouse.apps, self._key, clock, self._local) as access:
+            self.access = access
+            yield access
+
+    @property
+    def app_count(self) -> int:
+        """The number of apps that may call."""
+        return len(self.access.directory) if self.access else 0
+
+    def limits(self) -> LimitSettings:
+        """The limits that hold for a new connection."""
+        return self.settings.limits
+
+    def reload(self) -> None:
+        """Take in changed settings, apps and certificates.
+
+        Raises:  SettingsError if something is wrong with them, or WarehouseError.
+        """
+        with self._lock:
+            settings = self._load()
+            file = Path(settings.serve.apps_file)
+            local = apps.read(file) if os.path.lexists(file) else []
+            log.configure(settings.log_level, as_json=settings.log_json)
+            if self.certificate:
+                self.certificate.reload()
+            if self.access:
+                self.access.set_local(local)
+                self.access.refresh()
+            self.settings = settings
+        _log.warning("server.reloaded", apps=self.app_count)
+
+
+@contextmanager
+def giver_of(serving: Serving, access: SharedAccess, clock: Clock) -> Iterator[TokenGiver]:
+    """What hands WeChat's tokens of the accounts in the settings to apps, and notes who asked."""
+    tokens = AccountTokens(lambda: serving.settings, clock)
+
+    def note(call: Call, app: App, errcode: int) -> None:
+        request = TokenRequest(
+            asked_at=call.at,
+            appid=app.appid,
+            account=app.account,
+            client=call.request.client,
+            errcode=errcode,
+        )
+        access.note(request)
+
+    try:
+        yield TokenGiver(tokens, note)
+    finally:
+        tokens.close()
+
+
+def reload_logged(serving: Serving) -> None:
+    """Reload; what is wrong with the settings is logged, and those before remain in use."""
+    try:
+        serving.reload()
+    except WxcubeError as error:
+        _log.error("server.not_reloaded", reason=str(error))
+    except Exception:  # noqa: BLE001 - the server goes on
+        _log.exception("server.not_reloaded")
+
+
+@contextmanager
+def reloading_on_hangup(serving: Serving) -> Iterator[None]:
+    """Reload on SIGHUP; end as by SIGTERM if it means that the terminal was closed."""
+    before = signal.getsignal(signal.SIGHUP)
+    ends_with_terminal = before is not signal.SIG_IGN and has_terminal()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if ends_with_terminal and not has_terminal():
+            signal.raise_signal(signal.SIGTERM)
+            return
+        threading.Thread(target=reload_logged, args=[serving], name="wxcube-reload").start()
+
+    signal.signal(signal.SIGHUP, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,150 @@
+"""Answers kept in memory, each as long as nobody stores other figures of its days."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import Window
+from wxcube.server.messages import Reply
+from wxcube.warehouse.changes import Changes, Progress
+
+_LONGEST_PERIOD = timedelta(days=31)
+_RECENT = 1_000
+"""Changes that are remembered, for answers that were being read meanwhile."""
+LIFE_SECONDS = 60.0
+"""How long an answer is kept: not every change of a database is by an answer or a build."""
+_OVERHEAD = 1_000
+"""Bytes of memory that an answer takes beside its body."""
+
+
+class Asked(NamedTuple):
+    """What an answer answers."""
+
+    account: str
+    endpoint: Endpoint[Any]
+    window: Window
+    params: tuple[tuple[str, object], ...] = ()
+
+    def concerns(self, changed: Window) -> bool:
+        """Whether an answer may be another one after a change of these days."""
+        last = self.window.last
+        if self.endpoint.has_labels:
+            last += _LONGEST_PERIOD
+        return self.window.first <= changed.last and last >= changed.first
+
+
+@dataclass(slots=True)
+class _Account:
+    version: Hashable
+    progress: Progress
+    keys: set[Asked] = field(default_factory=set)
+    recent: deque[tuple[int, Sequence[Window] | None]] = field(
+        default_factory=lambda: deque(maxlen=_RECENT)
+    )
+    """The last outcome before a change, and what changed; None: everything."""
+
+
+class KeptAnswers:
+    """Answers by what they answer, in a limited memory; the one that was not used longest goes."""
+
+    def __init__(self, limit_bytes: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit_bytes
+        self._now = now
+        self._bytes = 0
+        self._answers: OrderedDict[Asked, tuple[Reply, float]] = OrderedDict()
+        self._accounts: dict[str, _Account] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the answers take, about."""
+        return self._bytes
+
+    def get(self, asked: Asked) -> Reply | None:
+        """The answer, if it is kept."""
+        kept = self._answers.get(asked)
+        if kept is None:
+            return None
+        reply, ends_at = kept
+        if self._now() >= ends_at:
+            self._remove(asked)
+            return None
+        self._answers.move_to_end(asked)
+        return reply
+
+    def version(self, account: str) -> Hashable:
+        """The version of the database that an account's answers are of; None: not known."""
+        known = self._accounts.get(account)
+        return known.version if known else None
+
+    def progress(self, account: str) -> Progress | None:
+        """How far the account was when it was looked at; None: never."""
+        known = self._accounts.get(account)
+        return known.progress if known else None
+
+    def notice(self, account: str, version: Hashable, changes: Changes) -> None:
+        """Drop the answers that changes concern; the others are of this version now."""
+        known = self._accounts.get(account)
+        if known is None:
+            self._accounts[account] = _Account(version, changes.progress)
+            return
+        if changes.windows is None or changes.windows:
+            known.recent.append((known.progress.finished, changes.windows))
+            self._drop(known, changes.windows)
+        known.version, known.progress = version, changes.progress
+
+    def clear(self) -> None:
+        """Drop everything: the database is another one."""
+        self._answers.clear()
+        self._accounts.clear()
+        self._bytes = 0
+
+    def put(self, asked: Asked, reply: Reply, since: Progress | None) -> None:
+        """Keep an answer that was read after the account was as far as `since`.
+
+        It is not kept if something changed since then that concerns it.
+        """
+        known, size = self._accounts.get(asked.account), _size(reply)
+        if known is None or since is None or size > self._limit or _is_late(known, asked, since):
+            return
+        self._remove(asked)
+        while self._bytes + size > self._limit:
+            self._remove(next(iter(self._answers)))
+        self._answers[asked] = (reply, self._now() + LIFE_SECONDS)
+        self._bytes += size
+        known.keys.add(asked)
+
+    def _drop(self, account: _Account, windows: Sequence[Window] | None) -> None:
+        for asked in list(account.keys):
+            if windows is None or any(asked.concerns(window) for window in windows):
+                self._remove(asked)
+
+    def _remove(self, asked: Asked) -> None:
+        kept = self._answers.pop(asked, None)
+        if kept is not None:
+            self._bytes -= _size(kept[0])
+            self._accounts[asked.account].keys.discard(asked)
+
+
+def _is_late(account: _Account, asked: Asked, since: Progress) -> bool:
+    """Whether a change that concerns an answer was noticed while it was read."""
+    if since == account.progress:
+        return False
+    missed = [windows for before, windows in account.recent if before >= since.finished]
+    is_complete = bool(missed) and account.recent[0][0] <= since.finished
+    return not is_complete or any(
+        windows is None or any(asked.concerns(window) for window in windows) for windows in missed
+    )
+
+
+def _size(reply: Reply) -> int:
+    # twice, because a compressed one may be kept with it
+    return 2 * len(reply.body) + _OVERHEAD

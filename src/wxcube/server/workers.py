@@ -1,0 +1,138 @@
+"""Several processes that serve on one port; the system gives each connection to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Never
+
+import structlog
+
+_SHORTEST_LIFE_SECONDS = 1.0
+"""A process that ends sooner is started again only after this time."""
+_LOOK_SECONDS = 1.0
+_log = structlog.get_logger()
+
+
+def run_workers(count: int, work: Callable[[int], None]) -> None:
+    """Run work in processes of its own, each with its number, until SIGTERM or Ctrl-C ends them.
+
+    One that ends otherwise is started again. SIGHUP is passed on to all of them. Nothing that
+    processes cannot share, such as a thread or the connection of a database, may be open.
+    """
+    workers = _Workers(count, work)
+    handlers = {
+        signal.SIGTERM: workers.end,
+        signal.SIGINT: workers.end,
+        signal.SIGHUP: workers.hang_up,
+    }
+    before = {one: signal.signal(one, handler) for one, handler in handlers.items()}
+    try:
+        workers.watch()
+    finally:
+        for one, earlier in before.items():
+            signal.signal(one, earlier)
+
+
+class _Workers:
+    """Processes by their number, and when each was started."""
+
+    def __init__(self, count: int, work: Callable[[int], None]) -> None:
+        self._work = work
+        self._numbers: dict[int, int] = {}
+        self._started: dict[int, float] = {}
+        self._is_ending = False
+        self._ends_with_terminal = (
+            signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
+        )
+        for number in range(count):
+            self._start(number)
+
+    def watch(self) -> None:
+        """Start again what ends by itself; returns when all have ended."""
+        while self._numbers:
+            pid, status = os.wait()
+            number = self._numbers.pop(pid, None)
+            if number is None or self._is_ending:
+                continue
+            _log.error("worker.ended", worker=number, status=os.waitstatus_to_exitcode(status))
+            if time.monotonic() - self._started.pop(pid) < _SHORTEST_LIFE_SECONDS:
+                time.sleep(_SHORTEST_LIFE_SECONDS)
+            if not self._is_ending:
+                self._start(number)
+
+    def end(self, _number: int, _frame: object) -> None:
+        """End all: a handler of signals."""
+        self._is_ending = True
+        self._signal(signal.SIGTERM)
+
+    def hang_up(self, number: int, frame: object) -> None:
+        """Have all reload; end all if the signal means that the terminal was closed."""
+        if self._ends_with_terminal and not has_terminal():
+            self.end(number, frame)
+        else:
+            self._signal(signal.SIGHUP)
+
+    def _start(self, number: int) -> None:
+        pid = _start(number, self._work)
+        self._numbers[pid], self._started[pid] = number, time.monotonic()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in list(self._numbers):
+            _signal(pid, number)
+
+
+def _start(number: int, work: Callable[[int], None]) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    return pid or _work(number, work)
+
+
+def _work(number: int, work: Callable[[int], None]) -> Never:
+    """Do the work of a new process, and end it."""
+    status = 1
+    try:
+        # Ctrl-C reaches the parent only, which then ends all in the same way
+        os.setpgrp()
+        for one in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        work(number)
+        status = 0
+    except KeyboardInterrupt:
+        status = 0
+    except BaseException:  # noqa: BLE001 - it is logged, and the process ends
+        _log.exception("worker.failed", worker=number)
+    finally:
+        # the parent's exit handlers are not this process's
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    _signal(os.getpid(), signal.SIGTERM)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal: SIGHUP may mean that it was closed."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

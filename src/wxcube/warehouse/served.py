@@ -1,0 +1,194 @@
+"""A window as a server answers it: rows of the best origins, and how far each of its days is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.warehouse import reading
+from wxcube.warehouse.coverage import SETTLED, State
+from wxcube.warehouse.rows import Record
+from wxcube.warehouse.series import params_text, scope_of
+from wxcube.warehouse.statements import Connected, Statement, cursor_of
+from wxcube.warehouse.tables import ROW_TABLES, RowTable, coverage
+from wxcube.warehouse.wire_rows import to_wire
+
+_ENTRIES = Statement(
+    sa.select(
+        coverage.c.ref_date,
+        coverage.c.origin,
+        coverage.c.state,
+        coverage.c.fetched_at,
+        coverage.c.errcode,
+    ).where(
+        coverage.c.appid == sa.bindparam("b_appid"),
+        coverage.c.origin.in_([sa.literal_column(f"'{one.value}'") for one in Origin]),
+        coverage.c.endpoint == sa.bindparam("b_endpoint"),
+        coverage.c.params == sa.bindparam("b_params"),
+        coverage.c.ref_date.between(sa.bindparam("b_first"), sa.bindparam("b_last")),
+    ),
+    "b_appid",
+    "b_endpoint",
+    "b_params",
+    "b_first",
+    "b_last",
+)
+_CURRENT = SETTLED | {State.MOVING}
+"""States of days whose rows are what WeChat would answer now."""
+_STATES = {state.value: state for state in State}
+_ANSWERED = (State.WAITING, State.MOVING)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDay:
+    """How far one day is, by the origin that its rows are from."""
+
+    state: State
+    is_loaded: bool = True
+    """Whether there are rows, or an answer without any."""
+    origin: Origin | None = None
+    """Where its rows are from; None if it has none."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing is missing today; figures of a moving day can still change."""
+        return self.state in _CURRENT
+
+
+NEVER = ServedDay(State.NEVER, is_loaded=False)
+_Entry = tuple[State, bool, int | None]
+"""State, whether it has rows, and errcode."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedWindow:
+    """Rows as members of WeChat's JSON, and the days of the window."""
+
+    rows: Sequence[dict[str, Any]]
+    days: Mapping[date, ServedDay]
+
+
+def served_window(
+    connection: Connected,
+    appid: str,
+    endpoint: Endpoint[Any],
+    window: Window,
+    params: Mapping[str, object],
+    *,
+    with_withdrawn: bool,
+) -> ServedWindow:
+    """The rows of a window, each day from its best origin, and its days."""
+    table, scope = ROW_TABLES[endpoint.name], scope_of(appid, endpoint, None, params)
+    key = (appid, endpoint.name, params_text(endpoint, params), *_ends(window))
+    read = _read_at_once if is_read_at_once(connection.dialect, endpoint) else _read
+    found, known = read(connection, reading.selects(table, scope, window), key)
+    found = reading.chosen(table, scope, found, with_withdrawn=with_withdrawn)
+    origins, entries = _origins(table, found[0]), _entries(known)
+    days = ((day, day.isoformat()) for day in endpoint.labels(window))
+    return ServedWindow(
+        to_wire(table, found),
+        {day: _served_day(origins.get(text), entries.get(text)) for day, text in days},
+    )
+
+
+_Selects = Sequence[tuple[Statement, Sequence[object]]]
+_Found = tuple[list[list[Any]], Sequence[Sequence[Any]]]
+"""The records of each table, and the entries of the ledger."""
+
+
+def is_read_at_once(dialect: sa.Dialect, endpoint: Endpoint[Any]) -> bool:
+    """Whether the database gives all of a window in one step of one statement.
+
+    SQLite does; but its JSON has fewer digits than some fractions.
+    """
+    return dialect.name == "sqlite" and not _has_fractions(ROW_TABLES[endpoint.name])
+
+
+@cache
+def _has_fractions(table: RowTable) -> bool:
+    return any(column.column.type is float for one in table.walk() for column in one.columns)
+
+
+def _read_at_once(connection: Connected, selects: _Selects, key: Sequence[object]) -> _Found:
+    """All records in one row of one statement.
+
+    PERF: with one step per row, threads and the event loop would hand over the interpreter's lock
+    at every row.
+    """
+    statements, values = [*selects, (_ENTRIES, key)], list[object]()
+    for statement, own in statements:
+        values += statement.on(connection.dialect, own)[1]
+    text = _joined(connection.dialect, tuple(statement for statement, _own in statements))
+    row = cursor_of(connection).execute(text, values).fetchone()
+    *found, known = (msgspec.json.decode(text) for text in row)
+    return found, known
+
+
+@cache
+def _joined(dialect: sa.Dialect, statements: tuple[Statement, ...]) -> str:
+    return "SELECT " + ", ".join(_as_json(dialect, statement) for statement in statements)
+
+
+def _as_json(dialect: sa.Dialect, statement: Statement) -> str:
+    names = ", ".join(map(dialect.identifier_preparer.quote, statement.columns))
+    select, _values = statement.on(dialect, [""] * statement.places)
+    return f"(SELECT json_group_array(json_array({names})) FROM ({select}))"  # noqa: S608 - own names
+
+
+def _read(connection: Connected, selects: _Selects, key: Sequence[object]) -> _Found:
+    found = [statement.execute(connection, values).fetchall() for statement, values in selects]
+    return found, _ENTRIES.execute(connection, key).fetchall()
+
+
+def _ends(window: Window) -> tuple[str, str]:
+    return window.first.isoformat(), window.last.isoformat()
+
+
+def _origins(table: RowTable, records: Sequence[Record]) -> dict[str, str]:
+    day, origin = _places(table)
+    return {record[day]: record[origin] for record in records}
+
+
+@cache
+def _places(table: RowTable) -> tuple[int, int]:
+    names = [column.name for column in table.table.columns]
+    return names.index("ref_date"), names.index("origin")
+
+
+def _entries(rows: Sequence[Sequence[Any]]) -> dict[str, dict[str, _Entry]]:
+    found: dict[str, dict[str, _Entry]] = {}
+    for day, origin, state, fetched_at, errcode in rows:
+        found.setdefault(day, {})[origin] = (_STATES[state], fetched_at is not None, errcode)
+    return found
+
+
+def _served_day(origin: str | None, entries: Mapping[str, _Entry] | None) -> ServedDay:
+    if origin is not None:
+        entry = entries.get(origin) if entries else None
+        return _with_rows(origin, entry[0] if entry else State.MOVING)
+    if not entries:
+        return NEVER
+    known = [entries[one.value] for one in Origin if one.value in entries]
+    for state, has_rows, errcode in sorted(known, key=_is_open):
+        is_answered = state in _ANSWERED and errcode is None
+        if has_rows or is_answered or state in SETTLED:
+            return ServedDay(state)
+    return ServedDay(known[0][0], is_loaded=False)
+
+
+@cache
+def _with_rows(origin: str, state: State) -> ServedDay:
+    return ServedDay(state, origin=Origin(origin))
+
+
+def _is_open(entry: _Entry) -> bool:
+    return entry[0] not in SETTLED
