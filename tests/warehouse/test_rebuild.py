@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from wxcube.warehouse import stored_answer
 from wxcube.warehouse.coverage import State
 from wxcube.warehouse.replaying import ReplayResult
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.stored_days import StoredDays
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=BEIJING)
 DAYS = Window(date(2026, 2, 23), date(2026, 3, 1))
@@ -148,6 +151,40 @@ def test_a_rebuild_that_fails_changes_nothing(
     with pytest.raises(KeyError):
         warehouse.rebuild()
     assert everything(url) == before
+
+
+def test_a_rebuild_that_is_killed_changes_nothing_and_can_be_repeated(
+    warehouse: Warehouse, url: str
+) -> None:
+    fill(warehouse)
+    before = everything(url)
+    spoil(warehouse)
+    spoiled = everything(url)
+    context = multiprocessing.get_context("spawn")
+    written, never = context.Event(), context.Event()
+    process = context.Process(target=rebuild_and_stop, args=(url, written, never))
+    process.start()
+    assert written.wait(60)
+    process.kill()
+    process.join()
+    assert everything(url) == spoiled
+    warehouse.rebuild()
+    assert everything(url) == before
+
+
+def rebuild_and_stop(url: str, written: Event, never: Event) -> None:
+    """Rebuild, and stop for ever when the rows of some series are written."""
+    turns, write = iter(range(1000)), StoredDays.write
+
+    def write_and_stop(*given: Any) -> None:
+        write(*given)
+        if next(turns) == 10:
+            written.set()
+            never.wait()
+
+    StoredDays.write = write_and_stop  # type: ignore[method-assign, assignment]
+    with Warehouse.open(url) as warehouse:
+        warehouse.rebuild()
 
 
 def test_an_unknown_column_is_filled_once_the_contract_has_it(

@@ -25,10 +25,16 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window, runs
 from wxcube.errors import WarehouseError
 from wxcube.i18n import Message, _
-from wxcube.warehouse.coverage import State, initial_state
+from wxcube.warehouse.coverage import initial_state
 from wxcube.warehouse.ledger_messages import to_columns
 from wxcube.warehouse.series import SERIES
-from wxcube.warehouse.statements import Statement, insert_many, skipping, updating
+from wxcube.warehouse.statements import (
+    Statement,
+    insert_many,
+    insert_pivoted,
+    skipping,
+    updating,
+)
 from wxcube.warehouse.tables import (
     PLACE,
     ROW_TABLES,
@@ -246,6 +252,7 @@ class _Pivoted:
         self._rows = parents.pivoted[table.table.name]
         self._table, self._parent, self._width = table, parent, len(parent.key)
         self._tuples = iter(self._rows.tuples)
+        # in the order of the table's key
         self._order = sorted(enumerate(self._rows.keys), key=itemgetter(1))
         if parents.columns[: self._width] != parent.key:
             names = ", ".join(parents.columns)
@@ -254,19 +261,9 @@ class _Pivoted:
     def write(self, connection: sa.Connection, batch: Batch) -> int:
         """Write the rows of a batch of parent rows, and return their number."""
         columns = (*self._parent.key, self._rows.key_column, self._rows.value_column, PLACE)
-        rows = self._flat(batch)
-        insert_many(connection, self._table.table, columns, rows)
-        return len(rows)
-
-    def _flat(self, batch: Batch) -> list[tuple[Any, ...]]:
-        """The rows one by one, in the order of the table's key."""
-        width, order = self._width, self._order
-        return [
-            (*parent[:width], key, values[place], place)
-            for parent, values in zip(batch, islice(self._tuples, len(batch)), strict=True)
-            for place, key in order
-            if values[place] >= 0
-        ]
+        pairs = zip(batch, islice(self._tuples, len(batch)), strict=True)
+        rows = (parent[: self._width] + values for parent, values in pairs)
+        return insert_pivoted(connection, self._table.table, columns, self._order, rows)
 
     def check_end(self) -> None:
         """Check that there are no more tuples than parent rows."""
@@ -292,10 +289,15 @@ _DELETE_ENTRIES = Statement(
 def _write_ledger(connection: sa.Connection, computed: Computed, asked_at: datetime) -> None:
     """Replace the entries of every account and label."""
     labels = _labels(computed, asked_at)
+    # PERF: most accounts have the same first day
+    runs_since = {
+        since: _runs_of_days(label.day for label in labels if label.end >= since)
+        for since in set(computed.since.values())
+    }
     scopes = [
         (appid, computed.origin.value, *days, computed.endpoint.name)
         for appid, since in computed.since.items()
-        for days in _runs_of_days(label.day for label in labels if label.end >= since)
+        for days in runs_since[since]
     ]
     _DELETE_ENTRIES.execute_many(connection, scopes)
     insert_many(connection, coverage, _ENTRY, _entries(computed, labels, stored_time(asked_at)))
@@ -307,12 +309,13 @@ def _runs_of_days(days: Iterable[date]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Label:
-    """A label: its last day, and its state without and with rows."""
+    """A label: its last day, and its stored day and state without and with rows."""
 
     day: date
     end: date
-    empty: State
-    filled: State
+    stored_day: str
+    empty: str
+    filled: str
 
 
 def _labels(computed: Computed, asked_at: datetime) -> list[_Label]:
@@ -321,8 +324,9 @@ def _labels(computed: Computed, asked_at: datetime) -> list[_Label]:
         _Label(
             label,
             endpoint.period(label).last,
-            initial_state(endpoint, label, has_rows=False, asked_at=asked_at),
-            initial_state(endpoint, label, has_rows=True, asked_at=asked_at),
+            label.isoformat(),
+            initial_state(endpoint, label, has_rows=False, asked_at=asked_at).value,
+            initial_state(endpoint, label, has_rows=True, asked_at=asked_at).value,
         )
         for window in computed.windows
         for label in endpoint.labels(window)
@@ -344,5 +348,5 @@ def _entries(
             mark = computed.marks.get((appid, label.day))
             message = to_columns(mark) if mark else ("", None)
             fetched_at = asked_at if filled else None
-            key = (appid, origin, name, "", label.day.isoformat())
-            yield (*key, state.value, asked_at, fetched_at, *message)
+            key = (appid, origin, name, "", label.stored_day)
+            yield (*key, state, asked_at, fetched_at, *message)

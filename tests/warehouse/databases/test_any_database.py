@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from wxcube.errors import BudgetError
 from wxcube.warehouse.store import Warehouse
 
 ARTICLES, SUMMARY = named("getarticlesummary"), named("getusersummary")
+DETAIL = named("getarticletotaldetail")
 DAY = date(2026, 3, 3)
 NOW = datetime(2026, 3, 20, 9, tzinfo=BEIJING)
 
@@ -28,20 +30,24 @@ def answer(*rows: Any, body: bytes = b"{}") -> Answer[Any]:
     return Answer(ARTICLES, Window.day(DAY), list(rows), body, NOW)
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "NUL \0 in the middle",
-        "\0\x1a\x1a0\x1a1 \0",
-        "beyond the basic plane: 😀𠮷",
-        "  spaces at both ends  ",
-        "back\\slash, 'quote', \"double\", %s %(x)s :name ?",
-        "\t\r\n\x7f",
-        "",
-        "长" * 70_000,
-    ],
-    ids=lambda title: ascii(title[:20]),
+TITLES = (
+    "NUL \0 in the middle",
+    "\0\x1a\x1a0\x1a1 \0",
+    "beyond the basic plane: 😀𠮷",
+    "  spaces at both ends  ",
+    "back\\slash, 'quote', \"double\", %s %(x)s :name ?",
+    "\\N",
+    "\\.",
+    "NULL",
+    "\t\r\n\x7f",
+    "",
+    "长" * 70_000,
 )
+FIGURES = (0, 1, -1, 2**63 - 1, -(2**63) + 1, None)
+RATES = (0.0, 0.1, 1 / 3, 1e-7, 1e22, 12.0, None)
+
+
+@pytest.mark.parametrize("title", TITLES, ids=lambda title: ascii(title[:20]))
 def test_a_text_comes_back_as_it_was(warehouse: Warehouse, title: str) -> None:
     (row, *_rest) = sample_rows(ARTICLES, Window.day(DAY))
     row = msgspec.structs.replace(row, title=title)
@@ -50,6 +56,25 @@ def test_a_text_comes_back_as_it_was(warehouse: Warehouse, title: str) -> None:
     assert warehouse.query("SELECT title FROM article_summary").rows == [(title,)]
     (ours,) = warehouse.day_rows("wx1", ARTICLES, Window.day(DAY))
     assert ours.rows == [row]
+
+
+def test_rows_written_together_come_back_as_they_were(warehouse: Warehouse) -> None:
+    (example, *_rest) = sample_rows(DETAIL, Window.day(DAY))
+    element = example.detail_list[0]
+    choices = zip(range(3000), cycle((*TITLES[:-1], None)), cycle(FIGURES), cycle(RATES))
+    rows = [
+        msgspec.structs.replace(
+            example,
+            msgid=f"{number}_1",
+            title=title,
+            detail_list=[msgspec.structs.replace(element, read_user=figure, read_finish_rate=rate)],
+        )
+        for number, title, figure, rate in choices
+    ]
+    # one that is longer than a statement may be
+    rows += [msgspec.structs.replace(example, msgid="3000_1", title="'长" * 700_000)]
+    warehouse.replace("wx1", Origin.WECHAT, Answer(DETAIL, Window.day(DAY), rows, b"{}", NOW))
+    assert warehouse.read("wx1", DETAIL, Window.day(DAY)) == rows
 
 
 def test_keys_that_differ_in_case_accent_or_spaces_are_different(warehouse: Warehouse) -> None:

@@ -21,6 +21,8 @@ from support.rows import sample_rows
 from support.written_source import everything
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
+from wxcube.contract.decoding import read
+from wxcube.contract.encoding import encode_answer
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
@@ -29,7 +31,7 @@ from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.table_script import table_script
 
 T = TypeVar("T")
-SUMMARY = named("getusersummary")
+SUMMARY, DETAIL = named("getusersummary"), named("getarticletotaldetail")
 DAY = date(2026, 3, 3)
 NOW = datetime(2026, 3, 20, 9, tzinfo=BEIJING)
 KINDS = (ThrowAwayPostgresql, ThrowAwayMariadb)
@@ -134,6 +136,20 @@ def test_a_role_that_may_not_create_tables_gets_the_sql_for_its_administrator(
 
 
 # --- servers that end and come back --------------------------------------------------------------
+
+
+def test_a_role_that_may_only_read_and_write_rows_rebuilds_them(
+    running: ThrowAway, url: str, warehouse: Warehouse
+) -> None:
+    window = Window.day(DAY)
+    body = encode_answer(DETAIL, sample_rows(DETAIL, window))
+    warehouse.replace("wx1", Origin.WECHAT, read(DETAIL, window, body, NOW))
+    before = everything(url)
+    running.execute_in(url, "DELETE FROM article_total_detail")
+    assert everything(url) != before
+    with running.role(url) as limited, Warehouse.open(limited) as as_role:
+        assert as_role.rebuild().replies == 1
+    assert everything(url) == before
 
 
 def test_writes_go_on_when_a_killed_server_is_started_again(

@@ -1,16 +1,15 @@
-"""A warehouse in a PostgreSQL database, 15 or newer.
-
-PostgreSQL cannot store the character NUL in a text. It is stored as U+001A and `0`, and U+001A
-itself as U+001A and `1`; whoever reads with wxcube gets what WeChat sent.
-"""
+"""A warehouse in a PostgreSQL database, 15 or newer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Buffer
+from psycopg.rows import tuple_row
 from psycopg.types.string import StrDumperUnknown, TextLoader
 from sqlalchemy import event
 
@@ -23,6 +22,7 @@ from wxcube.warehouse.databases.server import (
     does_more,
     query_error,
 )
+from wxcube.warehouse.row_text import ESCAPE, ESCAPE_STORED, NUL_STORED
 
 _SETTINGS = (
     # first: a standby executes nothing else while it is serializable
@@ -34,8 +34,12 @@ _SETTINGS = (
     f"SET lock_timeout TO '{LOCK_SECONDS}s'",
 )
 """Settings of every connection, whatever those of server and role are."""
+_WITHOUT_CHECKS = (
+    "SELECT set_config('session_replication_role', 'replica', true)"
+    " WHERE has_parameter_privilege('session_replication_role', 'SET')"
+)
+"""Until the transaction ends; nothing changes for a role that may not."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-_ESCAPE, _NUL_STORED, _ESCAPE_STORED = "\x1a", "\x1a0", "\x1a1"
 _TROUBLE = {
     "08": Trouble.UNREACHABLE,
     "25006": Trouble.STANDBY,
@@ -61,6 +65,14 @@ class PostgresqlDatabase(ServerDatabase):
 
     def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
         super().__init__(name, _connect(url), read_only=read_only)
+
+    @contextmanager
+    def transaction(self, lock: str = "", *, in_bulk: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that may write; in bulk without foreign key checks, if the role may."""
+        with super().transaction(lock, in_bulk=in_bulk) as connection:
+            if in_bulk:
+                connection.connection.cursor().execute(_WITHOUT_CHECKS)
+            yield connection
 
     def lock(self, connection: sa.Connection, name: str) -> None:
         """Wait until no other transaction holds a lock, and hold it until this one ends."""
@@ -135,8 +147,7 @@ def _connect(url: sa.URL) -> sa.Engine:
 def _apply_settings(connection: psycopg.Connection[Any], _record: object) -> None:
     adapters = connection.adapters
     adapters.register_dumper(str, _TextDumper)
-    for name in ("text", "varchar", "bpchar"):
-        adapters.register_loader(name, _TextLoader)
+    connection.row_factory = _make_rows
     adapters.register_loader("date", TextLoader)
     adapters.register_loader("numeric", _NumberLoader)
     connection.execute("; ".join(_SETTINGS).encode())
@@ -144,17 +155,38 @@ def _apply_settings(connection: psycopg.Connection[Any], _record: object) -> Non
 
 class _TextDumper(StrDumperUnknown):
     def dump(self, obj: str) -> Buffer | None:
-        if "\0" in obj or _ESCAPE in obj:
-            obj = obj.replace(_ESCAPE, _ESCAPE_STORED).replace("\0", _NUL_STORED)
+        if "\0" in obj or ESCAPE in obj:
+            obj = obj.replace(ESCAPE, ESCAPE_STORED).replace("\0", NUL_STORED)
         return super().dump(obj)
 
 
-class _TextLoader(TextLoader):
-    def load(self, data: Buffer) -> Any:
-        text: Any = super().load(data)
-        if _ESCAPE in text:
-            return text.replace(_NUL_STORED, "\0").replace(_ESCAPE_STORED, _ESCAPE)
-        return text
+_TEXTS = frozenset({25, 1042, 1043})
+"""The types text, char and varchar."""
+
+
+def _make_rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
+    """What makes a row of the values of a result, texts as they were before they were stored."""
+    result = cursor.pgresult
+    if result is None or not result.nfields:
+        return tuple_row(cursor)
+    places = [at for at in range(result.nfields) if result.ftype(at) in _TEXTS]
+
+    # PERF: for a whole row, because a loader of texts in Python is called for each of them
+    def make(values: Sequence[Any]) -> tuple[Any, ...]:
+        for at in places:
+            text = values[at]
+            if text is not None and ESCAPE in text:
+                return tuple(
+                    _unescaped(value) if number in places else value
+                    for number, value in enumerate(values)
+                )
+        return tuple(values)
+
+    return make if places else tuple
+
+
+def _unescaped(text: str | None) -> str | None:
+    return text and text.replace(NUL_STORED, "\0").replace(ESCAPE_STORED, ESCAPE)
 
 
 class _NumberLoader(TextLoader):
