@@ -32,10 +32,11 @@ def build(
     chunk_bytes: int = 20_000,
     *,
     use_numpy: bool = True,
-) -> None:
-    """Build into the folder's database."""
+    now: datetime = NOW,
+) -> int:
+    """Build into the folder's database; the number of rows written."""
     with Warehouse.open(folder / "wxcube.db") as warehouse:
-        sink = WarehouseSink(warehouse, events.accounts(), lambda: NOW)
+        sink = WarehouseSink(warehouse, events.accounts(), lambda: now)
         with Build(
             events,
             folder / "facts",
@@ -43,8 +44,10 @@ def build(
             engine=engine,
             chunk_bytes=chunk_bytes,
             use_numpy=use_numpy,
+            over=day_number(sink.over),
         ) as one:
             one.run(None, day_number(last))
+        return sink.rows
 
 
 def assert_equal(

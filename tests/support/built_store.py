@@ -35,7 +35,9 @@ def rows_of(folder: Path) -> Rows:
     return rows
 
 
-def built(folder: Path, now: datetime) -> tuple[BuildResult, list[str]]:
+def built(
+    folder: Path, now: datetime, *, through_now: bool = False
+) -> tuple[BuildResult, list[str]]:
     """Compact the folder's store and build it up to yesterday; the result, and the troubles."""
     clock = ManualClock(now)
     with (
@@ -49,7 +51,7 @@ def built(folder: Path, now: datetime) -> tuple[BuildResult, list[str]]:
             open_engine=lambda: DuckDbEngine(threads=1, memory_limit="256MB"),
             chunk_bytes=20_000,
             first=None,
-            last=day_of(now) - timedelta(days=1),
+            last=day_of(now) - timedelta(days=0 if through_now else 1),
             accounts=[],
             clock=clock,
             on_progress=lambda _: None,

@@ -82,6 +82,7 @@ def computed(
     given: dict[str, Any] = {
         "tables": tables(endpoint, rows, origin),
         "days_with_rows": {account: {row.ref_date for row in of} for account, of in rows.items()},
+        "over": date(2026, 12, 31),
         "since": since or dict.fromkeys(rows, date(2026, 1, 1)),
     }
     return Computed(endpoint=endpoint, origin=origin, windows=windows, **(given | more))

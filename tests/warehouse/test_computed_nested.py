@@ -47,6 +47,7 @@ def articles(warehouse: Warehouse, msgids: Iterable[str], pivoted: PivotedRows) 
     return Computed(
         endpoint=READ,
         origin=Origin.CUBE,
+        over=DAY,
         windows=(Window(DAY, DAY),),
         since={ACCOUNT: DAY},
         tables={TABLE: TableRows(names, tuples, {BELOW: pivoted})},
@@ -166,6 +167,7 @@ def test_unchanged_rows_are_counted_and_changed_ones_updated(warehouse: Warehous
         return Computed(
             endpoint=TOTAL,
             origin=Origin.CUBE,
+            over=DAY,
             windows=(Window(DAY, DAY),),
             since={ACCOUNT: DAY},
             stat_dates=Window(DAY, DAY),

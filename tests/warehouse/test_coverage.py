@@ -20,7 +20,7 @@ from wxcube.warehouse.coverage import (
     after_answer,
     after_error,
     awaits_second_look,
-    initial_state,
+    computed_state,
 )
 
 DAY = named("getuserread")
@@ -42,34 +42,27 @@ EMPTY_DELAY: dict[str, Any] = {"has_rows": False, "is_delay": True}
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "label", "answer", "asked", "state"),
+    ("endpoint", "label", "over", "is_over"),
     [
-        (DAY, MONDAY, ROWS, at(3, 3, 7, 59), State.MOVING),
-        (DAY, MONDAY, ROWS, at(3, 3, 8), State.FINAL),
-        (DAY, MONDAY, NONE, at(3, 3), State.WAITING),
-        (DAY, MONDAY, NONE, at(3, 4, 23, 59), State.WAITING),
-        (DAY, MONDAY, NONE, at(3, 5, 0), State.EMPTY),
-        (WEEK, MONDAY, ROWS, at(3, 9, 7), State.MOVING),
-        (WEEK, MONDAY, ROWS, at(3, 9, 8), State.FINAL),
-        (WEEK, MONDAY, NONE, at(3, 10), State.WAITING),
-        (WEEK, MONDAY, NONE, at(3, 11, 0), State.EMPTY),
-        (MONTH, FIRST, ROWS, at(3, 1, 8), State.FINAL),
-        (MONTH, FIRST, NONE, at(3, 2, 23), State.WAITING),
-        (MONTH, FIRST, NONE, at(3, 3, 0), State.EMPTY),
-        (SEVEN, MONDAY, ROWS, at(3, 9, 7, 59), State.MOVING),
-        (SEVEN, MONDAY, ROWS, at(3, 9, 8), State.FINAL),
-        (SEVEN, MONDAY, NONE, at(3, 5), State.EMPTY),
-        (THIRTY, MONDAY, ROWS, at(4, 1, 7, 59), State.MOVING),
-        (THIRTY, MONDAY, ROWS, at(4, 1, 8), State.FINAL),
-        (THIRTY, MONDAY, NONE, at(3, 4), State.WAITING),
-        (THIRTY, MONDAY, NONE, at(3, 5), State.EMPTY),
+        (DAY, MONDAY, date(2026, 3, 1), False),
+        (DAY, MONDAY, date(2026, 3, 2), True),
+        (WEEK, MONDAY, date(2026, 3, 7), False),
+        (WEEK, MONDAY, date(2026, 3, 8), True),
+        (MONTH, FIRST, date(2026, 2, 27), False),
+        (MONTH, FIRST, date(2026, 2, 28), True),
+        (SEVEN, MONDAY, date(2026, 3, 7), False),
+        (SEVEN, MONDAY, date(2026, 3, 8), True),
+        (THIRTY, MONDAY, date(2026, 3, 30), False),
+        (THIRTY, MONDAY, date(2026, 3, 31), True),
     ],
 )
-def test_the_state_of_computed_days(
-    endpoint: Endpoint[Any], label: date, answer: dict[str, bool], asked: datetime, state: State
+def test_computed_days_move_until_their_last_day_is_over(
+    endpoint: Endpoint[Any], label: date, over: date, *, is_over: bool
 ) -> None:
-    has_rows = answer["has_rows"]
-    assert initial_state(endpoint, label, asked_at=asked, has_rows=has_rows) is state
+    with_rows = computed_state(endpoint, label, over, has_rows=True)
+    without = computed_state(endpoint, label, over, has_rows=False)
+    expected = (State.FINAL, State.EMPTY) if is_over else (State.MOVING, State.WAITING)
+    assert (with_rows, without) == expected
 
 
 BUSY = verbatim("busy")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wxcube import beijing
 from wxcube.beijing import Clock
 from wxcube.server.access import Access
 from wxcube.server.answering import Answering, ReadThrough
@@ -43,16 +44,18 @@ def gateway_app(  # noqa: PLR0913 - what the commands choose
     strict: bool = False,
     missing: Missing = Missing.REFUSE,
     any_span: bool = False,
+    is_live: bool = False,
     read_through: ReadThrough | None = None,
 ) -> GatewayApp:
     """WeChat's calls, `/healthz` and `/readyz`; answers are counted in `metrics`."""
-    gateway = Gateway(warehouse, apps, clock, strict=strict, missing=missing)
+    gateway = Gateway(warehouse, apps, clock, strict=strict, missing=missing, is_live=is_live)
     answering = Answering(gateway, warehouse.watch(), limits, read_through)
     api = Api(
         answering,
         clock,
         era=Era.DOCUMENTED,
         any_span=any_span,
+        latest=beijing.day_of if is_live else beijing.yesterday,
         access=access,
         giver=giver,
     )

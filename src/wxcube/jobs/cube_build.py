@@ -99,6 +99,8 @@ class BuildResult:
     """The number of days built."""
     rows: int
     """The number of rows written, including those of nested lists."""
+    over: date
+    """The last day that was over; rows of later days still move."""
     unreadable: Mapping[Path, str]
     """Files that cannot be read, each with the reason; their groups were not built."""
     recomputed: Mapping[Path, str] = field(default_factory=dict)
@@ -127,6 +129,9 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
 ) -> BuildResult:
     """Build the days whose events changed, in chunks of about `chunk_bytes` of event files.
 
+    If `last` is the running day, its rows are moving: it is computed again when its events change,
+    and when it is over.
+
     Accounts that are named are built together with the others of their groups. If a file of events
     is damaged, its group is not built. Damaged facts are recomputed from events where possible.
     """
@@ -150,6 +155,7 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
                     sink,
                     engine=engine,
                     chunk_bytes=chunk_bytes,
+                    over=day_number(sink.over),
                     on_progress=on_progress,
                 ) as one,
             ):
@@ -170,6 +176,7 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
     return BuildResult(
         days=len(days),
         rows=sink.rows,
+        over=sink.over,
         unreadable=reasons,
         recomputed=recomputed,
         rebuilt_from=rebuilt_from,

@@ -41,12 +41,12 @@ def preview_build(store: EventStore, last: date, watermark: Watermark | None) ->
 
     Cost:    reads the log.
     """
-    built, through, has_pending = _state(store, watermark)
+    built, through, pending = _state(store, watermark)
     changed = _changed(store, built, last)
     return BuildPreview(
         through=day_of_number(through) if through is not None else None,
         changed=_days(changed),
-        has_work=bool(changed) or has_pending,
+        has_work=bool(changed) or (pending is not None and pending <= day_number(last)),
         waiting=_waiting(store),
     )
 
@@ -77,13 +77,15 @@ def _days(changed: Mapping[NumberedPartition, int]) -> list[date]:
 
 def _state(
     store: EventStore, watermark: Watermark | None
-) -> tuple[dict[NumberedPartition, int], int | None, bool]:
-    """The built partitions, the last complete day, and whether an interrupted build left rows."""
+) -> tuple[dict[NumberedPartition, int], int | None, int | None]:
+    """The built partitions, the last complete day, and the first day of pending rows."""
     folder = store.folder / FACTS
     if not (folder / FILE).exists():
-        return {}, None, False
+        return {}, None, None
     with Ledger(folder, read_only=True) as ledger:
-        built, has_pending = ledger.built(), bool(ledger.pending())
+        built = ledger.built()
+        days = (day for of in ledger.pending().values() for days in of.values() for day in days)
+        pending = min(days, default=None)
         through = {group: day for group, (day, _) in ledger.through().items() if day is not None}
         first = min(ledger.first_days(through).values(), default=0)
         is_current = watermarks.is_current(ledger.watermarks(), watermark)
@@ -93,7 +95,7 @@ def _state(
         built = {one: built[one] for one in built.keys() - set(without_events)} | rebuilt
         through |= watermarks.through_before_rebuild(through, since)
     end = min(through.values(), default=None)
-    return built, None if end is None or end < first else end, has_pending
+    return built, None if end is None or end < first else end, pending
 
 
 def _waiting(store: EventStore) -> int:

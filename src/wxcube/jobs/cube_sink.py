@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wxcube import beijing
 from wxcube.beijing import day_number, day_of_number
 from wxcube.contract import article, content, user
 from wxcube.contract.codes import ALL_SCENES
@@ -56,12 +57,16 @@ def watermark_of(warehouse: Warehouse) -> Watermark | None:
 class WarehouseSink:
     """Writes the rows of a build into a database, under origin `cube`."""
 
+    over: date
+    """The last day that was over when the build began."""
+
     def __init__(
         self, warehouse: Warehouse, accounts: Sequence[str], now: Callable[[], datetime]
     ) -> None:
         self._warehouse = warehouse
         self._accounts = np.asarray(accounts, object)
-        self._now = now
+        self._began = now()
+        self.over = beijing.yesterday(self._began)
         self.rows = 0
         self.impossible: list[FindingGroup] = []
         """Impossible figures that were written, each with its days, which are marked."""
@@ -74,15 +79,17 @@ class WarehouseSink:
             endpoint=batch.endpoint,
             origin=Origin.CUBE,
             windows=tuple(_window(days) for days in _ranges(batch)),
+            over=self.over,
             since={self._accounts[a]: day_of_number(d) for a, d in batch.accounts.items()},
             tables={name: _rows(part) for name, part in parts.items()},
             days_with_rows=self._days_with_rows(batch),
             stat_dates=_window(batch.stat_dates) if batch.stat_dates else None,
+            is_partial=batch.is_partial,
             is_new=batch.is_new,
             marks={(one.appid, one.day): one.what for one in reversed(impossible)},
         )
         self.impossible = grouped(impossible, self.impossible)
-        self.rows += self._warehouse.replace_computed(computed, self._now())
+        self.rows += self._warehouse.replace_computed(computed, self._began)
 
     def last_days(self) -> dict[int, int]:
         """The last day with computed rows in the database, by number of account.

@@ -68,7 +68,8 @@ class Gateway:
     """Gives each local app the stored rows of its account.
 
     Withdrawn rows, which WeChat's last answer lacked, are among them, with the further member
-    `withdrawn_at`; if `strict`, they are left out.
+    `withdrawn_at`; if `strict`, they are left out. Rows computed from events are
+    answered when WeChat would answer them; if `is_live`, as soon as they are stored.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class Gateway:
         *,
         strict: bool = False,
         missing: Missing = Missing.REFUSE,
+        is_live: bool = False,
     ) -> None:
         self._warehouse = warehouse
         self._apps = apps if isinstance(apps, AppDirectory) else AppDirectory(apps)
         self._clock = clock or SystemClock()
         self._strict = strict
         self._missing = missing
+        self._is_live = is_live
 
     def app(self, appid: str) -> App | None:
         """The local app with this appid."""
@@ -119,10 +122,16 @@ class Gateway:
 
         Raises:  WarehouseError.
         """
+        now = self._clock.now()
         served = self._warehouse.served_window(
-            account, endpoint, window, params, with_withdrawn=not self._strict
+            account,
+            endpoint,
+            window,
+            params,
+            with_withdrawn=not self._strict,
+            answered_at=None if self._is_live else now,
         )
-        open_days = self._open_days(endpoint, served.days)
+        open_days = _open_days(endpoint, served.days, beijing.yesterday(now))
         missing = [
             day for day, one in served.days.items() if not one.is_loaded and day not in open_days
         ]
@@ -131,14 +140,16 @@ class Gateway:
         )
         body = encode_answer(endpoint, in_answer_order(endpoint, served.rows), is_delay=is_delay)
         reply = Reply(body, rows=len(served.rows), headers=_headers(tuple(served.days.values())))
-        return StoredAnswer(reply, missing, len(served.days), not open_days)
+        return StoredAnswer(
+            reply, missing, len(served.days), not open_days and not served.lacks_unfinished
+        )
 
-    def _open_days(self, endpoint: Endpoint[Any], labels: Iterable[date]) -> list[date]:
-        """The weeks and months that are not over; days that are not over cannot be asked for."""
-        if not endpoint.has_labels:
-            return []
-        yesterday = beijing.yesterday(self._clock.now())
+
+def _open_days(endpoint: Endpoint[Any], labels: Iterable[date], yesterday: date) -> list[date]:
+    """The days, weeks and months that are not over."""
+    if endpoint.has_labels:
         return [label for label in labels if endpoint.period(label).last > yesterday]
+    return [day for day in labels if day > yesterday]
 
 
 @lru_cache(maxsize=1_024)

@@ -13,7 +13,7 @@ import secrets
 import string
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from wxcube import beijing
 from wxcube.beijing import BEIJING, Clock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.encoding import encode_answer
@@ -89,7 +90,8 @@ DEFAULT_HOOKS = Hooks(encode_rows, allow_all)
 class Api:
     """Replies as WeChat does. A seed makes tokens and rids predictable: for tests only.
 
-    With `any_span` a call may ask for more days than WeChat allows.
+    With `any_span` a call may ask for more days than WeChat allows. `latest` gives the last day
+    that may be requested at a time.
     """
 
     def __init__(  # noqa: PLR0913 - what a server is made of, all but two by keyword
@@ -99,6 +101,7 @@ class Api:
         *,
         era: Era = Era.DOCUMENTED,
         hooks: Hooks = DEFAULT_HOOKS,
+        latest: Callable[[datetime], date] = beijing.yesterday,
         seed: int | None = None,
         front_page: str = GATEWAY_PAGE,
         any_span: bool = False,
@@ -113,6 +116,7 @@ class Api:
         self._backend = backend
         self._clock = clock
         self._hooks = hooks
+        self._latest = latest
         self._front_page = Reply(front_page.encode(), content_type="text/plain; charset=utf-8")
         self._random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - predictable on purpose
         self._authenticator = Authenticator(backend, self.tokens, access.failures)
@@ -174,7 +178,7 @@ class Api:
         if self.era is Era.CURRENT and endpoint.is_retired:
             raise refusal(47009)
         self.call_quota.spend_call(app, endpoint.path)
-        call.window = asked.checked_window(call.at)
+        call.window = asked.checked_window(self._latest(call.at))
         params = asked.checked_params()
         self._hooks.gate(call)
         window = _with_data(endpoint, call.window)

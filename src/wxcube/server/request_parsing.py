@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from wxcube import beijing
 from wxcube.contract.endpoint import Endpoint, Group
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError, ReplyError
@@ -54,15 +53,15 @@ class AskedDays:
     errcode: int = 0
     """Why there is no window."""
 
-    def checked_window(self, now: datetime) -> Window:
-        """The requested window.
+    def checked_window(self, latest: date) -> Window:
+        """The requested window, which may end with the day `latest`.
 
         Raises:  ReplyError 61500 for an invalid day, 61501 for an order, span or last day that is
             not allowed.
         """
         if self.window is None:
             raise refusal(self.errcode)
-        if self.window.last > beijing.yesterday(now):
+        if self.window.last > latest:
             raise refusal(61501)
         return self.window
 

@@ -255,6 +255,8 @@ class CubeSettings(Section, frozen=True, kw_only=True):
     """The environment variable with the password of ClickHouse."""
     password_file: str = ""
     """The file with the password of ClickHouse."""
+    refresh_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """How often `serve` and `up` compute the figures of today if events were added; 0: never."""
 
 
 class RecipientSettings(Section, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window, runs
 from wxcube.errors import WarehouseError
 from wxcube.i18n import Message, _
-from wxcube.warehouse.coverage import initial_state
+from wxcube.warehouse.coverage import computed_state
 from wxcube.warehouse.ledger_messages import to_columns
 from wxcube.warehouse.series import SERIES
 from wxcube.warehouse.statements import (
@@ -86,6 +86,8 @@ class Computed:
     origin: Origin
     windows: tuple[Window, ...]
     """The ref_dates replaced."""
+    over: date
+    """The last day that is over: rows of later days are still moving."""
     since: Mapping[str, date]
     """The accounts replaced, each with the first day that it can have rows of."""
     tables: Mapping[str, TableRows]
@@ -95,6 +97,8 @@ class Computed:
     """The ref_dates that have rows, by account."""
     stat_dates: Window | None = None
     """Running totals: only the rows of these stat_dates are replaced."""
+    is_partial: bool = False
+    """Running totals: only rows below those of the first table, which exist, are replaced."""
     is_new: bool = False
     """Whether the warehouse has no rows of these accounts and days yet."""
     marks: Mapping[tuple[str, date], Message] = field(default_factory=dict)
@@ -107,6 +111,9 @@ def store(connection: sa.Connection, computed: Computed, asked_at: datetime) -> 
     Raises:  WarehouseError if nested rows have no parent row.
     """
     table = ROW_TABLES[computed.endpoint.name]
+    if computed.is_partial:
+        _delete_of_parents(connection, table, computed)
+        return _insert_all(connection, table, computed)
     if not computed.is_new:
         _delete(connection, table, computed)
     rows = _insert_all(connection, table, computed)
@@ -139,6 +146,28 @@ def _delete(connection: sa.Connection, table: RowTable, computed: Computed) -> N
         return
     for one in (*nested, top):
         _delete_all(one).execute_many(connection, _scopes(computed))
+
+
+def _delete_of_parents(connection: sa.Connection, table: RowTable, computed: Computed) -> None:
+    """Delete the running totals of the rows of the first table."""
+    top, window = computed.tables[table.table.name], computed.stat_dates
+    if window is None:
+        raise ValueError("only running totals can be replaced in part")
+    key_of = itemgetter(*(top.columns.index(name) for name in table.key))
+    ends = (window.first.isoformat(), window.last.isoformat())
+    keys = [(*key_of(row), *ends) for row in top.tuples]
+    *nested, _top = reversed(list(table.walk()))
+    for one in nested:
+        _delete_of_parent(table, one).execute_many(connection, keys)
+
+
+@cache
+def _delete_of_parent(parent: RowTable, table: RowTable) -> Statement:
+    rows, key = table.table, [f"b_{name}" for name in parent.key]
+    of_parent = (rows.c[n] == sa.bindparam(b) for n, b in zip(parent.key, key, strict=True))
+    is_of_days = rows.c.stat_date.between(sa.bindparam("b_first_stat"), sa.bindparam("b_last_stat"))
+    statement = rows.delete().where(*of_parent, is_of_days)
+    return Statement(statement, *key, "b_first_stat", "b_last_stat")
 
 
 def _in_scope(table: sa.Table) -> list[sa.ColumnElement[bool]]:
@@ -176,14 +205,17 @@ def _delete_childless(table: RowTable) -> Statement:
 # --- new rows ------------------------------------------------------------------------------------
 
 
+_Write = Callable[[sa.Connection, RowTable, tuple[str, ...], Batch], None]
+
+
 def _insert_all(
     connection: sa.Connection, table: RowTable, computed: Computed, parents: _Parents | None = None
 ) -> int:
     """Write the rows of a table and of its nested lists, and return their number."""
     rows = computed.tables[table.table.name]
-    write = _insert
+    write: _Write = _insert
     if parents is None and computed.stat_dates:
-        write = _update
+        write = _leave if computed.is_partial else _update
     others = [child for child in table.lists if child.table.name not in rows.pivoted]
     pivoted = [_Pivoted(table, child, rows) for child in table.lists if child not in others]
     own, tuples, written = _Parents(table), iter(rows.tuples), 0
@@ -211,6 +243,12 @@ def _update(
     connection: sa.Connection, table: RowTable, names: tuple[str, ...], rows: Batch
 ) -> None:
     _update_statement(table, names).execute_many(connection, rows)
+
+
+def _leave(
+    _connection: sa.Connection, _table: RowTable, _names: tuple[str, ...], _rows: Batch
+) -> None:
+    """Write nothing: the rows are there."""
 
 
 @cache
@@ -288,7 +326,7 @@ _DELETE_ENTRIES = Statement(
 
 def _write_ledger(connection: sa.Connection, computed: Computed, asked_at: datetime) -> None:
     """Replace the entries of every account and label."""
-    labels = _labels(computed, asked_at)
+    labels = _labels(computed)
     # PERF: most accounts have the same first day
     runs_since = {
         since: _runs_of_days(label.day for label in labels if label.end >= since)
@@ -318,15 +356,15 @@ class _Label:
     filled: str
 
 
-def _labels(computed: Computed, asked_at: datetime) -> list[_Label]:
+def _labels(computed: Computed) -> list[_Label]:
     endpoint = computed.endpoint
     return [
         _Label(
             label,
             endpoint.period(label).last,
             label.isoformat(),
-            initial_state(endpoint, label, has_rows=False, asked_at=asked_at).value,
-            initial_state(endpoint, label, has_rows=True, asked_at=asked_at).value,
+            computed_state(endpoint, label, computed.over, has_rows=False).value,
+            computed_state(endpoint, label, computed.over, has_rows=True).value,
         )
         for window in computed.windows
         for label in endpoint.labels(window)

@@ -120,13 +120,16 @@ class Change:
     writes_rows: bool = False
 
 
-def initial_state(
-    endpoint: Endpoint[Any], label: date, *, has_rows: bool, asked_at: datetime
-) -> State:
-    """State of a day whose rows, or lack of rows, need no confirmation, as computed ones."""
-    if has_rows:
-        return State.FINAL if asked_at >= endpoint.final_at(label) else State.MOVING
-    return State.EMPTY if can_be_empty(endpoint, label, asked_at) else State.WAITING
+def computed_state(endpoint: Endpoint[Any], label: date, over: date, *, has_rows: bool) -> State:
+    """State of a day whose rows were computed when `over` was the last day that was over.
+
+    Computed rows need no confirmation: they change only while their day is running, and running
+    totals while their last day is.
+    """
+    last = endpoint.last_stat_date(label) or endpoint.period(label).last
+    if last > over:
+        return State.MOVING if has_rows else State.WAITING
+    return State.FINAL if has_rows else State.EMPTY
 
 
 def after_answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from wxcube.warehouse.rows import Record
 from wxcube.warehouse.series import params_text, scope_of
 from wxcube.warehouse.statements import Connected, Statement, cursor_of
 from wxcube.warehouse.tables import ROW_TABLES, RowTable, coverage
+from wxcube.warehouse.unfinished import has_computed, without_unfinished
 from wxcube.warehouse.wire_rows import to_wire
 
 _ENTRIES = Statement(
@@ -75,9 +76,11 @@ class ServedWindow:
 
     rows: Sequence[dict[str, Any]]
     days: Mapping[date, ServedDay]
+    lacks_unfinished: bool = False
+    """Whether computed rows were left out that WeChat would not answer yet."""
 
 
-def served_window(
+def served_window(  # noqa: PLR0913 - what is asked for, and how
     connection: Connected,
     appid: str,
     endpoint: Endpoint[Any],
@@ -85,18 +88,28 @@ def served_window(
     params: Mapping[str, object],
     *,
     with_withdrawn: bool,
+    answered_at: datetime | None = None,
 ) -> ServedWindow:
-    """The rows of a window, each day from its best origin, and its days."""
+    """The rows of a window, each day from its best origin, and its days.
+
+    `answered_at` leaves out computed rows that WeChat would not answer at that time.
+    """
     table, scope = ROW_TABLES[endpoint.name], scope_of(appid, endpoint, None, params)
     key = (appid, endpoint.name, params_text(endpoint, params), *_ends(window))
     read = _read_at_once if is_read_at_once(connection.dialect, endpoint) else _read
     found, known = read(connection, reading.selects(table, scope, window), key)
     found = reading.chosen(table, scope, found, with_withdrawn=with_withdrawn)
+    shown = found
+    if answered_at and has_computed(table, found):
+        shown = without_unfinished(endpoint, table, found, _computed_at(known), answered_at)
+    lacks_unfinished = len(shown[0]) < len(found[0])
+    found = shown
     origins, entries = _origins(table, found[0]), _entries(known)
     days = ((day, day.isoformat()) for day in endpoint.labels(window))
     return ServedWindow(
         to_wire(table, found),
         {day: _served_day(origins.get(text), entries.get(text)) for day, text in days},
+        lacks_unfinished,
     )
 
 
@@ -151,6 +164,15 @@ def _read(connection: Connected, selects: _Selects, key: Sequence[object]) -> _F
 
 def _ends(window: Window) -> tuple[str, str]:
     return window.first.isoformat(), window.last.isoformat()
+
+
+def _computed_at(entries: Sequence[Sequence[Any]]) -> dict[date, datetime]:
+    """When each day was computed from events."""
+    return {
+        date.fromisoformat(day): datetime.fromisoformat(fetched_at)
+        for day, origin, _state, fetched_at, _errcode in entries
+        if origin == Origin.CUBE.value and fetched_at
+    }
 
 
 def _origins(table: RowTable, records: Sequence[Record]) -> dict[str, str]:

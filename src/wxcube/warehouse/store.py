@@ -57,7 +57,6 @@ from wxcube.warehouse.series import SeriesKey, scope_of, series
 from wxcube.warehouse.served import ServedWindow, is_read_at_once, served_window
 from wxcube.warehouse.stored_days import StoredDays
 from wxcube.warehouse.tables import ROW_TABLES, builds
-from wxcube.warehouse.wire_rows import to_wire
 
 T = TypeVar("T")
 _LEASES, _BUILDS = "leases", "builds"
@@ -308,25 +307,6 @@ class Warehouse:
                 found = reading.records(connected, table, scope, window)
         return to_rows(table, found)
 
-    def read_members(
-        self,
-        appid: str,
-        endpoint: Endpoint[Any],
-        window: Window,
-        *,
-        params: Mapping[str, object] | None = None,
-        with_withdrawn: bool = True,
-    ) -> list[dict[str, Any]]:
-        """The rows of `read` as the members of WeChat's JSON; days and times are text.
-
-        PERF: without an object per row; encoded, they are equal to the rows of `read`.
-        """
-        table = ROW_TABLES[endpoint.name]
-        scope = scope_of(appid, endpoint, None, params)
-        with self._database.reading_by_driver(is_one_statement=not table.lists) as connection:
-            found = reading.records(connection, table, scope, window, with_withdrawn=with_withdrawn)
-        return to_wire(table, found)
-
     def day_rows(
         self,
         appid: str,
@@ -353,12 +333,22 @@ class Warehouse:
         params: Mapping[str, object],
         *,
         with_withdrawn: bool = True,
+        answered_at: datetime | None = None,
     ) -> ServedWindow:
-        """The rows of `read_members`, with origin and state of each day, from one state."""
+        """The rows of `read` as members of WeChat's JSON, with origin and state of each day.
+
+        `answered_at` leaves out computed rows that WeChat would not answer at that time.
+        """
         is_one = is_read_at_once(self._database.engine.dialect, endpoint)
         with self._database.reading_by_driver(is_one_statement=is_one) as connection:
             return served_window(
-                connection, appid, endpoint, window, params, with_withdrawn=with_withdrawn
+                connection,
+                appid,
+                endpoint,
+                window,
+                params,
+                with_withdrawn=with_withdrawn,
+                answered_at=answered_at,
             )
 
     def watch(self) -> ChangeWatch:

@@ -376,7 +376,10 @@ builds = sa.Table(
     "builds",
     METADATA,
     sa.Column(
-        "ledger", short_text(64), primary_key=True, comment="name of the cube's ledger / 计算的标识"
+        "ledger",
+        short_text(64),
+        primary_key=True,
+        comment="random token of the last build / 最近一次计算的随机标识",
     ),
     sa.Column(
         "parts",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,6 @@ from wxcube.events import kinds as ev
 from wxcube.events.store.repair import rotate_key
 from wxcube.events.store.status import status
 from wxcube.events.store.store import EventStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EventStore]:
-    with open_store(tmp_path / "events") as one:
-        yield one
 
 
 def test_events_of_different_kinds_may_have_the_same_id(store: EventStore) -> None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
 
 import pytest
 
-from support.event_files import WAIT_SECONDS, count_events, lines, message, open_store, store_events
+from support.event_files import WAIT_SECONDS, count_events, lines, message, store_events
 from support.full_disk import files_no_larger_than
 from wxcube.errors import EventStoreError
 from wxcube.events.store.backlog import LOG
 from wxcube.events.store.segment import head
 from wxcube.events.store.store import EventStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EventStore]:
-    with open_store(tmp_path / "events") as one:
-        yield one
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,11 +26,8 @@ from wxcube.events.store.repair import forget
 from wxcube.events.store.retention import retain
 from wxcube.events.store.store import EventStore
 
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EventStore]:
-    with open_store(tmp_path / "events", segment_bytes=1) as one:
-        yield one
+SEGMENT_BYTES = 1
+"""So that every batch has a segment of its own."""
 
 
 def compacted(store: EventStore, number: int, seed: int) -> None:
@@ -123,6 +119,30 @@ def test_a_newer_file_with_events_that_are_stored_already_is_moved_to_damaged(
     for path in moved:
         path.unlink()
     assert_intact(store)
+
+
+@pytest.mark.parametrize("where", [0.3, 0.5, 0.9])
+def test_a_newer_file_that_was_changed_is_not_added_again(store: EventStore, where: float) -> None:
+    """A damaged file never gets a new checksum."""
+    compacted(store, 300, 1)
+    older, before = (store.folder / "state.json").read_bytes(), set(rows(store))
+    compacted(store, 300, 2)
+    [*_, path] = sorted(store.folder.rglob("activity-*.parquet"), key=revision_of)
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * where)] ^= 1
+    path.write_bytes(content)
+    (store.folder / "state.json").write_bytes(older)
+    assert any(
+        path.name in trouble and "moved to" in str(trouble) for trouble in store.compact().troubles
+    )
+    assert not path.exists()
+    assert before < set(rows(store))
+    [finding] = check(store.folder, NOW, deep=True)
+    assert path.stem in finding.file
+
+
+def revision_of(path: Path) -> str:
+    return path.name.split("-")[1]
 
 
 def test_forgetting_a_file_keeps_newer_ones(store: EventStore) -> None:

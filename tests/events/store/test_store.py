@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -36,12 +35,6 @@ from wxcube.events.store.retention import retain
 from wxcube.events.store.segment import Damage, End, Frame, frames, head
 from wxcube.events.store.status import status
 from wxcube.events.store.store import EventStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EventStore]:
-    with open_store(tmp_path / "events") as one:
-        yield one
 
 
 def test_stored_rows_are_the_events_with_day_hour_and_action_bits(store: EventStore) -> None:

@@ -16,7 +16,7 @@ from wxcube.contract import ENDPOINTS, named
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ContractError
-from wxcube.warehouse.coverage import DayState, State, initial_state
+from wxcube.warehouse.coverage import DayState, State, can_be_empty
 from wxcube.warehouse.next_ask import NOTHING_STANDING, NextAsk, Refusal, Standing, Why
 from wxcube.warehouse.sync.plan import Choices, Plan, PlannedCall, SkipReason, plan
 from wxcube.warehouse.sync.wanted import Params, WantedDays
@@ -296,10 +296,16 @@ def after(
     for call in sync_plan.calls:
         for day in call.labels:
             has_rows = day not in empty
-            state = initial_state(call.endpoint, day, has_rows=has_rows, asked_at=now)
+            state = state_of(call.endpoint, day, now, has_rows=has_rows)
             entry = DayState(state, now, now if has_rows else None)
             entries.setdefault(call.endpoint.name, {})[day] = entry
     return entries
+
+
+def state_of(endpoint: Endpoint[Any], day: date, now: datetime, *, has_rows: bool) -> State:
+    if has_rows:
+        return State.FINAL if now >= endpoint.final_at(day) else State.MOVING
+    return State.EMPTY if can_be_empty(endpoint, day, now) else State.WAITING
 
 
 def test_a_second_sync_requests_only_days_that_can_still_change() -> None:

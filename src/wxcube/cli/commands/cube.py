@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,6 +21,7 @@ from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Group
 from wxcube.cli.impossible_figures import group_as_json, print_group
 from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.errors import SettingsError
 from wxcube.i18n import SEMICOLON, Message, _, joined, plural
 from wxcube.settings import EngineName
 
@@ -44,6 +45,11 @@ def cube() -> None:
 @cube.command()
 @click.option("--from", "first", type=Day(), help="First day to build (default: all changed days).")
 @click.option("--to", "last", type=Day(), help="Last day to build (default: yesterday).")
+@click.option(
+    "--through",
+    type=click.Choice(["yesterday", "now"]),
+    help="With now, also the running day; its rows still move.",
+)
 @click.option(
     "--account",
     "accounts",
@@ -85,6 +91,7 @@ def build(
     *,
     first: date | None,
     last: date | None,
+    through: str | None,
     accounts: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -94,6 +101,9 @@ def build(
 
     These are the rows of their weeks and months, running totals of the following 30 days, and
     followers since. A build can be stopped at any time and run again.
+
+    With --through now, the running day is computed too. Its rows are marked moving until a build
+    after its end; weeks and months appear when they are over.
 
     Events in the log are compacted first. Exit code 3 means that some events cannot be read; the
     accounts of their group were not built. Impossible figures, such as negative followers, are
@@ -105,6 +115,7 @@ def build(
     \b
     Examples:
       wxcube cube build
+      wxcube cube build --through now
       wxcube cube build --from 2026-03-01 --to 2026-03-07 --memory 2GB
       wxcube cube build --engine spark --master yarn --folder /mnt/shared
     """
@@ -113,7 +124,7 @@ def build(
 
     root = context()
     choice = _engine(root, **of_engine)
-    end = last or beijing.yesterday(root.clock.now())
+    end = _last_day(beijing.day_of(root.clock.now()), last, through)
     with (
         compacted.stoppable(),
         open_store(root.settings.events, root.clock, create=False) as store,
@@ -141,11 +152,26 @@ def build(
     return INCOMPLETE if compaction.troubles or result.unreadable else 0
 
 
+def _last_day(today: date, last: date | None, through: str | None) -> date:
+    """The last day to build: by default the last one that is over."""
+    if last and through:
+        raise SettingsError(
+            _("--to and --through both say where the build ends"), hint=_("give one of them")
+        )
+    if last and last > today:
+        raise SettingsError(
+            _("{day} has not begun yet in Beijing", day=last),
+            hint=_("end at {today} or earlier", today=today),
+        )
+    return today if through == "now" else last or today - timedelta(days=1)
+
+
 def _as_json(result: BuildResult, end: date) -> dict[str, object]:
     return {
         "days": result.days,
         "rows": result.rows,
         "through": end,
+        "over": result.over,
         "left_out": [str(path) for path in result.unreadable],
         "early_starts": [asdict(one) | {"rows": one.rows} for one in result.early_starts],
         "recomputed": [str(path) for path in result.recomputed],
@@ -166,6 +192,9 @@ def _show_result(root: Context, result: BuildResult, end: date) -> None:
         rows=plural("{n:,} row", "{n:,} rows", n=result.rows),
         end=end,
     )
+    if end > result.over:
+        running = _("rows of days that are not over yet still move")
+        summary = joined([summary, running], SEMICOLON)
     print_paragraph(root.console, root.translate(summary), mark="✓ ", style="green")
 
 

@@ -55,6 +55,7 @@ FIRST_DAY, LAST_DAY = EARLIEST + timedelta(days=1), date(2099, 12, 31)
     help="Answer days that were never loaded with 61503, or with no rows as WeChat does.",
 )
 @click.option("--wide", is_flag=True, help="Let callers ask for any number of days at once.")
+@click.option("--live", is_flag=True, help="Answer rows of today too, computed from your events.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -72,6 +73,7 @@ def serve(
     strict: bool,
     read_through: bool,
     wide: bool,
+    live: bool,
     **options: str | int | None,
 ) -> None:
     """Serve the stored data over WeChat's protocol.
@@ -79,13 +81,16 @@ def serve(
     Existing clients need only a new base URL, http://HOST:PORT, and the appid and secret in the
     apps file or of `wxcube app add`. The six retired article endpoints work too. A row that
     WeChat's last answer lacked has the further member withdrawn_at. If the settings have a token
-    for events, the server also accepts your events, at POST /events. SIGHUP makes it read the
-    settings, the apps and the certificate again.
+    for events, the server also accepts your events, at POST /events. Where there is an event store,
+    the rows of your events are computed while it runs, those of the running day too; with --live
+    they are answered at once, otherwise when WeChat would answer them: from 08:00 on the next day.
+    SIGHUP makes it read the settings, the apps and the certificate again.
 
     \b
     Examples:
       wxcube serve
       wxcube serve --port 8301
+      wxcube serve --live
       wxcube serve --database demo/wxcube.db
       wxcube serve --read-through
       wxcube serve --tls-cert cert.pem --tls-key key.pem --admin 127.0.0.1:8301
@@ -100,7 +105,7 @@ def serve(
     is_new = not root.has_warehouse()
     accounts, stored = _served_accounts(root)
     gateway = _GatewayOptions(
-        strict=strict, read_through=read_through, missing=missing, any_span=wide
+        strict=strict, read_through=read_through, missing=missing, any_span=wide, is_live=live
     )
     # opened last, so that a start that fails does not create a database
     with listen(settings.host, settings.port) as listener:
@@ -124,6 +129,7 @@ class _GatewayOptions:
     read_through: bool
     missing: str
     any_span: bool
+    is_live: bool
 
 
 def _serve_gateway(
@@ -148,6 +154,8 @@ def _serve_gateway(
         warehouse = stack.enter_context(root.warehouse(read_only=True))
         access = stack.enter_context(serving.access_by(writable, clock))
         stack.enter_context(reloading_on_hangup(serving))
+        if not number:
+            stack.enter_context(_builds(root, writable))
         metrics = _metrics(root, serving, warehouse, stack, number)
         app = gateway_app(
             warehouse,
@@ -160,6 +168,7 @@ def _serve_gateway(
             strict=options.strict,
             missing=Missing(options.missing),
             any_span=options.any_span,
+            is_live=options.is_live,
             read_through=(
                 SettingsReadThrough(root.settings, writable, clock)
                 if options.read_through
@@ -276,6 +285,15 @@ def _event_intake(root: Context) -> AbstractContextManager[EventsApi | None]:
     from wxcube.server.events_intake import event_intake
 
     return event_intake(settings, token, root.clock, root.settings.limits.bad_lines)
+
+
+def _builds(root: Context, warehouse: Warehouse) -> AbstractContextManager[object]:
+    """Builds of your events in the background, unless the database cannot be written."""
+    from wxcube.jobs.cube_service import CubeService
+
+    if not root.can_write_warehouse():
+        return nullcontext()
+    return CubeService(root.settings.events, root.settings.cube, warehouse, root.clock)
 
 
 def _with_access_log(root: Context, app: AsgiApp) -> AsgiApp:

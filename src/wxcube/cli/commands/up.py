@@ -39,7 +39,9 @@ def up(host: str | None, port: int | None) -> int:
     AppSecret or starts simulated ones. Pages need a login; the first person chooses a password with
     the code that is printed here. WeChat's protocol is served as by `wxcube serve`. Syncs begin at
     08:10, 10:10 and 12:10 Beijing time, the later ones for figures that were not ready; alerts and
-    the reports of weeks and months are sent after them, if the settings name recipients.
+    the reports of weeks and months are sent after them, if the settings name recipients. Where
+    there is an event store, the rows of your events are computed while it runs, those of the
+    running day too, marked moving.
 
     \b
     Examples:
@@ -62,6 +64,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     from wxcube.cli.demo_accounts import DemoAccounts
     from wxcube.cli.pages import new_site
     from wxcube.jobs.account_setup import AccountSetup
+    from wxcube.jobs.cube_service import CubeService
     from wxcube.pages.app import pages_app
     from wxcube.pages.site import Source
     from wxcube.server.http import listen, serve_forever
@@ -82,6 +85,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     if site.people.is_empty():
         site.first_code = secrets.token_urlsafe(9)
     service.start()
+    stack.enter_context(CubeService(settings.events, settings.cube, warehouse, root.clock))
     serve_forever(
         pages_app(site),
         listener,

@@ -12,7 +12,12 @@ from wxcube.cube.incremental.articles import Published
 from wxcube.cube.incremental.daily_steps import tuples
 from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.ledger import Ledger
-from wxcube.cube.incremental.schedule import NumberedPartition, Rollup, consecutive_ranges
+from wxcube.cube.incremental.schedule import (
+    REBUILD,
+    NumberedPartition,
+    Rollup,
+    consecutive_ranges,
+)
 from wxcube.cube.inputs import DETAIL_DAYS
 
 _COLUMNS = (
@@ -59,7 +64,7 @@ def update(
         ledger.set_articles(updates.values(), count)
         for group, days in _days((*updates.values(), *old), count).items():
             ledger.add_pending(group, _work(days, group, built, through))
-        ledger.set_built(dict.fromkeys({(one[2], one[0] % count) for one in old}, 0))
+        ledger.set_built(dict.fromkeys({(one[2], one[0] % count) for one in old}, REBUILD))
 
 
 def _files(events: Events, partitions: Iterable[NumberedPartition]) -> list[Path]:

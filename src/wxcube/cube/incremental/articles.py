@@ -73,6 +73,12 @@ class Articles:
         chosen = np.isin(self.columns["acct"], np.asarray(list(accounts), "i4"))
         return Articles({name: column[chosen] for name, column in self.columns.items()})
 
+    def among(self, acct: NDArray[Any], article: NDArray[Any]) -> Articles:
+        """Those of these articles that have the given accounts and numbers."""
+        positions = np.unique(self.positions(acct, article))
+        chosen = positions[positions >= 0]
+        return Articles({name: column[chosen] for name, column in self.columns.items()})
+
     def positions(self, acct: NDArray[Any], article: NDArray[Any]) -> NDArray[Any]:
         """The indexes of articles among these, -1 for those that are not."""
         return positions_of(acct, article, self.columns)

@@ -49,10 +49,14 @@ class Build:
         *,
         engine: OpenEngine,
         chunk_bytes: int,
+        over: int | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         use_numpy: bool = True,
     ) -> None:
         """A build with the ledger and facts in a folder.
+
+        Days after `over` are still running: they are computed whenever their events changed, and
+        once more when they are over. Without it, all days are over.
 
         `use_numpy` lets DuckDB in this process use the numpy strategy for the slowest steps.
 
@@ -75,6 +79,7 @@ class Build:
                 sql=sql,
                 preferred=preferred,
                 chunk_bytes=chunk_bytes,
+                over=over,
                 on_progress=on_progress,
             )
             self._resources = stack.pop_all()
@@ -136,8 +141,11 @@ class Build:
             (day_number(day), group): r
             for (day, group), r in self._context.events.revisions().items()
         }
-        built = self._context.ledger.built()
-        return schedule.changed(revisions, built, last, first=first, groups=groups)
+        ledger = self._context.ledger
+        changed = schedule.changed(revisions, ledger.built(), last, first=first, groups=groups)
+        running = ledger.running()
+        is_over = self._context.is_over
+        return {p: r for p, r in changed.items() if is_over(p[0]) or running.get(p) != r}
 
     def _check_watermark(self) -> None:
         """If the sink lacks what the ledger recorded, mark everything for rebuild."""
@@ -165,6 +173,7 @@ class Build:
         with ledger.transaction():
             ledger.set_built(rebuilt)
             ledger.delete_built(without_events)
+            ledger.delete_running()
             for group, day in watermark.through_before_rebuild(through, since).items():
                 ledger.set_through([group], day)
         self.rebuilt_from = day_of_number(min(since.values()))

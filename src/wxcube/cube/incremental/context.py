@@ -29,7 +29,17 @@ class BuildContext:
     """The fastest strategy that the engine allows."""
     chunk_bytes: int
     """The approximate size of the files that are computed together."""
+    over: int | None
+    """The last day that is over; None if all are."""
     on_progress: Callable[[Progress], None]
+
+    def is_over(self, day: int) -> bool:
+        """Whether a day is over, so that only late events can change its rows."""
+        return self.over is None or day <= self.over
+
+    def last_over(self, day: int) -> int:
+        """A day, or the last one before it that is over."""
+        return day if self.over is None else min(day, self.over)
 
     def strategy_for(self, sizes: Iterable[int]) -> Strategy:
         """The preferred strategy if parts of these sizes fit into memory, else the SQL steps."""

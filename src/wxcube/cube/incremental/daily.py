@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 
 from wxcube.beijing import day_of_number
 from wxcube.cube.incremental import daily_steps, running_totals, schedule
 from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.context import BuildContext
+from wxcube.cube.incremental.damage import DamagedFactError
 from wxcube.cube.incremental.fact_files import sync_disk
 from wxcube.cube.incremental.progress import Progress
-from wxcube.cube.incremental.schedule import NO_EVENTS, Chunk, NumberedPartition, chunks
+from wxcube.cube.incremental.schedule import (
+    NO_EVENTS,
+    Chunk,
+    NumberedPartition,
+    chunks,
+)
 from wxcube.cube.incremental.strategy import Strategy
+from wxcube.cube.kernel.ordered import positions_of
 from wxcube.events.columns import Columns
 from wxcube.i18n import NOTHING, Message, verbatim
 
@@ -41,10 +49,11 @@ class DailyBuild:
         for chunk, following in zip_longest(all_chunks, all_chunks[1:]):
             self._report(len(changed), verbatim(str(day_of_number(chunk.days[0]))))
             strategy = self._strategy_of(chunk)
+            before = self._touched_before(chunk)
             tables = (*strategy.make_day_tables(chunk), "article")
             if following:
                 self._strategy_of(following).prefetch(following)
-            self._build_chunk(chunk, strategy, tables, changed, through)
+            self._build_chunk(chunk, strategy, tables, before, changed, through)
             self.built |= {partition: changed[partition] for partition in chunk.partitions()}
         self._report(len(changed), NOTHING)
 
@@ -67,6 +76,7 @@ class DailyBuild:
         chunk: Chunk,
         strategy: Strategy,
         tables: Sequence[str],
+        before: Mapping[NumberedPartition, Columns],
         changed: Mapping[NumberedPartition, int],
         through: Mapping[int, int],
     ) -> None:
@@ -77,14 +87,15 @@ class DailyBuild:
         follower_changes = list(daily_steps.follower_changes(engine))
         touched = daily_steps.touched_articles(engine, strategy.article_table)
         articles = self._articles_of(touched, chunk)
+        again = {one for one, columns in before.items() if _has_all(touched, columns)}
         daily_steps.load_articles(engine, articles)
         known = ledger.first_days(chunk.groups)
         moved = self._moved_first_days(known, chunk_first_days, chunk)
         known |= moved
         self._note_starts(known, two_days)
         accounts = {a: min(d, known.get(a, d)) for a, d in (known | chunk_first_days).items()}
-        built = ledger.built()
-        missing = self._missing_days(chunk_first_days, known, changed, built, through)
+        built_before = ledger.built()
+        missing = self._missing_days(chunk_first_days, known, changed, built_before, through)
         for endpoint, table in daily_steps.results(
             engine, daily_steps.ENDPOINTS, tables, chunk.days
         ):
@@ -97,20 +108,35 @@ class DailyBuild:
         sync_disk()
         with ledger.transaction():
             ledger.update_first_days(chunk_first_days, self._context.events.group_count)
-            ledger.delete_follows(one for one in chunk.partitions() if one in built)
+            ledger.delete_follows(one for one in chunk.partitions() if one in built_before)
             ledger.set_first_days(moved, self._context.events.group_count)
             ledger.set_follow_counts(follows)
             ledger.set_follower_changes(follower_changes)
             for day, group in chunk.partitions():
-                if changed[day, group] != NO_EVENTS:
+                if (day, group) in again:
+                    ledger.add_pending(group, schedule.dependents_again(day))
+                elif changed[day, group] != NO_EVENTS:
                     ledger.add_pending(group, schedule.dependents(day, through[group]))
             for days, of_days in missing.items():
                 for group in {self._context.group_of(account) for account in of_days}:
                     ledger.add_pending(group, schedule.periods(days))
-            ledger.set_built({one: changed[one] for one in chunk.partitions()})
+            built = {one: changed[one] for one in chunk.partitions()}
+            ledger.set_built({p: r for p, r in built.items() if self._context.is_over(p[0])})
+            ledger.set_running({p: r for p, r in built.items() if not self._context.is_over(p[0])})
             ledger.update_fact_files(self._context.facts.uncommitted())
             ledger.set_watermarks(writer.watermark)
         self._context.facts.commit()
+
+    def _touched_before(self, chunk: Chunk) -> dict[NumberedPartition, Columns]:
+        """The fact `touched` of partitions of running days that were built before."""
+        again = self._context.ledger.running().keys() & set(chunk.partitions())
+        before: dict[NumberedPartition, Columns] = {}
+        for day, group in sorted(again):
+            if not self._context.is_over(day):
+                # a damaged one is replaced, and everything that depends on it
+                with suppress(DamagedFactError):
+                    before[day, group] = self._context.preferred.read_fact("touched", [day], group)
+        return before
 
     def _moved_first_days(
         self, known: Mapping[int, int], chunk_first_days: Mapping[int, int], chunk: Chunk
@@ -177,3 +203,8 @@ class DailyBuild:
         is_other = published.positions(touched["acct"], touched["article"]) < 0
         others = (column[is_other].tolist() for column in touched.values())
         return published + ledger.articles(zip(*others, strict=True))
+
+
+def _has_all(articles: Columns, columns: Columns) -> bool:
+    """Whether all articles of some rows are among given ones."""
+    return bool((positions_of(columns["acct"], columns["article"], articles) >= 0).all())

@@ -18,7 +18,12 @@ import msgspec
 
 from wxcube.cube.incremental.articles import Articles, Published
 from wxcube.cube.incremental.fact_files import REPAIR_AND_BUILD, FactFile
-from wxcube.cube.incremental.schedule import NumberedPartition, Rollup
+from wxcube.cube.incremental.schedule import (
+    NO_EVENTS,
+    REBUILD,
+    NumberedPartition,
+    Rollup,
+)
 from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
 from wxcube.errors import EngineError, EventStoreError
 from wxcube.events.store import checksummed_json
@@ -33,6 +38,8 @@ SUM = "cube.db.sum"
 VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
+    day INT, grp INT, revision INT, PRIMARY KEY (day, grp)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS running (
     day INT, grp INT, revision INT, PRIMARY KEY (day, grp)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS through (grp INTEGER PRIMARY KEY, day INT, toward INT);
 CREATE TABLE IF NOT EXISTS pending (
@@ -183,9 +190,26 @@ class Ledger:
         return {(day, group): revision for day, group, revision in rows}
 
     def set_built(self, revisions: Mapping[NumberedPartition, int]) -> None:
-        """Record that partitions are built; revision 0 means that they must be rebuilt."""
+        """Record that partitions are built; REBUILD means that they must be rebuilt."""
         rows = [(day, group, revision) for (day, group), revision in revisions.items()]
         self._many("INSERT OR REPLACE INTO built VALUES (?, ?, ?)", rows)
+        self._many("DELETE FROM running WHERE day = ? AND grp = ?", revisions)
+
+    def running(self) -> dict[NumberedPartition, int]:
+        """The revision of the events that each partition of a running day was built from."""
+        rows = self._all("SELECT day, grp, revision FROM running")
+        return {(day, group): revision for day, group, revision in rows}
+
+    def set_running(self, revisions: Mapping[NumberedPartition, int]) -> None:
+        """Record that partitions of running days are built; once over, these are rebuilt."""
+        events = {one: REBUILD for one, revision in revisions.items() if revision != NO_EVENTS}
+        self.set_built(events)
+        rows = [(day, group, revision) for (day, group), revision in revisions.items()]
+        self._many("INSERT OR REPLACE INTO running VALUES (?, ?, ?)", rows)
+
+    def delete_running(self) -> None:
+        """Delete the record of all partitions of running days."""
+        self._all("DELETE FROM running")
 
     def delete_built(self, partitions: Iterable[NumberedPartition]) -> None:
         """Delete the record that partitions are built."""

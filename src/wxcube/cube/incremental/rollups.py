@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from wxcube.cube.incremental import rollup_steps, running_totals, schedule
 from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.context import BuildContext
@@ -14,6 +16,8 @@ from wxcube.cube.incremental.progress import Progress
 from wxcube.cube.incremental.schedule import Chunk, Rollup, consecutive_ranges
 from wxcube.cube.inputs import DETAIL_DAYS
 from wxcube.i18n import Message, _
+
+_ARTICLE = ("acct", "article")
 
 
 class RollupBuild:
@@ -36,9 +40,8 @@ class RollupBuild:
             groups_by_work[work, through[group], started].append(group)
         for (work, end, started), groups in groups_by_work.items():
             last_written = max(started, self._context.writer.last_day(groups))
-            _GroupRollup(self._context, groups, last_written, built_partitions).build(
-                dict(work), end
-            )
+            rollup = _GroupRollup(self._context, groups, last_written, started, built_partitions)
+            rollup.build(dict(work), end)
 
     def _work(
         self, through: Mapping[int, int], known: Mapping[int, tuple[int | None, int]]
@@ -49,8 +52,11 @@ class RollupBuild:
             first_days = self._context.ledger.first_days([group])
             if not first_days:
                 continue
-            complete = known.get(group, (None, end))[0]
+            complete, started = known.get(group, (None, 0))
             begin = min(first_days.values()) - 1 if complete is None else complete
+            # written rows of a running day change with its events only, which makes them pending
+            if started >= end and begin == self._context.last_over(end) < end:
+                continue
             for rollup, day in schedule.between(begin, end):
                 pending.setdefault(group, {}).setdefault(rollup, set()).add(day)
         return {group: pending[group] for group in sorted(through) if pending.get(group)}
@@ -64,29 +70,43 @@ class _GroupRollup:
         context: BuildContext,
         groups: Sequence[int],
         last_written: int,
+        started: int,
         built_partitions: int,
     ) -> None:
-        """Rollups of groups of which earlier builds wrote rows up to the day `last_written`."""
+        """Rollups of groups of which earlier builds wrote rows up to the day `last_written`.
+
+        They began to compute rows up to the day `started`.
+        """
         self._context = context
         self._groups = groups
         self._last_written = last_written
+        self._started = started
         self._built_partitions = built_partitions
 
     def build(self, work: Mapping[Rollup, Sequence[int]], end: int) -> None:
         """Compute rollups up to a day, and record them as done."""
-        ledger = self._context.ledger
+        ledger, over = self._context.ledger, self._context.last_over(end)
+        days_of = {rollup: [d for d in days if d <= end] for rollup, days in work.items()}
         with ledger.transaction():
             ledger.set_started(self._groups, end)
-        days_of = {rollup: [d for d in days if d <= end] for rollup, days in work.items()}
+            for group in self._groups:
+                ledger.add_pending(group, ((r, day) for r, days in days_of.items() for day in days))
         self._followers(days_of.get(Rollup.FOLLOWERS, []), end)
-        self._periods(days_of, end)
+        self._periods(days_of, over)
         self._summary(days_of.get(Rollup.SUMMARY, []))
-        self._running(days_of.get(Rollup.RUNNING, []))
+        touched = set(days_of.get(Rollup.TOUCHED, []))
+        running = {*days_of.get(Rollup.RUNNING, []), *filter(self._context.is_over, touched)}
+        self._running(running)
+        self._touched(touched - running)
         sync_disk()
         with ledger.transaction():
             for rollup, days in days_of.items():
                 ledger.remove_pending(self._groups, rollup, days)
-            ledger.set_through(self._groups, end)
+            ledger.set_through(self._groups, over)
+            if self._started > end:
+                # rows of a running day that this build does not reach
+                for group in self._groups:
+                    ledger.add_pending(group, schedule.between(end, self._started))
             ledger.set_watermarks(self._context.writer.watermark)
 
     def _report(self, task: Message) -> None:
@@ -132,25 +152,53 @@ class _GroupRollup:
 
     # --- running totals --------------------------------------------------------------------------
 
-    def _running(self, days: Sequence[int]) -> None:
+    def _running(self, days: Iterable[int]) -> None:
         context = self._context
-        for span in consecutive_ranges(days):
+        is_over = context.is_over
+        for span in (
+            *consecutive_ranges(day for day in days if is_over(day)),
+            *consecutive_ranges(day for day in days if not is_over(day)),
+        ):
             for chunk in self._chunks(span):
-                self._report(_("running totals"))
-                first = chunk.days[0] - DETAIL_DAYS + 1
-                articles = context.ledger.articles_published(first, chunk.days[-1], chunk.groups)
-                sizes = (context.facts.size("touched", [d], [g]) for d, g in chunk.partitions())
-                context.strategy_for(sizes).save_first_people(articles, chunk)
-                context.commit_facts()
-                self._totals(articles, chunk, is_new=span[0] > self._last_written)
-                context.commit_facts()
+                self._totals(self._counting(chunk), chunk, is_new=span[0] > self._last_written)
 
-    def _totals(self, articles: Articles, chunk: Chunk, *, is_new: bool) -> None:
+    def _touched(self, days: Iterable[int]) -> None:
+        """Running totals of articles with events on a running day; those of others are the same."""
+        for day in days:
+            for chunk in self._chunks(range(day, day + 1)):
+                touched = [
+                    self._context.preferred.read_fact("touched", [day], g) for g in chunk.groups
+                ]
+                columns = [np.concatenate([t[name] for t in touched]) for name in _ARTICLE]
+                articles = self._counting(chunk).among(*columns)
+                if len(articles):
+                    self._totals(articles, chunk, is_partial=True)
+
+    def _counting(self, chunk: Chunk) -> Articles:
+        """The articles that have running totals on a chunk's days."""
+        first = chunk.days[0] - DETAIL_DAYS + 1
+        return self._context.ledger.articles_published(first, chunk.days[-1], chunk.groups)
+
+    def _totals(
+        self, articles: Articles, chunk: Chunk, *, is_new: bool = False, is_partial: bool = False
+    ) -> None:
         context = self._context
+        self._report(_("running totals"))
+        sizes = (context.facts.size("touched", [d], [g]) for d, g in chunk.partitions())
+        context.strategy_for(sizes).save_first_people(articles, chunk)
+        context.commit_facts()
         first_days = context.ledger.first_days(chunk.groups)
+        if is_partial:
+            chosen = set(articles.columns["acct"].tolist())
+            first_days = {a: day for a, day in first_days.items() if a in chosen}
         stat_dates = range(chunk.days[0], chunk.days[-1] + 1)
         for part in running_totals.totals(
-            context.preferred, articles, first_days, chunk, context.events.group_count
+            context.preferred,
+            articles,
+            first_days,
+            chunk,
+            context.events.group_count,
+            save=context.is_over(chunk.days[-1]),
         ):
             accounts = {account: first_days[account] for account in part.accounts}
             of_part = articles.of_accounts(part.accounts)
@@ -163,8 +211,10 @@ class _GroupRollup:
                     table,
                     of_part,
                     stat_dates=stat_dates,
+                    is_partial=is_partial,
                     is_new=is_new,
                 )
+        context.commit_facts()
 
     def _chunks(self, span: range) -> Iterator[Chunk]:
         """The chunks of running totals; a group's older days come first."""

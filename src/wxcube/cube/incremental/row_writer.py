@@ -53,6 +53,7 @@ class RowWriter:
         articles: Articles = _NO_ARTICLES,
         *,
         stat_dates: range | None = None,
+        is_partial: bool = False,
         is_new: bool = False,
     ) -> None:
         """Write the rows of an endpoint; labels before its first date are left out."""
@@ -67,6 +68,7 @@ class RowWriter:
             table=table,
             articles=articles,
             stat_dates=stat_dates,
+            is_partial=is_partial,
             is_new=is_new,
         )
         self._sink.replace(batch)

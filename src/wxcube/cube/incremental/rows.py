@@ -29,6 +29,8 @@ class RowBatch:
     """The published articles; those in the table are among them."""
     stat_dates: range | None = None
     """Running totals: only the rows of these stat_dates are replaced."""
+    is_partial: bool = False
+    """Running totals: only the articles in the table are replaced, which have rows already."""
     is_new: bool = False
     """Whether no row of these accounts and days was ever written."""
 

@@ -67,10 +67,13 @@ def totals(
     accounts: Iterable[int],
     chunk: Chunk,
     group_count: int,
+    *,
+    save: bool,
 ) -> Iterator[Totals]:
     """The running totals of a chunk's stat_dates, computed from facts, some accounts at a time.
 
-    The totals at the end of the last day are saved, so that the next day needs no older facts.
+    With `save`, the totals at the end of the last day are saved instead of those of an earlier day,
+    so that the next day needs no older facts.
     """
     columns = _article_columns(articles, chunk.days[0])
     by_group = {group: _of_group(columns, group_count, group) for group in chunk.groups}
@@ -85,7 +88,7 @@ def totals(
         for part in strategy.parallel_map(work, parts):
             yield part
             ends.append(part.so_far)
-        if ends:
+        if ends and save:
             so_far = {name: np.concatenate([end[name] for end in ends]) for name in ends[0]}
             strategy.replace_fact("so_far", so_far, chunk.days[-1], group)
 

@@ -18,6 +18,8 @@ NumberedPartition = tuple[int, int]
 """A day's number and a group."""
 NO_EVENTS = -1
 """The revision of a day without events."""
+REBUILD = 0
+"""The recorded revision of a partition that the next build must rebuild."""
 
 
 class Rollup(StrEnum):
@@ -31,6 +33,8 @@ class Rollup(StrEnum):
     """The 1st of a month."""
     RUNNING = "running"
     """A stat_date of running totals."""
+    TOUCHED = "touched"
+    """A running day: running totals of the articles with events, whose rows exist already."""
     SUMMARY = "summary"
     """A day whose articles became known, or changed, after it was built."""
 
@@ -42,6 +46,12 @@ def dependents(day: int, through: int) -> Iterator[tuple[Rollup, int]]:
     yield Rollup.MONTH, month_start(day)
     for stat_day in range(day, min(through, day + DETAIL_DAYS - 1) + 1):
         yield Rollup.RUNNING, stat_day
+
+
+def dependents_again(day: int) -> Iterator[tuple[Rollup, int]]:
+    """The rollups that depend on the facts of a running day whose rows were written before."""
+    yield Rollup.FOLLOWERS, day
+    yield Rollup.TOUCHED, day
 
 
 def between(complete: int, through: int) -> Iterator[tuple[Rollup, int]]:

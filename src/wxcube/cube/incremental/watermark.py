@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from wxcube.cube.incremental.schedule import NO_EVENTS, NumberedPartition
+from wxcube.cube.incremental.schedule import NO_EVENTS, REBUILD, NumberedPartition
 
 
 class Watermark(NamedTuple):
@@ -50,12 +50,12 @@ def first_days(partitions: Iterable[NumberedPartition]) -> dict[int, int]:
 def to_rebuild(
     built: Mapping[NumberedPartition, int], since: Mapping[int, int]
 ) -> tuple[dict[NumberedPartition, int], list[NumberedPartition]]:
-    """The partitions to be rebuilt, with revision 0, and those whose record is to be deleted.
+    """The partitions to be rebuilt, with revision REBUILD, and those whose record is to be deleted.
 
     The record of days without events is deleted, because the build finds these days again.
     """
     partitions = [(day, group) for day, group in built if group in since and day >= since[group]]
-    rebuilt = {partition: 0 for partition in partitions if built[partition] != NO_EVENTS}
+    rebuilt = {partition: REBUILD for partition in partitions if built[partition] != NO_EVENTS}
     return rebuilt, [partition for partition in partitions if built[partition] == NO_EVENTS]
 
 

@@ -192,7 +192,7 @@ class Compaction:
         for family, columns in unique.items():
             name = f"{family}-{manifest.revision:06d}.parquet"
             parquet.write(folder / name, with_derived_columns(family, columns))
-            written = DayFile.of(folder / name, len(columns["at"]))
+            written = DayFile.written(folder / name, len(columns["at"]))
             partition.files.setdefault(family, []).append(written)
             self._merge(folder, partition, family, manifest.revision, parquet)
         partition.revision = manifest.revision
@@ -219,7 +219,7 @@ class Compaction:
         with suppress(EventStoreError):
             parquet.merge([folder / file.name for file in files], folder / name)
             events = sum(file.events for file in files)
-            partition.files[family] = [DayFile.of(folder / name, events)]
+            partition.files[family] = [DayFile.written(folder / name, events)]
 
     def _put_back(self, chunks: Iterable[Chunk]) -> int:
         """Append events to the log again, for the next compaction; their number."""

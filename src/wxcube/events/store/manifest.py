@@ -6,6 +6,7 @@ interrupted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -17,11 +18,14 @@ from wxcube.errors import EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store import layout as layouts
 from wxcube.events.store.checksums import checksum, damage
+from wxcube.events.store.durable import file_operation
 from wxcube.events.store.layout import FORMAT
 from wxcube.i18n import Message, _
 
 FILE = "state.json"
 DAYS = "days"
+_CHECKSUM = re.compile(r"-([0-9a-f]{8})$")
+"""The end of a file's name without its suffix; files of earlier versions have none."""
 
 
 class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,12 +38,30 @@ class DayFile(msgspec.Struct, frozen=True, omit_defaults=True):
     crc32: int | None = None
 
     @classmethod
-    def of(cls, path: Path, events: int) -> Self:
-        """The entry of a file that was just written.
+    def written(cls, path: Path, events: int) -> Self:
+        """The entry of a file that was just written; its checksum becomes part of its name.
 
-        Raises:  EventStoreError if it cannot be read.
+        So the checksum is known even if the manifest that has it is lost.
+
+        Raises:  EventStoreError if it cannot be read or renamed.
         """
-        return cls(path.name, events, *checksum(path))
+        size, crc32 = checksum(path)
+        named = path.with_name(f"{path.stem}-{crc32:08x}{path.suffix}")
+        with file_operation(path, "move"):
+            path.replace(named)
+        return cls(named.name, events, size, crc32)
+
+    @classmethod
+    def found(cls, path: Path, events: int) -> Self:
+        """The entry of a file that no manifest lists.
+
+        Raises:  EventStoreError if it cannot be read, or has not the checksum in its name.
+        """
+        size, crc32 = checksum(path)
+        match = _CHECKSUM.search(path.stem)
+        if match and int(match[1], 16) != crc32:
+            raise EventStoreError(_("{path} was changed: its checksum is wrong", path=path))
+        return cls(path.name, events, size, crc32)
 
     def damage(self, folder: Path) -> Message:
         """How the file in its folder differs from what was written; empty if it does not.

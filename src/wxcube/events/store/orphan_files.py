@@ -37,7 +37,7 @@ BEGUN = "compaction.begun"
 QUARANTINE_SUFFIX = "-unlisted.parquet"
 """The end of the name of a file in quarantine because it could not be added again."""
 _DRAFT = ".tmp"
-_NAME = re.compile(r"([a-z]+)-([0-9]{6,})(-all)?\.parquet")
+_NAME = re.compile(r"([a-z]+)-([0-9]{6,})(-all)?(?:-[0-9a-f]{8})?\.parquet")
 
 
 @dataclass(frozen=True, order=True)
@@ -164,7 +164,7 @@ def _list_again(store: Path, manifest: Manifest, one: OrphanFile, parquet: Parqu
     stored = [parquet.identities(folder, file) for some in others for file in some]
     if has_duplicates([*stored, identities]) or events < merged:
         raise EventStoreError(_("{path} has events that are stored already", path=one.path))
-    written = DayFile.of(one.path, events)
+    written = DayFile.found(one.path, events)
     partition = manifest.partition(one.day, one.group)
     partition.files[one.family] = [*remaining, written]
     partition.revision = manifest.revision

@@ -75,9 +75,9 @@ def _rewrite(
             high, low = id_hash
             others = f"NOT (account = {account} AND id_high = {high} AND id_low = {low})"
             parquet.merge([folder / file.name for file in files], folder / name, others)
-            sync_folder(folder)
             events = sum(file.events for file in files) - number
-            partition.files[family] = [DayFile.of(folder / name, events)] if events else []
+            partition.files[family] = [DayFile.written(folder / name, events)] if events else []
+            sync_folder(folder)
             partition.revision = revision
         removed += number
     return removed

@@ -1,0 +1,122 @@
+"""The service builds through the running day whenever events come, and goes on after errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from support.event_files import GROUPS, open_store, store_events
+from support.events import moment
+from support.polling import eventually
+from wxcube.beijing import BEIJING, ManualClock
+from wxcube.contract.message import getupstreammsg
+from wxcube.contract.source import Origin
+from wxcube.contract.window import Window
+from wxcube.cube.incremental.ledger import Ledger
+from wxcube.events import kinds as ev
+from wxcube.events.store.retention import FACTS
+from wxcube.jobs.cube_service import CubeService
+from wxcube.settings import CubeSettings, EventsSettings
+from wxcube.warehouse.coverage import State
+from wxcube.warehouse.store import Warehouse
+
+ACCOUNT, DAY = "wxown", date(2026, 3, 10)
+NOON = datetime(2026, 3, 10, 12, tzinfo=BEIJING)
+
+
+class Site:
+    """A folder of events, a database, and a service that looks all the time."""
+
+    def __init__(self, folder: Path, warehouse: Warehouse) -> None:
+        self.events = folder / "events"
+        self.warehouse = warehouse
+        self.clock = ManualClock(NOON)
+
+    def service(self, **cube: Any) -> CubeService:
+        events = EventsSettings(folder=str(self.events), group_count=GROUPS)
+        options: dict[str, Any] = {"refresh_seconds": 0.01, "memory_limit": "512MB"}
+        return CubeService(events, CubeSettings(**(options | cube)), self.warehouse, self.clock)
+
+    def send(self, identity: str, day: date = DAY) -> None:
+        at = moment(day, 9 * 3_600)
+        event = ev.Message(id=identity, account=ACCOUNT, at=at, user=identity, msg_type=1)
+        with open_store(self.events, clock=self.clock, groups=GROUPS) as store:
+            store_events(store, [event])
+
+    def messages(self, day: date = DAY) -> int:
+        rows = self.warehouse.read(ACCOUNT, getupstreammsg, Window.day(day), Origin.CUBE)
+        return sum(row.msg_count for row in rows)
+
+    def state(self, day: date = DAY) -> State | None:
+        entry = self.warehouse.coverage(ACCOUNT, getupstreammsg, Origin.CUBE).get(day)
+        return entry.state if entry else None
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
+        yield Site(tmp_path, warehouse)
+
+
+def test_events_are_computed_while_they_come_and_the_day_is_final_when_it_is_over(
+    site: Site,
+) -> None:
+    with site.service():
+        # the store is created while the service runs
+        site.send("m1")
+        eventually(lambda: site.messages() == 1)
+        assert site.state() is State.MOVING
+        site.send("m2")
+        eventually(lambda: site.messages() == 2)
+        assert site.state() is State.MOVING
+        site.clock.set(NOON + timedelta(hours=12, seconds=1))
+        eventually(lambda: site.state() is State.FINAL)
+        assert site.state(DAY + timedelta(days=1)) is State.WAITING
+    assert site.messages() == 2
+
+
+def test_without_new_events_nothing_is_computed(site: Site) -> None:
+    site.send("m1")
+    with site.service():
+        eventually(lambda: site.messages() == 1)
+        version = eventually(site.warehouse.version)
+        with capture_logs() as logs:
+            # an event of another day shows that the service has looked again
+            site.send("m0", DAY - timedelta(days=1))
+            eventually(lambda: site.messages(DAY - timedelta(days=1)) == 1)
+        assert site.warehouse.version() != version
+    built = [one["days"] for one in logs if one["event"] == "cube.built"]
+    assert built == [1]
+
+
+def test_an_error_is_logged_once_and_the_service_goes_on(site: Site) -> None:
+    site.send("m1")
+    with capture_logs() as logs:
+        with Ledger(site.events / FACTS), site.service():
+            eventually(lambda: [one for one in logs if one["event"] == "cube.not_built"])
+        with site.service():
+            eventually(lambda: site.messages() == 1)
+    reasons = [one["reason"] for one in logs if one["event"] == "cube.not_built"]
+    assert len(reasons) == 1
+    assert "another build is running" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    "options", [{"refresh_seconds": 0}, {"engine": "clickhouse", "url": "chdb:"}]
+)
+def test_it_can_be_turned_off_and_leaves_other_engines_alone(
+    site: Site, options: dict[str, Any]
+) -> None:
+    def threads() -> list[str]:
+        return [one.name for one in threading.enumerate() if one.name == "wxcube-cube"]
+
+    with site.service():
+        assert threads()
+    with site.service(**options):
+        assert not threads()
