@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support.database_servers import Server, server
+from wxcube.warehouse.store import Warehouse
 
 # how fast a machine is, is no property of what is tested
 settings.register_profile("wxcube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +27,22 @@ def postgresql_server() -> Iterator[Server]:
 def mysql_server() -> Iterator[Server]:
     with server("mysql") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_server: Server) -> Iterator[str]:
+    """The URL of a database with tables, which tests empty before they use it."""
+    with postgresql_server.database() as url:
+        Warehouse.open(url).close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql(mysql_server: Server) -> Iterator[str]:
+    """The URL of a database with tables, which tests empty before they use it."""
+    with mysql_server.database() as url:
+        Warehouse.open(url).close()
+        yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

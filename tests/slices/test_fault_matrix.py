@@ -1,5 +1,8 @@
 """45 daily syncs of a small account under every kind of fault end like 45 undisturbed ones.
 
+In every database they end with the same rows. By default each case runs on SQLite and on one of the
+servers, with WXCUBE_ALL_DATABASES=1 on every one.
+
 Each case begins with a copy of the undisturbed database of the evening before its first fault, and
 ends on the evening on which its ledger equals the undisturbed one again: from then on every sync
 has the same requests and answers. With WXCUBE_WHOLE_MATRIX=1 each case makes all 45 syncs.
@@ -33,6 +36,7 @@ from support.daily_sync import (
     fewest_calls,
     killed_sync,
 )
+from support.database import Content, content, empty
 from support.expected_calls import DAY
 from wxcube.beijing import Clock
 from wxcube.contract import ENDPOINTS, named
@@ -40,11 +44,15 @@ from wxcube.contract.window import Window
 from wxcube.emulator.faults import Fault
 from wxcube.server.backend import App
 from wxcube.warehouse.coverage import SETTLED
+from wxcube.warehouse.databases.opening import is_file
+from wxcube.warehouse.store import Warehouse
 from wxcube.wechat.token import ClassicToken, TokenSource
 from wxcube.wechat.transport import Transport
 
 pytestmark = pytest.mark.xdist_group("fault matrix")
 IS_WHOLE = bool(os.environ.get("WXCUBE_WHOLE_MATRIX"))
+ON_ALL = bool(os.environ.get("WXCUBE_ALL_DATABASES"))
+SERVERS = ("postgresql", "mysql")
 CONCURRENCY = 8
 """Calls in parallel: so many may be made again after a sync has stopped."""
 ATTEMPTS = 4
@@ -257,11 +265,36 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(run.evenings, databases)
 
 
-def begun(day: int, undisturbed: Undisturbed, folder: Path, **options: Any) -> Run:
+def databases_of(place: int) -> tuple[str, ...]:
+    """The databases on which the case at a place in its list runs."""
+    return ("sqlite", *(SERVERS if ON_ALL else SERVERS[place % 2 :][:1]))
+
+
+@pytest.fixture(params=databases_of(0))
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The path of a new file, or the URL of an empty database on a server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "wxcube.db")
+    url: str = request.getfixturevalue(request.param)
+    empty(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def ends() -> dict[tuple[str, int], Content]:
+    """The rows with which a case ended in the first of the databases, by its id and last day."""
+    return {}
+
+
+def begun(day: int, undisturbed: Undisturbed, database: str, **options: Any) -> Run:
     """A run that continues the undisturbed one on a day, or makes its syncs until then."""
-    run = Run(DailySync(folder / "wxcube.db", **options), [])
+    run = Run(DailySync(database, **options), [])
     if day and not IS_WHOLE:
-        shutil.copy(undisturbed.databases[day], run.life.path)
+        if is_file(database):
+            shutil.copy(undisturbed.databases[day], database)
+        else:
+            with Warehouse.open(undisturbed.databases[day], read_only=True) as source:
+                source.copy_to(database)
         run.evenings += undisturbed.evenings[:day]
     return run
 
@@ -312,9 +345,22 @@ def unequal_rows(life: DailySync) -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_fault_leaves_no_trace(case: Case, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    run = begun(case.first_day, undisturbed, tmp_path, **case.options)
+@pytest.mark.parametrize(
+    ("case", "database"),
+    [
+        pytest.param(case, name, id=f"{case.id}-{name}")
+        for place, case in enumerate(CASES)
+        for name in databases_of(place)
+    ],
+    indirect=["database"],
+)
+def test_a_fault_leaves_no_trace(
+    case: Case,
+    undisturbed: Undisturbed,
+    database: str,
+    ends: dict[tuple[str, int], Content],
+) -> None:
+    run = begun(case.first_day, undisturbed, database, **case.options)
     start = run.day
     while run.day < DAYS:
         day = run.day
@@ -327,6 +373,8 @@ def test_a_fault_leaves_no_trace(case: Case, undisturbed: Undisturbed, tmp_path:
             break
     assert not unequal_days(run, undisturbed)
     assert not unequal_rows(run.life)
+    end = content(database)
+    assert end == ends.setdefault((case.id, run.day), end)
     calls = run.calls_since(start)
     least = sum((c for _l, c in undisturbed.evenings[start : run.day]), Counter[str]())
     repeats = calls.total() - run.fewest.total()
@@ -341,9 +389,9 @@ def test_a_fault_leaves_no_trace(case: Case, undisturbed: Undisturbed, tmp_path:
 
 @pytest.mark.parametrize(("day", "answers"), [(BACKFILL, 40), (MID, 1), (MID, 30)])
 def test_a_cancelled_sync_leaves_no_trace(
-    day: int, answers: int, undisturbed: Undisturbed, tmp_path: Path
+    day: int, answers: int, undisturbed: Undisturbed, database: str
 ) -> None:
-    run = begun(day, undisturbed, tmp_path)
+    run = begun(day, undisturbed, database)
     while run.day < day:
         run.sync()
 
@@ -358,14 +406,15 @@ def test_a_cancelled_sync_leaves_no_trace(
     assert least <= run.evenings[day][1].total() < least + CONCURRENCY
 
 
+@pytest.mark.parametrize("database", databases_of(1), indirect=True)
 def test_a_killed_sync_leaves_no_trace(
-    undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Undisturbed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, answers = begun(BACKFILL, undisturbed, tmp_path), 40
+    run, answers = begun(BACKFILL, undisturbed, database), 40
     # the fork server must find the modules of the tests
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     process = multiprocessing.get_context("forkserver").Process(
-        target=killed_sync, args=(str(run.life.path), answers)
+        target=killed_sync, args=(database, answers)
     )
     process.start()
     process.join(300)
@@ -385,10 +434,10 @@ def test_a_killed_sync_leaves_no_trace(
 
 
 def test_a_revised_figure_of_a_final_day_is_a_revision(
-    undisturbed: Undisturbed, tmp_path: Path
+    undisturbed: Undisturbed, database: str
 ) -> None:
     day, path = date(2026, 2, 10), "getusersummary"
-    run = begun(MID, undisturbed, tmp_path)
+    run = begun(MID, undisturbed, database)
     while run.day <= MID:
         run.sync()
     run.life.emulator.faults.add(Fault(revise=3, path=path, day=day))
@@ -406,11 +455,12 @@ def test_a_revised_figure_of_a_final_day_is_a_revision(
     assert revisions(run.life) == {(path, day): 2}
 
 
+@pytest.mark.parametrize("database", databases_of(1), indirect=True)
 def test_a_row_that_does_not_come_back_is_withdrawn(
-    undisturbed: Undisturbed, tmp_path: Path
+    undisturbed: Undisturbed, database: str
 ) -> None:
     name, day = "getarticletotaldetail", date(2026, 1, 30)
-    run = begun(MID, undisturbed, tmp_path, endpoints=[named(name)])
+    run = begun(MID, undisturbed, database, endpoints=[named(name)])
     while run.day < MID:
         run.sync()
     (*_others, vanished) = (row for row in run.life.rows()[name] if row.ref_date == day)

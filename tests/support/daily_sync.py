@@ -81,7 +81,8 @@ class WrongClock:
 class DailySync:
     """A database, the account it is synced from, and the syncs so far."""
 
-    path: Path
+    database: str | Path
+    """A file, or the URL of a database on a server."""
     emulator: Emulator = field(default_factory=emulator_at_first_sync)
     endpoints: Sequence[Endpoint[Any]] = ENDPOINTS
     """The endpoints that are synced and read."""
@@ -131,7 +132,7 @@ class DailySync:
 
     def sync(self, on_progress: Callable[[SyncEvent], None] | None = None) -> Report:
         """Sync once, as a program of its own would."""
-        with Warehouse.open(self.path) as warehouse:
+        with Warehouse.open(self.database) as warehouse:
             return asyncio.run(self._sync(warehouse, on_progress))
 
     def cancel_sync(self, answers: int) -> None:
@@ -143,7 +144,7 @@ class DailySync:
             with suppress(asyncio.CancelledError):
                 await self._sync(warehouse, after_answers(answers, task.cancel))
 
-        with Warehouse.open(self.path) as warehouse:
+        with Warehouse.open(self.database) as warehouse:
             asyncio.run(cancelled(warehouse))
 
     async def _sync(
@@ -161,7 +162,7 @@ class DailySync:
     def ask_again(self, endpoint: Endpoint[Any], window: Window) -> None:
         """Request a window whatever its state, and store the answer."""
         params = self.params.get(endpoint.name)
-        with Warehouse.open(self.path) as warehouse:
+        with Warehouse.open(self.database) as warehouse:
             answer = asyncio.run(self.client().ask(endpoint, window, params))
             warehouse.replace(self.app.appid, Origin.WECHAT, answer, params)
 
@@ -176,7 +177,7 @@ class DailySync:
 
     def rows(self) -> dict[str, list[Any]]:
         """All rows of the endpoints in the database."""
-        with Warehouse.open(self.path, read_only=True) as warehouse:
+        with Warehouse.open(self.database, read_only=True) as warehouse:
             extents = {e: warehouse.extent(self.app.appid, e) for e in self.endpoints}
             return {
                 e.name: list(warehouse.read(self.app.appid, e, extent)) if extent else []
@@ -185,7 +186,7 @@ class DailySync:
 
     def ledger(self) -> Ledger:
         """The ledger entries of the endpoints."""
-        with Warehouse.open(self.path, read_only=True) as warehouse:
+        with Warehouse.open(self.database, read_only=True) as warehouse:
             return {
                 e.name: warehouse.coverage(self.app.appid, e, params=self.params.get(e.name))
                 for e in self.endpoints
@@ -210,11 +211,11 @@ def after_answers(answers: int, do: Callable[[], object]) -> Callable[[SyncEvent
     return count
 
 
-def killed_sync(path: str, answers: int) -> None:
+def killed_sync(database: str, answers: int) -> None:
     """Begin the first sync, and kill this process when some answers are stored."""
     emulator = Emulator(accounts=SMALLEST + 1, days=HISTORY, now=FIRST_SYNC)
     kill = partial(os.kill, os.getpid(), signal.SIGKILL)
-    DailySync(Path(path), emulator).sync(after_answers(answers, kill))
+    DailySync(database, emulator).sync(after_answers(answers, kill))
 
 
 def fewest_calls(

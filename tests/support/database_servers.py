@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,15 +75,23 @@ class ThrowAway(Server):
     """Who may run it: not root."""
     program: ClassVar[str]
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None, more: Mapping[str, object]) -> None:
+        """With a certificate (a PEM file with its key), it accepts only encrypted connections."""
+        self.more = dict(more)
         self.port = _free_port()
         url = sa.URL.create(self.scheme, self.administrator, PASSWORD, "127.0.0.1", self.port)
         super().__init__(url)
         self.folder = Path(tempfile.mkdtemp(prefix=f"wxcube-{self.kind}-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self.certificate: Path | None = None
+        if certificate:
+            self.certificate = self.folder / "certificate.pem"
+            shutil.copy(certificate, self.certificate)
+            self.certificate.chmod(0o600)
         if os.geteuid() == 0:
             account = pwd.getpwnam(self.user)
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+            for path in filter(None, (self.folder, self.certificate)):
+                os.chown(path, account.pw_uid, account.pw_gid)
 
     administrator: ClassVar[str]
 
@@ -208,6 +216,9 @@ class ThrowAwayPostgresql(ThrowAway, Postgresql):
         secret.chmod(0o644)
         options = ("-U", self.administrator, "--auth=scram-sha-256", f"--pwfile={secret}", "-N")
         self.run(_program("initdb"), "-D", self._data, *options, "-E", "UTF8", "--locale=C.UTF-8")
+        if self.certificate:
+            rules = Path(self._data) / "pg_hba.conf"
+            rules.write_text(rules.read_text("utf-8").replace("\nhost ", "\nhostssl "), "utf-8")
 
     @property
     def _data(self) -> str:
@@ -225,7 +236,14 @@ class ThrowAwayPostgresql(ThrowAway, Postgresql):
             "datestyle": "German",
             "default_transaction_isolation": "serializable",
             "default_transaction_deferrable": "on",
+            **self.more,
         }
+        if self.certificate:
+            settings |= {
+                "ssl": "on",
+                "ssl_cert_file": self.certificate,
+                "ssl_key_file": self.certificate,
+            }
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         return (_program("postgres"), "-D", self._data, *options)
 
@@ -321,7 +339,16 @@ class ThrowAwayMariadb(ThrowAway, Mysql):
             "--default-time-zone=-03:30",
             "--transaction-isolation=SERIALIZABLE",
             "--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO",
+            *(f"--{name}={value}" for name, value in self.more.items()),
+            *self._tls,
         )
+
+    @property
+    def _tls(self) -> Sequence[str]:
+        if not self.certificate:
+            return ()
+        files = (f"--ssl-cert={self.certificate}", f"--ssl-key={self.certificate}")
+        return (*files, "--require-secure-transport=ON")
 
     def new_role(self, name: str, database: str, connections: int | None) -> Sequence[str]:
         account = f"'{name}'@'127.0.0.1'"
@@ -360,9 +387,11 @@ def server(kind: str) -> Iterator[Server]:
 
 
 @contextmanager
-def throw_away_server(kind: type[ThrowAway]) -> Iterator[ThrowAway]:
-    """A server of its own for a test that kills it."""
-    started = kind()
+def throw_away_server(
+    kind: type[ThrowAway], certificate: Path | None = None, **more: object
+) -> Iterator[ThrowAway]:
+    """A server of its own for a test that kills it, with further options of the server."""
+    started = kind(certificate, more)
     try:
         started.initialize()
         started.start()

@@ -110,6 +110,15 @@ _FINISH = Statement(
     "b_id",
 )
 _SENT_AT = Statement(sa.select(asks.c.asked_at).where(asks.c.id == sa.bindparam("id")), "id")
+_SAME = Statement(
+    sa.select(asks.c.id, asks.c.sha256)
+    .where(
+        *(asks.c[name] == sa.bindparam(name) for name in (*SERIES, "first_date", "last_date")),
+        *(asks.c[name] == sa.bindparam(name) for name in ("sender", "asked_at", "outcome")),
+    )
+    .order_by(asks.c.id.desc()),
+    *_NEW,
+)
 _LAST = Statement(
     sa.select(sa.func.max(asks.c.finished)).where(asks.c.appid == sa.bindparam("appid")), "appid"
 )
@@ -123,15 +132,31 @@ def begin(
     sender: str,
 ) -> int:
     """Write an ask that is about to be sent, and return its number."""
-    values = (
-        *(series[name] for name in SERIES),
-        window.first.isoformat(),
-        window.last.isoformat(),
-        sender,
-        moment_text(asked_at),
-        Outcome.SENT.value,
-    )
+    values = _values(series, window, asked_at, sender, Outcome.SENT)
     return new_number(_INSERT.execute(connection, values))
+
+
+def written(
+    connection: sa.Connection,
+    series: SeriesKey,
+    window: Window,
+    asked_at: datetime,
+    sender: str,
+    result: Result | None = None,
+) -> int | None:
+    """The number of the newest such ask, if it has this result; None if there is none."""
+    outcome = result.outcome if result else Outcome.SENT
+    values = _values(series, window, asked_at, sender, outcome)
+    row = _SAME.execute(connection, values).fetchone()
+    return int(row[0]) if row and row[1] == (result and result.sha256) else None
+
+
+def _values(
+    series: SeriesKey, window: Window, asked_at: datetime, sender: str, outcome: Outcome
+) -> tuple[object, ...]:
+    ends = (window.first.isoformat(), window.last.isoformat())
+    key = (series[name] for name in SERIES)
+    return (*key, *ends, sender, moment_text(asked_at), outcome.value)
 
 
 def sent_at(connection: sa.Connection, number: int | None) -> datetime | None:

@@ -1,15 +1,15 @@
 """A whole warehouse copied into another database, table by table.
 
 Until the copy is complete it has a mark in place of its revision, so that no other command uses it.
-The mark names the source and its state: a second run goes on, or begins anew if the source has
-changed since.
+The mark names the source and its state: a second run goes on after the rows that are there, or
+begins anew if the source has changed since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -19,8 +19,8 @@ from wxcube.errors import WarehouseError
 from wxcube.i18n import _
 from wxcube.warehouse import asks, renewal, schema
 from wxcube.warehouse.contract_tables import codes, columns, contract, endpoints
-from wxcube.warehouse.databases.database import Database
-from wxcube.warehouse.statements import Statement, continue_numbers, insert_many, replacing
+from wxcube.warehouse.databases.database import Database, is_in_doubt
+from wxcube.warehouse.statements import continue_numbers, insert_many
 from wxcube.warehouse.tables import METADATA, REVISION, builds, leases
 from wxcube.warehouse.tables import asks as asks_table
 
@@ -80,11 +80,11 @@ def copy_all(
     target.write(partial(_begin, mark=mark, name=target.name), schema.LOCK, in_bulk=True)
     done, total = 0, sum(counts.values())
     for table in COPIED:
-        with target.reading() as connection:
-            is_new = not _has_rows(connection, table)
-        for rows in _batches(source, table, batch):
-            store = partial(_store, table=table, rows=rows, is_new=is_new)
-            target.write(store, in_bulk=True, is_repeatable=not is_new)
+        stored = target.write(partial(_count, table=table))
+        done += stored
+        for rows in _batches(source, table, batch, stored):
+            target.write(partial(_store, table=table, rows=rows, before=stored), in_bulk=True)
+            stored += len(rows)
             done += len(rows)
             on_rows(table.name, done, total)
     target.write(partial(_end, wanted=counts, name=target.name), schema.LOCK)
@@ -93,10 +93,12 @@ def copy_all(
 
 def row_counts(connection: sa.Connection) -> dict[str, int]:
     """The number of rows of every table of a copy."""
-    return {
-        table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-        for table in COPIED
-    }
+    return {table.name: _count(connection, table) for table in COPIED}
+
+
+def _count(connection: sa.Connection, table: sa.Table) -> int:
+    count: int = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    return count
 
 
 # --- beginning and end ---------------------------------------------------------------------------
@@ -157,13 +159,13 @@ def _short_hash(*parts: object) -> str:
 
 
 def _batches(
-    source: sa.Connection, table: sa.Table, size: int
+    source: sa.Connection, table: sa.Table, size: int, skip: int
 ) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """The rows of a table in the order of its key, as values of the driver."""
+    """The rows of a table in the order of its key, except the first, as values of the driver."""
     # without their types, so that no value is converted twice
     names: list[Any] = [sa.column(column.name) for column in table.columns]
     keys: list[Any] = [sa.column(column.name) for column in table.primary_key]
-    select = sa.select(*names).select_from(table).order_by(*keys)
+    select = sa.select(*names).select_from(table).order_by(*keys).offset(skip or None)
     with source.execute(select.execution_options(yield_per=size)) as result:
         for rows in result.partitions():
             yield list(_with_booleans(table, map(tuple, rows)))
@@ -181,20 +183,9 @@ def _with_booleans(table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> Iterable
 
 
 def _store(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[tuple[Any, ...]],
-    *,
-    is_new: bool,
+    connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]], before: int
 ) -> None:
-    """Insert rows; where an earlier run was broken off, those that it stored are there already."""
-    names = [column.name for column in table.columns]
-    if is_new:
-        insert_many(connection, table, names, rows)
-    else:
-        _replacing(table, *names).execute_many(connection, rows)
-
-
-@cache
-def _replacing(table: sa.Table, *names: str) -> Statement:
-    return Statement(replacing(table), *names)
+    """Insert rows, unless an earlier try did, whose COMMIT was not answered."""
+    if is_in_doubt(connection) and _count(connection, table) > before:
+        return
+    insert_many(connection, table, [column.name for column in table.columns], rows)

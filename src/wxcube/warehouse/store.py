@@ -39,7 +39,7 @@ from wxcube.warehouse.computed import Computed
 from wxcube.warehouse.computed import store as store_computed
 from wxcube.warehouse.copying import OnRows, copy_all
 from wxcube.warehouse.coverage import DayState, State
-from wxcube.warehouse.databases.database import Database, Result, Work
+from wxcube.warehouse.databases.database import Database, Result, Work, is_in_doubt
 from wxcube.warehouse.databases.opening import open_database
 from wxcube.warehouse.day_rows import DayRows, day_rows
 from wxcube.warehouse.failures import result_of, state_after
@@ -200,6 +200,10 @@ class Warehouse:
         key = series(appid, origin, endpoint, params)
 
         def work(connection: sa.Connection) -> int:
+            if is_in_doubt(connection) and (
+                ask := asks.written(connection, key, window, asked_at, sender)
+            ):
+                return ask
             made = asks.of_today(connection, appid, endpoint.name, asked_at)
             if made.is_exhausted or (limit is not None and made.calls >= limit):
                 raise _no_calls_left(endpoint, made)
@@ -269,6 +273,8 @@ class Warehouse:
         result: asks.Result,
     ) -> None:
         """Log the outcome of an attempt; of one that was not logged before, the attempt too."""
+        if ask is None and is_in_doubt(connection):
+            ask = asks.written(connection, key, window, sent_at, "direct", result)
         if ask is None:
             ask = asks.begin(connection, key, window, sent_at, "direct")
         offset = clock_check.clock_offset(sent_at, result.server_date)

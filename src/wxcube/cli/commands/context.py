@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wxcube.warehouse.store import Warehouse
 
 
-_URL_WITH_PASSWORD = re.compile(r"[\w+]+://[^@/]*:[^@]+@")
+_URL_WITH_PASSWORD = re.compile(r"[\w+]+://([^@/]*:[^@]+@|.*[?&](ssl)?(password|passwd)=)")
 _CONTEXT = "wxcube.context"
 
 

@@ -24,7 +24,12 @@ Work = Callable[[sa.Connection], T]
 """Reads and writes within a transaction."""
 Cause = tuple[Message, Message]
 """What went wrong, and what to do."""
-_WRITES = "wxcube_writes"
+_WRITES, _IN_DOUBT = "wxcube_writes", "wxcube_in_doubt"
+
+
+def is_in_doubt(connection: sa.Connection) -> bool:
+    """Whether this work may have been committed before: the answer to its COMMIT was lost."""
+    return bool(connection.get_execution_options().get(_IN_DOUBT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,9 @@ class Database(ABC):
         """Do work in a transaction while no other writer holds its lock, and return the result.
 
         The work may be done several times, each time after everything it wrote was undone: it must
-        change nothing else. Work that is not repeatable is not done again if nobody can know
-        whether it was committed. In bulk, nested rows are not checked for their parent rows.
+        change nothing else. If nobody can know whether it was committed, `is_in_doubt` says so, and
+        work that is not repeatable is not done again. In bulk, nested rows are not checked for
+        their parent rows.
 
         Raises:  WarehouseError, after which nothing of it is stored; errors of the work.
         """
@@ -104,7 +110,9 @@ class Database(ABC):
             return work(connection)
 
     @contextmanager
-    def transaction(self, lock: str = "", *, in_bulk: bool = False) -> Iterator[sa.Connection]:
+    def transaction(
+        self, lock: str = "", *, in_bulk: bool = False, in_doubt: bool = False
+    ) -> Iterator[sa.Connection]:
         """A transaction that may write; errors are the driver's."""
         if self.read_only:
             raise WarehouseError(
@@ -114,7 +122,7 @@ class Database(ABC):
         with (
             self.engine.connect() as connection,
             self.prepared(connection, in_bulk=in_bulk),
-            connection.execution_options(**{_WRITES: True}).begin(),
+            connection.execution_options(**{_WRITES: True, _IN_DOUBT: in_doubt}).begin(),
             self._discarding_lost(connection),
         ):
             self.lock(connection, lock)

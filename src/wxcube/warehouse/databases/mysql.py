@@ -7,31 +7,37 @@ whatever those of the server are. Days are ISO text to the code, so the driver l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
 import pymysql
 import sqlalchemy as sa
-from pymysql.constants import FIELD_TYPE
+from pymysql.constants import CLIENT, FIELD_TYPE
 from pymysql.converters import conversions
 
+from wxcube.errors import WarehouseError
+from wxcube.i18n import _
 from wxcube.warehouse.column_types import MARIADB_COLLATION, MYSQL_COLLATION
+from wxcube.warehouse.databases import mysql_tls
 from wxcube.warehouse.databases.database import Result
 from wxcube.warehouse.databases.server import (
     LOCK_SECONDS,
     QUERY_SECONDS,
     ServerDatabase,
     Trouble,
+    check_reads,
     does_more,
     query_error,
 )
 
 _READS = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 """Words that begin a statement of a reader."""
-_NO_WORDS = re.compile(r"(?:\s|\(|--[^\n]*\n|#[^\n]*\n|/\*[^!+].*?\*/)*", re.DOTALL)
-_WRITES_FILES = re.compile(r"\binto\s+(outfile|dumpfile)\b", re.IGNORECASE)
+_OPTIONS = ("connect_timeout", "read_timeout", "unix_socket", "write_timeout")
+"""Options of a URL besides those of TLS."""
+_WRITES_FILES = re.compile("outfile|dumpfile", re.IGNORECASE)
 _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
     "SET SESSION time_zone = '+08:00'",
@@ -60,7 +66,9 @@ _TROUBLE = {
     2006: Trouble.UNREACHABLE,
     2013: Trouble.UNREACHABLE,
     2014: Trouble.UNREACHABLE,
+    2026: Trouble.TLS,
     2055: Trouble.UNREACHABLE,
+    3159: Trouble.TLS,
     4031: Trouble.UNREACHABLE,
     1020: Trouble.CONFLICT,
     1213: Trouble.CONFLICT,
@@ -91,9 +99,15 @@ class MysqlDatabase(ServerDatabase):
     def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
         self._is_mariadb = False
         self._locks = blake2b(str(url.database).encode(), digest_size=6).hexdigest()
+        arguments = _arguments(url)
         with self._while_opening(name):
-            self._is_mariadb = _is_mariadb(url)
-        super().__init__(name, _connect(url, is_mariadb=self._is_mariadb), read_only=read_only)
+            first = pymysql.connect(**arguments)
+            self._is_mariadb = "mariadb" in first.get_server_info().lower()
+            offers_tls = bool(first.server_capabilities & CLIENT.SSL)
+            first.close()
+        arguments |= mysql_tls.arguments_after(url.query, is_offered=offers_tls)
+        engine = _connect(arguments, is_mariadb=self._is_mariadb)
+        super().__init__(name, engine, read_only=read_only)
 
     @contextmanager
     def _while_opening(self, name: str) -> Iterator[None]:
@@ -127,7 +141,10 @@ class MysqlDatabase(ServerDatabase):
 
     def query(self, sql: str) -> Result:
         """The columns and rows of one statement, in a transaction that only reads."""
-        _check_reads(sql)
+        check_reads(sql, _READS)
+        # wherever it stands: a transaction that only reads permits it
+        if files := _WRITES_FILES.search(sql):
+            raise does_more(files[0])
         with self.errors():
             connection: Any = self.engine.raw_connection()
         try:
@@ -153,6 +170,10 @@ class MysqlDatabase(ServerDatabase):
 
     def trouble(self, error: BaseException) -> Trouble | None:
         """The kind of an error of the driver; None if it is the statement's."""
+        # the server may end in the middle of a handshake
+        original = getattr(error, "original_exception", None)
+        if isinstance(original, ssl.SSLError) and not isinstance(original, ssl.SSLEOFError):
+            return Trouble.TLS
         number = error.args[0] if isinstance(error, pymysql.Error) and error.args else None
         return _TROUBLE.get(number) if isinstance(number, int) else None
 
@@ -168,30 +189,16 @@ def _execute(connection: sa.Connection, statement: str, *values: object) -> Any:
     return cursor
 
 
-def _check_reads(sql: str) -> None:
-    """Refuse what a transaction that only reads would permit.
-
-    Raises:  WarehouseError.
-    """
-    begin = _NO_WORDS.match(sql)
-    word = re.split(r"\W", sql[begin.end() if begin else 0 :], maxsplit=1)[0].upper()
-    if word not in _READS:
-        raise does_more(word)
-    files = _WRITES_FILES.search(sql)
-    if files:
-        raise does_more(files[0])
-
-
 # --- connections ---------------------------------------------------------------------------------
 
 
-def _connect(url: sa.URL, *, is_mariadb: bool) -> sa.Engine:
+def _connect(arguments: Mapping[str, Any], *, is_mariadb: bool) -> sa.Engine:
     """Connections to the server, one for each thread that needs one."""
     collation = MARIADB_COLLATION if is_mariadb else MYSQL_COLLATION
     settings = (f"SET NAMES utf8mb4 COLLATE {collation}", *_SETTINGS)
 
     def open_connection() -> Any:
-        connection = _open(url)
+        connection: Any = pymysql.connect(**arguments)
         with connection.cursor() as cursor:
             for setting in settings:
                 cursor.execute(setting)
@@ -212,27 +219,27 @@ def _connect(url: sa.URL, *, is_mariadb: bool) -> sa.Engine:
     return engine
 
 
-def _open(url: sa.URL) -> Any:
-    driver = sa.create_engine(url.set(drivername="mysql+pymysql")).dialect
-    args, options = driver.create_connect_args(url)
-    return pymysql.connect(
-        *args,
-        **{
-            "charset": "utf8mb4",
-            "connect_timeout": 10,
-            **options,
-            "autocommit": True,
-            "conv": _CONVERSIONS,
-        },
-    )
+def _arguments(url: sa.URL) -> dict[str, Any]:
+    """The arguments of pymysql for a URL.
 
-
-def _is_mariadb(url: sa.URL) -> bool:
-    connection = _open(url)
-    try:
-        return "mariadb" in connection.get_server_info().lower()
-    finally:
-        connection.close()
+    Raises:  WarehouseError for options that are unknown or cannot be used.
+    """
+    for name in url.query:
+        if name not in (*_OPTIONS, *mysql_tls.OPTIONS):
+            raise WarehouseError(
+                _("the URL has an unknown option: {name}", name=name),
+                hint=_("known options: {names}", names=", ".join((*_OPTIONS, *mysql_tls.OPTIONS))),
+            )
+    dialect = sa.create_engine(url.set(drivername="mysql+pymysql")).dialect
+    _args, options = dialect.create_connect_args(url.difference_update_query(mysql_tls.OPTIONS))
+    return {
+        "connect_timeout": 10,
+        **options,
+        **mysql_tls.arguments_of(url.query),
+        "charset": "utf8mb4",
+        "autocommit": True,
+        "conv": _CONVERSIONS,
+    }
 
 
 def _number(text: str) -> int | float:

@@ -9,16 +9,20 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Buffer
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 from psycopg.types.string import StrDumperUnknown, TextLoader
 from sqlalchemy import event
 
+from wxcube.errors import WarehouseError
+from wxcube.i18n import _
 from wxcube.warehouse.databases.database import Result
 from wxcube.warehouse.databases.server import (
     LOCK_SECONDS,
     QUERY_SECONDS,
     ServerDatabase,
     Trouble,
+    check_reads,
     does_more,
     query_error,
 )
@@ -39,6 +43,8 @@ _WITHOUT_CHECKS = (
     " WHERE has_parameter_privilege('session_replication_role', 'SET')"
 )
 """Until the transaction ends; nothing changes for a role that may not."""
+_READS = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN")
+"""Words that begin a statement of a reader."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _TROUBLE = {
     "08": Trouble.UNREACHABLE,
@@ -54,6 +60,8 @@ _TROUBLE = {
     "57P": Trouble.UNREACHABLE,
 }
 """Trouble, by the beginning of the SQLSTATE."""
+_TLS = ("certificate", "does not support SSL", "no encryption", "sslmode")
+"""Words of errors without an SQLSTATE; a server that ends in the middle has none of them."""
 
 
 class PostgresqlDatabase(ServerDatabase):
@@ -64,6 +72,7 @@ class PostgresqlDatabase(ServerDatabase):
     driver_errors = psycopg.Error
 
     def __init__(self, url: sa.URL, name: str, *, read_only: bool = False) -> None:
+        _check_options(url)
         super().__init__(name, _connect(url), read_only=read_only)
 
     @contextmanager
@@ -81,6 +90,8 @@ class PostgresqlDatabase(ServerDatabase):
 
     def query(self, sql: str) -> Result:
         """The columns and rows of one statement, in a transaction that only reads."""
+        # such a transaction permits COPY … TO PROGRAM
+        check_reads(sql, _READS)
         with self.errors():
             connection: Any = self.engine.raw_connection()
         try:
@@ -126,8 +137,25 @@ def _trouble_of_connection(error: psycopg.Error) -> Trouble | None:
     text = str(error)
     if "too many clients" in text or "connection slots are reserved" in text:
         return Trouble.TOO_MANY
+    if any(words in text for words in _TLS):
+        return Trouble.TLS
     is_refused = "authentication" in text or "no password" in text or "does not exist" in text
     return Trouble.REFUSED if is_refused else Trouble.UNREACHABLE
+
+
+def _check_options(url: sa.URL) -> None:
+    """Check that libpq knows the options of a URL.
+
+    Raises:  WarehouseError.
+    """
+    for name in url.query:
+        try:
+            make_conninfo(**{name: ""})
+        except (psycopg.ProgrammingError, TypeError) as error:
+            raise WarehouseError(
+                _("the URL has an unknown option: {name}", name=name),
+                hint=_("known options: {names}", names="sslmode, sslrootcert, connect_timeout …"),
+            ) from error
 
 
 def _connect(url: sa.URL) -> sa.Engine:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from wxcube.i18n import _
 from wxcube.warehouse.databases.database import Cause, Database, Work
 
 T = TypeVar("T")
+_NO_WORDS = re.compile(r"(?:\s|\(|--[^\n]*\n|#[^\n]*\n|/\*[^!+].*?\*/)*", re.DOTALL)
+"""What may stand before the first word of a statement."""
 PATIENCE_SECONDS = 60.0
 """How long a write is repeated."""
 LOCK_SECONDS = 30
@@ -46,6 +49,7 @@ class Trouble(Enum):
     FULL = "disk full"
     DENIED = "no right"
     REFUSED = "no connection"
+    TLS = "no encryption, or a wrong certificate"
     TIMEOUT = "too slow"
 
 
@@ -101,15 +105,17 @@ class ServerDatabase(Database):
     ) -> T:
         """Do work in a transaction, and again if it fails for a reason that passes."""
         ends_at, pause = time.monotonic() + PATIENCE_SECONDS, _SHORTEST_PAUSE
+        in_doubt = False
         while True:
             is_committing = False
             try:
-                with self.transaction(lock, in_bulk=in_bulk) as connection:
+                with self.transaction(lock, in_bulk=in_bulk, in_doubt=in_doubt) as connection:
                     result = work(connection)
                     is_committing = True
             except (sa.exc.DBAPIError, self.driver_errors) as error:
-                may_repeat = is_repeatable or not is_committing
                 original = _original(error)
+                in_doubt = in_doubt or (is_committing and self.is_lost(original))
+                may_repeat = is_repeatable or not in_doubt
                 if not (may_repeat and self.is_passing(original) and time.monotonic() < ends_at):
                     raise self.error(original) from error
             else:
@@ -140,6 +146,14 @@ class ServerDatabase(Database):
                 _(
                     "check user and database of the URL; the password can be in "
                     "WXCUBE_DATABASE_PASSWORD"
+                ),
+            )
+        if trouble is Trouble.TLS:
+            return (
+                _("there is no encrypted connection: {error}", error=first_line(error)),
+                _(
+                    "check the certificate of the server and the TLS options of the URL: "
+                    "sslmode and sslrootcert (PostgreSQL), ssl_mode and ssl_ca (MySQL)"
                 ),
             )
         if trouble is Trouble.DENIED:
@@ -205,3 +219,14 @@ def does_more(error: str) -> WarehouseError:
         _("the query does more than read: {error}", error=error),
         hint=_("give one SELECT statement; readers should have a role that may only SELECT"),
     )
+
+
+def check_reads(sql: str, words: Sequence[str]) -> None:
+    """Refuse a statement that does not begin with one of the words of a reader.
+
+    Raises:  WarehouseError.
+    """
+    begin = _NO_WORDS.match(sql)
+    word = re.split(r"\W", sql[begin.end() if begin else 0 :], maxsplit=1)[0].upper()
+    if word not in words:
+        raise does_more(word)
