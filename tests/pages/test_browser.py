@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page
 
 from support.browser import Seen, chromium, context, load_images, until
+from support.large_warehouses import many_accounts, ten_years
 from wxcube.cli import demo
 from wxcube.cli.pages import new_site
 from wxcube.emulator.emulator import Emulator
@@ -26,6 +28,7 @@ from wxcube.warehouse.store import Warehouse
 pytestmark = pytest.mark.slow
 
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egnihtyna"
+PATHS = [one.path for one in PAGES if one.path != "/content/article"]
 VIEWS = [("zh", 1280, "light"), ("en", 1280, "dark"), ("en", 390, "light"), ("zh", 390, "dark")]
 COLOURS = """(image) => {
   const canvas = document.createElement("canvas");
@@ -38,25 +41,38 @@ COLOURS = """(image) => {
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Pages of two simulated accounts, whose names and titles are attacks."""
-    folder = tmp_path_factory.mktemp("pages")
-    emulator = Emulator(days=40)
-    with Warehouse.open(folder / "wxcube.db") as warehouse:
-        with RunningServer(emulator.asgi) as server:
-            todo = demo.next_plan(emulator, warehouse)
-            asyncio.run(demo.fill(emulator, server.url, warehouse, todo))
-        _attack(folder / "wxcube.db")
-        names = {app.appid: f"{ATTACK} {number}" for number, app in enumerate(emulator.accounts)}
-        source = Source(warehouse, emulator.clock, lambda: names, is_demo=True)
-        settings = PagesSettings(file=str(folder / "logins.db"))
-        site = new_site(source, emulator.clock, settings, visitor="demo")
-        with RunningServer(pages_app(site)) as server:
-            yield server.url
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Pages of several databases; names and titles of the simulated accounts are attacks."""
+    folder, emulator = tmp_path_factory.mktemp("pages"), Emulator(days=40)
+    with Warehouse.open(folder / "attack.db") as warehouse, RunningServer(emulator.asgi) as server:
+        todo = demo.next_plan(emulator, warehouse)
+        asyncio.run(demo.fill(emulator, server.url, warehouse, todo))
+    _attack(folder / "attack.db")
+    Warehouse.open(folder / "empty.db").close()
+    ten_years(folder / "ten years.db")
+    many_accounts(folder / "200 accounts.db", days=8)
+    attackers = {app.appid: f"{ATTACK} {number}" for number, app in enumerate(emulator.accounts)}
+    names = {"attack": attackers, "empty": {"wx1": "new"}}
+    with ExitStack() as stack:
+        found = {}
+        for name in ("attack", "empty", "ten years", "200 accounts"):
+            warehouse = stack.enter_context(Warehouse.open(folder / f"{name}.db", read_only=True))
+            own = partial(names.get, name, {})
+            source = Source(warehouse, emulator.clock, own, is_demo=name == "attack")
+            settings = PagesSettings(file=str(folder / f"{name} logins.db"))
+            site = new_site(source, emulator.clock, settings, visitor="demo")
+            found[name] = stack.enter_context(RunningServer(pages_app(site))).url
+        yield found
 
 
 @pytest.fixture(scope="module")
-def browser(url: str) -> Iterator[Browser]:
+def url(urls: dict[str, str]) -> str:
+    """Pages of two simulated accounts, whose names and titles are attacks."""
+    return urls["attack"]
+
+
+@pytest.fixture(scope="module")
+def browser(urls: dict[str, str]) -> Iterator[Browser]:
     """Chromium; it is started after the sync, since both need the thread's event loop."""
     with chromium() as running:
         yield running
@@ -80,23 +96,79 @@ def test_every_page_is_whole(
     browser: Browser, url: str, language: str, width: int, theme: str
 ) -> None:
     with context(browser, language=language, width=width, theme=theme) as tab:
-        page, seen = tab.new_page(), Seen()
-        seen.watch(page)
+        page = tab.new_page()
         day = "/data/day?account=wxdemo93a5ce3a4db3&endpoint=getusersummary&day=2026-03-08"
-        paths = [one.path for one in PAGES if one.path != "/content/article"]
-        for path in (*paths, article(page, url), day, "/accounts", "/sync"):
-            page.goto(url + path)
+        others = [article(page, url), day, "/accounts", "/sync"]
+        _check_pages(page, url, [*PATHS, *others], least_pictures=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "language", "width", "theme", "least_pictures"),
+    [
+        ("empty", "", "zh", 1280, "dark", 0),
+        ("empty", "", "en", 390, "light", 0),
+        ("ten years", "?range=all", "zh", 1280, "light", 18),
+        ("ten years", "?range=all&vs=year", "en", 390, "dark", 18),
+        ("200 accounts", "?range=7d", "en", 1280, "light", 12),
+        ("200 accounts", "?range=7d&vs=previous", "zh", 390, "dark", 12),
+    ],
+)
+def test_every_page_is_whole_without_figures_and_with_many(  # noqa: PLR0917 - a view
+    browser: Browser,
+    urls: dict[str, str],
+    name: str,
+    query: str,
+    language: str,
+    width: int,
+    theme: str,
+    least_pictures: int,
+) -> None:
+    with context(browser, language=language, width=width, theme=theme) as tab:
+        paths = [path + query for path in PATHS]
+        _check_pages(tab.new_page(), urls[name], paths, least_pictures)
+
+
+def _check_pages(page: Page, url: str, paths: Sequence[str], least_pictures: int) -> None:
+    seen, pictures = Seen(), 0
+    seen.watch(page)
+    for path in paths:
+        page.goto(url + path)
+        load_images(page)
+        assert page.locator("h1").count() == 1, path
+        broken = "[...document.images].filter((one) => !one.naturalWidth).length"
+        assert page.evaluate(broken) == 0, path
+        for image in page.locator("figure img").all():
+            assert image.evaluate(COLOURS) > 10, path
+            pictures += 1
+        sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert sideways <= 0, path
+        _check_accessibility(page, path)
+    assert pictures >= least_pictures
+    assert seen.problems == []
+    assert [one for one in seen.requests if not one.startswith(url)] == []
+
+
+@pytest.mark.parametrize("name", ["attack", "ten years", "200 accounts"])
+def test_a_page_costs_few_bytes(browser: Browser, urls: dict[str, str], name: str) -> None:
+    """Also with the library of live charts; and less when the browser knows the files."""
+    with context(browser) as tab:
+        page = tab.new_page()
+        received: list[float] = []
+        network = tab.new_cdp_session(page)
+        network.send("Network.enable")
+        network.on("Network.loadingFinished", lambda of: received.append(of["encodedDataLength"]))
+        page.goto(urls[name])
+        load_images(page)
+        page.locator("figure[data-chart]").first.hover()
+        until(page, "!!document.querySelector('figure[data-state=live]')")
+        assert 50_000 < sum(received) <= 700_000
+        for path in PATHS:
+            page.goto(urls[name] + path)
             load_images(page)
-            assert page.locator("h1").count() == 1, path
-            broken = "[...document.images].filter((one) => !one.naturalWidth).length"
-            assert page.evaluate(broken) == 0, path
-            for image in page.locator("figure img").all():
-                assert image.evaluate(COLOURS) > 10, path
-            sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert sideways <= 0, path
-            _check_accessibility(page, path)
-        assert seen.problems == []
-        assert [one for one in seen.requests if not one.startswith(url)] == []
+            received.clear()
+            page.goto(urls[name] + path)
+            load_images(page)
+            assert 0 < sum(received) <= 60_000, path
 
 
 def _check_accessibility(page: Page, path: str) -> None:

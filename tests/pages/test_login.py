@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from pages.conftest import PASSWORD
 from support.visitor import Visitor
 from wxcube.beijing import ManualClock
+from wxcube.figures.catalogue import FIGURES
+from wxcube.pages.app import ROUTES
 from wxcube.pages.guard import Entrance
 from wxcube.pages.site import Site
 
@@ -31,14 +34,60 @@ def test_the_first_person_needs_the_code_and_it_works_once(visitor: Visitor, sit
     assert not site.people.has_password("other", PASSWORD)
 
 
-@pytest.mark.parametrize("path", ["/", "/accounts", "/sync", "/followers", "/nothing"])
-def test_without_login_there_is_no_page(visitor: Visitor, path: str) -> None:
-    assert visitor.get(path).location.startswith("/login?next=")
+OPEN_ROUTES = {"/static/{name}", "/language/{code}", "/login", "/welcome"}
+"""Routes that need no login."""
 
 
-@pytest.mark.parametrize("path", ["/followers/daily.svg", "/followers/daily.csv"])
-def test_without_login_there_is_no_figure(visitor: Visitor, path: str) -> None:
-    assert visitor.get(path).status == 401
+def _paths(method: str) -> list[tuple[str, str]]:
+    """Every route of a method, with an address of it; of cards, every card in every format."""
+    found = [(one.path, one.path) for one in ROUTES if method in (one.methods or ())]
+    found += [("a page that does not exist", "/nothing")] if method == "GET" else []
+    filled = []
+    for route, path in found:
+        if "{card}" in route:
+            formats = ("svg", "png", "json", "csv", "xlsx")
+            filled += [(route, f"/{card}.{kind}") for card in FIGURES for kind in formats]
+        else:
+            filled.append((route, re.sub(r"{\w+}", "app.css" if "static" in route else "zh", path)))
+    return filled
+
+
+def test_without_login_there_is_no_page_and_no_figure(visitor: Visitor, site: Site) -> None:
+    site.people.set_password("me", PASSWORD)
+    for route, path in _paths("GET"):
+        page = visitor.get(path)
+        if route in OPEN_ROUTES:
+            assert not page.location.startswith("/login?next="), path
+        elif "{card}" in route:
+            assert page.status == 401, path
+        else:
+            assert page.location.startswith("/login?next="), path
+    assert not visitor.cookies.keys() - {"wxcube_language"}
+
+
+def test_without_login_no_form_is_accepted(visitor: Visitor, site: Site) -> None:
+    site.people.set_password("me", PASSWORD)
+    for route, path in _paths("POST"):
+        status = visitor.post(path, name="me", password="wrong").status
+        assert status == {"/login": 403, "/welcome": 303}.get(route, 401), path
+    assert not visitor.cookies
+
+
+def test_every_form_of_another_site_is_refused(operator: Visitor) -> None:
+    for _route, path in _paths("POST"):
+        for origin in ("https://evil.example", "null", None):
+            refused = operator.post(path, origin=origin, password=PASSWORD)
+            assert refused.status == 403, path
+            assert "another site" in refused.text, path
+        for token in ("", "0" * 64):
+            assert operator.post(path, form_token=token, password=PASSWORD).status == 403, path
+    assert operator.get("/accounts").status == 200
+
+
+def test_the_language_is_chosen_before_the_login(visitor: Visitor, site: Site) -> None:
+    site.people.set_password("me", PASSWORD)
+    assert visitor.get("/language/zh?next=%2Flogin").location == "/login"
+    assert '<html lang="zh-CN">' in visitor.get("/login").text
 
 
 def test_after_the_login_the_page_opens_that_was_asked_for(site: Site, visitor: Visitor) -> None:
@@ -98,19 +147,6 @@ def test_a_new_password_ends_all_other_sessions(site: Site, operator: Visitor) -
     assert operator.get("/accounts").status == 200
     assert other.get("/accounts").location.startswith("/login")
     assert not site.people.has_password("me", PASSWORD)
-
-
-def test_a_form_of_another_site_is_refused(operator: Visitor) -> None:
-    for origin in ("https://evil.example", "null", None):
-        refused = operator.post("/logout", origin=origin)
-        assert refused.status == 403
-        assert "another site" in refused.text
-    assert operator.get("/accounts").status == 200
-
-
-def test_a_form_without_the_token_of_the_session_is_refused(operator: Visitor) -> None:
-    for token in ("", "0" * 64):
-        assert operator.post("/logout", form_token=token).status == 403
 
 
 def test_a_form_that_is_too_large_is_refused(operator: Visitor) -> None:

@@ -50,7 +50,7 @@ def account_lines(
         each = [_lines(figure, appid, name, "@c1", language) for appid in accounts]
         return panels(accounts, each, axes)
     several = len(accounts) > 1
-    option = base(legend=not several, right=110 if several else 20)
+    option = base(legend=not several, right=126 if several else 20)
     option |= {"xAxis": axes.x, "yAxis": axes.y, "series": []}
     for appid, colour in zip(accounts, SERIES, strict=False):
         option["series"] += _lines(figure, appid, name, colour, language, is_named=several)
@@ -68,7 +68,7 @@ def _lines(
 ) -> list[Part]:
     title = shown(appid if is_named else figure.column(name).title, language)
     end = {
-        "endLabel": {"show": True, "formatter": "{a}", "color": "@ink", "width": 100}
+        "endLabel": {"show": True, "formatter": "{a}", "color": "@ink", "width": 116}
         | {"overflow": "truncate"}
     }
     found = lines(figure, appid, name, colour, title, **(end if is_named else {}))
@@ -127,9 +127,12 @@ def ranking(
     several = len(accounts) > 1
     title = shown(figure.column(value).title, language)
     formatter = format_of(figure, value)
-    option = base(legend=several, top=40 if several else 12, right=56)
+    option = base(legend=several, top=_legend_height(len(accounts)), right=56)
+    option["legend"]["textStyle"] |= {"width": 104, "overflow": "truncate"}
     option["xAxis"] = value_axis(formatter)
+    option["grid"][0]["left"] = 26  # browsers' fonts are wider than the engine estimates
     option["yAxis"] = category_axis([shown(title_of(one), language) for one in known])
+    option["yAxis"]["axisLabel"] |= {"width": 112, "overflow": "break", "lineHeight": 12}
     option["series"] = [
         {
             "type": "bar",
@@ -141,4 +144,10 @@ def ranking(
         }
         for appid, colour in zip(accounts, SERIES, strict=False)
     ]
-    return Chart(option, max(120, 60 + 24 * len(known) * max(len(accounts), 1)))
+    height = 60 + 24 * len(known) * max(len(accounts), 1) + option["grid"][0]["top"] // 2
+    return Chart(option, max(120, height))
+
+
+def _legend_height(accounts: int) -> int:
+    """Room for names of accounts, of which a phone has two in a row."""
+    return 60 if accounts > 2 else 40 if accounts == 2 else 12  # noqa: PLR2004 - two in a row

@@ -15,6 +15,8 @@ MOST_PANELS = 12
 _COLUMNS = 3
 _PANEL_HEIGHT = 150
 _TOP = 36
+_NAME_WIDTH = 300
+"""Pixels of the names of a row, which phones have too."""
 
 
 def panels(
@@ -45,6 +47,7 @@ def panels(
             "name": shown(names[number], Language()),
             "nameLocation": "end",
             "nameTextStyle": {"color": "@ink", "fontSize": 12, "align": "left"},
+            "nameTruncate": {"maxWidth": _NAME_WIDTH // columns},
         }
         y = [axes.y[0] | name, *axes.y[1:]]
         option["xAxis"] += [axis | {"gridIndex": number} for axis in axes.x]

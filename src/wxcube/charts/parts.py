@@ -102,7 +102,12 @@ def value_axis(formatter: str, *, from_zero: bool = True) -> Part:
         "type": "value",
         "scale": not from_zero,
         "splitNumber": 4,
-        "axisLabel": {"color": "@muted", "fontSize": 11, "formatter": formatter},
+        "axisLabel": {
+            "color": "@muted",
+            "fontSize": 11,
+            "formatter": formatter,
+            "hideOverlap": True,
+        },
         "splitLine": {"lineStyle": {"color": "@grid"}},
     }
 
@@ -245,11 +250,15 @@ def seam_line(figure: Figure, language: Language) -> Part:
     days = days_of(figure)
     marked = [
         {
-            "xAxis": _place_of(seam.day, days),
-            "label": {"formatter": shown(seam.text, language)},
+            "xAxis": place,
+            "label": {
+                "formatter": shown(seam.text, language),
+                "align": "right" if place > len(days) / 2 else "left",
+            },
         }
         for seam in figure.seams
         if days and days[0] <= seam.day <= days[-1]
+        for place in (_place_of(seam.day, days),)
     ]
     if not marked:
         return {}

@@ -10,7 +10,6 @@ from wxcube.figures import numbers
 from wxcube.figures.figure import Figure
 from wxcube.figures.rhythm import WEEKDAYS
 from wxcube.figures.samples import VALUES_PER_HOUR
-from wxcube.i18n import _
 from wxcube.i18n.language import Language
 
 _TOO_FEW: Part = {"color": "@gap", "decal": HATCH}
@@ -36,9 +35,11 @@ def week(figure: Figure, language: Language) -> Chart:
         "orient": "horizontal",
         "left": "center",
         "bottom": 0,
-        "itemWidth": 14,
+        "itemWidth": 10,
         "itemHeight": 10,
-        "textStyle": {"color": "@muted", "fontSize": 11},
+        "itemGap": 6,
+        "itemSymbol": "rect",
+        "textStyle": {"color": "@muted", "fontSize": 10},
         "pieces": _pieces(largest, language),
     }
     option["series"] = [
@@ -58,11 +59,7 @@ def _pieces(largest: float, language: Language) -> list[Part]:
     pieces = []
     for place, colour in enumerate(HEAT):
         least, most = step * place, step * (place + 1)
-        label = _(
-            "{least} to {most}",
-            least=numbers.count(round(least)),
-            most=numbers.count(round(most)),
-        )
+        ends_in_words = (shown(numbers.count(round(end)), language) for end in (least, most))
         ends: Part = {"gte": least} | ({} if place == len(HEAT) - 1 else {"lt": most})
-        pieces.append({**ends, "color": colour, "label": shown(label, language)})
+        pieces.append({**ends, "color": colour, "label": "–".join(ends_in_words)})
     return pieces

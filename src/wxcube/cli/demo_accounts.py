@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from wxcube.beijing import Clock, ManualClock
 from wxcube.emulator.emulator import Emulator
-from wxcube.jobs.sync_service import SyncService
+from wxcube.jobs.sync_service import SyncProgress, SyncService
 from wxcube.pages.site import Source
 from wxcube.server.http import RunningServer
 from wxcube.settings import AccountSettings, Settings, SyncSettings, write_private_file
@@ -18,8 +19,15 @@ from wxcube.warehouse.store import Warehouse
 class DemoAccounts:
     """Starts the accounts when they are wanted; they end with the `with` block."""
 
-    def __init__(self, clock: Clock, folder: Path = Path("demo")) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        folder: Path = Path("demo"),
+        *,
+        on_end: Callable[[SyncProgress], None] = lambda _progress: None,
+    ) -> None:
         self._clock = clock
+        self._on_end = on_end
         self._folder = folder
         self._stack = ExitStack()
 
@@ -38,7 +46,7 @@ class DemoAccounts:
         database = self._folder / "pages.db"
         settings = self._settings(emulator, server.url, database)
         warehouse = self._stack.enter_context(Warehouse.open(database))
-        sync = SyncService(lambda: settings, warehouse, self._clock)
+        sync = SyncService(lambda: settings, warehouse, self._clock, self._on_end)
         self._stack.callback(sync.stop)
         sync.start()
         names = {app.appid: emulator.name(app.appid) for app in emulator.accounts}

@@ -55,9 +55,7 @@ class Serving:
         serve = self.settings.serve
         self.certificate = certificate(serve.tls_cert, serve.tls_key)
         self.apps_file = Path(serve.apps_file)
-        with_apps = accounts_of(stored)
-        missing = [one for one in accounts if one not in with_apps]
-        self._local, self.change = apps.ensure(self.apps_file, missing, has_others=bool(stored))
+        self._local, self.change = self._ensure_apps(accounts, stored)
         self._key = serve_key(serve)
         self.access: SharedAccess | None = None
 
@@ -67,6 +65,23 @@ class Serving:
         with SharedAccess(warehouse.apps, self._key, clock, self._local) as access:
             self.access = access
             yield access
+
+    def _ensure_apps(
+        self, accounts: Iterable[str], stored: Mapping[str, StoredApp]
+    ) -> tuple[list[apps.LocalApp], apps.FileChange]:
+        with_apps = accounts_of(stored)
+        missing = [one for one in accounts if one not in with_apps]
+        return apps.ensure(self.apps_file, missing, has_others=bool(stored))
+
+    def add_accounts(self, accounts: Iterable[str], stored: Mapping[str, StoredApp]) -> None:
+        """Give those of these accounts an app that have none yet.
+
+        Raises:  SettingsError if the apps file cannot be used.
+        """
+        with self._lock:
+            self._local, _change = self._ensure_apps(accounts, stored)
+        if self.access:
+            self.access.set_local(self._local)
 
     @property
     def app_count(self) -> int:

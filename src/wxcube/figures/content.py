@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -21,8 +21,9 @@ from wxcube.figures.filter import Filter
 from wxcube.figures.help import help_of
 from wxcube.figures.reader import Days, Reader
 from wxcube.figures.samples import ARTICLES
-from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, plain
+from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
 from wxcube.i18n import NOTHING, Meaning, Message, _, plural
+from wxcube.warehouse.aggregates import Selection
 
 READERS = Column.of(getbizsummary, "read_user", _("readers"))
 SHARERS = Column.of(getbizsummary, "share_user", _("sharers"))
@@ -71,12 +72,14 @@ def articles(reader: Reader, of: Filter) -> Figure:
     window, accounts = reader.window(of, getuserread, getarticletotaldetail), reader.accounts(of)
     since = max(window.first - timedelta(days=MEDIAN_DAYS), EARLIEST)
     known = eras.articles(reader, accounts, Window(since, window.last))
-    settled = _final_readers(known)
+    settled = {era: _Median.of(readers) for era, readers in _final_readers(known).items()}
     found = [one for one in known if one.published >= window.first]
     shown = [one for one in found if of.search.casefold() in one.title.casefold()]
     columns = (ACCOUNT, _PUBLISHED, _MSGID, _TITLE, *_FIGURES, _AGAINST, _N, _COUNTED, _MOVING)
-    rows = _sorted([_row(one, settled.get(_era(one), [])) for one in shown], columns, of.sort)
-    n = max(map(len, settled.values()), default=0)
+    rows = _sorted(
+        [_row(one, settled.get(_era(one), _NO_MEDIAN)) for one in shown], columns, of.sort
+    )
+    n = max((one.n for one in settled.values()), default=0)
     return Figure(
         key="content/articles",
         title=_("Articles"),
@@ -99,12 +102,11 @@ def curve(reader: Reader, of: Filter) -> Figure:
         return _without_article("content/curve", _("Life of an article"), reader, of)
     endpoint = eras.endpoint_of(article.published)
     first = article.published - timedelta(days=MEDIAN_DAYS)
-    totals = reader.warehouse.running_totals(
-        (article.appid,),
-        endpoint,
-        Window(max(first, endpoint.first_date), article.published + timedelta(days=MEDIAN_DAYS)),
-        (eras.READERS[endpoint.name],),
+    window = Window(
+        max(first, endpoint.first_date), article.published + timedelta(days=MEDIAN_DAYS)
     )
+    selection = Selection(endpoint, window, (eras.READERS[endpoint.name],))
+    totals = reader.warehouse.running_totals((article.appid,), selection)
     ages: dict[int, dict[str, int]] = {}
     for one in totals:
         age = (one.stat_date - one.published).days + 1
@@ -167,7 +169,7 @@ def channels(reader: Reader, of: Filter) -> Figure:
             _PEOPLE_NOTE,
             *notes_on(days.marks),
         ),
-        sentence=_channels_sentence(rows),
+        sentence=_channels_sentence(accounts, rows),
     )
 
 
@@ -213,9 +215,24 @@ def _era(one: Article) -> tuple[str, str]:
     return one.appid, eras.endpoint_of(one.published).name
 
 
-def _row(one: Article, settled: Sequence[int]) -> tuple[Any, ...]:
-    middle = median(settled) if len(settled) >= ARTICLES else None
-    against = one.readers / middle if one.readers is not None and middle else None
+@dataclass(frozen=True, slots=True)
+class _Median:
+    """The median readers of `n` articles; None if they are too few."""
+
+    value: float | None
+    n: int
+
+    @classmethod
+    def of(cls, readers: Sequence[int]) -> _Median:
+        """The median of some articles."""
+        return cls(median(readers) if len(readers) >= ARTICLES else None, len(readers))
+
+
+_NO_MEDIAN = _Median(None, 0)
+
+
+def _row(one: Article, settled: _Median) -> tuple[Any, ...]:
+    against = one.readers / settled.value if one.readers is not None and settled.value else None
     return (
         one.appid,
         one.published,
@@ -228,7 +245,7 @@ def _row(one: Article, settled: Sequence[int]) -> tuple[Any, ...]:
         one.finish_rate,
         one.minutes,
         against,
-        len(settled),
+        settled.n,
         one.stat_date,
         one.is_moving,
     )
@@ -341,12 +358,13 @@ def _curve_sentence(article: Article, rows: Sequence[tuple[Any, ...]]) -> Messag
     both = [row for row in rows if row[1] is not None and row[2] is not None]
     if not both:
         return _("{readers} readers so far.", readers=numbers.exact(article.readers))
-    age, own, middle, n = both[-1]
-    return _(
-        "After {age} days {readers} readers; the median of {n} other articles is {median}.",
-        age=age,
+    age, own, middle, others = both[-1]
+    return plural(
+        "After {n} day {readers} readers; the median of {others} other articles is {median}.",
+        "After {n} days {readers} readers; the median of {others} other articles is {median}.",
+        n=age,
         readers=numbers.exact(own),
-        n=n,
+        others=others,
         median=numbers.exact(middle),
     )
 
@@ -409,7 +427,7 @@ def _article_channels(reader: Reader, article: Article) -> Figure:
         rows=tuple(rows),
         help=help_of(getarticletotaldetail, "scene_desc", "user_count"),
         notes=(_title_note(article), _PEOPLE_NOTE, *_moving_note(article)),
-        sentence=_channels_sentence(rows),
+        sentence=_channels_sentence((article.appid,), rows),
     )
 
 
@@ -427,12 +445,13 @@ def channel_title(channel: int | str) -> Meaning:
     return Meaning.of(table[channel])
 
 
-def _channels_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _channels_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no readers.")
-    _appid, channel, count = rows[0]
-    return _(
+    appid, channel, count = max(rows, key=lambda row: row[2] or 0)
+    sentence = _(
         "Most readers come through {channel}: {count}.",
         channel=channel_title(channel),
         count=numbers.exact(count),
     )
+    return of_account(accounts, appid, sentence)

@@ -15,6 +15,7 @@ from wxcube.contract.window import Window
 from wxcube.figures.figure import Seam
 from wxcube.figures.reader import Days, Reader
 from wxcube.i18n import Message, _
+from wxcube.warehouse.aggregates import Selection
 
 SEAM = Seam(EARLIEST_CONTENT, _("from {day} on: new endpoints", day=f"{EARLIEST_CONTENT:%m-%d}"))
 NOTE = _(
@@ -74,7 +75,7 @@ def reading(reader: Reader, accounts: Sequence[str], window: Window) -> Days:
     new = reader.days(getbizsummary, accounts, after, names) if after else None
     if before is None and new is not None:
         return new
-    only = {"user_source": ALL_CHANNELS}
+    only = (("user_source", ALL_CHANNELS),)
     old = reader.days(getuserread, accounts, before or window, tuple(NAMES), only=only)
     # a day without the row of all channels has no number of readers
     known = {key: groups for key, groups in old.values.items() if groups}
@@ -127,9 +128,9 @@ def _articles(
     names: Sequence[str],
     msgid: str,
 ) -> Iterator[Article]:
-    totals = reader.warehouse.running_totals(
-        accounts, endpoint, window, names, msgid=msgid, is_newest_only=True
-    )
+    only = (("msgid", msgid),) if msgid else ()
+    selection = Selection(endpoint, window, tuple(names), only=only)
+    totals = reader.warehouse.running_totals(accounts, selection, is_newest_only=True)
     for one in totals:
         values = (*one.values, *([None] * (len(_NEW) - len(names))))
         title, key = one.row.get("title"), str(one.row["msgid"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +21,11 @@ from wxcube.figures.series import (
     answer,
     difference,
     notes_on,
+    of_account,
     plain,
 )
 from wxcube.i18n import Meaning, Message, _
+from wxcube.warehouse.aggregates import Selection
 
 _MOVES = ("new_user", "cancel_user")
 _SOURCES = codes.USER_SOURCE_FOLLOW
@@ -44,7 +46,7 @@ _SHARE_HELP = computed(
 
 def moves(source: int | None = None) -> Question:
     """The question of gains and losses, of all sources or of one."""
-    only = {} if source is None else {"user_source": source}
+    only = () if source is None else (("user_source", source),)
     notes: tuple[Message, ...] = ()
     if source is not None:
         notes = (_("Only source {source}.", source=Meaning.of(_SOURCES[source])),)
@@ -88,9 +90,9 @@ def total_followers(reader: Reader, of: Filter) -> Figure:
 def sources(reader: Reader, of: Filter) -> Figure:
     """New and lost followers by the source through which they came, the largest first."""
     window, accounts = reader.window(of, getusersummary), reader.accounts(of)
-    days = _moves(reader, accounts, window, {})
+    days = _moves(reader, accounts, window)
     found = reader.warehouse.sums_over_range(
-        accounts, getusersummary, window, _MOVES, ("user_source",)
+        accounts, Selection(getusersummary, window, _MOVES, by=("user_source",))
     )
     rows = [(appid, source, *values) for (appid, (source,)), values in found.items()]
     rows.sort(key=lambda row: (accounts.index(row[0]), -(row[2] or 0)))
@@ -108,14 +110,14 @@ def sources(reader: Reader, of: Filter) -> Figure:
             *notes_on(days.marks),
             _("Source 0 is all other sources together, not the total."),
         ),
-        sentence=_sources_sentence(rows),
+        sentence=_sources_sentence(accounts, rows),
     )
 
 
 def kept(reader: Reader, of: Filter) -> Figure:
     """Unfollows per hundred new followers, of the days and accounts of which both are known."""
     window = reader.window(of, getusersummary)
-    days = _moves(reader, reader.accounts(of), window, {})
+    days = _moves(reader, reader.accounts(of), window)
 
     def lost_share(appid: str) -> float | None:
         new, lost = days.over("new_user", appid), days.over("cancel_user", appid)
@@ -153,20 +155,24 @@ def kept(reader: Reader, of: Filter) -> Figure:
 
 
 def _moves(
-    reader: Reader, accounts: Sequence[str], window: Window, only: Mapping[str, int]
+    reader: Reader,
+    accounts: Sequence[str],
+    window: Window,
+    only: tuple[tuple[str, int], ...] = (),
 ) -> Days:
     return reader.days(getusersummary, accounts, window, _MOVES, only=only)
 
 
-def _sources_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _sources_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no new followers.")
-    _appid, source, new, _lost = rows[0]
-    return _(
+    appid, source, new, _lost = max(rows, key=lambda row: row[2] or 0)
+    sentence = _(
         "Most new followers came through {source}: {count}.",
         source=Meaning.of(_SOURCES[source]),
         count=numbers.exact(new),
     )
+    return of_account(accounts, appid, sentence)
 
 
 def _kept_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:

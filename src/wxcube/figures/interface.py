@@ -14,7 +14,7 @@ from wxcube.figures.filter import Filter
 from wxcube.figures.help import computed, help_of
 from wxcube.figures.hours import HOUR, hour_label, newest_days, notes_on_days, of_hour
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, plain, ratio
+from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain, ratio
 from wxcube.i18n import Message, _
 
 LIMIT_MS = 5000
@@ -101,7 +101,7 @@ def hours(reader: Reader, of: Filter) -> Figure:
             _LIMIT_NOTE,
         ),
         n=days.coverage().days,
-        sentence=_sentence(rows),
+        sentence=_sentence(accounts, rows),
     )
 
 
@@ -115,14 +115,15 @@ def _of_hour(
     return calls, failed / calls, spent / calls, largest
 
 
-def _sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     known = [row for row in rows if row[4] is not None]
     if not known:
         return _("There are no pushes.")
     slowest = max(known, key=lambda row: row[4])
-    return _(
+    sentence = _(
         "Slowest from {hour}: {mean} in the mean, {largest} at most.",
         hour=hour_label(slowest[1]),
         mean=numbers.milliseconds(slowest[4]),
         largest=numbers.milliseconds(slowest[5]),
     )
+    return of_account(accounts, slowest[0], sentence)

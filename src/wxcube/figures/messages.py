@@ -34,8 +34,9 @@ from wxcube.figures.hours import (
     notes_on_days,
 )
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, plain
+from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
 from wxcube.i18n import SEMICOLON, Meaning, Message, _, joined
+from wxcube.warehouse.aggregates import Selection
 
 COUNT = Column.of(getupstreammsg, "msg_count", _("messages"))
 PEOPLE = Column(
@@ -74,7 +75,7 @@ def types(reader: Reader, of: Filter) -> Figure:
     """Messages by type, and the people of a day who sent some of the type."""
     window, accounts = reader.window(of, getupstreammsg), reader.accounts(of)
     counts = reader.warehouse.sums_over_range(
-        accounts, getupstreammsg, window, (COUNT.name,), ("msg_type",)
+        accounts, Selection(getupstreammsg, window, (COUNT.name,), by=("msg_type",))
     )
     newest = newest_days(window)
     days = reader.days(getupstreammsg, accounts, newest, ("msg_user",), by=("msg_type",))
@@ -103,7 +104,7 @@ def types(reader: Reader, of: Filter) -> Figure:
             _("A person can send several types, so people are not added up over types or days."),
             *_median_notes(window),
         ),
-        sentence=_types_sentence(rows),
+        sentence=_types_sentence(accounts, rows),
     )
 
 
@@ -143,7 +144,7 @@ def distribution(reader: Reader, of: Filter) -> Figure:
             *notes_on(days.marks),
         ),
         n=days.coverage().days,
-        sentence=_distribution_sentence(rows),
+        sentence=_distribution_sentence(accounts, rows),
     )
 
 
@@ -172,7 +173,7 @@ def hours(reader: Reader, of: Filter) -> Figure:
             *notes_on(days.marks),
         ),
         n=days.coverage().days,
-        sentence=_hours_sentence(rows),
+        sentence=_hours_sentence(accounts, rows),
     )
 
 
@@ -257,7 +258,7 @@ def _labelled(
             _("Only whole periods are shown; WeChat has their figures once they are over."),
             *notes_on(marks),
         ),
-        sentence=_last_sentence(rows),
+        sentence=_last_sentence(accounts, rows),
     )
 
 
@@ -275,18 +276,19 @@ def _help(of_counts: Endpoint[Any], of_people: Endpoint[Any]) -> Any:
     return (*help_of(of_counts, "msg_count"), *help_of(of_people, "msg_user"))
 
 
-def _types_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _types_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no messages.")
-    _appid, kind, count, _people = max(rows, key=lambda row: row[2] or 0)
-    return _(
+    appid, kind, count, _people = max(rows, key=lambda row: row[2] or 0)
+    sentence = _(
         "Most messages are of type {type}: {count}.",
         type=Meaning.of(codes.MSG_TYPE[kind]),
         count=numbers.exact(count),
     )
+    return of_account(accounts, appid, sentence)
 
 
-def _distribution_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _distribution_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no messages.")
     parts = [
@@ -295,26 +297,29 @@ def _distribution_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
             interval=Meaning.of(codes.COUNT_INTERVAL[interval]),
             people=numbers.exact(people),
         )
-        for _appid, interval, people in rows[:4]
+        for appid, interval, people in rows
+        if appid == rows[0][0]
     ]
-    return joined(parts, SEMICOLON)
+    return of_account(accounts, rows[0][0], joined(parts, SEMICOLON))
 
 
-def _hours_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _hours_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     known = [row for row in rows if row[2] is not None]
     if not known:
         return _("There are no messages.")
-    _appid, hour, mean = max(known, key=lambda row: row[2])
-    return _(
+    appid, hour, mean = max(known, key=lambda row: row[2])
+    sentence = _(
         "Most messages come from {hour}: {count} per day.",
         hour=hour_label(hour),
         count=numbers.exact(mean),
     )
+    return of_account(accounts, appid, sentence)
 
 
-def _last_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+def _last_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     known = [row for row in rows if row[2] is not None]
     if not known:
         return _("There are no messages.")
-    _appid, label, count, _people = known[-1]
-    return _("From {day}: {count} messages.", day=str(label), count=numbers.exact(count))
+    appid, label, count, _people = max(known, key=lambda row: (row[1], row[2]))
+    sentence = _("From {day}: {count} messages.", day=str(label), count=numbers.exact(count))
+    return of_account(accounts, appid, sentence)

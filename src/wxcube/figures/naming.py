@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,12 @@ from wxcube.i18n import Message
 
 
 def named(figure: Figure, names: Mapping[str, str]) -> Figure:
-    """A figure whose accounts, rows and sentences have names; an unknown AppID stays."""
+    """A figure whose accounts, rows and sentences have names; an unknown AppID stays.
+
+    Accounts with the same name have their AppID too: they are not one.
+    """
+    counts = Counter(names.values())
+    names = {a: f"{name} ({a})" if counts[name] > 1 else name for a, name in names.items()}
 
     def name(value: Any) -> Any:
         if isinstance(value, Message):

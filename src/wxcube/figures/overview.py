@@ -17,7 +17,7 @@ from wxcube.figures.help import Help
 from wxcube.figures.interface import PUSHES
 from wxcube.figures.messages import VOLUME
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Measure, Question, notes_on
+from wxcube.figures.series import ACCOUNT, NOT_ADDED, Measure, Question, notes_on
 from wxcube.figures.state import Coverage, Mark, coverage
 from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined
 
@@ -171,7 +171,7 @@ def _note(days: Days, known: Coverage, value: float | None) -> Message:
     if not known.days:
         return _("not there yet")
     if value is None and len(days.accounts) > 1:
-        return _("people of several accounts are not added up")
+        return NOT_ADDED
     if known.moving:
         return _("can still change")
     if known.days < known.of_days:

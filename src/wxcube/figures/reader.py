@@ -11,13 +11,11 @@ from typing import Any, TypeVar
 from wxcube.beijing import yesterday
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Adding, leaves
-from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.figures.filter import Filter, Rolling
 from wxcube.figures.state import NEVER, Coverage, Mark, coverage, mark_of
 from wxcube.i18n import Message, _
-from wxcube.warehouse.aggregates import Sums
-from wxcube.warehouse.coverage import State
+from wxcube.warehouse.aggregates import Selection, Sums
 from wxcube.warehouse.store import Warehouse
 
 Group = tuple[Any, ...]
@@ -118,47 +116,40 @@ class Reader:
             return of.window(self.yesterday, self.yesterday)
         return of.window(self.yesterday, self._oldest(of, endpoints))
 
-    def days(  # noqa: PLR0913 - a selection has all of these
+    def days(
         self,
         endpoint: Endpoint[Any],
         accounts: Sequence[str],
         window: Window,
         names: Sequence[str],
-        *,
-        by: Sequence[str] = (),
-        only: Mapping[str, Any] | None = None,
-        part: str = "",
-        is_disjoint: bool = False,
+        **how: Any,
     ) -> Days:
         """Columns of an endpoint by account and day, and by the columns `by` within a day.
 
-        `only`, `part` and `is_disjoint` are those of `Warehouse.sums`.
+        `by`, `only`, `part` and `is_disjoint` are those of a `Selection`.
         """
-        found = self._sums(
-            endpoint,
-            accounts,
-            window,
-            names,
-            by=by,
-            only=only,
-            part=part,
-            is_disjoint=is_disjoint,
-        )
-        if only or part:
-            # a day without such rows is known all the same, if it has others
-            top = self._sums(endpoint, accounts, window, ())
-            origins = {(one.appid, one.day): one.origin for one in top}
-        else:
-            origins = {(one.appid, one.day): one.origin for one in found}
+        selection = Selection(endpoint, window, tuple(names), **how)
+        found = self._sums(accounts, selection)
+        # a day without such rows is known all the same, if it has others
+        is_some = selection.only or selection.part
+        top = self._sums(accounts, Selection(endpoint, window, ())) if is_some else found
+        origins = {(one.appid, one.day): one.origin for one in top}
         values: dict[tuple[str, date], dict[Group, tuple[Any, ...]]] = {key: {} for key in origins}
         for one in found:
             values.setdefault((one.appid, one.day), {})[one.group] = one.values
-        labels = tuple(label for label in endpoint.labels_over(window) if label in window)
-        states = self._states(endpoint, accounts, window)
+        labels = self.once(
+            (endpoint.first_date, endpoint.grain, window),
+            lambda: tuple(label for label in endpoint.labels_over(window) if label in window),
+        )
+        states = self.once(
+            (endpoint.name, tuple(accounts), window),
+            lambda: self.warehouse.states(self._appids(accounts), endpoint, window),
+        )
         marks = {
-            (appid, day): self._mark(states.get((appid, day)), origins.get((appid, day)))
+            key: mark_of(states.get(key, ()), origins.get(key))
             for appid in accounts
             for day in labels
+            for key in ((appid, day),)
         }
         kinds = {column.name: column.kind for _path, column in leaves(endpoint.row)}
         adding = {name: kinds[name].adding for name in names}
@@ -171,51 +162,15 @@ class Reader:
         made: Made = self._known[key]
         return made
 
-    def _sums(  # noqa: PLR0913 - as `days`
-        self,
-        endpoint: Endpoint[Any],
-        accounts: Sequence[str],
-        window: Window,
-        names: Sequence[str],
-        *,
-        by: Sequence[str] = (),
-        only: Mapping[str, Any] | None = None,
-        part: str = "",
-        is_disjoint: bool = False,
-    ) -> list[Sums]:
-        key = (
-            endpoint.name,
-            tuple(accounts),
-            window,
-            tuple(names),
-            tuple(by),
-            tuple((only or {}).items()),
-            part,
-            is_disjoint,
-        )
+    def _sums(self, accounts: Sequence[str], selection: Selection) -> list[Sums]:
         return self.once(
-            key,
-            lambda: self.warehouse.sums(
-                accounts,
-                endpoint,
-                window,
-                names,
-                by=by,
-                only=only,
-                part=part,
-                is_disjoint=is_disjoint,
-            ),
+            (tuple(accounts), selection),
+            lambda: self.warehouse.sums(self._appids(accounts), selection),
         )
 
-    def _states(
-        self, endpoint: Endpoint[Any], accounts: Sequence[str], window: Window
-    ) -> dict[tuple[str, date], dict[Origin, tuple[State, int]]]:
-        key = ("states", endpoint.name, tuple(accounts), window)
-        return self.once(key, lambda: self.warehouse.states(accounts, endpoint, window))
-
-    @staticmethod
-    def _mark(states: Mapping[Origin, tuple[State, int]] | None, origin: Origin | None) -> Mark:
-        return mark_of(states or {}, origin) if states or origin else NEVER
+    def _appids(self, accounts: Sequence[str]) -> Sequence[str] | None:
+        """The accounts as the warehouse wants them: None if they are all that it has."""
+        return None if tuple(accounts) == self.all_accounts(Filter()) else accounts
 
     def _oldest(self, of: Filter, endpoints: Sequence[Endpoint[Any]]) -> date:
         extents = (

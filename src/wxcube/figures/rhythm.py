@@ -92,7 +92,7 @@ def _cells(reader: Reader, of: Filter) -> _Cells:
         window,
         (_READS,),
         by=("ref_hour",),
-        only={"user_source": ALL_CHANNELS},
+        only=(("user_source", ALL_CHANNELS),),
     )
     appid = accounts[0] if accounts else ""
     return _Cells(appid, window, days, tuple(_rows(days, appid)))

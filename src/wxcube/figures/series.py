@@ -143,7 +143,7 @@ def _figure(
         totals=totals,
         help=question.help,
         notes=(*question.notes, *notes, *notes_on(marks)),
-        sentence=in_words(totals),
+        sentence=in_words(totals, len(days.accounts)),
     )
 
 
@@ -177,6 +177,7 @@ def _totals(question: Question, days: Days, before: _Earlier | None = None) -> t
 
 def _total(measure: Measure, days: Days, before: _Earlier | None) -> Total:
     value, known = measure.over(days, days.accounts, days.labels), days.coverage()
+    is_refused = value is None and known.days > 0 and len(days.accounts) > 1
     changes: tuple[Change, ...] = ()
     if before:
         changes = (
@@ -197,12 +198,12 @@ def _total(measure: Measure, days: Days, before: _Earlier | None) -> Total:
         unit=measure.column.unit,
         coverage=known,
         changes=changes,
-        note=_TOTAL_NOTES.get(measure.column.adding, NOTHING),
+        note=NOT_ADDED if is_refused else _TOTAL_NOTES.get(measure.column.adding, NOTHING),
     )
 
 
-def in_words(totals: Sequence[Total]) -> Message:
-    """The totals of a figure in one sentence."""
+def in_words(totals: Sequence[Total], accounts: int = 1) -> Message:
+    """The totals of a figure of some accounts in one sentence."""
     if not totals:
         return NOTHING
     parts = [
@@ -212,16 +213,31 @@ def in_words(totals: Sequence[Total]) -> Message:
     ]
     known = totals[0].coverage
     days = _("{days} of {of_days} days", days=known.days, of_days=known.of_days)
+    if accounts > 1:
+        days = _(
+            "{days} of {of_days} days of {accounts} accounts",
+            days=known.days,
+            of_days=known.of_days,
+            accounts=accounts,
+        )
     return joined((*parts, days), SEMICOLON)
 
 
 _OVER_ACCOUNTS = {Adding.SUM: Adding.SUM, Adding.LAST: Adding.SUM, Adding.MAX: Adding.MAX}
 """Followers of several accounts add up; users of a day do not: somebody can read both."""
+NOT_ADDED = _("people of several accounts are not added up")
 _TOTAL_NOTES = {
     Adding.DISTINCT: _("median of the days"),
     Adding.LAST: _("the newest value"),
     Adding.MAX: _("the largest value"),
 }
+
+
+def of_account(accounts: Sequence[str], appid: str, sentence: Message) -> Message:
+    """A sentence about one account, which it names where a figure has several."""
+    if len(accounts) <= 1:
+        return sentence
+    return _("{account}: {sentence}", account=appid, sentence=sentence)
 
 
 # --- marks ---------------------------------------------------------------------------------------

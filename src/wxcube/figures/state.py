@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 
 from wxcube.contract.source import Origin
+from wxcube.warehouse.aggregates import Entries
 from wxcube.warehouse.coverage import State
 
 
@@ -64,22 +65,19 @@ class Coverage:
 
 
 @cache
-def _mark(state: State, revision: int, origin: Origin | None) -> Mark:
+def mark_of(entries: Entries, origin: Origin | None) -> Mark:
+    """The mark of a day from its entries in the ledger; `origin` is where its rows are from."""
+    by_origin = {entry.origin: entry for entry in entries}
     if origin is None:
-        return Mark(state, None, revision, days=int(state is State.EMPTY))
-    return Mark(State.FINAL if state is State.FINAL else State.MOVING, origin, revision)
-
-
-def mark_of(entries: Mapping[Origin, tuple[State, int]], origin: Origin | None) -> Mark:
-    """The mark of a day from its states and revisions; `origin` is where its rows are from."""
-    if origin is None:
-        known = next((entries[one] for one in Origin if one in entries), None)
+        known = next((by_origin[one] for one in Origin if one in by_origin), None)
         if known is None:
             return NEVER
-        return _mark(*known, None)
-    if origin not in entries:
+        return Mark(known.state, None, known.revision, days=int(known.state is State.EMPTY))
+    if origin not in by_origin:
         return Mark(State.FINAL if origin is Origin.IMPORT else State.MOVING, origin)
-    return _mark(*entries[origin], origin)
+    entry = by_origin[origin]
+    state = State.FINAL if entry.state is State.FINAL else State.MOVING
+    return Mark(state, origin, entry.revision)
 
 
 def merged(marks: Sequence[Mark], of_days: int) -> Mark:

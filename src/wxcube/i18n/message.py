@@ -162,6 +162,10 @@ def joined(parts: Iterable[Message], separator: Message) -> Message:
     return whole
 
 
+_DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""The characters that change the direction of the text after them."""
+
+
 def filled(template: str, values: Mapping[str, Any], code: Code) -> str:
     """A template of a language, with its values inserted."""
     return template.format_map({name: shown(value, code) for name, value in values.items()})
@@ -171,7 +175,10 @@ def shown(value: Any, code: Code) -> Any:
     """A value as it is shown in a language."""
     if isinstance(value, Message | Listing | Meaning):
         return value.in_language(code)
-    return value.as_message().in_language(code) if isinstance(value, HasMessage) else value
+    if isinstance(value, HasMessage):
+        return value.as_message().in_language(code)
+    # a title must not turn round the sentence that it is in
+    return value.translate(_DIRECTIONS) if type(value) is str and not value.isascii() else value
 
 
 def _shown_all(values: Iterable[object], code: Code) -> Iterator[object]:

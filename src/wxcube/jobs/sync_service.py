@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
@@ -170,9 +169,10 @@ class SyncService:
 
     def _end(self, *, result: SyncResult | None = None, error: Message | None = None) -> None:
         self._set(is_running=False, last=result, error=error, ended_at=self.clock.now())
-        with suppress(OSError):
-            # a terminal that was closed
+        try:
             self.on_end(self._progress)
+        except Exception:  # noqa: BLE001 - such as a terminal that was closed; the next sync comes
+            structlog.get_logger().exception("sync.not_reported")
 
     def _set(self, **changes: object) -> None:
         self._progress = replace(self._progress, **changes)  # type: ignore[arg-type] # its fields

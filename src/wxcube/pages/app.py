@@ -22,7 +22,7 @@ from wxcube.pages.login import local_path
 from wxcube.pages.reader_language import CODES, COOKIE, reader_language
 from wxcube.pages.registry import MENU
 from wxcube.pages.rendering import render
-from wxcube.pages.site import Site
+from wxcube.pages.site import Site, site_of
 
 STATIC = Path(__file__).with_name("static")
 _YEAR_SECONDS = 365 * 86_400
@@ -31,15 +31,7 @@ _YEAR_SECONDS = 365 * 86_400
 def pages_app(site: Site) -> ASGIApp:
     """The pages of a site, behind their guard."""
     app = Starlette(
-        routes=[
-            Route("/static/{name}", site.assets.respond),
-            Route("/language/{code}", choose_language),
-            *login.ROUTES,
-            *accounts.ROUTES,
-            *pages.ROUTES,
-            *day_page.ROUTES,
-            *card_files.ROUTES,
-        ],
+        routes=ROUTES,
         exception_handlers={
             HTTPException: _http_error,
             WxcubeError: _error,
@@ -59,6 +51,23 @@ def choose_language(request: Request) -> Response:
     if code in CODES:
         response.set_cookie(COOKIE, code, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
     return response
+
+
+def asset(request: Request) -> Response:
+    """A file that pages load."""
+    return site_of(request).assets.respond(request)
+
+
+ROUTES = [
+    Route("/static/{name}", asset),
+    Route("/language/{code}", choose_language),
+    *login.ROUTES,
+    *accounts.ROUTES,
+    *pages.ROUTES,
+    *day_page.ROUTES,
+    *card_files.ROUTES,
+]
+"""Everything that the pages answer."""
 
 
 def _http_error(request: Request, error: Exception) -> Response:

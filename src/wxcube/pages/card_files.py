@@ -16,7 +16,7 @@ from wxcube.figures.catalogue import FIGURES
 from wxcube.pages.cards import NARROW, Card
 from wxcube.pages.files import write_file
 from wxcube.pages.reader_language import reader_language
-from wxcube.pages.site import site_of
+from wxcube.pages.site import Site, site_of
 from wxcube.pages.view import view_of
 
 PICTURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -77,8 +77,15 @@ def _file(card: Card, extension: str) -> Response:
 
 
 def _picture(request: Request, card: Card, extension: str) -> bytes:
-    theme = _theme(request)
     width = NARROW if request.query_params.get("w") == str(NARROW) else engine.WIDTH
+    return picture(site_of(request), card, _theme(request), width, extension)
+
+
+def picture(site: Site, card: Card, theme: Theme, width: int, extension: str) -> bytes:
+    """The chart of a card as `svg` or `png`.
+
+    Raises:  HTTPException if there is nothing to draw.
+    """
 
     def draw() -> bytes:
         if card.chart is None:
@@ -87,7 +94,7 @@ def _picture(request: Request, card: Card, extension: str) -> bytes:
         return engine.png(drawn) if extension == "png" else drawn.encode()
 
     key = (card.address, card.view.query, card.view.version, card.language.code)
-    return site_of(request).pictures.get((*key, theme, width, extension), draw)
+    return site.pictures.get((*key, theme, width, extension), draw)
 
 
 def _theme(request: Request) -> Theme:

@@ -10,7 +10,6 @@ from wxcube.charts import engine
 from wxcube.charts.catalogue import draw
 from wxcube.charts.chart import HEIGHT, Chart
 from wxcube.charts.theme import PALETTES, Theme
-from wxcube.figures.catalogue import FIGURES
 from wxcube.figures.cells import Table, table_of
 from wxcube.figures.figure import Figure
 from wxcube.figures.naming import named
@@ -109,7 +108,7 @@ class Card:
 
     @cached_property
     def _wire_figure(self) -> Figure:
-        return FIGURES[self.address](self.view.reader, self.view.filter)
+        return self.view.figure(self.address)
 
 
 def height_of(chart: Chart, width: int) -> int:

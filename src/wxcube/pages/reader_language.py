@@ -5,16 +5,17 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from wxcube.i18n.language import Language
+from wxcube.i18n.message import Code
 
 COOKIE = "wxcube_language"
-CODES = ("zh", "en")
+CODES: tuple[Code, ...] = ("zh", "en")
 
 
 def reader_language(request: Request) -> Language:
     """The language of `lang=` in the address, of the cookie, or of the browser."""
-    for wanted in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
-        if wanted in CODES:
-            return _language(wanted)
+    chosen = (request.query_params.get("lang"), request.cookies.get(COOKIE))
+    for code in (code for wanted in chosen for code in CODES if code == wanted):
+        return Language(code)
     return preferred(request.headers.get("accept-language", ""))
 
 
@@ -27,10 +28,9 @@ def preferred(accepted: str) -> Language:
     weighted = []
     for position, part in enumerate(accepted.split(",")):
         name, _semicolon, parameter = part.strip().partition(";")
-        code = name.strip().lower()[:2]
-        if code in CODES:
-            weighted.append((-_weight(parameter), position, code))
-    return _language(min(weighted)[2]) if weighted else Language("zh")
+        start = name.strip().lower()[:2]
+        weighted += [(-_weight(parameter), position, code) for code in CODES if code == start]
+    return Language(min(weighted)[2]) if weighted else Language("zh")
 
 
 def _weight(parameter: str) -> float:
@@ -38,7 +38,3 @@ def _weight(parameter: str) -> float:
         return float(parameter.strip().removeprefix("q=") or 1)
     except ValueError:
         return 0.0
-
-
-def _language(code: str) -> Language:
-    return Language("zh" if code == "zh" else "en")

@@ -10,17 +10,20 @@ from jinja2 import Environment
 from starlette.requests import Request
 
 from wxcube.beijing import Clock
+from wxcube.figures.figure import Figure
 from wxcube.jobs.account_setup import AccountSetup, Right
 from wxcube.jobs.sync_service import SyncService
 from wxcube.pages.assets import Assets
 from wxcube.pages.guard import Entrance
 from wxcube.pages.people import People
 from wxcube.pages.pictures import Pictures
+from wxcube.pages.remembered import Remembered
 from wxcube.pages.throttle import Throttle
 from wxcube.warehouse.store import Warehouse
 
 TRIES_PER_ADDRESS = 20
 TRIES_PER_NAME = 10
+REMEMBERED_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Site:
     first_code: str = ""
     """The code with which the first person may choose a password; it works once."""
     pictures: Pictures = field(default_factory=Pictures)
+    figures: Remembered[Figure] = field(
+        default_factory=lambda: Remembered(REMEMBERED_ROWS, _row_count)
+    )
+    """The figures of pages, which their pictures and files have too."""
     rights: dict[str, list[Right]] = field(default_factory=dict)
     """What accounts may do that were added since the start."""
 
@@ -65,6 +72,11 @@ class Site:
         self.demo_lock = threading.Lock()
         self.tries_by_address = Throttle(TRIES_PER_ADDRESS, self.clock)
         self.tries_by_name = Throttle(TRIES_PER_NAME, self.clock)
+
+
+def _row_count(figure: Figure) -> int:
+    earlier = _row_count(figure.versus) if figure.versus else 0
+    return 1 + len(figure.rows) + len(figure.marks) + earlier
 
 
 def site_of(request: Request) -> Site:

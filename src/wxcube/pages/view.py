@@ -13,10 +13,13 @@ from starlette.requests import Request
 from wxcube.beijing import day_of
 from wxcube.contract.window import Window
 from wxcube.figures import links
+from wxcube.figures.catalogue import FIGURES
+from wxcube.figures.figure import Figure
 from wxcube.figures.filter import RANGE_TITLES, VERSUS_TITLES, Filter, Rolling, Versus
 from wxcube.figures.reader import Reader
 from wxcube.i18n import Message, _, verbatim
-from wxcube.pages.site import Source, site_of
+from wxcube.pages.remembered import Remembered
+from wxcube.pages.site import Site, site_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class View:
     reader: Reader
     version: str
     """Another text after every change of the database or of what yesterday is."""
+    figures: Remembered[Figure]
+    """Figures that were read before."""
 
     @cached_property
     def window(self) -> Window:
@@ -49,6 +54,13 @@ class View:
     def query(self) -> str:
         """The query string in its canonical form."""
         return links.write(self.filter)
+
+    def figure(self, address: str) -> Figure:
+        """The figure with an address."""
+        # what is requested next changes with the hour, before the stored rows do
+        hour = self.reader.now.hour
+        key = (self.reader.warehouse.name, self.version, hour, address, self.filter)
+        return self.figures.get(key, lambda: FIGURES[address](self.reader, self.filter))
 
     def href(self, **changes: Any) -> str:
         """The address of this page with another filter."""
@@ -100,13 +112,17 @@ class View:
 
 def view_of(request: Request, path: str) -> View:
     """The view that the query of a request asks for."""
-    source: Source = site_of(request).source
+    return new_view(site_of(request), path, request.url.query)
+
+
+def new_view(site: Site, path: str, query: str = "") -> View:
+    """The view of a query, as of now."""
+    source = site.source
     now, names = source.clock.now(), source.accounts()
-    reading = links.read(request.url.query, names, day_of(now))
-    version = f"{source.warehouse.version()}-{now:%m%d%H}"
-    return View(
-        path, reading.filter, reading.ignored, names, Reader(source.warehouse, now), version
-    )
+    reading = links.read(query, names, day_of(now))
+    version = f"{source.warehouse.version()}-{now:%m%d}"
+    reader = Reader(source.warehouse, now)
+    return View(path, reading.filter, reading.ignored, names, reader, version, site.figures)
 
 
 def address(path: str, query: str, **more: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,13 +16,32 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.contract.withdrawn import WITHDRAWN_AT
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.tables import ROW_TABLES, RowTable, coverage
+from wxcube.warehouse.tables import ROW_TABLES, RowTable, accounts, coverage
 
 _RANK = {origin.value: number for number, origin in enumerate(Origin)}
 _ORIGINS = {origin.value: origin for origin in Origin}
 _STATES = {state.value: state for state in State}
+_day = date.fromisoformat
 _STEP = 500
 """Accounts per statement: databases limit the parameters of one."""
+
+
+Some = Callable[[sa.ColumnElement[str]], sa.ColumnElement[bool]]
+"""The condition that a column has one of some accounts."""
+Appids = Sequence[str] | None
+"""AppIDs of accounts; None: all accounts."""
+
+
+class Entry(NamedTuple):
+    """What the ledger says of a day of one origin."""
+
+    origin: Origin
+    state: State
+    revision: int
+    """How often its figures changed after they were final."""
+
+
+Entries = tuple[Entry, ...]
 
 
 class Sums(NamedTuple):
@@ -45,39 +66,58 @@ class RunningTotals(NamedTuple):
     values: tuple[Any, ...]
 
 
-def sums(  # noqa: PLR0913 - a selection has all of these
-    connection: sa.Connection,
-    appids: Sequence[str],
-    endpoint: Endpoint[Any],
-    window: Window,
-    columns: Sequence[str],
-    *,
-    by: Sequence[str] = (),
-    only: Mapping[str, Any] | None = None,
-    part: str = "",
-    is_disjoint: bool = False,
-) -> list[Sums]:
-    """Columns by account, day and the columns `by`, aggregated as the contract says.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Columns of an endpoint in a window, aggregated by account, day and the columns `by`.
 
     `only` limits the rows to values of columns; `part` names a nested list whose rows are meant.
     Of columns that are not to be added, such as users, a group should have one row: if it has
     several, the largest counts. `is_disjoint` says that nobody is in two rows of a day, so that
-    users add up too. Withdrawn rows are left out.
+    users add up too.
     """
-    table = _table(endpoint, part)
+
+    endpoint: Endpoint[Any]
+    window: Window
+    columns: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    only: tuple[tuple[str, Any], ...] = ()
+    part: str = ""
+    is_disjoint: bool = False
+
+    @property
+    def table(self) -> RowTable:
+        """The table of the rows."""
+        table = ROW_TABLES[self.endpoint.name]
+        return next(t for t in table.walk() if t.path.endswith(self.part)) if self.part else table
+
+    def where(self, table: sa.Table, some: Some) -> list[sa.ColumnElement[bool]]:
+        """The rows of some accounts that are meant; withdrawn ones are not."""
+        return [
+            some(table.c.appid),
+            table.c.origin.in_([origin.value for origin in Origin]),
+            table.c.ref_date.between(self.window.first, self.window.last),
+            table.c[WITHDRAWN_AT].is_(None),
+            *(table.c[name] == value for name, value in self.only),
+        ]
+
+
+def sums(connection: sa.Connection, appids: Appids, selection: Selection) -> list[Sums]:
+    """The figures of a selection, each day from its best origin."""
+    table = selection.table
     column = table.table.c
-    groups = [column[name] for name in ("appid", "ref_date", "origin", *by)]
+    # PERF: in the order of the primary key, which needs no sorting
+    groups = [column.appid, column.origin, column.ref_date, *(column[n] for n in selection.by)]
     kinds = {one.name: one.column.kind.adding for one in table.columns}
-    adding = {name: Adding.SUM if is_disjoint else kinds[name] for name in columns}
-    values = [_aggregate(column[name], adding[name]) for name in columns]
-    where = [column[name] == value for name, value in (only or {}).items()]
-    width = 3 + len(by)
+    values = [
+        _aggregate(column[name], Adding.SUM if selection.is_disjoint else kinds[name])
+        for name in selection.columns
+    ]
     found = [
-        Sums(row[0], row[1], _ORIGINS[row[2]], row[3:width], row[width:])
+        Sums(row[0], _day(row[2]), _ORIGINS[row[1]], row[3 : len(groups)], row[len(groups) :])
         for some in _split(appids)
         for row in connection.execute(
-            sa.select(*groups, *values)
-            .where(*_scope(table.table, some, window), *where)
+            sa.select(column.appid, column.origin, _text(column.ref_date), *groups[3:], *values)
+            .where(*selection.where(table.table, some))
             .group_by(*groups)
             .order_by(*groups)
         ).all()
@@ -86,42 +126,36 @@ def sums(  # noqa: PLR0913 - a selection has all of these
 
 
 def over_range(
-    connection: sa.Connection,
-    appids: Sequence[str],
-    endpoint: Endpoint[Any],
-    window: Window,
-    columns: Sequence[str],
-    by: Sequence[str],
+    connection: sa.Connection, appids: Sequence[str], selection: Selection
 ) -> dict[tuple[str, tuple[Any, ...]], tuple[int, ...]]:
-    """Sums of columns over all days of a window, by account and the columns `by`.
+    """Sums over all days of a selection, by account and its columns `by`.
 
-    The columns must be ones that may be added up. Each day is from its best origin; withdrawn rows
-    are left out.
+    Its columns must be ones that may be added up. Each day is from its best origin.
     """
-    table, found = ROW_TABLES[endpoint.name].table, dict[Any, Any]()
-    groups = [table.c[name] for name in ("appid", *by)]
-    values = [sa.cast(sa.func.sum(table.c[name]), sa.BigInteger) for name in columns]
-    several = _with_several_origins(connection, table, appids, window)
+    table, found = selection.table.table, dict[Any, Any]()
+    groups = [table.c[name] for name in ("appid", *selection.by)]
+    values = [sa.cast(sa.func.sum(table.c[name]), sa.BigInteger) for name in selection.columns]
+    several = _with_several_origins(connection, table, appids, selection)
     # PERF: without a row per day, which is needed only where the best origin differs by day
     for some in _split([appid for appid in appids if appid not in several]):
-        rows = sa.select(*groups, *values).where(*_scope(table, some, window)).group_by(*groups)
+        rows = sa.select(*groups, *values).where(*selection.where(table, some)).group_by(*groups)
         for row in connection.execute(rows).all():
-            found[row[0], row[1 : 1 + len(by)]] = row[1 + len(by) :]
-    for one in sums(connection, several, endpoint, window, columns, by=by):
-        known = found.get((one.appid, one.group), (0,) * len(columns))
+            found[row[0], row[1 : len(groups)]] = row[len(groups) :]
+    for one in sums(connection, several, selection):
+        known = found.get((one.appid, one.group), (0,) * len(values))
         pairs = zip(known, one.values, strict=True)
         found[one.appid, one.group] = tuple(a + (b or 0) for a, b in pairs)
     return found
 
 
 def _with_several_origins(
-    connection: sa.Connection, table: sa.Table, appids: Sequence[str], window: Window
+    connection: sa.Connection, table: sa.Table, appids: Sequence[str], selection: Selection
 ) -> list[str]:
     found: list[str] = []
     for some in _split(appids):
         counts = (
             sa.select(table.c.appid)
-            .where(*_scope(table, some, window))
+            .where(*selection.where(table, some))
             .group_by(table.c.appid)
             .having(sa.func.count(sa.distinct(table.c.origin)) > 1)
         )
@@ -129,48 +163,46 @@ def _with_several_origins(
     return found
 
 
-def running_totals(  # noqa: PLR0913 - a selection has all of these
+def running_totals(
     connection: sa.Connection,
     appids: Sequence[str],
-    endpoint: Endpoint[Any],
-    window: Window,
-    columns: Sequence[str],
+    selection: Selection,
     *,
-    msgid: str = "",
     is_newest_only: bool = False,
 ) -> list[RunningTotals]:
-    """Running totals of articles published in a window, by stat_date; or the newest of each.
+    """Running totals of articles published in the window of a selection, by stat_date.
 
-    `msgid` limits them to one article.
+    Its columns are those of the running totals, and `only` limits the articles. `is_newest_only`
+    leaves out all but the newest totals of each article.
     """
-    parent = ROW_TABLES[endpoint.name]
-    child = next(t for t in parent.lists if endpoint.running and t.path == endpoint.running.name)
+    parent, running = selection.table, selection.endpoint.running
+    child = next(t for t in parent.lists if running and t.path == running.name)
     above, below = parent.table, child.table
     of_row = [one.name for one in parent.columns if one.name != "ref_date"]
     rows = sa.select(
-        *(above.c[name] for name in ("appid", "ref_date", "origin")),
-        below.c.stat_date,
+        above.c.appid,
+        above.c.origin,
+        *map(_text, (above.c.ref_date, below.c.stat_date)),
         *(above.c[name] for name in of_row),
-        *(below.c[name] for name in columns),
+        *(below.c[name] for name in selection.columns),
     ).join_from(above, below, sa.and_(*(above.c[name] == below.c[name] for name in parent.key)))
     if is_newest_only:
         rows = rows.where(below.c.stat_date == _newest(parent, below))
-    if msgid:
-        rows = rows.where(above.c.msgid == msgid)
     width = 4 + len(of_row)
+    order = (above.c.appid, above.c.ref_date, above.c.msgid, below.c.stat_date)
     found = [
         RunningTotals(
             row[0],
-            row[1],
-            _ORIGINS[row[2]],
-            row[3],
+            _day(row[2]),
+            _ORIGINS[row[1]],
+            _day(row[3]),
             dict(zip(of_row, row[4:width], strict=True)),
             row[width:],
         )
         for some in _split(appids)
         for row in connection.execute(
-            rows.where(*_scope(above, some, window), below.c[WITHDRAWN_AT].is_(None)).order_by(
-                above.c.appid, above.c.ref_date, above.c.msgid, below.c.stat_date
+            rows.where(*selection.where(above, some), below.c[WITHDRAWN_AT].is_(None)).order_by(
+                *order
             )
         ).all()
     ]
@@ -179,36 +211,33 @@ def running_totals(  # noqa: PLR0913 - a selection has all of these
 
 
 def states(
-    connection: sa.Connection, appids: Sequence[str], endpoint: Endpoint[Any], window: Window
-) -> dict[tuple[str, date], dict[Origin, tuple[State, int]]]:
-    """States and numbers of revisions by account and day, of every origin that has an entry."""
-    column, found = coverage.c, dict[tuple[str, date], dict[Origin, tuple[State, int]]]()
+    connection: sa.Connection, appids: Appids, endpoint: Endpoint[Any], window: Window
+) -> dict[tuple[str, date], Entries]:
+    """The entries of the ledger by account and day, of every origin that has one."""
+    column, found = coverage.c, dict[tuple[str, date], Entries]()
     for some in _split(appids):
         rows = connection.execute(
-            sa.select(column.appid, column.ref_date, column.origin, column.state, column.revision)
-            .where(column.appid.in_(some), column.origin.in_([o.value for o in Origin]))
+            sa.select(
+                column.appid, _text(column.ref_date), column.origin, column.state, column.revision
+            )
+            .where(some(column.appid), column.origin.in_([o.value for o in Origin]))
             .where(column.endpoint == endpoint.name, column.params == "")
             .where(column.ref_date.between(window.first, window.last))
         ).all()
         for appid, day, origin, state, revision in rows:
-            found.setdefault((appid, day), {})[_ORIGINS[origin]] = (_STATES[state], revision)
+            key, entry = (appid, _day(day)), _entry(origin, state, revision)
+            found[key] = (*found[key], *entry) if key in found else entry
     return found
 
 
-def _table(endpoint: Endpoint[Any], part: str) -> RowTable:
-    table = ROW_TABLES[endpoint.name]
-    return next(t for t in table.walk() if t.path.endswith(part)) if part else table
+@cache
+def _entry(origin: str, state: str, revision: int) -> Entries:
+    return (Entry(_ORIGINS[origin], _STATES[state], revision),)
 
 
-def _scope(
-    table: sa.Table, appids: Collection[str], window: Window
-) -> list[sa.ColumnElement[bool]]:
-    return [
-        table.c.appid.in_(appids),
-        table.c.origin.in_([origin.value for origin in Origin]),
-        table.c.ref_date.between(window.first, window.last),
-        table.c[WITHDRAWN_AT].is_(None),
-    ]
+def _text(day: sa.ColumnElement[date]) -> sa.ColumnElement[str]:
+    # PERF: a type of SQLAlchemy costs more for a day than the rest of its row
+    return sa.type_coerce(day, sa.String)
 
 
 def _aggregate(column: sa.ColumnElement[Any], adding: Adding) -> sa.ColumnElement[Any]:
@@ -224,8 +253,15 @@ def _newest(parent: RowTable, below: sa.Table) -> sa.ScalarSelect[Any]:
     return newest.correlate(parent.table).scalar_subquery()
 
 
-def _split(appids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (appids[start : start + _STEP] for start in range(0, len(appids), _STEP))
+def _split(appids: Appids) -> Iterator[Some]:
+    """Conditions that together select the accounts."""
+    if appids is None:
+        # PERF: a list of 200 parameters costs more than the rest of a statement
+        yield lambda column: column.in_(sa.select(accounts.c.appid))
+        return
+    for start in range(0, len(appids), _STEP):
+        some = appids[start : start + _STEP]
+        yield partial(sa.ColumnElement.in_, other=some)
 
 
 def _best_origins(

@@ -42,7 +42,7 @@ def check(
 
     Rows that break a rule are selected by the database; hours and followers are read by the month.
     """
-    for key in _series(connection, appid, endpoint, origins):
+    for key in _series(connection, appid, endpoint, window, origins):
         one = _Series(connection, endpoint, key, window)
         for part in ROW_TABLES[endpoint.name].walk():
             yield from _beyond_limits(one, part)
@@ -135,21 +135,32 @@ class _Series:
 
 
 def _series(
-    connection: sa.Connection, appid: str, endpoint: Endpoint[Any], origins: Collection[Origin]
+    connection: sa.Connection,
+    appid: str,
+    endpoint: Endpoint[Any],
+    window: Window | None,
+    origins: Collection[Origin],
 ) -> list[dict[str, object]]:
-    """The series that have rows or entries, those of the most trusted origin first."""
+    """The series that have rows or entries in a window, the most trusted origin first."""
+
+    def within(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        # PERF: with origins, a window is a range of the primary key
+        found = [table.c.appid == appid, table.c.origin.in_([one.value for one in origins])]
+        days = [table.c.ref_date.between(window.first, window.last)] if window else []
+        return [*found, *days]
+
     of_entries = sa.select(coverage.c.origin, coverage.c.params).where(
-        coverage.c.appid == appid, coverage.c.endpoint == endpoint.name
+        *within(coverage), coverage.c.endpoint == endpoint.name
     )
     rows = ROW_TABLES[endpoint.name].table
     params = rows.c.params if "params" in rows.c else sa.literal("").label("params")
-    of_rows = sa.select(rows.c.origin, params).where(rows.c.appid == appid)
+    of_rows = sa.select(rows.c.origin, params).where(*within(rows))
     found = connection.execute(sa.union(of_entries, of_rows)).all()
     return [
         {"appid": appid, "origin": origin.value, "endpoint": endpoint.name, "params": params}
         for origin in Origin
         for stored, params in sorted(found)
-        if stored == origin and origin in origins
+        if stored == origin
     ]
 
 

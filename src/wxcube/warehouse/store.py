@@ -425,78 +425,43 @@ class Warehouse:
         with self._database.reading() as connection:
             return list(asks.in_order(connection, appid, series=key, window=window))
 
-    def sums(  # noqa: PLR0913 - a selection has all of these
-        self,
-        appids: Sequence[str],
-        endpoint: Endpoint[Any],
-        window: Window,
-        columns: Sequence[str],
-        *,
-        by: Sequence[str] = (),
-        only: Mapping[str, object] | None = None,
-        part: str = "",
-        is_disjoint: bool = False,
+    def sums(
+        self, appids: aggregates.Appids, selection: aggregates.Selection
     ) -> list[aggregates.Sums]:
-        """Columns by account, day and the columns `by`, aggregated as the contract says.
+        """The figures of a selection by account and day, each day from its best origin.
 
-        `only` limits the rows to values of columns; `part` names a nested list whose rows are
-        meant. `is_disjoint` says that nobody is in two rows of a day, so that users add up too.
-        Each day is from its best origin; withdrawn rows are left out.
+        Without AppIDs, those of all accounts.
         """
         with self._database.reading() as connection:
-            return aggregates.sums(
-                connection,
-                appids,
-                endpoint,
-                window,
-                columns,
-                by=by,
-                only=only,
-                part=part,
-                is_disjoint=is_disjoint,
-            )
+            return aggregates.sums(connection, appids, selection)
 
     def sums_over_range(
-        self,
-        appids: Sequence[str],
-        endpoint: Endpoint[Any],
-        window: Window,
-        columns: Sequence[str],
-        by: Sequence[str],
+        self, appids: Sequence[str], selection: aggregates.Selection
     ) -> dict[tuple[str, tuple[Any, ...]], tuple[int, ...]]:
-        """Sums of columns that may be added up, by account and the columns `by`."""
+        """Sums over all days of a selection, whose columns may be added up, by account and `by`."""
         with self._database.reading() as connection:
-            return aggregates.over_range(connection, appids, endpoint, window, columns, by)
+            return aggregates.over_range(connection, appids, selection)
 
     def running_totals(
         self,
         appids: Sequence[str],
-        endpoint: Endpoint[Any],
-        window: Window,
-        columns: Sequence[str],
+        selection: aggregates.Selection,
         *,
-        msgid: str = "",
         is_newest_only: bool = False,
     ) -> list[aggregates.RunningTotals]:
-        """Running totals of articles published in a window, by stat_date; or the newest of each.
-
-        `msgid` limits them to one article.
-        """
+        """Running totals of articles published in a window, by stat_date; or the newest of each."""
         with self._database.reading() as connection:
             return aggregates.running_totals(
-                connection,
-                appids,
-                endpoint,
-                window,
-                columns,
-                msgid=msgid,
-                is_newest_only=is_newest_only,
+                connection, appids, selection, is_newest_only=is_newest_only
             )
 
     def states(
-        self, appids: Sequence[str], endpoint: Endpoint[Any], window: Window
-    ) -> dict[tuple[str, date], dict[Origin, tuple[State, int]]]:
-        """States and numbers of revisions by account and day, of every origin with an entry."""
+        self, appids: aggregates.Appids, endpoint: Endpoint[Any], window: Window
+    ) -> dict[tuple[str, date], aggregates.Entries]:
+        """The entries of the ledger by account and day, of every origin that has one.
+
+        Without AppIDs, those of all accounts.
+        """
         with self._database.reading() as connection:
             return aggregates.states(connection, appids, endpoint, window)
 

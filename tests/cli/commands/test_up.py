@@ -115,6 +115,7 @@ def test_from_nothing_to_a_page_with_figures(
         assert overview.status == 200
         assert "mine" in overview.text
         assert visitor.get("/followers/daily.csv").body.count(b"\n") == 31
+        _check_api(up, tmp_path)
         up.printed = ""
         day = f"{wechat.last_day}"
         visitor.post("/sync", account=app.appid, endpoint="getusersummary", days=f"{day}..{day}")
@@ -130,6 +131,20 @@ def test_from_nothing_to_a_page_with_figures(
         assert "welcome" not in again.printed
         assert visitor.get("/followers").status == 200
         assert again.end(signal.SIGINT)[0] == 0
+
+
+def _check_api(up: Up, folder: Path) -> None:
+    """The account that was added on a page has an app of the API after its first sync."""
+    url = re.search(r"API: (http://[^\s,]+)", up.printed)
+    assert url
+
+    def tokens() -> list[bytes]:
+        text = (folder / "wxcube-apps.toml").read_text(encoding="utf-8")
+        apps = tomllib.loads(text).get("apps", [])
+        query = "/cgi-bin/token?grant_type=client_credential&appid={appid}&secret={secret}"
+        return [Visitor(url[1]).get(query.format(**app)).body for app in apps]
+
+    eventually(lambda: [b"access_token" in token for token in tokens()] == [True])
 
 
 def test_the_demo_accounts_leave_the_settings_as_they_are(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     from wxcube.jobs.cube_service import CubeService
     from wxcube.pages.app import pages_app
     from wxcube.pages.site import Source
+    from wxcube.pages.warming import warm
     from wxcube.server.http import listen, serve_forever
 
     settings, load_settings = root.settings, _loader(root, file)
@@ -75,13 +76,22 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     clock = root.account_clock
     root.require_private_warehouse()
     warehouse = stack.enter_context(root.warehouse())
-    api_url = _serve_api(root, warehouse, stack)
-    service = SyncService(load_settings, warehouse, root.clock, _reporter(root))
+    api_url, serve_new_accounts = _serve_api(root, warehouse, stack)
+    report = _reporter(root)
+
+    def after_sync(progress: SyncProgress) -> None:
+        report(progress)
+        serve_new_accounts()
+        warm(site)
+
+    service = SyncService(load_settings, warehouse, root.clock, after_sync)
     stack.callback(service.stop)
     source = Source(warehouse, clock, lambda: _names(load_settings()), service)
     site = new_site(source, root.clock, settings.pages)
     site.setup = AccountSetup(file, warehouse, clock)
-    site.start_demo = stack.enter_context(DemoAccounts(root.clock)).start
+    site.start_demo = stack.enter_context(
+        DemoAccounts(root.clock, on_end=lambda _: warm(site))
+    ).start
     if site.people.is_empty():
         site.first_code = secrets.token_urlsafe(9)
     service.start()
@@ -96,15 +106,19 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     root.notes.print(root.translate(_("stopping …")))
 
 
-def _serve_api(root: Context, warehouse: Warehouse, stack: ExitStack) -> str:
-    """Serve WeChat's protocol in another thread; its URL."""
+def _serve_api(
+    root: Context, warehouse: Warehouse, stack: ExitStack
+) -> tuple[str, Callable[[], None]]:
+    """Serve WeChat's protocol in another thread; its URL, and what serves new accounts too."""
     from wxcube.cli.gateway_app import gateway_app
     from wxcube.cli.serving import Serving, giver_of, reloading_on_hangup
     from wxcube.server.http import RunningServer
 
-    accounts = [*warehouse.accounts(), *(one.appid for one in root.settings.accounts)]
+    def accounts() -> list[str]:
+        return [*warehouse.accounts(), *(one.appid for one in root.settings.accounts)]
+
     clock = root.account_clock
-    serving = Serving(root.load_settings, accounts, warehouse.apps.apps())
+    serving = Serving(root.load_settings, accounts(), warehouse.apps.apps())
     access = stack.enter_context(serving.access_by(warehouse, clock))
     stack.enter_context(reloading_on_hangup(serving))
     app = gateway_app(
@@ -123,7 +137,8 @@ def _serve_api(root: Context, warehouse: Warehouse, stack: ExitStack) -> str:
         tls=serving.certificate.context if serving.certificate else None,
         direct=app.direct,
     )
-    return stack.enter_context(server).url
+    url = stack.enter_context(server).url
+    return url, lambda: serving.add_accounts(accounts(), warehouse.apps.apps())
 
 
 def _settings_file(root: Context) -> Path:
