@@ -41,6 +41,10 @@ EVENTS = (
     f"""printf '%s\\n' '{{"event": "follow", "id": "1", "account": "{APPID}", """
     """"at": 1772326800, "user": "o1"}' | gzip > march.jsonl.gz"""
 )
+CALLBACKS = (
+    f"""printf '[[accounts]]\\nappid = "{APPID}"\\noriginal_id = "gh_0123456789ab"\\n"""
+    """message_token_env = "WXCUBE_MESSAGE_TOKEN"\\n' > wxcube.toml"""
+)
 
 PREPARED = {
     "README": [EVENTS],  # the reader's own events
@@ -59,6 +63,7 @@ PREPARED = {
         "export WXCUBE_SECRET_MAIN=…",
         "wxcube sync --only user --only content --only message",
     ],
+    "tap": [CALLBACKS],  # an account whose callbacks are recorded
     "report": [  # an installation that has figures, and a rule that finds nothing
         f"wxcube init --appid {APPID} --since 2026-03-01",
         "export WXCUBE_SECRET_MAIN=…",
@@ -97,6 +102,7 @@ SUBSTITUTIONS = {
     r"^wxcube emulate(?!.*--port)": ("wxcube emulate --port 8400", "names the port, for the next"),
     r"\b8300\b": ("{serve_port}", "the port may be in use"),
     r"\b8310\b": ("{pages_port}", "the port may be in use"),
+    r"\b8320\b": ("{tap_port}", "the port may be in use"),
     r"\b8400\b": ("{emulate_port}", "the port may be in use"),
     r'Client\("APPID", "SECRET"\)': (
         'Client("APPID", "SECRET", base_url="{wechat}")',
@@ -207,6 +213,7 @@ class Session:
             "serve_port": self.ports["serve"],
             "pages_port": self.ports["up"],
             "emulate_port": self.ports["emulate"],
+            "tap_port": self.ports["tap"],
         }
         for pattern, (replacement, _reason) in SUBSTITUTIONS.items():
             text = re.sub(pattern, replacement.format(**values), text)
@@ -215,7 +222,7 @@ class Session:
     def run(self, command: Command) -> None:
         """Run a command and compare its output."""
         text = self.filled(command.text)
-        if server := re.match(r"wxcube (emulate|serve|up)\b", text):
+        if server := re.match(r"wxcube (emulate|serve|up|tap(?= proxy| mirror))\b", text):
             self._serve(server[1], text, command.output)
             return
         result = self._shell(text)
@@ -311,7 +318,9 @@ def _answers(port: int) -> bool:
 def _free_ports() -> dict[str, int]:
     """A free port for each of our servers."""
     with ExitStack() as stack:
-        probes = {kind: stack.enter_context(socket.socket()) for kind in ("serve", "emulate", "up")}
+        probes = {
+            kind: stack.enter_context(socket.socket()) for kind in ("serve", "emulate", "up", "tap")
+        }
         for probe in probes.values():
             probe.bind(("127.0.0.1", 0))
         return {kind: probe.getsockname()[1] for kind, probe in probes.items()}

@@ -28,6 +28,12 @@ def seeds() -> dict[str, Any]:
     return _read("seeds.json")
 
 
+@cache
+def webhook() -> dict[str, Any]:
+    """Test vectors, kinds of messages and rules of callbacks."""
+    return _read("webhook.json")
+
+
 def documented(name: str) -> bytes:
     """The documented answer of an endpoint, as text on the wire."""
     return (HERE / "documented" / f"{name}.json").read_bytes()

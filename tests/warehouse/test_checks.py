@@ -304,3 +304,75 @@ def test_origins_are_checked_separately(database: Database) -> None:
     with database.reading() as connection:
         cube = check(connection, APPID, named("getupstreammsghour"), origins=[Origin.CUBE])
         assert list(cube) == []
+
+
+# --- computed rows against WeChat's ---------------------------------------------------------------
+
+
+def replies(count: int, fails: int, total: int, largest: int = 900) -> InterfaceSummary:
+    return InterfaceSummary(
+        ref_date=DAY,
+        callback_count=count,
+        fail_count=fails,
+        total_time_cost=total,
+        max_time_cost=largest,
+    )
+
+
+def both(database: Database, wechat: Iterable[Row], computed: Iterable[Row]) -> list[Finding]:
+    wechat = list(wechat)
+    stored(database, wechat)
+    stored(database, computed, origin=Origin.CUBE)
+    name = next(e.name for e in ENDPOINTS if e.row is type(wechat[0]))
+    return [one for one in found(database, name) if one.rule is Rule.ORIGINS_DIFFER]
+
+
+def test_messages_that_were_not_recorded_are_explained_with_their_number(
+    database: Database,
+) -> None:
+    users, counts = both(
+        database,
+        [messages(1, 40, 90), messages(2, 7, 9)],
+        [messages(1, 38, 80), messages(2, 7, 9)],
+    )
+    assert (counts.column, counts.day, counts.is_note) == ("msg_count", DAY, True)
+    assert counts.what == (
+        "msg_count is 99 at WeChat and 89 from your events: -10 (msg_type 1: 90 and 80)"
+    )
+    assert counts.cause.startswith("10 of 99 were not recorded")
+    assert (
+        users.what == "msg_user is 40 at WeChat and 38 from your events: -2 (msg_type 1: 40 and 38)"
+    )
+    assert "wxcube check --only message" in counts.remedy
+
+
+def test_messages_that_wechat_does_not_count_are_explained(database: Database) -> None:
+    found = both(database, [messages(1, 4, 9)], [messages(1, 4, 9), messages(4, 1, 2)])
+    assert [one.column for one in found] == ["msg_user", "msg_count"]
+    assert found[1].cause.startswith("2 more were recorded than WeChat counts")
+
+
+def test_the_way_to_the_tap_is_explained_in_milliseconds(database: Database) -> None:
+    times, largest = both(database, [replies(200, 1, 9_000, 910)], [replies(200, 1, 8_700)])
+    assert times.column == "total_time_cost"
+    assert times.what == "total_time_cost is 9000 at WeChat and 8700 from your events: -300"
+    assert "both count 200 calls" in times.cause
+    assert "1.5 ms for each call" in times.cause
+    assert largest.column == "max_time_cost"
+
+
+def test_failures_that_only_wechat_sees(database: Database) -> None:
+    (finding,) = both(database, [replies(9, 2, 90)], [replies(9, 1, 90)])
+    assert finding.what == "fail_count is 2 at WeChat and 1 from your events: -1"
+    assert "too late" in finding.cause
+
+
+def test_equal_rows_and_other_groups_are_not_compared(database: Database) -> None:
+    assert not both(database, [messages(1, 4, 9)], [messages(1, 4, 9)])
+    assert not both(database, [followers(9)], [followers(8)])
+
+
+def test_days_that_may_still_change_are_not_compared(database: Database) -> None:
+    stored(database, [messages(1, 4, 9)], state="moving")
+    stored(database, [messages(1, 4, 8)], origin=Origin.CUBE)
+    assert found(database, "getupstreammsg") == []

@@ -42,6 +42,7 @@ COMMANDS = {
     "endpoints": ("explain", _("List the endpoints.")),
     "explain": ("explain", _("Explain an endpoint or a kind of event, column by column.")),
     "events": ("events", _("Ingest and store your own events.")),
+    "tap": ("tap", _("Record WeChat's callbacks as your own events.")),
     "cube": ("cube", _("Compute exact figures of every endpoint from first-party events.")),
     "check": ("check", _("Find impossible figures among the stored rows.")),
     "rebuild": ("rebuild", _("Recompute the tables from the stored replies.")),

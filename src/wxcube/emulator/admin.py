@@ -6,8 +6,9 @@ It is not part of WeChat's protocol; `wxcube.emulator.admin_access` says who may
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -21,6 +22,9 @@ from wxcube.server.backend import App
 from wxcube.server.messages import Reply, Request
 from wxcube.server.protocol import Api, Era
 from wxcube.server.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from wxcube.emulator.pushing import Pusher
 
 ADMIN = "/_wxcube/"
 FIGURE_DAYS = 1_000
@@ -41,6 +45,7 @@ class AdminTarget(Protocol):
     quirks: Quirks
     simulation: Simulation
     apps: dict[str, App]
+    pusher: Pusher | None
 
     @property
     def accounts(self) -> tuple[App, ...]:
@@ -92,6 +97,7 @@ class Admin:
             ("GET", "journal"): self._journal,
             ("DELETE", "journal"): self._clear_journal,
             ("GET", "accounts"): self._accounts,
+            ("GET", "pushes"): self._pushes,
             ("POST", "tokens/expire"): self._expire_tokens,
         }
 
@@ -189,10 +195,28 @@ class Admin:
                     "secret": app.secret,
                     "name": emulator.name(app.appid),
                     "permission_sets": sorted(app.permission_sets),
+                    **self._callback_members(app),
                 }
                 for app in emulator.accounts
             ]
         }
+
+    def _callback_members(self, app: App) -> dict[str, str]:
+        """How callbacks of an account are addressed, signed and encrypted, if any are pushed."""
+        pusher = self._emulator.pusher
+        if pusher is None:
+            return {}
+        account = self._emulator.simulation.accounts[app.account]
+        key = {"message_key": account.message_key} if pusher.target.is_encrypted else {}
+        return {
+            "original_id": account.original_id,
+            "message_token": account.message_token,
+            **key,
+        }
+
+    def _pushes(self, _request: Request) -> object:
+        pusher = self._emulator.pusher
+        return {"url": pusher.target.url, **asdict(pusher.state)} if pusher else {}
 
     def _expire_tokens(self, request: Request) -> object:
         expiry = _read(request, Expiry) if request.body.strip() else Expiry()

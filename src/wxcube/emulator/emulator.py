@@ -1,6 +1,6 @@
 """WeChat on localhost: simulated accounts served over WeChat's protocol, with a clock and faults.
 
-Everything happens in this process; nothing opens a connection.
+Everything happens in this process; nothing opens a connection, unless callbacks are pushed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +37,9 @@ from wxcube.server.http import AsgiApp, asgi
 from wxcube.server.messages import Call, Reply, Request
 from wxcube.server.protocol import Api, Era, Hooks, encode_rows
 from wxcube.server.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from wxcube.emulator.pushing import Pusher, Target
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=BEIJING)
 """The default time of a new emulator's clock."""
@@ -89,6 +93,7 @@ class Emulator:
             access=MemoryAccess(self.tokens, CallQuota(self.clock)),
         )
         self.asgi: AsgiApp = asgi(self, self.clock)
+        self.pusher: Pusher | None = None
         self._admin = Admin(self, admin_access)
         self._lock = threading.RLock()
 
@@ -134,6 +139,20 @@ class Emulator:
     def prepare(self) -> None:
         """Compute all rows available now, so that the first call need not wait for them."""
         self.simulation.prepare(self.last_day)
+
+    def push_to(self, target: Target) -> Pusher:
+        """A context manager that pushes callbacks meanwhile, as WeChat does.
+
+        What it measures replaces the simulated figures of replies of this emulator alone.
+
+        Raises:  SettingsError if the URL is none.
+        """
+        from wxcube.emulator.pushing import Pusher
+
+        shared = self.simulation
+        self.simulation = Simulation(shared.seed, len(shared.accounts), shared.first_day)
+        self.pusher = Pusher(self.simulation, self.clock, target)
+        return self.pusher
 
     def set_permissions(self, appid: str, permission_sets: frozenset[int]) -> None:
         """Replace the permission sets of an account."""

@@ -5,20 +5,35 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+
+from wxcube.beijing import BEIJING_SECONDS, DAY_SECONDS, day_number
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.endpoint import Endpoint, Group, RowT
 from wxcube.contract.visible import visible
 from wxcube.contract.window import Window
 from wxcube.cube.compute import CubeRows, compute
 from wxcube.emulator.first_years import Readers, as_in_their_time, readers_by_hour_and_day
+from wxcube.events.columns import Batch, Columns, family
 from wxcube.simulator.simulator import SimulatedAccount, card_rows, simulate, simulated_accounts
 
 LOOKAHEAD = timedelta(days=7)
 """Days computed in advance, so that moving the clock by a day needs no new computation."""
+
+
+class MeasuredReplies(Protocol):
+    """Replies of a real server: parallel lists."""
+
+    appid: list[str]
+    at: list[int]
+    ms: list[int]
+    ok: list[bool]
+
 
 ByDay = dict[date, list[Any]]
 
@@ -41,17 +56,45 @@ class Simulation:
         self._computed_through = date.min
         self._by_day: dict[tuple[str, str], ByDay] = {}
         self._lock = threading.RLock()
+        self._replies: Columns | None = None
+        self._replies_through = date.min
 
     def compute(self, last_day: date) -> CubeRows:
         """The cube's rows up to a day or later, computed unless they are cached."""
         with self._lock:
             if self._cube is None or last_day > self._computed_through:
                 through = max(last_day, self.first_day) + LOOKAHEAD
-                batch = simulate(list(self.accounts.values()), through)
+                batch = self._with_measured(simulate(list(self.accounts.values()), through))
                 self._cube = compute(batch, through)
                 self._readers = readers_by_hour_and_day(batch)
                 self._computed_through, self._by_day = through, {}
             return self._cube
+
+    def use_replies(self, replies: MeasuredReplies, through: date) -> None:
+        """Replace the simulated replies up to the end of a day by measured ones."""
+        numbers = {appid: place for place, appid in enumerate(self.accounts)}
+        measured = family(
+            "reply",
+            account=[numbers[appid] for appid in replies.appid],
+            at=replies.at,
+            ms=replies.ms,
+            ok=replies.ok,
+        )
+        with self._lock:
+            self._replies, self._replies_through, self._cube = measured, through, None
+
+    def _with_measured(self, batch: Batch) -> Batch:
+        """The events with the measured replies; those of an account are ordered by time."""
+        if self._replies is None:
+            return batch
+        start = (day_number(self._replies_through) + 1) * DAY_SECONDS - BEIJING_SECONDS
+        later, earlier = batch.reply["at"] >= start, self._replies["at"] < start
+        joined = {
+            name: np.concatenate([self._replies[name][earlier], batch.reply[name][later]])
+            for name in batch.reply
+        }
+        order = np.lexsort((joined["at"], joined["account"]))
+        return replace(batch, reply={name: values[order] for name, values in joined.items()})
 
     def prepare(self, last_day: date) -> None:
         """Compute the rows of every account and endpoint, so that no call waits for them."""

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wxcube.events import kinds as ev
-from wxcube.events.intake.siphash import KEY_BYTES, Strings, siphash
+from wxcube.events.intake.siphash import KEY_BYTES, Strings, siphash, siphash_one
 
 Columns = dict[str, NDArray[Any]]
 """The events of one family: arrays of equal length by column name."""
 
+_SHOWN = 17
+"""Characters of a user's number as text."""
 NO_ARTICLE = 0
 """The article number of an event without an article."""
 
@@ -136,7 +138,25 @@ def user_numbers(openids: Strings, key: bytes) -> NDArray[Any]:
 
 def user_number(openid: str, key: bytes) -> int:
     """The number of one user; for many, `user_numbers` is far faster."""
-    return int(user_numbers(Strings.of([openid]), key)[0])
+    hash_key = blake2b(key, digest_size=KEY_BYTES).digest()
+    hashed = siphash_one(hash_key, openid.encode())
+    return hashed - 2**64 if hashed >= 2**63 else hashed
+
+
+def shown_user(number: int) -> str:
+    """A user's number as text: `#` and 16 hexadecimal digits."""
+    return f"#{number & 2**64 - 1:016x}"
+
+
+def shown_numbers(shown: Strings) -> NDArray[Any]:
+    """The numbers of users from their texts.
+
+    Raises:  ValueError for anything else.
+    """
+    digits = shown.content.decode("ascii").replace("#", "")
+    if (shown.lengths != _SHOWN).any() or len(digits) != len(shown.lengths) * (_SHOWN - 1):
+        raise ValueError("a user is # and 16 hexadecimal digits")
+    return np.frombuffer(bytes.fromhex(digits), ">i8").astype("i8")
 
 
 def to_batch(events: Iterable[ev.AnyEvent], key: bytes = b"") -> Batch:

@@ -24,6 +24,11 @@ class EmulatedAccount(msgspec.Struct, frozen=True):
     appid: str
     secret: str
     name: str
+    original_id: str = ""
+    """Empty if the emulator pushes no callbacks."""
+    message_token: str = ""
+    message_key: str = ""
+    """Empty if callbacks are not encrypted."""
 
     def __repr__(self) -> str:
         return f"EmulatedAccount(appid={self.appid!r})"

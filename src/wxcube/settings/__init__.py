@@ -28,6 +28,8 @@ from wxcube.settings.secrets import (
     emulator_password,
     events_key,
     events_token,
+    message_key,
+    message_token,
     read_secret_file,
     recipient_url,
     secret,
@@ -51,6 +53,7 @@ from wxcube.settings.sections import (
     ServeSettings,
     Settings,
     SyncSettings,
+    TapSettings,
     TokenKind,
 )
 
@@ -76,6 +79,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "SyncSettings",
+    "TapSettings",
     "TokenKind",
     "account_proxy",
     "check_private_file",
@@ -91,6 +95,8 @@ __all__ = [
     "events_token",
     "is_loopback",
     "load",
+    "message_key",
+    "message_token",
     "read_private_file",
     "read_secret_file",
     "recipient_url",

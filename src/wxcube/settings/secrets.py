@@ -68,6 +68,36 @@ def secret(account: AccountSettings, environment: Mapping[str, str] | None = Non
     )
 
 
+def message_token(account: AccountSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The token that WeChat signs the account's callbacks with.
+
+    Raises:  SettingsError if it is missing.
+    """
+    default = f"MESSAGE_TOKEN_{_account_part(account)}"
+    file, variable = account.message_token_file, account.message_token_env
+    token = _optional_secret(file, variable, default, environment)
+    if not token:
+        raise SettingsError(
+            _("the message token of account {account} is missing", account=account.title),
+            hint=_(
+                "put the token of the message server settings on mp.weixin.qq.com into the "
+                "environment variable {variable}, or name a file with message_token_file",
+                variable=f"{PREFIX}{default}",
+            ),
+        )
+    return token
+
+
+def message_key(account: AccountSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The EncodingAESKey of the account's callbacks; empty if they are not encrypted.
+
+    Raises:  SettingsError if the settings name one that is missing.
+    """
+    default = f"MESSAGE_KEY_{_account_part(account)}"
+    file, variable = account.message_key_file, account.message_key_env
+    return _optional_secret(file, variable, default, environment)
+
+
 def events_key(events: EventsSettings, environment: Mapping[str, str] | None = None) -> Secret:
     """The key that hashes openids; empty if the settings name none, and the store uses its own.
 
@@ -201,8 +231,12 @@ def default_secret_variable(account: AccountSettings) -> str:
 
     A Chinese name has no letters that a variable may have; the AppID is used instead.
     """
-    name = account.title if account.title.isascii() else account.appid
-    return f"{PREFIX}SECRET_{_variable_part(name)}"
+    return f"{PREFIX}SECRET_{_account_part(account)}"
+
+
+def _account_part(account: AccountSettings) -> str:
+    """The account as a part of the name of a variable."""
+    return _variable_part(account.title if account.title.isascii() else account.appid)
 
 
 def _variable_part(name: str) -> str:

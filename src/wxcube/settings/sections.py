@@ -72,6 +72,16 @@ class AccountSettings(Section, frozen=True, kw_only=True):
     """The parameter `cond_source` of card endpoints."""
     cards: list[str] = []
     """The ids of membership cards to fetch."""
+    original_id: Annotated[str, Meta(pattern=r"^$|^[0-9A-Za-z_-]{3,64}$")] = ""
+    """The ToUserName of its callbacks, gh_…, for `wxcube tap`."""
+    message_token_env: str = ""
+    """The environment variable with the token that callbacks are signed with."""
+    message_token_file: str = ""
+    """The file with that token."""
+    message_key_env: str = ""
+    """The environment variable with the EncodingAESKey of encrypted callbacks."""
+    message_key_file: str = ""
+    """The file with that key."""
 
     @property
     def title(self) -> str:
@@ -238,6 +248,19 @@ def _retention_hint(event_days: int | None, fact_days: int) -> Message:
     return joined((longer, shorter), _(", or "))
 
 
+class TapSettings(Section, frozen=True, kw_only=True):
+    """How `wxcube tap` listens to callbacks."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8320
+    to: Annotated[str, Meta(pattern=r"^$|^https?://[^/\s@]+/?$")] = ""
+    """The message server that the proxy stands in front of."""
+    spool: str = "tap-spool"
+    """The folder where events wait until they are in the event store."""
+    message_bytes: Annotated[int, Meta(ge=1_024, le=1 << 24)] = 1 << 16
+    """The largest callback that is recorded; larger ones are passed on all the same."""
+
+
 class CubeSettings(Section, frozen=True, kw_only=True):
     """What computes rows from first-party events, and where; each engine has keys of its own."""
 
@@ -346,6 +369,7 @@ class Settings(Section, frozen=True, kw_only=True):
     limits: LimitSettings = LimitSettings()
     pages: PagesSettings = PagesSettings()
     events: EventsSettings = EventsSettings()
+    tap: TapSettings = TapSettings()
     cube: CubeSettings = CubeSettings()
     report: ReportSettings = ReportSettings()
     alerts: AlertSettings = AlertSettings()
@@ -422,6 +446,7 @@ SECTIONS: dict[str, type[Section]] = {
     "limits": LimitSettings,
     "pages": PagesSettings,
     "events": EventsSettings,
+    "tap": TapSettings,
     "cube": CubeSettings,
     "report": ReportSettings,
     "alerts": AlertSettings,

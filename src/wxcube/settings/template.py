@@ -51,6 +51,10 @@ token = "stable"
 # endpoints = ["user", "content", "message", "interface"]
 # 会员卡 ID · ids of membership cards
 # cards = []
+# 记录微信推送的回调（wxcube tap）：原始 ID，即回调里的 ToUserName；令牌放进环境变量
+# to record callbacks (wxcube tap): the ToUserName of callbacks; the token in a variable
+# original_id = "gh_0123456789ab"
+# message_token_env = "WXCUBE_MESSAGE_TOKEN"
 """
 _EMULATED_ACCOUNT = """\
 [[accounts]]
@@ -60,6 +64,9 @@ secret_file = {secret_file}
 base_url = {base_url}
 # 模拟器的公众号：以模拟器的时间为准 · an account of an emulator: the emulator's clock applies
 emulator = true
+"""
+_CALLBACKS = """\
+# 微信推送的回调：原始 ID、令牌、EncodingAESKey · callbacks: original id, token, EncodingAESKey
 """
 _ACCOUNT_WITH_FILE = """\
 [[accounts]]
@@ -153,6 +160,17 @@ def emulated_account_section(appid: str, name: str, secret_file: str, base_url: 
         secret_file=_toml(secret_file),
         base_url=_toml(base_url),
     )
+
+
+def callback_lines(original_id: str, token_file: str, key_file: str) -> str:
+    """What the section of an account has of its callbacks; `key_file` may be empty."""
+    lines = {
+        "original_id": original_id,
+        "message_token_file": token_file,
+        "message_key_file": key_file,
+    }
+    found = "".join(f"{name} = {_toml(text)}\n" for name, text in lines.items() if text)
+    return _CALLBACKS + found
 
 
 def _toml(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -72,6 +73,22 @@ class SimulatedAccount:
     def dice(self) -> Dice:
         """Source of all random numbers of this account."""
         return Dice(self.seed).of("account", self.number)
+
+    @property
+    def original_id(self) -> str:
+        """The account's id in callbacks, their ToUserName."""
+        return "gh_" + self.dice.hex("original id", 12)
+
+    @property
+    def message_token(self) -> str:
+        """The token that callbacks are signed with."""
+        return self.dice.hex("message token", 32)
+
+    @property
+    def message_key(self) -> str:
+        """The EncodingAESKey of encrypted callbacks."""
+        key = bytes.fromhex(self.dice.hex("key 1", 32) + self.dice.hex("key 2", 32))
+        return b64encode(key).decode().rstrip("=")
 
     @property
     def character(self) -> Character:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from wxcube.i18n import Message, _, plural
 from wxcube.warehouse import rules
 from wxcube.warehouse.coverage import SETTLED, State
 from wxcube.warehouse.finding import Finding, found_in_row, row_key
+from wxcube.warehouse.origin_comparison import differences, is_compared
 from wxcube.warehouse.rules import NOTES, Hours, Rule, Whole, breaks
 from wxcube.warehouse.series import SeriesKey
 from wxcube.warehouse.tables import ROW_TABLES, RowTable, coverage
@@ -52,6 +53,8 @@ def check(
         yield from _balance(one)
         yield from _ledger(one)
         yield from _withdrawn(one)
+        if key["origin"] == Origin.CUBE.value and Origin.WECHAT in origins:
+            yield from _origins(one)
 
 
 def marked_days(connection: sa.Connection, appid: str) -> dict[str, Window]:
@@ -368,6 +371,33 @@ def _changes(one: _Series, balance: Balance, window: Window) -> dict[date, int]:
     select = sa.select(table.c.ref_date, change).where(*one.where(table, window))
     found = one.rows(select.group_by(table.c.ref_date))
     return {row["ref_date"]: row["change"] or 0 for row in found}
+
+
+# --- computed rows against WeChat's ---------------------------------------------------------------
+
+
+def _origins(one: _Series) -> Iterator[Finding]:
+    """Days that both origins have settled, of figures that callbacks have the events of."""
+    if not is_compared(one.endpoint):
+        return
+    theirs = _Series(
+        one.connection, one.endpoint, {**one.key, "origin": Origin.WECHAT.value}, one.window
+    )
+    for window in one.months():
+        days = _settled(one, window) & _settled(theirs, window)
+        wechat, computed = _rows_by_day(theirs, window), _rows_by_day(one, window)
+        for day in sorted(days):
+            for found in differences(one.endpoint, wechat.get(day, []), computed.get(day, [])):
+                finding = one.finding(Rule.ORIGINS_DIFFER, day, found.what, found.column)
+                yield replace(finding, known_cause=found.cause)
+
+
+def _rows_by_day(one: _Series, window: Window) -> dict[date, list[Mapping[str, Any]]]:
+    table = ROW_TABLES[one.endpoint.name].table
+    by_day: dict[date, list[Mapping[str, Any]]] = {}
+    for row in one.rows(sa.select(table).where(*one.where(table, window))):
+        by_day.setdefault(row["ref_date"], []).append(dict(row))
+    return by_day
 
 
 # --- rows against the ledger ---------------------------------------------------------------------

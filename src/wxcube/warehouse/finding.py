@@ -31,11 +31,13 @@ class Finding:
     """The rest of the row's key."""
     is_note: bool = False
     """Whether WeChat's figures may be so without a mistake."""
+    known_cause: Message | None = None
+    """How it can have come about, where only the figures themselves tell."""
 
     @property
     def cause(self) -> Message:
         """How it can have come about."""
-        return _cause(self)
+        return self.known_cause or _cause(self)
 
     @property
     def remedy(self) -> Message:
@@ -139,6 +141,13 @@ def _cause_of_computed(finding: Finding) -> Message:
 
 
 def _remedy(finding: Finding) -> Message:
+    if finding.rule is Rule.ORIGINS_DIFFER:
+        return _(
+            "WeChat's figures are shown where both exist; compare the hours (`wxcube check --only "
+            "{group} --from {day} --to {day}`) with those in which the tap ran",
+            group=named(finding.endpoint).group.value,
+            day=finding.day,
+        )
     if finding.rule is Rule.WITHDRAWN:
         return _(
             "`wxcube history {endpoint} {day}` shows the answers",

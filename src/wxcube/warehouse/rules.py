@@ -10,6 +10,7 @@ balance            a change of followers that differs from new less cancelled on
 no_rows            a final day without rows
 no_entry           rows of a day without an entry in the ledger
 withdrawn          rows that a later answer lacked
+origins_differ     messages or replies that WeChat counts differently than your events
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ class Rule(StrEnum):
     NO_ROWS = "no_rows"
     NO_ENTRY = "no_entry"
     WITHDRAWN = "withdrawn"
+    ORIGINS_DIFFER = "origins_differ"
 
 
-NOTES = frozenset({Rule.BALANCE, Rule.WITHDRAWN})
+NOTES = frozenset({Rule.BALANCE, Rule.WITHDRAWN, Rule.ORIGINS_DIFFER})
 """Rules that WeChat's figures may break without a mistake."""
 
 

@@ -57,6 +57,7 @@ def check(
     Only noted, because WeChat's figures may be so:
       balance            a change of followers that is not new less cancelled ones
       withdrawn          rows that a later answer lacked
+      origins_differ     messages or replies that differ from your own events
 
     Nothing is changed. Exit code 3 means that impossible figures were found; notes do not count.
 

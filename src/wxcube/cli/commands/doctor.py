@@ -42,7 +42,7 @@ def doctor(*, deep: bool, repair: bool, mend: bool, as_json: bool) -> int:
     impossible figures alone do not count.
     """
     root = context()
-    findings = [*_warehouse(root), *_events(root, deep=deep)]
+    findings = [*_warehouse(root), *_events(root, deep=deep), *_spool(root)]
     problems, unread = _facts(root, deep=deep)
     findings += [*unread, *(problem.finding for problem in problems)]
     for finding in findings:
@@ -112,6 +112,32 @@ def _events(root: Context, *, deep: bool) -> list[Finding]:
 
     key = events_key(root.settings.events).reveal()
     return check(_store(root), root.clock.now(), user_key=key, deep=deep)
+
+
+def _spool(root: Context) -> list[Finding]:
+    """Events that a tap recorded, and that are not in the event store."""
+    from wxcube.events.store.check import Finding
+    from wxcube.tap.spool import has_writer, segments, torn_segments
+
+    folder = Path(root.settings.tap.spool).expanduser()
+    waiting = sum(path.stat().st_size for path in segments(folder))
+    found = [
+        Finding(
+            str(path),
+            _("the end of a line was cut off when its process ended"),
+            _("remove the file: all complete lines of it are stored"),
+            is_serious=False,
+        )
+        for path in torn_segments(folder)
+    ]
+    if waiting and not has_writer(folder):
+        what = plural(
+            "{n} byte of events waits, and no tap is running",
+            "{n:,} bytes of events wait, and no tap is running",
+            n=waiting,
+        )
+        found.append(Finding(str(folder), what, _("start `wxcube tap` again, or run its `drain`")))
+    return found
 
 
 def _store(root: Context) -> Path:

@@ -426,6 +426,15 @@ def warn_if_reachable(root: Context, host: str) -> None:
 @click.option(
     "--daily-limit", type=click.IntRange(1), help="Calls per endpoint and day (default: 10000)."
 )
+@click.option(
+    "--push", metavar="URL", help="Push callbacks of the simulated people to a message server."
+)
+@click.option("--push-encrypted", is_flag=True, help="Push them in safe mode (AES).")
+@click.option(
+    "--push-speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Simulated seconds per second until the clock's time is reached (default: no limit).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the accounts as JSON Lines.")
 def emulate(  # noqa: PLR0913, PLR0917 - one per option
     host: str,
@@ -439,24 +448,31 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     quirk: tuple[str, ...],
     fault: tuple[str, ...],
     daily_limit: int | None,
+    push: str | None,
+    push_speed: float | None,
     *,
+    push_encrypted: bool,
     frozen: bool,
     as_json: bool,
 ) -> None:
     """Serve simulated accounts over WeChat's protocol.
 
-    The clock and the faults can be changed while it runs, with the admin API under /_wxcube/.
+    The clock and the faults can be changed while it runs, with the admin API under /_wxcube/. With
+    --push, messages and followers are pushed as WeChat does, from the first day on, once the server
+    has answered the check of its address; its replies then make the figures of the interface group.
 
     \b
     Examples:
       wxcube emulate
       wxcube emulate --accounts 1 --now 2026-03-10T09:00
       wxcube emulate --fault "getuser* errcode=61503 times=2"
+      wxcube emulate --days 14 --push http://127.0.0.1:8320
     """
     from wxcube.beijing import ManualClock
     from wxcube.emulator.admin_access import AdminAccess
     from wxcube.emulator.emulator import DAILY_LIMIT, Emulator
     from wxcube.emulator.faults import parse_fault
+    from wxcube.emulator.pushing import Target
     from wxcube.emulator.quirks import parse_quirks
     from wxcube.server.addresses import is_loopback
     from wxcube.server.http import listen, serve_forever
@@ -475,13 +491,14 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     )
     for text in fault:
         emulator.faults.add(parse_fault(text))
+    pusher = emulator.push_to(Target(push, push_encrypted, push_speed)) if push else nullcontext()
 
     def ready(url: str) -> None:
         if not is_loopback(host):
             _warn_of_admin_calls(root, password)
         _show_accounts(root, emulator, url, as_json=as_json)
 
-    with listen(host, port) as listener:
+    with listen(host, port) as listener, pusher:
         emulator.prepare()
         serve_forever(
             _with_access_log(root, emulator.asgi),

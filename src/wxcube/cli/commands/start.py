@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -26,7 +26,15 @@ from wxcube.settings import (
     default_secret_variable,
     write_private_file,
 )
-from wxcube.settings.template import account_section, emulated_account_section, settings_text
+from wxcube.settings.template import (
+    account_section,
+    callback_lines,
+    emulated_account_section,
+    settings_text,
+)
+
+if TYPE_CHECKING:
+    from wxcube.jobs.emulator_admin import EmulatedAccount
 
 DEFAULT_DAYS = 90
 """Days before today from which `init` fetches by default."""
@@ -108,7 +116,8 @@ def _init_emulator(root: Context, path: Path, url: str, first: date | None) -> N
     sections = []
     for one, file in zip(accounts, files, strict=True):
         write_private_file(file, f"{one.secret}\n")
-        sections.append(emulated_account_section(one.appid, one.name, str(file), url))
+        section = emulated_account_section(one.appid, one.name, str(file), url)
+        sections.append(section + _callbacks(path, one))
     path.write_text(settings_text(since, sections), encoding="utf-8")
     title = _(
         "Wrote {path} for the emulator at {url}, and secrets into {files}. Next:",
@@ -118,6 +127,18 @@ def _init_emulator(root: Context, path: Path, url: str, first: date | None) -> N
     )
     steps = [verbatim(f"{_wxcube(path)} {command}") for command in ("plan", "sync", "status")]
     _show_steps(root, title, steps)
+
+
+def _callbacks(path: Path, one: EmulatedAccount) -> str:
+    """What the section needs for callbacks that the emulator pushes; their secrets get files."""
+    if not one.original_id:
+        return ""
+    token = path.with_name(f"{one.appid}.token")
+    write_private_file(token, f"{one.message_token}\n")
+    key = path.with_name(f"{one.appid}.key") if one.message_key else None
+    if key:
+        write_private_file(key, f"{one.message_key}\n")
+    return callback_lines(one.original_id, str(token), str(key or ""))
 
 
 def _wxcube(path: Path) -> str:

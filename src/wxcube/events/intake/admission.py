@@ -63,12 +63,20 @@ class Admission:
     """Checks events and replaces openids and accounts by numbers.
 
     Events before `earliest`, in Unix seconds, are refused: their days were deleted by retention.
+    With `are_hashed` the users of all events are given as their numbers in text.
     """
 
-    def __init__(self, keys: Keys, accounts: AccountNumbers, earliest: int = 0) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        accounts: AccountNumbers,
+        earliest: int = 0,
+        *,
+        are_hashed: bool = False,
+    ) -> None:
         self._accounts = accounts
         self._user_key = keys.users
-        self._pseudonymizer = Pseudonymizer(keys)
+        self._pseudonymizer = Pseudonymizer(keys, are_hashed=are_hashed)
         self._reasons = Reasons()
         self.earliest = earliest
 

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wxcube.events import kinds as ev
-from wxcube.events.columns import NO_ARTICLE, Action, Columns, article_number, user_numbers
+from wxcube.events.columns import (
+    NO_ARTICLE,
+    Action,
+    Columns,
+    article_number,
+    shown_numbers,
+    user_numbers,
+)
 from wxcube.events.intake.families import ID_COLUMNS, STORED, Chunk, pick, string_array
 from wxcube.events.intake.plain_csv import Cells
 from wxcube.events.intake.siphash import KEY_BYTES, Strings, siphash
@@ -111,9 +118,13 @@ class _ArticleCache(dict[str | None, int]):
 
 
 class Pseudonymizer:
-    """Replaces openids, event ids, articles and accounts by numbers."""
+    """Replaces openids, event ids, articles and accounts by numbers.
 
-    def __init__(self, keys: Keys) -> None:
+    With `are_hashed` the users are hashed already, and given as their numbers in text.
+    """
+
+    def __init__(self, keys: Keys, *, are_hashed: bool = False) -> None:
+        self._are_hashed = are_hashed
         self._id_key = blake2b(keys.ids, digest_size=KEY_BYTES).digest()
         self._user_key = keys.users
         self._articles = _ArticleCache()
@@ -154,7 +165,7 @@ class Pseudonymizer:
         halves = ids.view("i8").T
         id_rows = _RowReader({name: halves[place] for place, name in enumerate(ID_COLUMNS)})
         openids = Strings.joined([part.openids for part in events if part.openids])
-        user_rows = _RowReader({"user": user_numbers(openids, self._user_key)})
+        user_rows = _RowReader({"user": self._user_numbers(openids)})
         by_family: dict[str, list[Columns]] = {}
         for part in events:
             count = len(part.ids.lengths)
@@ -169,6 +180,9 @@ class Pseudonymizer:
         for columns in chunk.values():
             accounts.replace_provisional(columns["account"])
         return chunk
+
+    def _user_numbers(self, users: Strings) -> NDArray[Any]:
+        return shown_numbers(users) if self._are_hashed else user_numbers(users, self._user_key)
 
 
 class _RowReader:

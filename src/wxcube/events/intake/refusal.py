@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Self, get_args
 import msgspec
 
 from wxcube.events import kinds as ev
-from wxcube.events.columns import user_number
+from wxcube.events.columns import shown_user, user_number
 from wxcube.events.store.durable import (
     OWNER_ONLY,
     fdatasync,
@@ -109,7 +109,7 @@ def _is_harmless(name: str, text: str) -> bool:
 
 def _hash(text: str, key: bytes) -> str:
     """The keyed hash of a string; of a user, the number that the store uses."""
-    return f"#{user_number(encodable(text), key) & 2**64 - 1:016x}"
+    return shown_user(user_number(encodable(text), key))
 
 
 def encodable(text: str) -> str:

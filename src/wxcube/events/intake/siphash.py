@@ -7,6 +7,7 @@ invert a hash or construct two strings with the same hash.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from struct import unpack, unpack_from
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -73,6 +74,45 @@ def siphash(key: bytes, strings: Strings, *, wide: bool = False) -> _Numbers:
             block = slice(first, first + _ROWS)
             hashes[rows[block]] = _hash(key, content[block], wide=wide)
     return hashes
+
+
+_MASK = 2**64 - 1
+_PLAIN_START = tuple(int(number) for number in _START)
+
+
+def siphash_one(key: bytes, content: bytes) -> int:
+    """The hash of one string, as `siphash` computes it for many.
+
+    PERF: 40 us for an openid; `siphash` takes 850 us for one, and 0.2 us for each of many.
+
+    >>> hex(siphash_one(bytes(range(16)), bytes(range(15))))
+    '0xa129ca6149be45e5'
+    """
+    low, high = unpack("<2Q", key)
+    v0, v1, v2, v3 = (
+        start ^ part for start, part in zip(_PLAIN_START, (low, high, low, high), strict=True)
+    )
+    padded = content + bytes(_WORD - 1 - len(content) % _WORD) + bytes([len(content) % 256])
+    for word in unpack_from(f"<{len(padded) // _WORD}Q", padded):
+        v0, v1, v2, v3 = _rounds(v0, v1, v2, v3 ^ word, _ROUNDS)
+        v0 ^= word
+    v0, v1, v2, v3 = _rounds(v0, v1, v2 ^ int(_FINAL), v3, _FINAL_ROUNDS)
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+def _rounds(v0: int, v1: int, v2: int, v3: int, count: int) -> tuple[int, int, int, int]:
+    for _ in range(count):
+        v0 = (v0 + v1) & _MASK
+        v1 = ((v1 << 13) & _MASK | v1 >> 51) ^ v0
+        v0 = (v0 << 32) & _MASK | v0 >> 32
+        v2 = (v2 + v3) & _MASK
+        v3 = ((v3 << 16) & _MASK | v3 >> 48) ^ v2
+        v0 = (v0 + v3) & _MASK
+        v3 = ((v3 << 21) & _MASK | v3 >> 43) ^ v0
+        v2 = (v2 + v1) & _MASK
+        v1 = ((v1 << 17) & _MASK | v1 >> 47) ^ v2
+        v2 = (v2 << 32) & _MASK | v2 >> 32
+    return v0, v1, v2, v3
 
 
 def _by_length(strings: Strings) -> Iterator[tuple[_Numbers, _Numbers]]:

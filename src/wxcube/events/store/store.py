@@ -122,6 +122,18 @@ class EventStore:
         self._refresh_retention()
         return self._admission.admit(lines)
 
+    def admit_hashed(self, lines: bytes) -> Admitted:
+        """The valid events of JSON lines whose users are hashed with the store's key already.
+
+        A user is given as `shown_user` of its number. Nothing is stored yet.
+
+        Raises:  EventStoreError if new accounts cannot be written.
+        """
+        self._refresh_retention()
+        earliest = self._admission.earliest
+        hashed = Admission(self._keys, self._accounts, earliest, are_hashed=True)
+        return hashed.admit(lines)
+
     def admit_records(self, records: Any) -> Admitted:
         """The valid events of a table, with openids replaced; nothing is stored yet.
 

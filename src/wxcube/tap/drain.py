@@ -1,0 +1,240 @@
+"""From the spool to the event store, in the background: each event once, whatever is interrupted.
+
+The channel of a follower is remembered by the hash of the person, so that their unfollowing counts
+for the channel through which they came. How far a file has been read is recorded in one
+transaction with these channels; if an event is stored again after an interruption, it is the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import structlog
+
+from wxcube.errors import EventStoreError, WxcubeError
+from wxcube.events.intake.batches import OnError, store_batch
+from wxcube.events.store.durable import OWNER_ONLY, file_error, make_folder
+from wxcube.events.store.store import EventStore
+from wxcube.i18n import _
+from wxcube.tap.mapping import OTHER_CHANNEL
+from wxcube.tap.spool import TORN, Spool, read_part, segments
+
+DATABASE = "channels.db"
+PART_BYTES = 1 << 15
+"""About 200 events: few enough that the proxy need not wait for their admission."""
+PAUSE_SECONDS = 0.5
+_MAX_PAUSE = 10.0
+_ORIGIN = "tap"
+
+_log = structlog.get_logger()
+
+
+class Channels:
+    """The channel of each follower, and how far each segment was read, in an SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        """The channels of a folder.
+
+        Raises:  EventStoreError if the file cannot be used.
+        """
+        make_folder(folder)
+        path = folder / DATABASE
+        try:
+            path.touch(OWNER_ONLY)
+            self._database = sqlite3.connect(path, check_same_thread=False)
+            self._database.executescript(
+                "PRAGMA journal_mode = WAL;"
+                "CREATE TABLE IF NOT EXISTS channel (account TEXT, user TEXT, source INTEGER,"
+                " PRIMARY KEY (account, user)) WITHOUT ROWID;"
+                "CREATE TABLE IF NOT EXISTS segment (name TEXT PRIMARY KEY, position INTEGER)"
+            )
+            self._database.commit()
+        except OSError as error:
+            raise file_error(path, error) from error
+        except sqlite3.Error as error:
+            raise EventStoreError(
+                _("{path} cannot be used ({reason})", path=path, reason=error),
+                hint=_("move the file away: only the channels of followers are forgotten"),
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def complete(self, events: Iterable[bytes]) -> list[bytes]:
+        """The events, with the channel of those who unfollow; followers are remembered."""
+        return [self._completed(event) for event in events]
+
+    def _completed(self, event: bytes) -> bytes:
+        if b"follow" not in event:
+            return event
+        members: dict[str, Any] = msgspec.json.decode(event)
+        key = members.get("account"), members.get("user")
+        if members["event"] == "follow":
+            values = (*key, members.get("source", OTHER_CHANNEL))
+            self._database.execute("INSERT OR REPLACE INTO channel VALUES (?, ?, ?)", values)
+        elif members["event"] == "unfollow":
+            found = self._database.execute(
+                "SELECT source FROM channel WHERE account = ? AND user = ?", key
+            ).fetchone()
+            return msgspec.json.encode(members | {"source": found[0] if found else OTHER_CHANNEL})
+        return event
+
+    def position(self, segment: Path) -> int:
+        """How far a segment was read."""
+        row = self._database.execute(
+            "SELECT position FROM segment WHERE name = ?", (segment.name,)
+        ).fetchone()
+        return row[0] if row else 0
+
+    def commit(self, segment: Path | None = None, position: int = 0) -> None:
+        """Record the channels, and how far a segment was read."""
+        if segment:
+            values = segment.name, position
+            self._database.execute("INSERT OR REPLACE INTO segment VALUES (?, ?)", values)
+        self._database.commit()
+
+    def forget(self, segment: Path) -> None:
+        """Remove the record of a segment that is no more."""
+        self._database.execute("DELETE FROM segment WHERE name = ?", (segment.name,))
+        self._database.commit()
+
+    def roll_back(self) -> None:
+        """Forget what was not recorded."""
+        self._database.rollback()
+
+
+def store_events(store: EventStore, events: Iterable[bytes], origin: str = _ORIGIN) -> int:
+    """Store events whose users are hashed; returns, when they are on the disk, their number.
+
+    Those that the store refuses are in a dead-letter file.
+
+    Raises:  EventStoreError if they cannot be stored.
+    """
+    admitted = store.admit_hashed(b"\n".join(events))
+    receipt = store_batch(store, admitted, OnError.SKIP, origin)
+    if receipt.written:
+        receipt.written.result()
+    if receipt.refused:
+        first = receipt.refused[0]
+        _log.error("tap.not_admitted", events=len(receipt.refused), reason=str(first.reason))
+    return receipt.accepted
+
+
+class Drain:
+    """Moves events from a spool to the store; a context manager that does so meanwhile."""
+
+    def __init__(
+        self, folder: Path, open_store: Callable[[], EventStore], spool: Spool | None = None
+    ) -> None:
+        self._folder = folder
+        self._open_store = open_store
+        self._spool = spool
+        self._store: EventStore | None = None
+        self._channels: Channels | None = None
+        self._is_failing = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wxcube-drain", daemon=True)
+        self.stored = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        with suppress(WxcubeError, OSError, sqlite3.Error):
+            self.run_once()
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        store, self._store = self._store, None
+        channels, self._channels = self._channels, None
+        if channels:
+            channels.close()
+        if store:
+            store.close()
+
+    def run_once(self) -> int:
+        """Store everything that the spool has; the number of events.
+
+        Raises:  EventStoreError, OSError or sqlite3.Error; what is not stored remains.
+        """
+        stored = 0
+        for segment in segments(self._folder):
+            is_active = self._spool is not None and segment == self._spool.active
+            stored += self._drain(segment)
+            if not is_active and not self._is_torn(segment):
+                segment.unlink()
+                self._open_channels().forget(segment)
+        return stored
+
+    def _drain(self, segment: Path) -> int:
+        stored, channels = 0, self._open_channels()
+        while True:
+            start = channels.position(segment)
+            part = read_part(segment, start, PART_BYTES)
+            if part.end == start:
+                return stored
+            if part.damaged:
+                _log.error("tap.damaged_spool", segment=segment.name, lines=part.damaged)
+            try:
+                count = store_events(self._open(), channels.complete(part.events))
+            except BaseException:
+                channels.roll_back()
+                raise
+            channels.commit(segment, part.end)
+            stored += count
+            self.stored += count
+
+    def _is_torn(self, segment: Path) -> bool:
+        """Whether a segment ends with a part of a line: kept, under a name of its own, and told."""
+        rest = segment.stat().st_size - self._open_channels().position(segment)
+        if rest <= 0:
+            return False
+        _log.error("tap.torn_spool", segment=segment.name, bytes=rest)
+        segment.rename(segment.with_suffix(TORN))
+        return True
+
+    def _open(self) -> EventStore:
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    def _open_channels(self) -> Channels:
+        if self._channels is None:
+            self._channels = Channels(self._folder)
+        return self._channels
+
+    def _run(self) -> None:
+        pause = PAUSE_SECONDS
+        while not self._stopped.wait(pause):
+            try:
+                stored = self.run_once()
+            except Exception as error:  # noqa: BLE001 - the thread must not end
+                self._fail(error)
+                pause = min(pause * 2, _MAX_PAUSE)
+            else:
+                pause = PAUSE_SECONDS
+                if self._is_failing:
+                    self._is_failing = False
+                    _log.warning("tap.store_back", events=stored)
+            if self._spool:
+                self._spool.sync()
+
+    def _fail(self, error: Exception) -> None:
+        """Report once that the store is down; a new attempt opens it again."""
+        if not self._is_failing:
+            self._is_failing = True
+            reason = str(error) if isinstance(error, WxcubeError) else type(error).__name__
+            _log.error("tap.store_down", reason=reason, spool=str(self._folder))
+        with suppress(Exception):
+            self.close()

@@ -1,0 +1,215 @@
+"""The spool: a folder of files where events wait until they are in the event store.
+
+A line is a checksum and an event as JSON, whose user is a hash already. A written line survives
+the end of the process; `sync` makes it survive the end of the machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+import structlog
+
+from wxcube.errors import EventStoreError
+from wxcube.events.store.durable import (
+    OWNER_ONLY,
+    fdatasync,
+    file_error,
+    file_operation,
+    make_folder,
+    sync_folder,
+    try_lock,
+)
+from wxcube.i18n import _
+
+SUFFIX = ".spool"
+TORN = ".torn"
+LOCK = "lock"
+SEGMENT_BYTES = 8 << 20
+MAX_WAITING = 64 << 20
+"""Bytes that wait in memory while the spool cannot be written; further events are lost."""
+_DIGITS = 12
+_CHECKSUM = 8
+
+_log = structlog.get_logger()
+_encoder = msgspec.json.Encoder()
+
+
+def line_of(event: Mapping[str, Any]) -> bytes:
+    """An event as a line of the spool."""
+    content = _encoder.encode(event)
+    return b"%08x %b\n" % (crc32(content), content)
+
+
+class Spool:
+    """Writes lines to a folder that no other process writes to."""
+
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """The spool of a folder, which is created.
+
+        Raises:  EventStoreError if it cannot be written, or another process writes to it.
+        """
+        make_folder(folder)
+        self.folder = folder
+        self.lost = 0
+        """Events that could neither be written nor wait."""
+        self._segment_bytes = segment_bytes
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._is_failing = self._is_partial = False
+        self._descriptor: int | None = None
+        self._size = 0
+        self.active: Path | None = None
+        with file_operation(folder / LOCK, "lock"):
+            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        if not try_lock(self._lock):
+            os.close(self._lock)
+            raise EventStoreError(
+                _("another wxcube tap uses {folder}", folder=folder),
+                hint=_("stop it, or give this one a folder of its own with --spool"),
+            )
+
+    def add(self, line: bytes) -> None:
+        """Take in a line; it is written by the next `flush`."""
+        if self._waiting_bytes > MAX_WAITING:
+            self.lost += 1
+            return
+        self._waiting.append(line)
+        self._waiting_bytes += len(line)
+
+    def flush(self) -> None:
+        """Write all lines; if that fails, they wait for the next time. Raises nothing."""
+        if not self._waiting:
+            return
+        content = b"".join(self._waiting)
+        try:
+            written = os.write(self._open(), content)
+        except OSError as error:
+            self._fail(error)
+            return
+        self._size += written
+        rest = content[written:]
+        self._waiting = [rest] if rest else []
+        self._waiting_bytes = len(rest)
+        self._is_partial = bool(rest)
+        if self._is_failing and not rest:
+            self._is_failing = False
+            _log.warning("tap.spool_back", lost=self.lost)
+
+    def sync(self) -> None:
+        """Flush what is written to the disk. Raises nothing."""
+        descriptor = self._descriptor
+        if descriptor is not None:
+            with suppress(OSError):
+                fdatasync(descriptor)
+
+    def finish(self) -> None:
+        """Write what waits, and close the file, so that it can be removed once it is stored."""
+        self.flush()
+        self._close_segment()
+
+    def close(self) -> None:
+        """Finish, and let other processes use the folder."""
+        self.finish()
+        os.close(self._lock)
+
+    def _open(self) -> int:
+        """The file to write to. One that is full is followed by the next, after a whole line."""
+        is_full = self._size >= self._segment_bytes and not self._is_partial
+        if self._descriptor is not None and is_full:
+            self._close_segment()
+        if self._descriptor is None:
+            last = max((number_of(path) for path in segments(self.folder)), default=0)
+            path = self.folder / f"{last + 1:0{_DIGITS}}{SUFFIX}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            self._descriptor = os.open(path, flags, OWNER_ONLY)
+            self._size, self.active = 0, path
+            with suppress(OSError):
+                sync_folder(self.folder)
+        return self._descriptor
+
+    def _close_segment(self) -> None:
+        descriptor, self._descriptor, self.active = self._descriptor, None, None
+        if descriptor is not None:
+            with suppress(OSError):
+                fdatasync(descriptor)
+            os.close(descriptor)
+
+    def _fail(self, error: OSError) -> None:
+        if not self._is_failing:
+            self._is_failing = True
+            _log.error("tap.spool_fails", reason=error.strerror, folder=str(self.folder))
+
+
+class Part(NamedTuple):
+    """Some lines of a segment."""
+
+    events: list[bytes]
+    end: int
+    """The position after them."""
+    damaged: int
+    """Lines whose checksum is wrong; they are left out."""
+
+
+def segments(folder: Path) -> list[Path]:
+    """The files of a spool, oldest first."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdecimal())
+
+
+def torn_segments(folder: Path) -> list[Path]:
+    """Files whose last line is incomplete, and whose other lines are stored."""
+    return sorted(folder.glob(f"*{TORN}"))
+
+
+def number_of(path: Path) -> int:
+    """The number of a segment."""
+    return int(path.stem)
+
+
+def read_part(path: Path, start: int, max_bytes: int) -> Part:
+    """The events of whole lines from a position on; none at the end, or before a part of a line.
+
+    Raises:  EventStoreError if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            content = file.read(max_bytes)
+            if content and b"\n" not in content:
+                content += file.readline()
+    except OSError as error:
+        raise file_error(path, error, "read") from error
+    content = content[: content.rfind(b"\n") + 1]
+    lines = content.splitlines()
+    events = [line[_CHECKSUM + 1 :] for line in lines if _is_intact(line)]
+    return Part(events, start + len(content), len(lines) - len(events))
+
+
+def has_writer(folder: Path) -> bool:
+    """Whether a process writes to a spool."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _is_intact(line: bytes) -> bool:
+    try:
+        return int(line[:_CHECKSUM], 16) == crc32(line[_CHECKSUM + 1 :])
+    except ValueError:
+        return False

@@ -1,0 +1,133 @@
+"""The tap as a process: killed, with a store that fails, and in front of servers that fail."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+import time
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.callbacks import OPENID, Callback, encrypted, event, plain, xml
+from support.polling import eventually
+from support.tapped_site import all_bytes, stored_events, tapped_site
+from support.tapping import RunningTap, message_server, send, tap_process
+
+NOW = int(time.time())
+
+
+def message(number: int, *, is_encrypted: bool) -> Any:
+    make = encrypted if is_encrypted else plain
+    body = xml(MsgId=10**15 + number, CreateTime=NOW)
+    return make(body, timestamp=NOW, nonce=str(random.random()))
+
+
+def answered(tap: RunningTap, callback: Callback) -> bool:
+    """Whether WeChat would take a callback for answered."""
+    try:
+        return send(tap.url, callback).body == b"success"
+    except (OSError, HTTPException):
+        return False
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "encrypted"])
+def test_nothing_that_was_answered_is_lost_by_kill_9(tmp_path: Path, is_encrypted: bool) -> None:
+    tapped_site(tmp_path, is_encrypted=is_encrypted)
+    numbers, waiting = iter(range(10**6)), threading.Lock()
+    done: set[int] = set()
+    is_over = threading.Event()
+
+    def work(tap: RunningTap) -> None:
+        while not is_over.is_set():
+            with waiting:
+                number = next(numbers)
+            if answered(tap, message(number, is_encrypted=is_encrypted)):
+                done.add(number)
+
+    with message_server() as server, tap_process(tmp_path, "--to", server.url) as tap:
+        threads = [threading.Thread(target=work, args=[tap]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(6):
+            goal = len(done) + random.randrange(20, 120)
+            eventually(partial(reached, done, goal))
+            tap.kill()
+            tap.start()
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    events = stored_events(tmp_path, "message")
+    ids = {(one["id_high"], one["id_low"]) for one in events} if "id_high" in events[0] else None
+    assert ids is None or len(ids) == len(events)
+    # one that was cut off may have been recorded as well
+    assert len(done) <= len(events) <= len(done) + 6 * 4
+    assert len(stored_events(tmp_path, "reply")) >= len(done)
+    assert not list((tmp_path / "tap-spool").glob("*.spool"))
+
+
+def test_while_the_store_is_down_callbacks_are_answered_and_events_wait(tmp_path: Path) -> None:
+    site = tapped_site(tmp_path)
+    with message_server() as server, tap_process(tmp_path, "--to", server.url) as tap:
+        assert answered(tap, message(1, is_encrypted=False))
+        eventually(lambda: stored_or_none(tmp_path) == 1)
+        shutil.move(tmp_path / "events", tmp_path / "elsewhere")
+        (tmp_path / "events").write_text("no folder")
+        for number in range(2, 30):
+            assert answered(tap, message(number, is_encrypted=False))
+        eventually(lambda: "tap.store_down" in tap.said())
+        tap.kill()
+        spool = all_bytes(tmp_path / "tap-spool")
+        assert b'"event":"message"' in spool
+        assert OPENID.encode() not in spool + tap.log.read_bytes()
+        (tmp_path / "events").unlink()
+        shutil.move(tmp_path / "elsewhere", tmp_path / "events")
+    found = site.run("doctor")
+    assert found.code == 1
+    assert "bytes of events wait, and no tap is running" in " ".join(found.text.split())
+    assert site.run("tap", "drain", "--json").code == 0
+    assert "tap-spool" not in site.run("doctor").text
+    assert len(stored_events(tmp_path, "message")) == 29
+    assert site.run("tap", "drain", "--json").lines == [{"events": 0}]
+
+
+def reached(done: set[int], goal: int) -> bool:
+    return len(done) >= goal
+
+
+def stored_or_none(folder: Path) -> Any:
+    try:
+        return len(stored_events(folder, "message"))
+    except OSError:
+        return None
+
+
+def test_the_end_of_the_process_waits_for_replies(tmp_path: Path) -> None:
+    tapped_site(tmp_path)
+    with message_server(delay=1.0) as server, tap_process(tmp_path, "--to", server.url) as tap:
+        found = []
+        thread = threading.Thread(
+            target=lambda: found.append(answered(tap, message(1, is_encrypted=False)))
+        )
+        thread.start()
+        eventually(lambda: server.received)
+        tap.stop()
+        thread.join()
+    assert found == [True]
+    assert tap.result["replies"] == 1
+    assert len(stored_events(tmp_path, "reply")) == 1
+
+
+def test_a_mirror_records_messages_and_followers(tmp_path: Path) -> None:
+    tapped_site(tmp_path)
+    with tap_process(tmp_path, kind="mirror") as tap:
+        assert send(tap.url, message(1, is_encrypted=False)).status == 200
+        follow = event("subscribe", CreateTime=NOW)
+        assert send(tap.url, plain(follow, timestamp=NOW)).status == 200
+    assert tap.result["events"] == 2
+    assert tap.result["replies"] == 0
+    assert len(stored_events(tmp_path, "follow")) == 1
