@@ -3,17 +3,20 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP_VERSION := 26.3
-UV_VERSION := 0.13.9
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 ENGINES := $(VENV)/.engines-installed
 BENCH := $(VENV)/.bench-installed
+SUPPLY := $(VENV)/.supply-installed
+AUDIT := $(VENV)/.audited
+CLIENTS := $(VENV)/clients/.installed
 CATALOGUE := src/wxcube/i18n/locale/zh/LC_MESSAGES/wxcube
-INSTALL := $(PY) -m pip install --quiet --constraint constraints.txt
+# With these options pip installs only what constraints.txt has a hash of, for builds too.
+INSTALL := $(PY) -m pip install --quiet --require-hashes --constraint constraints.txt --build-constraint constraints.txt
+INSTALL_PROJECT := $(PY) -m pip install --quiet --no-deps --build-constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-cube docs contract messages lock clean java
+.PHONY: help demo test check audit bench bench-cube docs contract messages lock release sbom clients clean java
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -21,7 +24,7 @@ help: ## this list
 demo: $(RUNTIME) ## the whole job on two simulated accounts: emulate, sync, check, show
 	$(VENV)/bin/wxcube demo
 
-test: $(ENGINES) $(CATALOGUE).mo java ## all tests, on two processes; Spark and ClickHouse come along
+test: $(ENGINES) $(CATALOGUE).mo java clients ## all tests, on two processes; Spark and ClickHouse come along
 	$(PY) -m pytest -n 2 --dist loadgroup
 
 check: $(ENGINES) $(CATALOGUE).mo ## style, types, layers, the exported contract and the documentation
@@ -33,7 +36,11 @@ check: $(ENGINES) $(CATALOGUE).mo ## style, types, layers, the exported contract
 	$(PY) tools/messages.py check
 	$(PY) -m wxcube.contract json | diff -u docs/contract/contract.json - || { echo 'run `make contract`'; exit 1; }
 	$(PY) -m wxcube.contract openapi | diff -u docs/contract/openapi.json - || { echo 'run `make contract`'; exit 1; }
-	$(MAKE) --no-print-directory docs
+	$(MAKE) --no-print-directory docs audit
+
+audit: $(SUPPLY) ## known vulnerabilities of the dependencies; once a day, where the data can be reached
+	@test -z "$$(find $(AUDIT) -mmin -1440 -newer constraints.txt 2>/dev/null)" || exit 0; \
+	$(PY) tools/audit.py $(AUDIT)
 
 bench: $(BENCH) ## every benchmark in bench/
 	@for script in $(filter-out bench/cube_naive.py bench/cube_build.py bench/analysis_views.py,$(wildcard bench/*.py)); do echo "== $$script"; $(PY) "$$script" || exit 1; done
@@ -53,11 +60,23 @@ contract: $(RUNTIME) ## write the contract to docs/contract again
 messages: $(DEV) ## bring the catalogue of messages up to date with the source, and compile it
 	$(PY) tools/messages.py update
 
-lock: $(RUNTIME) ## pin the newest allowed versions in constraints.txt
-	$(PY) -m pip install --quiet 'uv==$(UV_VERSION)'
-	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev --group engines --group bench --universal --python-version 3.11 \
-		--upgrade --no-emit-index-url --no-header --no-annotate --quiet --output-file $(VENV)/constraints.txt
-	sed -E 's/ ; .{100,}$$//' $(VENV)/constraints.txt > constraints.txt
+lock: $(SUPPLY) ## pin the newest allowed versions and their hashes in constraints.txt
+	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev --group engines --group bench --group supply --universal \
+		--python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file $(VENV)/constraints.txt
+	sed -E 's/ ; .{100,}\\$$/ \\/' $(VENV)/constraints.txt > constraints.txt
+
+release: $(SUPPLY) $(ENGINES) ## sdist, wheel, bill of materials and checksums, in dist
+	rm -rf dist
+	$(PY) -m hatchling build
+	$(MAKE) --no-print-directory sbom
+	cd dist && sha256sum * > SHA256SUMS
+
+sbom: $(SUPPLY) $(ENGINES) ## the bill of materials (CycloneDX), in dist
+	mkdir -p dist
+	$(PY) tools/sbom.py dist/wxcube.cdx.json
+
+clients: $(RUNTIME) ## the public libraries for Node with which tests call the servers
+	@$(MAKE) --no-print-directory $(CLIENTS) || echo 'no public libraries for Node here: their tests will be skipped (install Node and npm)'
 
 clean: ## remove what was built, but not .venv
 	rm -rf demo build dist docs/_build docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -65,8 +84,11 @@ clean: ## remove what was built, but not .venv
 
 $(RUNTIME): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet 'pip==$(PIP_VERSION)'
-	$(INSTALL) --editable '.'
+	sed -n '/^pip==/,/[^\\]$$/p' constraints.txt > $(VENV)/pip.txt
+	$(PY) -m pip install --quiet --require-hashes --requirement $(VENV)/pip.txt
+	$(PY) tools/requirements.py > $(VENV)/requirements.txt
+	$(INSTALL) --requirement $(VENV)/requirements.txt
+	$(INSTALL_PROJECT) .
 	touch $@
 
 $(DEV): $(RUNTIME)
@@ -74,7 +96,18 @@ $(DEV): $(RUNTIME)
 	touch $@
 
 $(ENGINES): $(DEV)
-	$(INSTALL) --editable '.[clickhouse,deliver,mysql,pages,postgres,spark]' --group engines
+	$(PY) tools/requirements.py clickhouse deliver dlt mysql pages postgres spark tls > $(VENV)/requirements.txt
+	$(INSTALL) --requirement $(VENV)/requirements.txt --group engines
+	touch $@
+
+$(SUPPLY): $(RUNTIME)
+	$(INSTALL) --group supply
+	touch $@
+
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json
+	mkdir -p $(VENV)/clients
+	cp $^ $(VENV)/clients
+	cd $(VENV)/clients && npm ci --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
 $(CATALOGUE).mo: $(CATALOGUE).po $(DEV)

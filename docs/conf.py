@@ -13,7 +13,7 @@ project_copyright = "2026, the wxcube founders"
 release = __version__
 version = __version__
 
-extensions = ["myst_parser", "contract_reference", "event_reference"]
+extensions = ["myst_parser", "contract_reference", "differences", "event_reference"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_ext"]

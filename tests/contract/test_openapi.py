@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from support import evidence
+from support.documented import DocumentedServer, content
 from wxcube.contract import ENDPOINTS, Endpoint, codes
+from wxcube.contract.examples import example_answer, example_request
 from wxcube.contract.field import Row
 from wxcube.contract.openapi import openapi
 
@@ -32,9 +35,8 @@ def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_call_is_included() -> None:
-    paths = {endpoint.path for endpoint in ENDPOINTS} | {"/cgi-bin/token", "/cgi-bin/stable_token"}
-    assert set(DOCUMENT["paths"]) == paths
+def test_exactly_the_calls_of_the_server_are_included() -> None:
+    assert set(DOCUMENT["paths"]) == set(DocumentedServer().api._handlers)
 
 
 @endpoint_cases
@@ -42,6 +44,62 @@ def test_documented_answers_are_valid(endpoint: Endpoint[Row]) -> None:
     documented = json.loads(evidence.documented(endpoint.name))
     answer(endpoint).validate(documented)
     answer(endpoint).validate({"list": []})
+
+
+@endpoint_cases
+def test_the_example_answer_is_the_documented_one(endpoint: Endpoint[Row]) -> None:
+    assert example_answer(endpoint) == json.loads(evidence.documented(endpoint.name))
+
+
+@pytest.mark.parametrize("newest", [None, date(2026, 3, 9), date(2026, 2, 28), date(2026, 3, 1)])
+def test_examples_of_requests_and_answers_are_valid(newest: date | None) -> None:
+    document = openapi(newest)
+    components = {"components": document["components"]}
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            bodies = [operation["responses"]["200"], operation.get("requestBody")]
+            for media in (body["content"]["application/json"] for body in bodies if body):
+                check = Draft202012Validator(media["schema"] | components)
+                examples = media.get("examples", {"only": {"value": media.get("example")}})
+                assert examples, path
+                for example in examples.values():
+                    check.validate(resolved(document, example)["value"])
+
+
+def resolved(document: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in example:
+        return example
+    name = example["$ref"].removeprefix("#/components/examples/")
+    found: dict[str, Any] = document["components"]["examples"][name]
+    return found
+
+
+@endpoint_cases
+def test_the_example_request_is_answered_with_the_example_answer(endpoint: Endpoint[Row]) -> None:
+    server = DocumentedServer()
+    query = f"access_token={server.token()}"
+    request = example_request(endpoint)
+    assert content(server.post(endpoint.path, request, query)) == example_answer(endpoint)
+
+
+@endpoint_cases
+def test_newest_requests_are_of_a_period_that_is_over(endpoint: Endpoint[Row]) -> None:
+    newest = date(2026, 3, 9)
+    label = date.fromisoformat(example_request(endpoint, newest)["begin_date"])
+    assert endpoint.label(label) == label
+    assert endpoint.period(label).last <= newest < endpoint.period(label).last + timedelta(days=31)
+
+
+@pytest.mark.parametrize("code", codes.ERRCODES)
+def test_every_errcode_is_an_example_of_the_calls_that_answer_it(code: int) -> None:
+    known = codes.ERRCODES[code]
+    example = DOCUMENT["components"]["examples"][f"errcode{code}"]
+    assert known.en in example["summary"]
+    assert str(known.hint) in example["description"]
+    of_datacube = DOCUMENT["paths"][ENDPOINTS[0].path]["post"]["responses"]["200"]
+    examples = of_datacube["content"]["application/json"]["examples"]
+    assert (f"errcode{code}" in examples) == bool({"datacube", "all"} & set(known.scope))
+    assert (f"`{code}`" in of_datacube["description"]) == (f"errcode{code}" in examples)
 
 
 @endpoint_cases

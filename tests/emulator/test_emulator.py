@@ -322,4 +322,5 @@ def test_the_front_page_says_what_this_is() -> None:
     assert (reply.status, reply.content_type) == (200, "text/plain; charset=utf-8")
     assert "emulator of WeChat's datacube API" in text
     assert "/_wxcube/state" in text
-    assert "docs/" in text
+    assert "/docs" in text
+    assert "/openapi.json" in text

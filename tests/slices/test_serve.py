@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from support.command_line import Site, Synced
-from support.polling import eventually
+from support.command_line import Synced
+from support.serving import serving
 from support.third_party import third_party
 from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.answer_order import in_answer_order
@@ -24,8 +19,6 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.emulator.emulator import Emulator
 from wxcube.errors import CredentialError, TokenError
 from wxcube.wechat.client import AsyncClient
-
-MOMENT = "2026-03-10T09:00"
 
 
 @dataclass(frozen=True)
@@ -35,23 +28,6 @@ class Served:
     url: str
     apps: dict[str, str]
     """Secret by appid."""
-
-
-@contextmanager
-def serving(site: Site, log: Path) -> Iterator[str]:
-    """Run `wxcube serve` until the end of the block, at the address given."""
-    words = site.launch(MOMENT, "--log-level", "debug", "serve", "--port", "0")
-    with log.open("wb") as file:
-        process = subprocess.Popen(words, cwd=site.folder, stdout=file, stderr=file)
-        try:
-            eventually(lambda: "Ctrl-C" in log.read_text("utf-8") or process.poll() is not None)
-            url = re.search(r"http://[0-9.:]+", log.read_text("utf-8"))
-            assert url, log.read_text("utf-8")
-            yield url[0]
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=120)
-        assert process.returncode == 0
 
 
 @pytest.fixture(scope="module")

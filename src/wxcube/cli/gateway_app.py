@@ -14,6 +14,7 @@ from wxcube.server.gateway import Gateway, Missing
 from wxcube.server.health import with_health
 from wxcube.server.http import AsgiApp, DirectCalls, asgi
 from wxcube.server.metrics import Measured, Metrics
+from wxcube.server.own_calls import described_gateway
 from wxcube.server.protocol import Api, Era
 from wxcube.server.wechat_tokens import TokenGiver
 from wxcube.settings import LimitSettings
@@ -46,8 +47,9 @@ def gateway_app(  # noqa: PLR0913 - what the commands choose
     any_span: bool = False,
     is_live: bool = False,
     read_through: ReadThrough | None = None,
+    accepts_events: bool = False,
 ) -> GatewayApp:
-    """WeChat's calls, `/healthz` and `/readyz`; answers are counted in `metrics`."""
+    """WeChat's calls, `/healthz`, `/readyz` and `/docs`; answers are counted in `metrics`."""
     gateway = Gateway(warehouse, apps, clock, strict=strict, missing=missing, is_live=is_live)
     answering = Answering(gateway, warehouse.watch(), limits, read_through)
     api = Api(
@@ -67,6 +69,6 @@ def gateway_app(  # noqa: PLR0913 - what the commands choose
         compresses=True,
         on_shutdown=answering.close,
     )
-    return GatewayApp(
-        with_health(app, lambda: answering.run(warehouse.accounts)), DirectCalls(handler, clock)
-    )
+    app = with_health(app, lambda: answering.run(warehouse.accounts))
+    app = described_gateway(app, clock, has_health=True, accepts_events=accepts_events)
+    return GatewayApp(app, DirectCalls(handler, clock))

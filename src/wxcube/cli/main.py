@@ -52,6 +52,10 @@ COMMANDS = {
     "serve": ("servers", _("Serve the stored data over WeChat's protocol.")),
     "app": ("app", _("Manage the apps that may call `wxcube serve`.")),
     "emulate": ("servers", _("Serve simulated accounts over WeChat's protocol.")),
+    "certificate": (
+        "certificate",
+        _("Make a certificate for programs that call only WeChat's host."),
+    ),
 }
 """Every command: its module and its one-line help."""
 

@@ -1,24 +1,29 @@
 """WeChat's datacube protocol as an OpenAPI 3.1 document, made from the contract.
 
 Clients in any language can be generated from it, and servers validated against it. `x-unit` and
-`x-adding` of each column give its unit and how its figures are aggregated.
+`x-adding` of each column give its unit and how its figures are aggregated. Every call has WeChat's
+documented request and answer as examples, and an example with its meaning for each of its errcodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import date
 
 import msgspec
 
 from wxcube.contract import ENDPOINTS, VERSION
-from wxcube.contract.codes import ERRCODES, TABLES
+from wxcube.contract.codes import ERRCODES, PERMISSION_SETS, TABLES, ErrCode
 from wxcube.contract.endpoint import GROUP_TITLES, Endpoint, Param
+from wxcube.contract.examples import example_answer, example_request
 from wxcube.contract.export import TYPES, formatted
 from wxcube.contract.field import Code, Column, Label, Row, element_key, members, nested
+from wxcube.contract.openapi_parts import Schema, as_json_body, either, errcodes_of, reference
+from wxcube.contract.other_calls import SCHEMAS as OTHER_SCHEMAS
+from wxcube.contract.other_calls import TAGS as OTHER_TAGS
+from wxcube.contract.other_calls import other_calls
 
-Schema = dict[str, Any]
-
+WECHAT = "https://api.weixin.qq.com"
 _ABOUT = """\
 Statistics of a WeChat Official Account. Every answer has HTTP status 200: rows in `list`, or `errcode` and `errmsg`.
 Days are Beijing days; figures of a day are available from 08:00 on the next day. `end_date` is yesterday at the latest.
@@ -31,8 +36,12 @@ def as_json() -> str:
     return formatted(openapi())
 
 
-def openapi() -> Schema:
-    """The OpenAPI document as dicts, lists, strings and numbers."""
+def openapi(newest: date | None = None) -> Schema:
+    """The OpenAPI document as dicts, lists, strings and numbers.
+
+    Its example requests ask for the last day, week or month up to the day `newest`, by default for
+    those that WeChat documents.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -41,20 +50,22 @@ def openapi() -> Schema:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "https://api.weixin.qq.com"}],
+        "servers": [{"url": WECHAT}],
         "tags": [
-            {"name": "token", "description": "access tokens"},
+            *OTHER_TAGS,
             *({"name": group.value, "description": f"{title.zh}: {title}"} for group, title in GROUP_TITLES.items()),
         ],
-        "paths": _token_paths() | {e.path: {"post": _operation(e)} for e in ENDPOINTS},
+        "paths": other_calls() | {e.path: {"post": _operation(e, newest)} for e in ENDPOINTS},
         "components": {
             "securitySchemes": {"access_token": {"type": "apiKey", "in": "query", "name": "access_token"}},
-            "schemas": _shared() | _rows() | _bodies(),
+            "schemas": _error_schema() | OTHER_SCHEMAS | _rows() | _bodies(),
+            "examples": {f"errcode{code}": _error_example(known) for code, known in ERRCODES.items()},
         },
     }
 
 
-def _operation(endpoint: Endpoint[Row]) -> Schema:
+def _operation(endpoint: Endpoint[Row], newest: date | None) -> Schema:
+    request, answer = f"{endpoint.row.__name__}Request", f"{endpoint.row.__name__}Answer"
     retired: Schema = {"deprecated": True} if endpoint.is_retired else {}
     return retired | {
         "operationId": endpoint.name,
@@ -62,8 +73,8 @@ def _operation(endpoint: Endpoint[Row]) -> Schema:
         "summary": f"{endpoint.title_zh}: {endpoint.title_en}",
         "description": _describe(endpoint),
         "security": [{"access_token": []}],
-        "requestBody": {"required": True, "content": _json(_ref(f"{endpoint.row.__name__}Request"))},
-        "responses": {"200": _either(f"{endpoint.row.__name__}Answer")},
+        "requestBody": {"required": True, "content": as_json_body(reference(request), example=example_request(endpoint, newest))},
+        "responses": {"200": either(answer, errcodes_of("datacube"), example_answer(endpoint))},
         "x-span-days": endpoint.span_days,
         "x-first-date": endpoint.first_date.isoformat(),
         "x-errcodes": list(endpoint.errcodes),
@@ -72,7 +83,11 @@ def _operation(endpoint: Endpoint[Row]) -> Schema:
 
 def _describe(endpoint: Endpoint[Row]) -> str:
     days = "1 day" if endpoint.span_days == 1 else f"{endpoint.span_days} days"
-    lines = [f"One row: {endpoint.row_en} ({endpoint.row_zh})", f"At most {days} in one call, from {endpoint.first_date} on."]
+    right = PERMISSION_SETS[endpoint.permission_set]
+    lines = [
+        f"One row: {endpoint.row_en} ({endpoint.row_zh})",
+        f"At most {days} in one call, from {endpoint.first_date} on. Permission set {right.code}: {right.zh} ({right.en}).",
+    ]
     if endpoint.is_retired:
         lines.append("WeChat has switched this call off and answers errcode 47009.")
     return "\n\n".join([*lines, *endpoint.notes])
@@ -100,7 +115,7 @@ def _param(param: Param) -> Schema:
 
 
 def _answer(endpoint: Endpoint[Row]) -> Schema:
-    properties: Schema = {"list": {"type": "array", "items": _ref(endpoint.row.__name__), "description": "rows; empty when there are none"}}
+    properties: Schema = {"list": {"type": "array", "items": reference(endpoint.row.__name__), "description": "rows; empty when there are none"}}
     if endpoint.has_delay_flag:
         properties["is_delay"] = {
             "anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}],
@@ -154,7 +169,7 @@ def _meaning(column: Column) -> str:
     return f"{text}: {', '.join(f'{m.code} {m.zh}' if m.zh != m.code else m.zh for m in codes)}"
 
 
-def _shared() -> Schema:
+def _error_schema() -> Schema:
     return {
         "Error": {
             "type": "object",
@@ -164,61 +179,19 @@ def _shared() -> Schema:
                 "errmsg": {"type": "string", "description": "WeChat's text, most often with a rid to look the call up by"},
             },
             "required": ["errcode", "errmsg"],
-            "examples": [{"errcode": code, "errmsg": f"{ERRCODES[code].errmsg} rid: {_RID}"} for code in (40001, 61501)],
-        },
-        "Token": {
-            "type": "object",
-            "properties": {
-                "access_token": {"type": "string", "maxLength": 512},
-                "expires_in": {"type": "integer", "description": "seconds it is still good for", "minimum": 0, "maximum": 7200},
-            },
-            "required": ["access_token", "expires_in"],
-        },
-        "StableTokenRequest": {
-            "type": "object",
-            "properties": {
-                "grant_type": {"const": "client_credential"},
-                "appid": {"type": "string"},
-                "secret": {"type": "string"},
-                "force_refresh": {"type": "boolean", "default": False, "description": "invalidate the old token now; 20 a day, 30 s apart"},
-            },
-            "required": ["grant_type", "appid", "secret"],
-        },
+            "examples": [_error(ERRCODES[code]) for code in (40001, 61501)],
+        }
     }
 
 
-def _token_paths() -> Schema:
-    shared: Schema = {"tags": ["token"], "security": [], "responses": {"200": _either("Token")}}
-    token = {
-        "operationId": "token",
-        "summary": "new access token",
-        "description": "Ends the token before it, which stays good for 5 more minutes. 2000 a day.",
-        "parameters": [
-            _query("grant_type", {"const": "client_credential"}),
-            _query("appid", {"type": "string"}),
-            _query("secret", {"type": "string"}),
-        ],
+def _error_example(known: ErrCode) -> Schema:
+    status = "" if known.status == "official" else f" ({known.status})"
+    return {
+        "summary": f"{known.code}: {known.en} ({known.zh})",
+        "description": f"{known.en}{status}. {known.hint}.",
+        "value": _error(known),
     }
-    stable = {
-        "operationId": "stable_token",
-        "summary": "access token that all callers share",
-        "description": "The same token for everybody until its last 5 minutes. 10000 a minute, 500000 a day.",
-        "requestBody": {"required": True, "content": _json(_ref("StableTokenRequest"))},
-    }
-    return {"/cgi-bin/token": {"get": token | shared}, "/cgi-bin/stable_token": {"post": stable | shared}}
 
 
-def _query(name: str, schema: Schema) -> Schema:
-    return {"name": name, "in": "query", "required": True, "schema": schema}
-
-
-def _either(answer: str) -> Schema:
-    return {"description": "the answer, or an error", "content": _json({"oneOf": [_ref(answer), _ref("Error")]})}
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _error(known: ErrCode) -> Schema:
+    return {"errcode": known.code, "errmsg": f"{known.errmsg.replace('{ip}', '203.0.113.5')} rid: {_RID}"}

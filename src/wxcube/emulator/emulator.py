@@ -25,6 +25,7 @@ from wxcube.emulator.admin import ADMIN, Admin
 from wxcube.emulator.admin_access import LOCAL, AdminAccess
 from wxcube.emulator.faults import Faults
 from wxcube.emulator.journal import Journal
+from wxcube.emulator.own_calls import emulator_description
 from wxcube.emulator.quirks import NO_QUIRKS, Quirks, encode_with_quirks, reply_with_quirks
 from wxcube.emulator.simulation import Simulation, shared_simulation
 from wxcube.errors import SettingsError
@@ -32,6 +33,7 @@ from wxcube.i18n import _
 from wxcube.server.access import MemoryAccess
 from wxcube.server.backend import App, RowSet
 from wxcube.server.call_quota import CallQuota
+from wxcube.server.documentation import with_documentation
 from wxcube.server.front_page import EMULATOR_PAGE
 from wxcube.server.http import AsgiApp, asgi
 from wxcube.server.messages import Call, Reply, Request
@@ -92,7 +94,9 @@ class Emulator:
             front_page=EMULATOR_PAGE,
             access=MemoryAccess(self.tokens, CallQuota(self.clock)),
         )
-        self.asgi: AsgiApp = asgi(self, self.clock)
+        self.asgi: AsgiApp = with_documentation(
+            asgi(self, self.clock), emulator_description(), self.clock
+        )
         self.pusher: Pusher | None = None
         self._admin = Admin(self, admin_access)
         self._lock = threading.RLock()

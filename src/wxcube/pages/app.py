@@ -15,11 +15,12 @@ from starlette.types import ASGIApp
 
 from wxcube.errors import WxcubeError
 from wxcube.i18n import NOTHING, Message, _
+from wxcube.i18n.accept_language import CODES
 from wxcube.log import redact
 from wxcube.pages import accounts, card_files, day_page, login, pages
 from wxcube.pages.guard import Guard
 from wxcube.pages.login import local_path
-from wxcube.pages.reader_language import CODES, COOKIE, reader_language
+from wxcube.pages.reader_language import COOKIE, reader_language
 from wxcube.pages.registry import MENU
 from wxcube.pages.rendering import render
 from wxcube.pages.site import Site, site_of

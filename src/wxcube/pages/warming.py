@@ -6,10 +6,10 @@ import structlog
 
 from wxcube.charts import engine
 from wxcube.charts.theme import Theme
+from wxcube.i18n.accept_language import CODES
 from wxcube.i18n.language import Language
 from wxcube.pages.card_files import picture
 from wxcube.pages.cards import Card
-from wxcube.pages.reader_language import CODES
 from wxcube.pages.registry import MENU
 from wxcube.pages.site import Site
 from wxcube.pages.view import new_view

@@ -9,8 +9,8 @@ _CALLS = f"""\
   GET  /cgi-bin/token        a token; /cgi-bin/stable_token too
 """
 _DOCUMENTS = """\
-Documents: `wxcube explain` in a terminal; docs/ in the source of wxcube, where
-docs/contract/openapi.json describes every call. WeChat's own: https://developers.weixin.qq.com/doc/
+Documents: /docs here, to read and to try every call in a browser; /openapi.json for programs;
+`wxcube explain` in a terminal. WeChat's own: https://developers.weixin.qq.com/doc/
 """
 
 GATEWAY_PAGE = f"""\

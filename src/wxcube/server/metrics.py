@@ -13,10 +13,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, time
 
-import wxcube
 from wxcube.contract import ENDPOINTS
 from wxcube.server.http import AsgiApp, Receive, RequestHandler, Scope, Send, send_text
 from wxcube.server.messages import Reply, Request
@@ -148,7 +148,7 @@ def _kind(name: str) -> str:
 
 
 def _build() -> str:
-    return f'{{version="{wxcube.__version__}"}} 1'
+    return f'{{version="{version("wxcube")}"}} 1'
 
 
 def _histogram(times: Mapping[str, Sequence[int]], seconds: Mapping[str, float]) -> str:

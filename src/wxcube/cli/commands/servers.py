@@ -169,6 +169,7 @@ def _serve_gateway(
             missing=Missing(options.missing),
             any_span=options.any_span,
             is_live=options.is_live,
+            accepts_events=bool(events),
             read_through=(
                 SettingsReadThrough(root.settings, writable, clock)
                 if options.read_through
