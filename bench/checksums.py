@@ -61,7 +61,7 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="wxcube-bench-") as name:
         events = Path(name) / "events"
-        generator = Generator(int(options.events * 1e6) // DAYS)
+        generator = Generator(int(options.events * 1e6) // DAYS, options.accounts)
         Folder(events, BUILT).make(generator)
         cpu: dict[str, list[float]] = {}
         for _ in range(options.repeat):
@@ -79,6 +79,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=float, default=4, help="millions of events")
+    parser.add_argument("--accounts", type=int, default=1_000)
     parser.add_argument("--repeat", type=int, default=3)
     return parser.parse_args()
 

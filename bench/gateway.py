@@ -1,7 +1,8 @@
 """Answers of `wxcube serve` beside a bare ASGI application with the same bytes on the same server.
 
 python bench/gateway.py demo/wxcube.db          # or postgresql://USER@HOST/DATABASE
-python bench/gateway.py demo/wxcube.db --other ten-years.db
+python bench/gateway.py demo/wxcube.db --years 10       # beside a copy that has so many years
+python bench/gateway.py demo/wxcube.db --writing        # while another process stores in a copy
 
 Needs wrk and Linux with two cores: the server has one, wrk the other. The mix is seven days of six
 endpoints in turn, the newest that the database has. Servers take turns, so that all of them meet
@@ -13,14 +14,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -30,6 +33,7 @@ import msgspec
 from wxcube import log
 from wxcube.beijing import SystemClock
 from wxcube.contract import Window, named
+from wxcube.contract.source import Answer, Origin
 from wxcube.server.apps import LocalApp
 from wxcube.server.gateway import Gateway
 from wxcube.server.http import listen, serve_forever
@@ -99,14 +103,17 @@ def main() -> None:
     """Measure, and print a table."""
     options = _options()
     if options.serve:
-        _serve(options)
+        _write(options.database) if options.serve == "write" else _serve(options)
         return
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = [
             stack.enter_context(_started(name, folder, *words))
-            for name, words in _kinds(options).items()
+            for name, words in _kinds(options, folder).items()
         ]
+        if options.writing:
+            words = [sys.executable, __file__, str(folder / "written.db"), "--serve", "write"]
+            stack.callback(subprocess.Popen(["taskset", "-c", LOAD_CORE, *words]).kill)
         for server in servers:
             server.measure(1)
             server.results.clear()
@@ -120,16 +127,15 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("database")
-    parser.add_argument(
-        "--other", help="another database, whose kept and read answers are measured too"
-    )
+    parser.add_argument("--years", type=int, default=0)
+    parser.add_argument("--writing", action="store_true")
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--serve", choices=["bare", "plain", "kept", "read", "logged"])
+    parser.add_argument("--serve", choices=["bare", "plain", "kept", "read", "logged", "write"])
     return parser.parse_args()
 
 
-def _kinds(options: argparse.Namespace) -> dict[str, list[str]]:
+def _kinds(options: argparse.Namespace, folder: Path) -> dict[str, list[str]]:
     kinds = {
         "bare, uvicorn as it is": ["plain", options.database],
         "bare, this server": ["bare", options.database],
@@ -137,10 +143,56 @@ def _kinds(options: argparse.Namespace) -> dict[str, list[str]]:
         "kept, access log": ["logged", options.database],
         "not kept": ["read", options.database],
     }
-    if options.other:
-        kinds["other database, kept"] = ["kept", options.other]
-        kinds["other database, not kept"] = ["read", options.other]
+    if options.years:
+        long = str(folder / "long.db")
+        _lengthen(options.database, long, options.years)
+        kinds |= {"many years, kept": ["kept", long], "many years, not kept": ["read", long]}
+    if options.writing:
+        written = str(folder / "written.db")
+        _copy(options.database, written)
+        kinds |= {"written meanwhile": ["kept", written]}
     return kinds
+
+
+def _copy(database: str, target: str) -> None:
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=WAL")
+
+
+def _lengthen(database: str, target: str, years: int) -> None:
+    """Copy a database, and its days again and again before themselves."""
+    _copy(database, target)
+    tables = [*(named(name).table for name in ENDPOINTS), "coverage"]
+    with closing(sqlite3.connect(target)) as copy:
+        (first, last) = copy.execute(
+            "SELECT min(ref_date), max(ref_date) FROM user_cumulate"
+        ).fetchone()
+        days = len(Window.parse(f"{first}..{last}"))
+        for table in tables:
+            names = [row[1] for row in copy.execute(f"PRAGMA table_info({table})")]
+            shifted = [f"date({n}, ?)" if n == "ref_date" else n for n in names]
+            select = f"SELECT {', '.join(shifted)} FROM {table} WHERE ref_date >= ?"
+            for times in range(1, years * 365 // days + 1):
+                copy.execute(
+                    f"INSERT OR IGNORE INTO {table} {select}", (f"-{days * times} days", first)
+                )
+        copy.commit()
+
+
+def _write(database: str) -> None:
+    """Store the newest days again and again, each time with other figures."""
+    endpoint = named(ENDPOINTS[0])
+    with Warehouse.open(database) as warehouse:
+        account = next(iter(warehouse.accounts()))
+        extent = warehouse.extent(account, endpoint)
+        assert extent
+        window = Window(extent.last - timedelta(days=6), extent.last)
+        rows = warehouse.read(account, endpoint, window)
+        for change in count():
+            rows[0] = msgspec.structs.replace(rows[0], new_user=change)
+            answer = Answer(endpoint, window, rows, b"", SystemClock().now())
+            warehouse.replace(account, Origin.WECHAT, answer)
 
 
 @contextmanager

@@ -64,6 +64,14 @@ PREPARED = {
         "wxcube sync --only user --only content --only message",
     ],
     "tap": [CALLBACKS],  # an account whose callbacks are recorded
+    "serve": [  # a database with something to serve, and a server that has written its apps file
+        f"wxcube init --appid {APPID} --since 2026-03-01",
+        "export WXCUBE_SECRET_MAIN=…",
+        EVENTS,
+        "wxcube events ingest march.jsonl.gz",
+        "wxcube cube build --to 2026-03-09",
+        "wxcube serve",
+    ],
     "report": [  # an installation that has figures, and a rule that finds nothing
         f"wxcube init --appid {APPID} --since 2026-03-01",
         "export WXCUBE_SECRET_MAIN=…",

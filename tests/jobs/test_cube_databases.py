@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from support.command_line import Site
 from support.database import Content, content, empty
+from support.database_servers import environment_of
 from support.events import crowded
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.cube.compute import CUBE_ENDPOINTS
@@ -26,7 +26,7 @@ def moment_after(day: date) -> datetime:
 
 def in_two_builds(folder: Path, environment: Mapping[str, str]) -> None:
     """Build all days but some, ingest late events of days that are built, and build the rest."""
-    events, through = crowded(7, EVENTS)
+    events, through = crowded(5, EVENTS)
     site = Site(folder, environment=dict(environment))
     late, early = events[::9], [event for n, event in enumerate(events) if n % 9]
     for some, last in ((early, through - timedelta(days=2)), (late, through)):
@@ -55,17 +55,7 @@ def test_a_server_has_the_rows_of_a_file(
 ) -> None:
     url: str = request.getfixturevalue(kind)
     empty(url)
-    parsed = sa.make_url(url)
-    plain = sa.URL.create(
-        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database
-    )
-    in_two_builds(
-        tmp_path,
-        {
-            "WXCUBE_DATABASE": plain.render_as_string(),
-            "WXCUBE_DATABASE_PASSWORD": str(parsed.password),
-        },
-    )
+    in_two_builds(tmp_path, environment_of(url))
     rows = content(url)
     unequal = [name for name in rows if rows[name] != in_a_file[name]]
     assert not unequal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from playwright.sync_api import Browser, Page
 
 from support.browser import Seen, chromium, context, load_images, until
 from support.large_warehouses import many_accounts, ten_years
+from wxcube.beijing import ManualClock
 from wxcube.cli import demo
 from wxcube.cli.pages import new_site
-from wxcube.emulator.emulator import Emulator
+from wxcube.emulator.emulator import NOW, Emulator
 from wxcube.pages.app import pages_app
 from wxcube.pages.registry import PAGES
 from wxcube.pages.site import Source
@@ -28,6 +29,9 @@ from wxcube.warehouse.store import Warehouse
 pytestmark = pytest.mark.slow
 
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egnihtyna"
+ATTACKERS = {
+    app.appid: f"{ATTACK} {number}" for number, app in enumerate(Emulator(days=40).accounts)
+}
 PATHS = [one.path for one in PAGES if one.path != "/content/article"]
 VIEWS = [("zh", 1280, "light"), ("en", 1280, "dark"), ("en", 390, "light"), ("zh", 390, "dark")]
 COLOURS = """(image) => {
@@ -40,49 +44,69 @@ COLOURS = """(image) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Pages of several databases; names and titles of the simulated accounts are attacks."""
-    folder, emulator = tmp_path_factory.mktemp("pages"), Emulator(days=40)
-    with Warehouse.open(folder / "attack.db") as warehouse, RunningServer(emulator.asgi) as server:
+class Sites:
+    """Pages of several databases; each is filled when it is asked for."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._urls: dict[str, str] = {}
+
+    def url(self, name: str) -> str:
+        if name not in self._urls:
+            _FILL[name](self._folder / f"{name}.db")
+            self._urls[name] = self._serve(name)
+        return self._urls[name]
+
+    def _serve(self, name: str) -> str:
+        path, clock = self._folder / f"{name}.db", ManualClock(NOW)
+        warehouse = self._stack.enter_context(Warehouse.open(path, read_only=True))
+        names: dict[str, str] = {"empty": {"wx1": "new"}, "attack": ATTACKERS}.get(name, {})
+        source = Source(warehouse, clock, lambda: names, is_demo=name == "attack")
+        settings = PagesSettings(file=str(self._folder / f"{name} logins.db"))
+        site = new_site(source, clock, settings, visitor="demo")
+        return self._stack.enter_context(RunningServer(pages_app(site))).url
+
+
+def _fill_attack(path: Path) -> None:
+    """Two simulated accounts, whose names and titles are attacks."""
+    emulator = Emulator(days=40)
+    with Warehouse.open(path) as warehouse, RunningServer(emulator.asgi) as server:
         todo = demo.next_plan(emulator, warehouse)
         asyncio.run(demo.fill(emulator, server.url, warehouse, todo))
-    _attack(folder / "attack.db")
-    Warehouse.open(folder / "empty.db").close()
-    ten_years(folder / "ten years.db")
-    many_accounts(folder / "200 accounts.db", days=8)
-    attackers = {app.appid: f"{ATTACK} {number}" for number, app in enumerate(emulator.accounts)}
-    names = {"attack": attackers, "empty": {"wx1": "new"}}
-    with ExitStack() as stack:
-        found = {}
-        for name in ("attack", "empty", "ten years", "200 accounts"):
-            warehouse = stack.enter_context(Warehouse.open(folder / f"{name}.db", read_only=True))
-            own = partial(names.get, name, {})
-            source = Source(warehouse, emulator.clock, own, is_demo=name == "attack")
-            settings = PagesSettings(file=str(folder / f"{name} logins.db"))
-            site = new_site(source, emulator.clock, settings, visitor="demo")
-            found[name] = stack.enter_context(RunningServer(pages_app(site))).url
-        yield found
-
-
-@pytest.fixture(scope="module")
-def url(urls: dict[str, str]) -> str:
-    """Pages of two simulated accounts, whose names and titles are attacks."""
-    return urls["attack"]
-
-
-@pytest.fixture(scope="module")
-def browser(urls: dict[str, str]) -> Iterator[Browser]:
-    """Chromium; it is started after the sync, since both need the thread's event loop."""
-    with chromium() as running:
-        yield running
-
-
-def _attack(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         titles = ATTACK + "长" * 500
         connection.execute("update article_total_detail set title = ? || title", (titles,))
         connection.commit()
+
+
+_FILL: dict[str, Callable[[Path], object]] = {
+    "attack": _fill_attack,
+    "empty": lambda path: Warehouse.open(path).close(),
+    "ten years": partial(ten_years, has_hours=False),
+    "200 accounts": partial(many_accounts, days=4),
+}
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    with ExitStack() as stack:
+        sites = Sites(tmp_path_factory.mktemp("pages"), stack)
+        sites.url("attack")
+        yield sites
+
+
+@pytest.fixture(scope="module")
+def url(sites: Sites) -> str:
+    """Pages of two simulated accounts, whose names and titles are attacks."""
+    return sites.url("attack")
+
+
+@pytest.fixture(scope="module")
+def browser(sites: Sites) -> Iterator[Browser]:
+    """Chromium; it is started after the sync of `sites`, since both need the event loop."""
+    with chromium() as running:
+        yield running
 
 
 def article(page: Page, url: str) -> str:
@@ -115,7 +139,7 @@ def test_every_page_is_whole(
 )
 def test_every_page_is_whole_without_figures_and_with_many(  # noqa: PLR0917 - a view
     browser: Browser,
-    urls: dict[str, str],
+    sites: Sites,
     name: str,
     query: str,
     language: str,
@@ -125,7 +149,7 @@ def test_every_page_is_whole_without_figures_and_with_many(  # noqa: PLR0917 - a
 ) -> None:
     with context(browser, language=language, width=width, theme=theme) as tab:
         paths = [path + query for path in PATHS]
-        _check_pages(tab.new_page(), urls[name], paths, least_pictures)
+        _check_pages(tab.new_page(), sites.url(name), paths, least_pictures)
 
 
 def _check_pages(page: Page, url: str, paths: Sequence[str], least_pictures: int) -> None:
@@ -149,7 +173,7 @@ def _check_pages(page: Page, url: str, paths: Sequence[str], least_pictures: int
 
 
 @pytest.mark.parametrize("name", ["attack", "ten years", "200 accounts"])
-def test_a_page_costs_few_bytes(browser: Browser, urls: dict[str, str], name: str) -> None:
+def test_a_page_costs_few_bytes(browser: Browser, sites: Sites, name: str) -> None:
     """Also with the library of live charts; and less when the browser knows the files."""
     with context(browser) as tab:
         page = tab.new_page()
@@ -157,16 +181,16 @@ def test_a_page_costs_few_bytes(browser: Browser, urls: dict[str, str], name: st
         network = tab.new_cdp_session(page)
         network.send("Network.enable")
         network.on("Network.loadingFinished", lambda of: received.append(of["encodedDataLength"]))
-        page.goto(urls[name])
+        page.goto(sites.url(name))
         load_images(page)
         page.locator("figure[data-chart]").first.hover()
         until(page, "!!document.querySelector('figure[data-state=live]')")
         assert 50_000 < sum(received) <= 700_000
         for path in PATHS:
-            page.goto(urls[name] + path)
+            page.goto(sites.url(name) + path)
             load_images(page)
             received.clear()
-            page.goto(urls[name] + path)
+            page.goto(sites.url(name) + path)
             load_images(page)
             assert 0 < sum(received) <= 60_000, path
 

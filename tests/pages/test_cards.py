@@ -23,6 +23,7 @@ from wxcube.cli.pages import new_site
 from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.figures.catalogue import FIGURES
+from wxcube.figures.numbers import exact
 from wxcube.pages.app import pages_app
 from wxcube.pages.registry import PAGES
 from wxcube.pages.site import Source
@@ -109,6 +110,42 @@ def test_the_figures_of_page_and_files_are_those_of_the_warehouse(
     page = visitor.get(f"/followers?{query}").text
     total = sum(new for new, _lost in stored.values())
     assert f'<p class="value" title="{total:,}">{total:,}</p>' in page
+
+
+KEY_FIGURES = {
+    "/followers": (
+        (
+            "select sum(new_user), sum(cancel_user), sum(new_user) - sum(cancel_user) from user_summary "
+            "where {scope}"
+        ),
+        "select cumulate_user from user_cumulate where {scope} order by ref_date desc limit 1",
+    ),
+    "/messages": ("select sum(msg_count) from upstream_msg where {scope}",),
+    "/interface": (
+        (
+            "select sum(callback_count), sum(fail_count), "
+            "sum(fail_count) * 1.0 / sum(callback_count), "
+            "sum(total_time_cost) * 1.0 / sum(callback_count), max(max_time_cost) "
+            "from interface_summary where {scope}"
+        ),
+    ),
+}
+"""Statements that give the row of numbers of a page."""
+
+
+@pytest.mark.parametrize("path", KEY_FIGURES)
+def test_the_numbers_of_a_page_are_those_of_sql(
+    pages: tuple[Visitor, Warehouse, Emulator], path: str
+) -> None:
+    visitor, warehouse, emulator = pages
+    for app in emulator.accounts:
+        scope = f"appid = '{app.appid}' and ref_date between '2026-02-10' and '2026-03-05'"
+        found = [warehouse.query(sql.format(scope=scope)).rows for sql in KEY_FIGURES[path]]
+        expected = [exact(value) for rows in found for value in rows[0]]
+        page = visitor.get(f"{path}?account={app.appid}&range=2026-02-10..2026-03-05").text
+        shown = re.findall(r'<p class="value" title="([^"]*)">', page)
+        assert shown[: len(expected)] == expected
+        assert "0" not in expected[:1]
 
 
 def test_an_empty_warehouse_has_pages_that_say_so(tmp_path: Path) -> None:

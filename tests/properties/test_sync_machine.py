@@ -13,13 +13,21 @@ from collections.abc import Sequence
 from dataclasses import replace as replaced
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from support.daily_sync import FIRST_SYNC, DailySync, Ledger, WrongClock
+from support.database import empty
 from support.expected_calls import DAY, EMPTY_DAYS, ExpectedCalls
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
@@ -83,10 +91,16 @@ hours = st.sampled_from([0, 1, 12, 24, 24, 24, 48, 72, 168])
 class SyncMachine(RuleBasedStateMachine):
     """A warehouse, and the emulator that it is synced from."""
 
+    url: ClassVar[str] = ""
+    """A database on a server; by default it is a file."""
+
     @initialize()
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.life = DailySync(self.folder / "wxcube.db", endpoints=ENDPOINTS, attempts=2)
+        if self.url:
+            empty(self.url)
+        database = self.url or self.folder / "wxcube.db"
+        self.life = DailySync(database, endpoints=ENDPOINTS, attempts=2)
         self.emulator = self.life.emulator
 
     def teardown(self) -> None:
@@ -149,12 +163,12 @@ class SyncMachine(RuleBasedStateMachine):
         self.life.cancel_sync(answers)
         self.check_settled_days()
 
-    @precondition(lambda self: self.life.path.exists())
+    @precondition(lambda self: self.has_tables)
     @rule()
     def rebuild(self) -> None:
         """Rows and states are computed again from asks and replies; they are the same."""
         before = self.life.ledger(), self.life.rows()
-        with Warehouse.open(self.life.path) as warehouse:
+        with Warehouse.open(self.life.database) as warehouse:
             warehouse.rebuild()
         assert (self.life.ledger(), self.life.rows()) == before
 
@@ -166,12 +180,16 @@ class SyncMachine(RuleBasedStateMachine):
 
     # --- checks ----------------------------------------------------------------------------------
 
+    @property
+    def has_tables(self) -> bool:
+        return bool(self.url) or Path(self.life.database).exists()
+
     def wait(self, hours: int) -> None:
         if self.now < LAST_START:
             self.emulator.clock.advance(timedelta(hours=hours))
 
     def ledger(self) -> Ledger:
-        return self.life.ledger() if self.life.path.exists() else {}
+        return self.life.ledger() if self.has_tables else {}
 
     def has_doubts(self) -> bool:
         """Whether an answer lacked something that the next answer may lack too."""
@@ -250,3 +268,13 @@ TestSync = SyncMachine.TestCase
 TestSync.settings = settings(
     max_examples=1000 if IS_LONG else 15, stateful_step_count=40 if IS_LONG else 15
 )
+ON_SERVER = settings(max_examples=200 if IS_LONG else 2, stateful_step_count=40 if IS_LONG else 10)
+
+
+@pytest.mark.xdist_group("fault matrix")
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_sync_on_a_server(kind: str, request: pytest.FixtureRequest) -> None:
+    class OnServer(SyncMachine):
+        url = request.getfixturevalue(kind)
+
+    run_state_machine_as_test(OnServer, settings=ON_SERVER)

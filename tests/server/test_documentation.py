@@ -151,6 +151,30 @@ def test_files_of_the_page_are_kept_by_browsers(gateway: RunningServer) -> None:
         assert "immutable" in headers["cache-control"]
 
 
+def test_a_large_file_is_sent_in_parts_that_wait_for_the_caller(
+    gateway: RunningServer,
+) -> None:
+    page = get(gateway.url, "/docs")[2].decode()
+    address = next(one for one in re.findall(r'src="(docs/[^"]+)"', page) if "swagger" in one)
+    scope = {"type": "http", "method": "GET", "path": f"/{address}", "headers": []}
+    sizes = []
+
+    async def send(message: Any) -> None:
+        sizes.append(len(message.get("body", b"")))
+
+    server = DocumentedServer()
+    app = with_documentation(asgi(server.api), DESCRIPTIONS["demo"], server.clock)
+    # nothing in it waits, and a browser of other tests has the event loop
+    with pytest.raises(StopIteration):
+        app(scope, receive_nothing, send).__await__().__next__()
+    assert sum(sizes) == (STATIC / "swagger-ui.js").stat().st_size
+    assert max(sizes) <= 1 << 16
+
+
+async def receive_nothing() -> Any:
+    raise AssertionError("a page has no body to read")
+
+
 @pytest.mark.parametrize(
     "path", ["/docs/", "/docs/x", "/docs/../static", "/docs/0/swagger-ui.js", "/openapi.json/"]
 )

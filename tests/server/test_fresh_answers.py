@@ -29,8 +29,9 @@ from wxcube.server.answering import LOOK_SECONDS
 from wxcube.server.kept_answers import LIFE_SECONDS, Asked, KeptAnswers
 from wxcube.server.messages import Reply
 from wxcube.settings import LimitSettings
-from wxcube.warehouse.changes import Changes, Progress
+from wxcube.warehouse.changes import Changed, Changes, Progress
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.witnesses import PROVED_BY
 
 QUICK = LimitSettings(answer_seconds=1, drain_seconds=1)
 ONE_DAY = Window.day(YESTERDAY)
@@ -124,17 +125,17 @@ def test_answers_are_never_older_than_a_commit_while_somebody_writes(
 def test_a_change_drops_only_what_it_concerns() -> None:
     kept, day = KeptAnswers(1 << 20), date(2026, 3, 1)
     days = {n: Asked("wx1", getusersummary, Window.day(day + timedelta(days=n))) for n in range(5)}
-    week = Asked("wx1", named("getupstreammsgweek"), Window.day(date(2026, 2, 23)))
+    same_days = Asked("wx1", named("getusercumulate"), Window.day(day))
     other = Asked("wx2", getusersummary, Window.day(day))
     start = Progress(7, 0)
     for account in ("wx1", "wx2"):
         kept.notice(account, 1, Changes(start))
-    for asked in (*days.values(), week, other):
+    for asked in (*days.values(), same_days, other):
         kept.put(asked, Reply(b"x"), start)
-    changed = Window(day, day + timedelta(days=1))
+    changed = Changed("getusersummary", Window(day, day + timedelta(days=1)))
     kept.notice("wx1", 2, Changes(Progress(9, 0), [changed]))
-    found = [asked for asked in (*days.values(), week, other) if kept.get(asked)]
-    assert found == [days[2], days[3], days[4], other]
+    found = [asked for asked in (*days.values(), same_days, other) if kept.get(asked)]
+    assert found == [days[2], days[3], days[4], same_days, other]
     kept.notice("wx1", 3, Changes(Progress(9, 1), None))
     assert not any(kept.get(asked) for asked in days.values())
     assert kept.get(other)
@@ -142,12 +143,12 @@ def test_a_change_drops_only_what_it_concerns() -> None:
 
 def test_an_answer_that_was_read_before_a_change_is_not_kept() -> None:
     kept, asked = KeptAnswers(1 << 20), Asked("wx1", getusersummary, ONE_DAY)
-    elsewhere = Window.day(YESTERDAY - timedelta(days=50))
+    elsewhere = Changed("getusersummary", Window.day(YESTERDAY - timedelta(days=50)))
     kept.notice("wx1", 1, Changes(Progress(1, 0)))
     kept.notice("wx1", 2, Changes(Progress(2, 0), [elsewhere]))
     kept.put(asked, Reply(b"x"), Progress(1, 0))
     assert kept.get(asked)
-    kept.notice("wx1", 3, Changes(Progress(3, 0), [ONE_DAY]))
+    kept.notice("wx1", 3, Changes(Progress(3, 0), [Changed("getusersummary", ONE_DAY)]))
     kept.put(asked, Reply(b"x"), Progress(2, 0))
     assert not kept.get(asked)
     kept.put(asked, Reply(b"x"), None)
@@ -175,6 +176,14 @@ def test_memory_is_limited_and_the_oldest_use_goes_first() -> None:
     assert (len(kept), kept.bytes) == (0, 0)
 
 
+@pytest.mark.parametrize(("proved", "proving"), sorted(PROVED_BY.items()))
+def test_an_answer_that_proves_days_of_another_endpoint_concerns_it(
+    proved: str, proving: str
+) -> None:
+    assert Changed(proving, ONE_DAY).concerns(proved, ONE_DAY)
+    assert not Changed(proving, ONE_DAY).concerns(proved, Window.day(date(2026, 3, 1)))
+
+
 def test_builds_of_the_cube_are_noticed(tmp_path: Path) -> None:
     with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
         warehouse.set_build_watermark("cube", 1)
@@ -182,7 +191,7 @@ def test_builds_of_the_cube_are_noticed(tmp_path: Path) -> None:
         before = watch.changes("wx1", None).progress
         assert watch.changes("wx1", before) == Changes(before, [])
         warehouse.set_build_watermark("cube", 2)
-        assert watch.changes("wx1", before).windows is None
+        assert watch.changes("wx1", before).days is None
         watch.close()
 
 

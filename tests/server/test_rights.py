@@ -154,7 +154,7 @@ def test_a_cleared_quota_is_cleared_for_the_app(server: SharedServer) -> None:
 
 
 @pytest.fixture
-def logged() -> Iterator[list[dict[str, Any]]]:
+def logged() -> Iterator[list[Any]]:
     with structlog.testing.capture_logs() as entries:
         yield entries
 
@@ -166,14 +166,22 @@ def stopped(server: SharedServer, monkeypatch: pytest.MonkeyPatch) -> ManualCloc
     return clock
 
 
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, str]]:
+    """Secrets that are looked at, each with the hash that it is compared with."""
+    compared: list[tuple[object, str]] = []
+
+    def watched_is_secret(given: object, stored: str) -> bool:
+        compared.append((given, stored))
+        return is_secret(given, stored)
+
+    monkeypatch.setattr("wxcube.server.authentication.is_secret", watched_is_secret)
+    return compared
+
+
 def test_ten_thousand_wrong_secrets_are_slowed_down_and_logged_once(
-    server: SharedServer, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
+    server: SharedServer, monkeypatch: pytest.MonkeyPatch, logged: list[Any]
 ) -> None:
-    clock, looked_at = stopped(server, monkeypatch), []
-    monkeypatch.setattr(
-        "wxcube.server.authentication.is_secret",
-        lambda given, stored: (looked_at.append(given), is_secret(given, stored))[1],
-    )
+    clock, looked_at = stopped(server, monkeypatch), watched(monkeypatch)
     codes = [server.token("app1", f"wrong-{number}")["errcode"] for number in range(10_000)]
     assert codes == [40125] * SECRETS_A_MINUTE + [45011] * (10_000 - SECRETS_A_MINUTE)
     assert len(looked_at) == SECRETS_A_MINUTE
@@ -221,7 +229,7 @@ def test_a_caller_cannot_choose_another_address_of_its_own(
 
 
 def test_guessed_tokens_are_slowed_down_and_real_ones_are_not(
-    server: SharedServer, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
+    server: SharedServer, monkeypatch: pytest.MonkeyPatch, logged: list[Any]
 ) -> None:
     stopped(server, monkeypatch)
     good = server.token()["access_token"]
@@ -254,15 +262,10 @@ def test_a_wrong_secret_and_an_unknown_app_are_compared_alike(
     server: SharedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same work is done for both: one hash, and one comparison of equal length."""
-    compared = []
-    monkeypatch.setattr(
-        "wxcube.server.authentication.is_secret",
-        lambda given, stored: (compared.append((given, len(stored))), is_secret(given, stored))[1],
-    )
+    compared = watched(monkeypatch)
     server.token("app1", "wrong")
     server.token("nobody", "wrong")
-    assert len(compared) == 2
-    assert compared[0] == compared[1]
+    assert [(given, len(stored)) for given, stored in compared] == [("wrong", 97)] * 2
 
 
 # --- methods --------------------------------------------------------------------------------------
@@ -279,7 +282,7 @@ def test_only_get_and_post_hand_out_tokens(server: SharedServer, method: str, pa
 
 
 def test_nothing_secret_is_logged(
-    server: SharedServer, logged: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+    server: SharedServer, logged: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     token = server.token()["access_token"]

@@ -120,7 +120,7 @@ def test_twenty_forced_refreshes_a_beijing_day() -> None:
 def test_tokens_of_accounts_are_independent() -> None:
     server = DocumentedServer()
     one, other = server.token(APP), server.token(POOR)
-    assert server.api.tokens.expire(APP.appid) == 1
+    assert server.tokens.expire(APP.appid) == 1
     assert (code(server, one), code(server, other)) == (40001, 0)
 
 

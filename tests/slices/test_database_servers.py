@@ -20,8 +20,10 @@ from support.database_servers import (
     ThrowAway,
     ThrowAwayMariadb,
     ThrowAwayPostgresql,
+    environment_of,
     require,
     throw_away_server,
+    without_password,
 )
 from support.polling import eventually
 from wxcube.emulator.faults import Fault
@@ -60,12 +62,7 @@ def site(running: RunningEmulator, new_site: MakeSite, url: str) -> Site:
 
 def on_server(site: Site, url: str) -> Site:
     """A site whose database is on a server."""
-    parsed = sa.make_url(url)
-    plain = sa.URL.create(
-        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database
-    )
-    site.environment["WXCUBE_DATABASE"] = plain.render_as_string()
-    site.environment["WXCUBE_DATABASE_PASSWORD"] = str(parsed.password)
+    site.environment |= environment_of(url)
     return site
 
 
@@ -142,21 +139,24 @@ def test_two_syncs_at_once_make_every_call_once(
 
 @contextmanager
 def held(url: str, table: str) -> Iterator[None]:
-    """Nobody else writes into a table meanwhile."""
-    statement = (
-        f"LOCK TABLE {table} IN EXCLUSIVE MODE"
+    """Nobody else writes into an empty table meanwhile."""
+    statements = (
+        ("BEGIN", f"LOCK TABLE {table} IN EXCLUSIVE MODE")
         if url.startswith("postgresql")
-        else f"LOCK TABLES {table} WRITE"
+        else (
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "BEGIN",
+            f"SELECT * FROM {table} FOR UPDATE",
+        )
     )
-    with ExitStack() as stack:
-        database = stack.enter_context(closing(open_database(url)))
+    with closing(open_database(url)) as database:
         connection: Any = database.engine.raw_connection()
-        stack.callback(connection.invalidate)
-        cursor = connection.cursor()
-        if url.startswith("postgresql"):
-            cursor.execute("BEGIN")
-        cursor.execute(statement)
-        yield
+        for statement in statements:
+            connection.cursor().execute(statement)
+        try:
+            yield
+        finally:
+            connection.invalidate()
 
 
 def rows_in(url: str) -> dict[str, int]:
@@ -168,25 +168,26 @@ def rows_in(url: str) -> dict[str, int]:
         return row_counts(connection)
 
 
-def is_copied(url: str, table: str) -> bool:
-    """Whether a table has rows."""
-    statement = sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)
-    with (
-        closing(open_database(url, read_only=True)) as database,
-        database.reading() as connection,
-    ):
-        return connection.execute(statement).first() is not None
+def wait_for_rows(url: str, table: str, copy: subprocess.Popen[str]) -> None:
+    """Wait until a table of the copy has rows."""
+    select = sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)
+
+    def has_rows() -> bool:
+        with database.reading() as connection:
+            return connection.execute(select).first() is not None
+
+    with closing(open_database(url, read_only=True)) as database:
+        eventually(lambda: copy.poll() is not None or has_rows())
+    assert copy.poll() is None, copy.communicate()
 
 
 def copying(
     synced: Synced, url: str, *arguments: str
 ) -> AbstractContextManager[subprocess.Popen[str]]:
     """A process that copies the synced database to a server."""
-    plain = sa.make_url(url).set(password=None)
-    text = plain.render_as_string()
     environment = {**synced.site.environment, "WXCUBE_COPY_PASSWORD": PASSWORD}
     site = Site(synced.site.folder, environment=environment)
-    return process(site, "copy", "--to", text, *arguments)
+    return process(site, "copy", "--to", without_password(url), *arguments)
 
 
 def filled(synced: Synced) -> list[str]:
@@ -205,7 +206,7 @@ def test_a_copy_that_is_killed_again_and_again_goes_on(url: str, synced: Synced)
     prepared(url)
     for place in (2, len(tables) // 2, len(tables) - 1):
         with held(url, tables[place]), copying(synced, url, "--quiet") as copy:
-            eventually(lambda place=place: is_copied(url, tables[place - 1]))  # type: ignore[misc]
+            wait_for_rows(url, tables[place - 1], copy)
             copy.send_signal(signal.SIGKILL)
             assert copy.wait(60) == -signal.SIGKILL
         with pytest.raises(WarehouseError, match="is an unfinished copy"):
@@ -225,7 +226,7 @@ def test_a_copy_goes_on_when_its_server_is_started_again(
     prepared(url)
     with copying(synced, url) as copy:
         with held(url, tables[4]):
-            eventually(lambda: is_copied(url, tables[3]))
+            wait_for_rows(url, tables[3], copy)
             server.kill()
         server.start()
         _out, text = copy.communicate(timeout=120)

@@ -141,7 +141,7 @@ def test_without_live_wechats_rule_holds_for_rows_of_a_running_day(folder: Path)
     today, at = day_of(now), int(now.timestamp())
     publish = ev.Publish(id="p", account=ACCOUNT, at=at - 2 * 86_400, msgid="9_1", title="题")
     read = ev.Read(id="r", account=ACCOUNT, at=at, user="o", msgid="9_1", source=0)
-    refresh = {"WXCUBE_CUBE_REFRESH_SECONDS": "0.2"}
+    refresh = {"WXCUBE_CUBE__REFRESH_SECONDS": "0.2"}
 
     def days(server: Server) -> list[str]:
         """The days of the running totals of the article."""

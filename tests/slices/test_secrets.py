@@ -79,7 +79,7 @@ def test_no_secret_is_shown_with_faults_and_without(
     ):
         emulator.faults.add(fault)
     result += run_all(site)
-    tokens = list(emulator.api.tokens._grants)
+    tokens = list(emulator.tokens._grants)
     assert len(tokens) > 2
     assert_hidden([*tokens, *(app.secret for app in emulator.accounts)], everything(site, result))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from wxcube.contract import ENDPOINTS, Window, named
 from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.endpoint import Endpoint
 from wxcube.emulator.emulator import Emulator
-from wxcube.errors import CredentialError, TokenError
+from wxcube.errors import CredentialError, NotReadyError, TokenError
 from wxcube.wechat.client import AsyncClient
 
 
@@ -55,18 +56,33 @@ def truth(
 
 async def test_every_endpoint_answers_as_the_emulator(synced: Synced, served: Served) -> None:
     emulator = synced.running.emulator
-    window = Window(emulator.simulation.first_day.replace(day=1), emulator.last_day)
     rows = 0
     for app in emulator.accounts:
         async with AsyncClient(
             app.appid, served.apps[app.appid], base_url=served.url, clock=emulator.clock
         ) as client:
             for endpoint in ENDPOINTS:
+                if endpoint.permission_set not in app.permission_sets:
+                    # WeChat refused it, so that nothing was ever loaded
+                    continue
+                first = endpoint.label(emulator.simulation.first_day)
                 for given, expected in truth(emulator, app.appid, endpoint):
-                    actual = await client.fetch(endpoint, window.first, window.last, **given)
+                    actual = await client.fetch(endpoint, first, emulator.last_day, **given)
                     assert actual == expected, (app.appid, endpoint.name)
                     rows += len(actual)
     assert rows > 9_000
+
+
+async def test_a_day_before_the_first_sync_is_not_answered_as_a_day_without_data(
+    synced: Synced, served: Served
+) -> None:
+    app, emulator = synced.running.account(), synced.running.emulator
+    day = emulator.simulation.first_day - timedelta(days=1)
+    async with AsyncClient(
+        app.appid, served.apps[app.appid], base_url=served.url, clock=emulator.clock
+    ) as client:
+        with pytest.raises(NotReadyError, match="1 of 2 days were never loaded"):
+            await client.fetch(named("getusersummary"), day, day + timedelta(days=1))
 
 
 async def test_days_without_data_yet_are_answered_as_delayed(

@@ -32,6 +32,22 @@ PASSWORD = "p@ss/w:rd%41"
 _SECONDS = 90
 
 
+def without_password(url: str) -> str:
+    """A URL as it is written on a command line."""
+    parsed = sa.make_url(url)
+    return sa.URL.create(
+        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database
+    ).render_as_string()
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """The environment variables with which every command uses a database."""
+    return {
+        "WXCUBE_DATABASE": without_password(url),
+        "WXCUBE_DATABASE_PASSWORD": str(sa.make_url(url).password),
+    }
+
+
 class Server(ABC):
     """A server with databases for tests."""
 

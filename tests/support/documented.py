@@ -12,6 +12,7 @@ import msgspec
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
+from wxcube.server.access import MemoryAccess
 from wxcube.server.backend import App, RowSet
 from wxcube.server.messages import Reply, Request
 from wxcube.server.protocol import Api, Era
@@ -56,7 +57,9 @@ class DocumentedServer:
     def __init__(self, *apps: App, era: Era = Era.DOCUMENTED, now: datetime = NOW) -> None:
         self.clock = ManualClock(now)
         self.backend = DocumentedBackend(*apps)
-        self.api = Api(self.backend, self.clock, era=era, seed=1)
+        access = MemoryAccess.on(self.clock, seed=1)
+        self.tokens = access.tokens
+        self.api = Api(self.backend, self.clock, era=era, seed=1, access=access)
 
     def post(self, path: str, body: object = None, query: str = "") -> Reply:
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)

@@ -7,16 +7,17 @@ that a database of some million rows is there in seconds.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from support import filled
 from wxcube.contract import ENDPOINTS
-from wxcube.contract.endpoint import Grain
+from wxcube.contract.endpoint import Endpoint, Grain
 from wxcube.contract.window import Window
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.tables import ROW_TABLES, accounts, coverage
@@ -28,12 +29,15 @@ _STEP = timedelta(days=140)
 _MONTHS = 4
 
 
-def ten_years(path: Path) -> str:
-    """Fill a new database with ten years of one account, and return its AppID."""
+def ten_years(path: Path, *, has_hours: bool = True) -> str:
+    """Fill a new database with ten years of one account, and return its AppID.
+
+    Without hours, figures by hour are of the newest days only, as they are shown.
+    """
     appid = filled.emulator().accounts[0].appid
     last = filled.emulator().last_day
     _fill(path, appid, Window(last - _STEP + timedelta(days=1), last))
-    _run(path, _shifted())
+    _run(path, _shifted([e for e in ENDPOINTS if has_hours or e.grain is not Grain.HOUR]))
     return appid
 
 
@@ -54,8 +58,8 @@ def _fill(path: Path, appid: str, window: Window) -> None:
                 filled.store(warehouse, appid, endpoint, window)
 
 
-def _shifted() -> Iterator[str]:
-    """Statements that copy the newest days of all endpoints to earlier ones, oldest first."""
+def _shifted(endpoints: Sequence[Endpoint[Any]]) -> Iterator[str]:
+    """Statements that copy the newest days of endpoints to earlier ones, oldest first."""
     copies = YEARS * 366 // _STEP.days
     yield "create temp table copies (days text, months text, name text)"
     values = ", ".join(
@@ -64,7 +68,7 @@ def _shifted() -> Iterator[str]:
     )
     yield f"insert into copies values {values}"
     newest = filled.emulator().last_day - _STEP
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         by = "months" if endpoint.grain is Grain.MONTH else "days"
         scope = f"ref_date > '{newest}' and date(ref_date, {by}) >= '{endpoint.first_date}'"
         changes = {name: f"date({name}, {by})" for name in ("ref_date", "stat_date")}

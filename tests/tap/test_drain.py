@@ -1,5 +1,6 @@
 import json
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,11 @@ def test_while_the_store_is_down_events_wait(folder: Path, hash_user: HashUser) 
             raise EventStoreError(_("the disk is gone"))
         return opener(folder)()
 
-    spool = Spool(folder / "spool")
-    with structlog.testing.capture_logs() as logs, Drain(folder / "spool", open_store, spool):
+    spool, over = Spool(folder / "spool"), threading.Event()
+    drain = Drain(folder / "spool", open_store)
+    thread = threading.Thread(target=drain.run, args=[over.wait])
+    with structlog.testing.capture_logs() as logs:
+        thread.start()
         for number in range(10):
             spool.add(line_of(message(number, user)))
         spool.flush()
@@ -172,6 +176,8 @@ def test_while_the_store_is_down_events_wait(folder: Path, hash_user: HashUser) 
         assert sum(path.stat().st_size for path in segments(folder / "spool")) > 0
         is_down = False
         eventually(lambda: any(one["event"] == "tap.store_back" for one in logs))
+        over.set()
+        thread.join()
     spool.close()
     assert len(stored(folder, "message")) == 10
     assert [one["event"] for one in logs] == ["tap.store_down", "tap.store_back"]

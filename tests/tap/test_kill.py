@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import threading
 import time
 from functools import partial
@@ -19,6 +21,7 @@ from support.tapped_site import all_bytes, stored_events, tapped_site
 from support.tapping import RunningTap, message_server, send, tap_process
 
 NOW = int(time.time())
+KILLS = 4
 
 
 def message(number: int, *, is_encrypted: bool) -> Any:
@@ -53,7 +56,7 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(tmp_path: Path, is_encrypte
         threads = [threading.Thread(target=work, args=[tap]) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for _ in range(6):
+        for _ in range(KILLS):
             goal = len(done) + random.randrange(20, 120)
             eventually(partial(reached, done, goal))
             tap.kill()
@@ -65,7 +68,7 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(tmp_path: Path, is_encrypte
     ids = {(one["id_high"], one["id_low"]) for one in events} if "id_high" in events[0] else None
     assert ids is None or len(ids) == len(events)
     # one that was cut off may have been recorded as well
-    assert len(done) <= len(events) <= len(done) + 6 * 4
+    assert len(done) <= len(events) <= len(done) + KILLS * 4
     assert len(stored_events(tmp_path, "reply")) >= len(done)
     assert not list((tmp_path / "tap-spool").glob("*.spool"))
 
@@ -131,3 +134,28 @@ def test_a_mirror_records_messages_and_followers(tmp_path: Path) -> None:
     assert tap.result["events"] == 2
     assert tap.result["replies"] == 0
     assert len(stored_events(tmp_path, "follow")) == 1
+
+
+def drain_process(tap: RunningTap) -> int | None:
+    """The number of the process that stores events."""
+    assert tap.process
+    children = Path(f"/proc/{tap.process.pid}/task/{tap.process.pid}/children").read_text().split()
+    named = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in children}
+    return next((pid for pid, words in named.items() if b"spawn_main" in words), None)
+
+
+def test_the_process_that_stores_events_is_started_again(tmp_path: Path) -> None:
+    tapped_site(tmp_path)
+    with message_server() as server, tap_process(tmp_path, "--to", server.url) as tap:
+        for turn in range(2):
+            pid = eventually(lambda: drain_process(tap))
+            os.kill(pid, signal.SIGKILL)
+            for number in range(10):
+                assert answered(tap, message(turn * 10 + number, is_encrypted=False))
+            eventually(partial(is_another, tap, pid))
+    assert len(stored_events(tmp_path, "message")) == 20
+    assert "tap.drain_ended" in tap.said()
+
+
+def is_another(tap: RunningTap, pid: int) -> bool:
+    return drain_process(tap) not in {None, pid}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +88,16 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def copy_in_pieces(source: Warehouse, url: str, target: str, *, until: str = "") -> None:
-    """Copy, and break off when rows of a table were stored, in the middle of it."""
+def copy_in_pieces(
+    source: Warehouse, url: str, target: str, written: list[str], *, until: str = ""
+) -> None:
+    """Copy, and break off when rows of a table were stored, in the middle of it.
+
+    `written` gets the table of every batch of rows that is written.
+    """
 
     def on_rows(table: str, _done: int, _total: int) -> None:
+        written.append(table)
         if table == until:
             raise BrokenOffError
 
@@ -118,14 +126,18 @@ def test_a_copy_has_every_row_and_goes_on_numbering(
 
 
 def test_a_copy_that_was_broken_off_goes_on(source: Warehouse, url: str, target: str) -> None:
+    written: list[str] = []
     with pytest.raises(BrokenOffError):
-        copy_in_pieces(source, url, target, until="asks")
+        copy_in_pieces(source, url, target, written, until="asks")
     for read_only in (False, True):
         with pytest.raises(WarehouseError, match="is an unfinished copy") as caught:
             Warehouse.open(target, read_only=read_only)
         assert "wxcube copy" in caught.value.hint
-    copy_in_pieces(source, url, target)
+    copy_in_pieces(source, url, target, written)
     assert content(target) == content(url)
+    # no row was written again
+    batches = {table: ceil(len(rows) / BATCH) for table, rows in content(url).items()}
+    assert Counter(written) == batches
     Warehouse.open(target).close()
 
 
@@ -133,10 +145,10 @@ def test_a_source_that_changed_after_the_break_is_copied_as_it_is_now(
     file_source: Warehouse, path: Path, target: str
 ) -> None:
     with pytest.raises(BrokenOffError):
-        copy_in_pieces(file_source, str(path), target, until="user_summary")
+        copy_in_pieces(file_source, str(path), target, [], until="user_summary")
     rows = sample_rows(SUMMARY, WINDOW, 1)
     file_source.replace("wx1", Origin.WECHAT, Answer(SUMMARY, WINDOW, rows, b"new", NOW))
-    copy_in_pieces(file_source, str(path), target)
+    copy_in_pieces(file_source, str(path), target, [])
     assert content(target) == content(str(path))
 
 
@@ -170,7 +182,7 @@ def test_an_unfinished_copy_of_another_source_is_left_alone(
     file_source: Warehouse, path: Path, target: str, tmp_path: Path
 ) -> None:
     with pytest.raises(BrokenOffError):
-        copy_in_pieces(file_source, str(path), target, until="replies")
+        copy_in_pieces(file_source, str(path), target, [], until="replies")
     with (
         Warehouse.open(tmp_path / "another.db") as another,
         pytest.raises(WarehouseError, match="is an unfinished copy of another database"),

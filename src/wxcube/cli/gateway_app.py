@@ -70,5 +70,11 @@ def gateway_app(  # noqa: PLR0913 - what the commands choose
         on_shutdown=answering.close,
     )
     app = with_health(app, lambda: answering.run(warehouse.accounts))
-    app = described_gateway(app, clock, has_health=True, accepts_events=accepts_events)
+    app = described_gateway(
+        app,
+        clock,
+        has_health=True,
+        accepts_events=accepts_events,
+        gives_wechat_token=giver is not None,
+    )
     return GatewayApp(app, DirectCalls(handler, clock))

@@ -159,3 +159,24 @@ def reloading_on_hangup(serving: Serving) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Close what is open in the block before SIGTERM ends the process."""
+    received = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not received:
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for number in received:
+        signal.raise_signal(number)

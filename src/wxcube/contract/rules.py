@@ -45,10 +45,17 @@ RULES = (
         "end_date less begin_date must be less than the span, else 61501: a span of 7 takes 7 days",
         "official",
         "pages of the endpoints; live calls of 2021-04-29",
-        "the same",
+        "the same; any span with `serve --wide`",
         "calls are split at the span, and a longer window is refused before it is sent",
     ),
-    Rule(Area.CALLS, "end_date is yesterday in Beijing at the latest", "official", _PAGES, "61501 for today", "refused before it is sent"),
+    Rule(
+        Area.CALLS,
+        "end_date is yesterday in Beijing at the latest",
+        "official",
+        _PAGES,
+        "61501 for today; with `serve --live` rows of today, computed from events",
+        "refused before it is sent",
+    ),
     Rule(
         Area.CALLS,
         "figures begin on 2014-12-01, those of published content on 2025-11-01",
@@ -98,7 +105,7 @@ RULES = (
         'an answer without rows is {"list":[]}, whether there is nothing or it is not ready',
         "reported",
         "answers of 2017 to 2024",
-        "the same; published content says is_delay: true while it is not ready",
+        "the same; published content says is_delay: true while it is not ready; for days that were never loaded see 61503",
         "an empty answer never settles a day by itself and never deletes stored rows",
     ),
     Rule(
@@ -217,7 +224,12 @@ RULES = (
         "every call that is sent",
     ),
     Rule(
-        Area.QUOTA, "45011 for too many calls in a minute", "official", "list of return codes", "only as a fault in `emulate`", "a pause of a minute"
+        Area.QUOTA,
+        "45011 for too many calls in a minute",
+        "official",
+        "list of return codes",
+        "only as a fault in `emulate`; in `serve` by the limit of an app, and for wrong secrets and tokens",
+        "a pause of a minute",
     ),
     Rule(Area.QUOTA, "the numbers can be reset: all 10 times a month, one path 50 times", "official", _QUOTA_PAGE, "the same", "never sent"),
     Rule(
@@ -240,7 +252,7 @@ RULES = (
         "61503 where data is not ready",
         "official",
         "pages of user, message and interface; only seen in mini programs",
-        "only as a fault",
+        "only as a fault in `emulate`; in `serve` for days that were never loaded, unless with `--read-through` or `--missing empty`",
         "the day is asked again later",
     ),
     Rule(
@@ -288,7 +300,7 @@ RULES = (
         "compression, HTTP/2 and the time of an answer",
         "uncertain",
         _UNKNOWN,
-        "HTTP/1.1",
+        "HTTP/1.1; `serve` sends long answers by gzip to whoever accepts it",
         "HTTP/1.1, any compression that the answer names",
     ),
     Rule(
@@ -304,7 +316,7 @@ RULES = (
         "a caller's address must be on the allow-list of the token call, else 40164",
         "official",
         _TOKEN_PAGE,
-        "no allow-list in `emulate`",
+        "no allow-list in `emulate`; that of the app in `serve`, for all calls",
         "the error names the address",
     ),
 )

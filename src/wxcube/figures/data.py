@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.hours import newest_days, notes_on_days
 from wxcube.figures.reader import Reader
-from wxcube.i18n import Message, _, plural
+from wxcube.i18n import _, plural
 from wxcube.warehouse.coverage import DayState, State
 from wxcube.warehouse.day_groups import day_groups
 from wxcube.warehouse.explanation import explain_group
@@ -44,20 +44,19 @@ class _Ledger:
 
 def calendar(reader: Reader, of: Filter) -> Figure:
     """The state of every day of every endpoint of one account, and when it is requested next."""
-    appid, window = _account(reader, of), _window(reader, of)
     rows: list[tuple[Any, ...]] = []
-    for ledger in _ledgers(reader, appid, window):
+    for ledger in _ledgers(reader, of):
         for day, entry in ledger.days.items():
             asked = next_ask(ledger.endpoint, day, entry, ledger.standing)
             state = entry.state if entry else State.NEVER
             revision = entry.revision if entry else 0
             rows.append((ledger.name, day, state.value, asked.why.value, asked.moment, revision))
     open_days = sum(row[3] != Why.SETTLED for row in rows)
-    return Figure(
+    return _figure(
+        reader,
+        of,
         key="data/calendar",
         title=_("State of every day"),
-        window=window,
-        accounts=(appid,),
         columns=(
             _ENDPOINT,
             _DAY,
@@ -67,7 +66,6 @@ def calendar(reader: Reader, of: Filter) -> Figure:
             Column(name="revision", title=_("revisions"), unit="times"),
         ),
         rows=tuple(rows),
-        notes=_notes(reader, of, appid),
         sentence=plural(
             "{n} day of an endpoint is not final yet.",
             "{n} days of endpoints are not final yet.",
@@ -78,17 +76,16 @@ def calendar(reader: Reader, of: Filter) -> Figure:
 
 def reasons(reader: Reader, of: Filter) -> Figure:
     """What is stored, what is missing and when it is requested, in words by endpoint."""
-    appid, window = _account(reader, of), _window(reader, of)
     rows = [
         (ledger.name, ledger.endpoint.title, len(group), explain_group(ledger.endpoint, group))
-        for ledger in _ledgers(reader, appid, window)
+        for ledger in _ledgers(reader, of)
         for group in day_groups(ledger.endpoint, ledger.days, reader.now, ledger.standing)
     ]
-    return Figure(
+    return _figure(
+        reader,
+        of,
         key="data/reasons",
         title=_("What is stored, and what is missing"),
-        window=window,
-        accounts=(appid,),
         columns=(
             _ENDPOINT,
             Column(name="title", title=_("title")),
@@ -96,25 +93,23 @@ def reasons(reader: Reader, of: Filter) -> Figure:
             Column(name="words", title=_("in words")),
         ),
         rows=tuple(rows),
-        notes=_notes(reader, of, appid),
     )
 
 
 def revisions(reader: Reader, of: Filter) -> Figure:
     """Days whose figures changed after they were final, the newest change first."""
-    appid, window = _account(reader, of), _window(reader, of)
     rows = [
         (ledger.name, day, entry.revision, entry.revised_at)
-        for ledger in _ledgers(reader, appid, window)
+        for ledger in _ledgers(reader, of)
         for day, entry in ledger.days.items()
         if entry and entry.revision
     ]
     rows.sort(key=lambda row: str(row[3]), reverse=True)
-    return Figure(
+    return _figure(
+        reader,
+        of,
         key="data/revisions",
         title=_("Revisions"),
-        window=window,
-        accounts=(appid,),
         columns=(
             _ENDPOINT,
             _DAY,
@@ -122,7 +117,6 @@ def revisions(reader: Reader, of: Filter) -> Figure:
             Column(name="revised_at", title=_("last revision")),
         ),
         rows=tuple(rows),
-        notes=_notes(reader, of, appid),
         sentence=plural(
             "{n} day was revised after it was final.",
             "{n} days were revised after they were final.",
@@ -141,11 +135,11 @@ def findings(reader: Reader, of: Filter) -> Figure:
         for endpoint in contract.ENDPOINTS
         for finding in reader.warehouse.check(appid, endpoint, window)
     )
-    return Figure(
+    figure = _figure(
+        reader,
+        of,
         key="data/findings",
         title=_("Impossible figures"),
-        window=window,
-        accounts=(appid,),
         columns=(
             _ENDPOINT,
             _DAY,
@@ -154,11 +148,11 @@ def findings(reader: Reader, of: Filter) -> Figure:
             Column(name="remedy", title=_("what to do")),
         ),
         rows=rows,
-        notes=_notes(reader, of, appid),
         sentence=plural(
             "{n} impossible figure was found.", "{n} impossible figures were found.", n=len(rows)
         ),
     )
+    return replace(figure, window=window)
 
 
 def quota(reader: Reader, of: Filter) -> Figure:
@@ -200,15 +194,18 @@ def _window(reader: Reader, of: Filter) -> Window:
     return newest_days(reader.window(of, *contract.ENDPOINTS))
 
 
-def _notes(reader: Reader, of: Filter, appid: str) -> tuple[Message, ...]:
-    notes = notes_on_days(reader.window(of, *contract.ENDPOINTS))
+def _figure(reader: Reader, of: Filter, **rest: Any) -> Figure:
+    """A figure of one account, and of the newest days of the range."""
+    whole, appid = reader.window(of, *contract.ENDPOINTS), _account(reader, of)
+    notes = notes_on_days(whole)
     if len(reader.accounts(of)) > 1:
-        return (_("One account at a time: {account}.", account=appid), *notes)
-    return notes
+        notes = (_("One account at a time: {account}.", account=appid), *notes)
+    return Figure(window=newest_days(whole), accounts=(appid,), notes=notes, **rest)
 
 
-def _ledgers(reader: Reader, appid: str, window: Window) -> list[_Ledger]:
+def _ledgers(reader: Reader, of: Filter) -> list[_Ledger]:
     """The endpoints that need no parameter, and those that were called with one."""
+    appid, window = _account(reader, of), _window(reader, of)
     return reader.once(("ledgers", appid, window), lambda: list(_read(reader, appid, window)))
 
 

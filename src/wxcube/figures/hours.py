@@ -1,4 +1,4 @@
-"""Hours of the day: what figures by hour have in common. Pure."""
+"""Hours of the day: what figures by hour have in common."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from wxcube.beijing import HOURS
 from wxcube.contract.field import Adding
 from wxcube.contract.window import Window
-from wxcube.figures.figure import Column
-from wxcube.figures.reader import Days
+from wxcube.figures.figure import Column, Figure
+from wxcube.figures.filter import Filter
+from wxcube.figures.reader import Days, Reader
+from wxcube.figures.series import notes_on
 from wxcube.i18n import Message, _
 
 HOUR = Column(name="hour", title=_("hour"), unit="hour", is_key=True)
@@ -40,6 +42,26 @@ def notes_on_days(window: Window) -> tuple[Message, ...]:
     if newest_days(window) == window:
         return ()
     return (_("The newest {days} days of the range are shown.", days=MOST_DAYS),)
+
+
+def of_newest_days(
+    reader: Reader, of: Filter, whole: Window, days: Days, *notes: Message, **rest: Any
+) -> Figure:
+    """A figure of the newest days of a range, with what is said of all such figures."""
+    known = days.coverage()
+    return Figure(
+        window=newest_days(whole),
+        accounts=days.accounts,
+        coverage=known,
+        n=known.days,
+        notes=(
+            *reader.notes_on_accounts(of),
+            *notes_on_days(whole),
+            *notes_on(days.marks),
+            *notes,
+        ),
+        **rest,
+    )
 
 
 def of_hour(days: Days, appid: str, hour: int, name: str) -> list[Any]:

@@ -12,9 +12,9 @@ from wxcube.figures import numbers
 from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.help import computed, help_of
-from wxcube.figures.hours import HOUR, hour_label, newest_days, notes_on_days, of_hour
+from wxcube.figures.hours import HOUR, hour_label, newest_days, of_hour, of_newest_days
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain, ratio
+from wxcube.figures.series import ACCOUNT, Question, answer, of_account, plain, ratio
 from wxcube.i18n import Message, _
 
 LIMIT_MS = 5000
@@ -80,27 +80,23 @@ def latency(reader: Reader, of: Filter) -> Figure:
 def hours(reader: Reader, of: Filter) -> Figure:
     """Mean and largest time, and the failure rate, by hour of the day."""
     whole, accounts = reader.window(of, getinterfacesummaryhour), reader.accounts(of)
-    window = newest_days(whole)
-    days = reader.days(getinterfacesummaryhour, accounts, window, _NAMES, by=("ref_hour",))
+    days = reader.days(
+        getinterfacesummaryhour, accounts, newest_days(whole), _NAMES, by=("ref_hour",)
+    )
     rows = [
         (appid, hour, *_of_hour(days, appid, hour)) for appid in accounts for hour in range(HOURS)
     ]
-    return Figure(
+    return of_newest_days(
+        reader,
+        of,
+        whole,
+        days,
+        _LIMIT_NOTE,
         key="interface/hours",
         title=_("Replies by hour"),
-        window=window,
-        accounts=accounts,
         columns=(ACCOUNT, HOUR, CALLBACKS, FAILURE_RATE, MEAN, LARGEST),
         rows=tuple(rows),
-        coverage=days.coverage(),
         help=(*help_of(getinterfacesummaryhour, "ref_hour", *_NAMES), _RATE_HELP, _MEAN_HELP),
-        notes=(
-            *reader.notes_on_accounts(of),
-            *notes_on_days(whole),
-            *notes_on(days.marks),
-            _LIMIT_NOTE,
-        ),
-        n=days.coverage().days,
         sentence=_sentence(accounts, rows),
     )
 

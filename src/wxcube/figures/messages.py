@@ -31,7 +31,7 @@ from wxcube.figures.hours import (
     hour_label,
     hourly,
     newest_days,
-    notes_on_days,
+    of_newest_days,
 )
 from wxcube.figures.reader import Days, Reader
 from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
@@ -111,8 +111,9 @@ def types(reader: Reader, of: Filter) -> Figure:
 def distribution(reader: Reader, of: Filter) -> Figure:
     """People of a day by how many messages they sent: 1 to 5, 6 to 10, or more."""
     whole, accounts = reader.window(of, getupstreammsgdist), reader.accounts(of)
-    window = newest_days(whole)
-    days = reader.days(getupstreammsgdist, accounts, window, ("msg_user",), by=("count_interval",))
+    days = reader.days(
+        getupstreammsgdist, accounts, newest_days(whole), ("msg_user",), by=("count_interval",)
+    )
     rows = []
     for appid in accounts:
         known = [
@@ -125,25 +126,20 @@ def distribution(reader: Reader, of: Filter) -> Figure:
             for group in days.groups()
             if known
         ]
-    return Figure(
+    return of_newest_days(
+        reader,
+        of,
+        whole,
+        days,
         key="messages/distribution",
         title=_("People by number of messages"),
-        window=window,
-        accounts=accounts,
         columns=(
             ACCOUNT,
             Column.of(getupstreammsgdist, "count_interval", is_key=True),
             Column.of(getupstreammsgdist, "msg_user", _("people per day (median)")),
         ),
         rows=tuple(rows),
-        coverage=days.coverage(),
         help=help_of(getupstreammsgdist, "count_interval", "msg_user"),
-        notes=(
-            *reader.notes_on_accounts(of),
-            *notes_on_days(whole),
-            *notes_on(days.marks),
-        ),
-        n=days.coverage().days,
         sentence=_distribution_sentence(accounts, rows),
     )
 
@@ -151,28 +147,24 @@ def distribution(reader: Reader, of: Filter) -> Figure:
 def hours(reader: Reader, of: Filter) -> Figure:
     """Messages by hour of the day."""
     whole, accounts = reader.window(of, getupstreammsghour), reader.accounts(of)
-    window = newest_days(whole)
-    days = reader.days(getupstreammsghour, accounts, window, (COUNT.name,), by=("ref_hour",))
+    days = reader.days(
+        getupstreammsghour, accounts, newest_days(whole), (COUNT.name,), by=("ref_hour",)
+    )
     rows = hourly(days, (COUNT.name,))
-    return Figure(
+    return of_newest_days(
+        reader,
+        of,
+        whole,
+        days,
         key="messages/hours",
         title=_("Messages by hour"),
-        window=window,
-        accounts=accounts,
         columns=(
             ACCOUNT,
             HOUR,
             replace(COUNT, name="mean", title=_("messages per day (mean)"), adding=Adding.NONE),
         ),
         rows=tuple(rows),
-        coverage=days.coverage(),
         help=help_of(getupstreammsghour, "ref_hour", "msg_count"),
-        notes=(
-            *reader.notes_on_accounts(of),
-            *notes_on_days(whole),
-            *notes_on(days.marks),
-        ),
-        n=days.coverage().days,
         sentence=_hours_sentence(accounts, rows),
     )
 

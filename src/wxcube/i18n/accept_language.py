@@ -17,10 +17,9 @@ def preferred(accepted: str) -> Language:
     weighted = []
     for position, part in enumerate(accepted.split(",")):
         name, _semicolon, parameter = part.strip().partition(";")
-        code = name.strip().lower()[:2]
-        if code in CODES:
-            weighted.append((-_weight(parameter), position, code))
-    return Language("en" if weighted and min(weighted)[2] == "en" else "zh")
+        start = name.strip().lower()[:2]
+        weighted += [(-_weight(parameter), position, code) for code in CODES if code == start]
+    return Language(min(weighted)[2]) if weighted else Language("zh")
 
 
 def _weight(parameter: str) -> float:

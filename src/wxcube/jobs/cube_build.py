@@ -17,6 +17,7 @@ from wxcube.cube.incremental import checkup
 from wxcube.cube.incremental.build import Build
 from wxcube.cube.incremental.checkup import Repair
 from wxcube.cube.incremental.damage import DamagedEventsError, DamagedFactError
+from wxcube.cube.incremental.ledger import wait_for_other_build
 from wxcube.cube.incremental.progress import Progress
 from wxcube.cube.incremental.rollup_steps import FOLLOWERS
 from wxcube.errors import EngineError, SettingsError
@@ -126,6 +127,7 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
     accounts: Sequence[str],
     clock: Clock,
     on_progress: Callable[[Progress], None],
+    wait_seconds: float = 0,
 ) -> BuildResult:
     """Build the days whose events changed, in chunks of about `chunk_bytes` of event files.
 
@@ -134,7 +136,9 @@ def build(  # noqa: PLR0913 - the inputs, outputs and options of a build
 
     Accounts that are named are built together with the others of their groups. If a file of events
     is damaged, its group is not built. Damaged facts are recomputed from events where possible.
+    Another build, such as one of a running server, has `wait_seconds` to end.
     """
+    wait_for_other_build(store.folder / FACTS, wait_seconds)
     with store.reading():
         events = StoredEvents(store)
         sink = WarehouseSink(warehouse, events.accounts(), clock.now)

@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Generic, Protocol
+from typing import Generic, Protocol
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
-
-if TYPE_CHECKING:
-    from wxcube.server.messages import Reply
+from wxcube.server.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)

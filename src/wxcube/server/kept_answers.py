@@ -6,15 +6,13 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.server.messages import Reply
-from wxcube.warehouse.changes import Changes, Progress
+from wxcube.warehouse.changes import Changed, Changes, Progress
 
-_LONGEST_PERIOD = timedelta(days=31)
 _RECENT = 1_000
 """Changes that are remembered, for answers that were being read meanwhile."""
 LIFE_SECONDS = 60.0
@@ -31,12 +29,10 @@ class Asked(NamedTuple):
     window: Window
     params: tuple[tuple[str, object], ...] = ()
 
-    def concerns(self, changed: Window) -> bool:
-        """Whether an answer may be another one after a change of these days."""
-        last = self.window.last
-        if self.endpoint.has_labels:
-            last += _LONGEST_PERIOD
-        return self.window.first <= changed.last and last >= changed.first
+    def is_concerned(self, changed: Sequence[Changed] | None) -> bool:
+        """Whether an answer may be another one after changes; None: of everything."""
+        name, window = self.endpoint.name, self.window
+        return changed is None or any(one.concerns(name, window) for one in changed)
 
 
 @dataclass(slots=True)
@@ -44,7 +40,7 @@ class _Account:
     version: Hashable
     progress: Progress
     keys: set[Asked] = field(default_factory=set)
-    recent: deque[tuple[int, Sequence[Window] | None]] = field(
+    recent: deque[tuple[int, Sequence[Changed] | None]] = field(
         default_factory=lambda: deque(maxlen=_RECENT)
     )
     """The last outcome before a change, and what changed; None: everything."""
@@ -96,9 +92,9 @@ class KeptAnswers:
         if known is None:
             self._accounts[account] = _Account(version, changes.progress)
             return
-        if changes.windows is None or changes.windows:
-            known.recent.append((known.progress.finished, changes.windows))
-            self._drop(known, changes.windows)
+        if changes.days is None or changes.days:
+            known.recent.append((known.progress.finished, changes.days))
+            self._drop(known, changes.days)
         known.version, known.progress = version, changes.progress
 
     def clear(self) -> None:
@@ -122,10 +118,9 @@ class KeptAnswers:
         self._bytes += size
         known.keys.add(asked)
 
-    def _drop(self, account: _Account, windows: Sequence[Window] | None) -> None:
-        for asked in list(account.keys):
-            if windows is None or any(asked.concerns(window) for window in windows):
-                self._remove(asked)
+    def _drop(self, account: _Account, days: Sequence[Changed] | None) -> None:
+        for asked in [one for one in account.keys if one.is_concerned(days)]:
+            self._remove(asked)
 
     def _remove(self, asked: Asked) -> None:
         kept = self._answers.pop(asked, None)
@@ -138,11 +133,9 @@ def _is_late(account: _Account, asked: Asked, since: Progress) -> bool:
     """Whether a change that concerns an answer was noticed while it was read."""
     if since == account.progress:
         return False
-    missed = [windows for before, windows in account.recent if before >= since.finished]
+    missed = [days for before, days in account.recent if before >= since.finished]
     is_complete = bool(missed) and account.recent[0][0] <= since.finished
-    return not is_complete or any(
-        windows is None or any(asked.concerns(window) for window in windows) for windows in missed
-    )
+    return not is_complete or any(asked.is_concerned(days) for days in missed)
 
 
 def _size(reply: Reply) -> int:

@@ -13,7 +13,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, time
 
@@ -40,11 +39,15 @@ _DESCRIPTORS = Path("/proc/self/fd")
 class Metrics:
     """Counts of answers and their times; threads may share it.
 
-    `gauges` are further values, each with its name, its help and what gives it.
+    `gauges` are further values, each with its name, its help and what gives it; `version` is that
+    of the program.
     """
 
-    def __init__(self, gauges: Sequence[tuple[str, str, Callable[[], float]]] = ()) -> None:
+    def __init__(
+        self, gauges: Sequence[tuple[str, str, Callable[[], float]]] = (), version: str = ""
+    ) -> None:
         self._gauges = gauges
+        self._version = version
         self._lock = threading.Lock()
         self._answers: Counter[tuple[str, int, int]] = Counter()
         self._times: dict[str, list[int]] = {}
@@ -69,7 +72,12 @@ class Metrics:
             seconds, rows = dict(self._seconds), self._rows
         return "".join(
             (
-                _family("wxcube_build_info", "gauge", "Version of wxcube.", [_build()]),
+                _family(
+                    "wxcube_build_info",
+                    "gauge",
+                    "Version of wxcube.",
+                    [f'{{version="{self._version}"}} 1'],
+                ),
                 _family(
                     "wxcube_answers_total",
                     "counter",
@@ -145,10 +153,6 @@ def _family(name: str, kind: str, text: str, samples: Iterable[str]) -> str:
 
 def _kind(name: str) -> str:
     return "counter" if name.endswith("_total") else "gauge"
-
-
-def _build() -> str:
-    return f'{{version="{version("wxcube")}"}} 1'
 
 
 def _histogram(times: Mapping[str, Sequence[int]], seconds: Mapping[str, float]) -> str:

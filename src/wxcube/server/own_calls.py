@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from wxcube.beijing import Clock
-from wxcube.contract.openapi_parts import Schema
+from wxcube.contract.openapi_parts import Schema, either
 from wxcube.i18n import _
 from wxcube.server.documentation import Description, with_documentation
 from wxcube.server.events_api import CONTENT_TYPES
 from wxcube.server.events_api import PATH as EVENTS
 from wxcube.server.health import ALIVE, READY
 from wxcube.server.http import AsgiApp
+from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH
 
 OWN_TAG = "wxcube"
+_TOKEN_ERRCODES = (-1, 40013, 40125, 40164, 45011, 48001)
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _RECEIPT: Schema = {
     "type": "object",
@@ -33,16 +35,28 @@ _EVENT = (
 
 
 def described_gateway(
-    app: AsgiApp, clock: Clock, *, has_health: bool = False, accepts_events: bool = False
+    app: AsgiApp,
+    clock: Clock,
+    *,
+    has_health: bool = False,
+    accepts_events: bool = False,
+    gives_wechat_token: bool = False,
 ) -> AsgiApp:
     """The application of a gateway with `/docs` and `/openapi.json` added."""
-    description = gateway_description(has_health=has_health, accepts_events=accepts_events)
+    description = gateway_description(
+        has_health=has_health,
+        accepts_events=accepts_events,
+        gives_wechat_token=gives_wechat_token,
+    )
     return with_documentation(app, description, clock)
 
 
-def gateway_description(*, has_health: bool, accepts_events: bool) -> Description:
+def gateway_description(
+    *, has_health: bool, accepts_events: bool, gives_wechat_token: bool = False
+) -> Description:
     """What a gateway says of itself, with the calls that it has beyond WeChat's."""
     paths = (_health() if has_health else {}) | (_events() if accepts_events else {})
+    paths |= _wechat_token() if gives_wechat_token else {}
     schemes = {"events_token": {"type": "http", "scheme": "bearer"}} if accepts_events else {}
     return Description(
         title="wxcube serve: your figures over WeChat's datacube API",
@@ -72,6 +86,23 @@ def _health() -> dict[str, Any]:
         ALIVE: {"get": _reading("healthz", "whether the process answers", alive)},
         READY: {"get": _reading("readyz", "whether it can answer with rows", ready)},
     }
+
+
+def _wechat_token() -> dict[str, Any]:
+    get = {
+        "operationId": "wechat_token",
+        "tags": [OWN_TAG],
+        "summary": "WeChat's own token of the app's account, for apps that may have it",
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "query", "required": True, "schema": {"type": "string"}}
+            for name in ("appid", "secret")
+        ],
+        "responses": {
+            "200": either("Token", _TOKEN_ERRCODES, {"access_token": "…", "expires_in": 7000})
+        },
+    }
+    return {WECHAT_TOKEN_PATH: {"get": get}}
 
 
 def _reading(name: str, summary: str, responses: Schema) -> Schema:

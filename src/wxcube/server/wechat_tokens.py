@@ -1,4 +1,4 @@
-"""WeChat's own token, handed to apps that may have it: one place for all tokens (中控).
+"""WeChat's own token, handed to apps that may have it: one place for all tokens.
 
 An app proves itself by its secret or by a token of this server. Every request is logged: who asked,
 from where, for which account, and what came of it; never the token.

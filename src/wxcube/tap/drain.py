@@ -1,4 +1,4 @@
-"""From the spool to the event store, in the background: each event once, whatever is interrupted.
+"""From the spool to the event store: each event once, whatever is interrupted.
 
 The channel of a follower is remembered by the hash of the person, so that their unfollowing counts
 for the channel through which they came. How far a file has been read is recorded in one
@@ -8,26 +8,25 @@ transaction with these channels; if an event is stored again after an interrupti
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import structlog
 
 from wxcube.errors import EventStoreError, WxcubeError
 from wxcube.events.intake.batches import OnError, store_batch
-from wxcube.events.store.durable import OWNER_ONLY, file_error, make_folder
+from wxcube.events.store.durable import OWNER_ONLY, file_error, make_folder, sync_file
 from wxcube.events.store.store import EventStore
 from wxcube.i18n import _
 from wxcube.tap.mapping import OTHER_CHANNEL
-from wxcube.tap.spool import TORN, Spool, read_part, segments
+from wxcube.tap.spool import TORN, has_writer, read_part, segments
 
 DATABASE = "channels.db"
 PART_BYTES = 1 << 15
-"""About 200 events: few enough that the proxy need not wait for their admission."""
+"""About 200 events: one write to the disk stores them."""
 PAUSE_SECONDS = 0.5
 _MAX_PAUSE = 10.0
 _ORIGIN = "tap"
@@ -128,30 +127,24 @@ def store_events(store: EventStore, events: Iterable[bytes], origin: str = _ORIG
 
 
 class Drain:
-    """Moves events from a spool to the store; a context manager that does so meanwhile."""
+    """Moves events from a spool to the store."""
 
-    def __init__(
-        self, folder: Path, open_store: Callable[[], EventStore], spool: Spool | None = None
-    ) -> None:
+    def __init__(self, folder: Path, open_store: Callable[[], EventStore]) -> None:
         self._folder = folder
         self._open_store = open_store
-        self._spool = spool
         self._store: EventStore | None = None
         self._channels: Channels | None = None
         self._is_failing = False
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="wxcube-drain", daemon=True)
-        self.stored = 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def run(self, is_over: Callable[[float], bool]) -> None:
+        """Move events until `is_over`, which waits for some seconds, and once more at the end.
 
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-        with suppress(WxcubeError, OSError, sqlite3.Error):
-            self.run_once()
+        Nothing is raised: while the store cannot be used, events wait, which is reported once.
+        """
+        pause = PAUSE_SECONDS
+        while not is_over(pause):
+            pause = PAUSE_SECONDS if self._try_once() else min(pause * 2, _MAX_PAUSE)
+        self._try_once()
         self.close()
 
     def close(self) -> None:
@@ -169,9 +162,12 @@ class Drain:
         Raises:  EventStoreError, OSError or sqlite3.Error; what is not stored remains.
         """
         stored = 0
-        for segment in segments(self._folder):
-            is_active = self._spool is not None and segment == self._spool.active
+        found = segments(self._folder)
+        # asked after the list was made: a file that is begun later is not in it
+        is_written = has_writer(self._folder)
+        for segment in found:
             stored += self._drain(segment)
+            is_active = is_written and segment == found[-1]
             if not is_active and not self._is_torn(segment):
                 segment.unlink()
                 self._open_channels().forget(segment)
@@ -193,7 +189,6 @@ class Drain:
                 raise
             channels.commit(segment, part.end)
             stored += count
-            self.stored += count
 
     def _is_torn(self, segment: Path) -> bool:
         """Whether a segment ends with a part of a line: kept, under a name of its own, and told."""
@@ -214,21 +209,21 @@ class Drain:
             self._channels = Channels(self._folder)
         return self._channels
 
-    def _run(self) -> None:
-        pause = PAUSE_SECONDS
-        while not self._stopped.wait(pause):
-            try:
-                stored = self.run_once()
-            except Exception as error:  # noqa: BLE001 - the thread must not end
-                self._fail(error)
-                pause = min(pause * 2, _MAX_PAUSE)
-            else:
-                pause = PAUSE_SECONDS
-                if self._is_failing:
-                    self._is_failing = False
-                    _log.warning("tap.store_back", events=stored)
-            if self._spool:
-                self._spool.sync()
+    def _try_once(self) -> bool:
+        """Move what there is; whether that succeeded."""
+        try:
+            stored = self.run_once()
+        except Exception as error:  # noqa: BLE001 - the next attempt may succeed
+            self._fail(error)
+            # what waits survives a power failure
+            for segment in segments(self._folder)[-1:]:
+                with suppress(OSError):
+                    sync_file(segment)
+            return False
+        if self._is_failing:
+            self._is_failing = False
+            _log.warning("tap.store_back", events=stored)
+        return True
 
     def _fail(self, error: Exception) -> None:
         """Report once that the store is down; a new attempt opens it again."""

@@ -10,7 +10,6 @@ import asyncio
 import resource
 import socket
 import ssl
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,8 +28,6 @@ _BUFFERED = 1 << 18
 """Bytes of a caller that wait for the connection to the server behind."""
 _ADDRESS_SECONDS = 30.0
 """How long the address of the server behind is used before it is looked up again."""
-_SWITCH_SECONDS = 0.0005
-"""How long the thread that stores events may keep the proxy waiting."""
 _CHECK_SECONDS = 0.02
 _MIRRORED = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-content-type-options: nosniff\r\n"
@@ -464,12 +461,11 @@ async def serve(
 
 
 def prepare_process() -> None:
-    """Allow many connections, and let the event loop go first."""
+    """Allow many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def event_loop() -> asyncio.AbstractEventLoop:

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from wxcube.beijing import Clock
-from wxcube.errors import EventStoreError
 from wxcube.events.columns import shown_user, user_number
 from wxcube.events.store.keys import load_keys
-from wxcube.events.store.store import EventStore
+from wxcube.settings import Settings
 from wxcube.tap.accounts import TappedAccounts
-from wxcube.tap.drain import Drain
+from wxcube.tap.drain_process import DrainProcess
 from wxcube.tap.mapping import HashUser
 from wxcube.tap.proxy import Relay, Upstream, event_loop, prepare_process, serve
 from wxcube.tap.recorder import Recorder
 from wxcube.tap.spool import Spool, line_of
-
-OpenStore = Callable[[], EventStore]
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Service:
 
     recorder: Recorder
     spool: Spool
-    drain: Drain
+    drain: DrainProcess
 
     def run(
         self, listener: socket.socket, to: str, on_ready: Callable[[], None] = lambda: None
@@ -53,17 +50,18 @@ class Service:
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(one, stopped.set)
         upstream = Upstream.of(to) if to else None
+        watch = asyncio.create_task(self.drain.watch())
         await serve(Relay(self.recorder, self.spool.flush, upstream), listener, stopped, on_ready)
+        watch.cancel()
 
 
 @contextmanager
 def service(
     accounts: TappedAccounts,
     spool_folder: Path,
-    open_store: OpenStore,
+    settings: Settings,
     hash_user: HashUser,
     clock: Clock,
-    message_bytes: int,
 ) -> Iterator[Service]:
     """A service whose spool is moved to the event store meanwhile, and once more at the end.
 
@@ -74,14 +72,15 @@ def service(
     def write(event: Mapping[str, Any]) -> None:
         spool.add(line_of(event))
 
-    recorder = Recorder(accounts, hash_user, clock, write, message_bytes)
-    drain = Drain(spool_folder, open_store, spool)
+    recorder = Recorder(accounts, hash_user, clock, write, settings.tap.message_bytes)
+    drain = DrainProcess(spool_folder, settings)
     try:
-        with drain:
-            yield Service(recorder, spool, drain)
-            spool.finish()
+        drain.start()
+        yield Service(recorder, spool, drain)
     finally:
+        # without a writer the last file of the spool can be removed too
         spool.close()
+        drain.stop()
 
 
 def user_hasher(folder: Path, user_key: str) -> HashUser:
@@ -95,12 +94,3 @@ def user_hasher(folder: Path, user_key: str) -> HashUser:
         return shown_user(user_number(openid, key))
 
     return hash_user
-
-
-def create_store(open_store: OpenStore) -> EventStoreError | None:
-    """Create the event store if there is none; the problem if it cannot be used now."""
-    try:
-        open_store().close()
-    except EventStoreError as error:
-        return error
-    return None

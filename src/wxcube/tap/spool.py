@@ -1,13 +1,14 @@
 """The spool: a folder of files where events wait until they are in the event store.
 
 A line is a checksum and an event as JSON, whose user is a hash already. A written line survives
-the end of the process; `sync` makes it survive the end of the machine.
+the end of the process, and after half a second, once it is stored, the end of the machine.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ SEGMENT_BYTES = 8 << 20
 MAX_WAITING = 64 << 20
 """Bytes that wait in memory while the spool cannot be written; further events are lost."""
 _DIGITS = 12
+_LOCK_ATTEMPTS, _LOCK_SECONDS = 10, 0.02
 _CHECKSUM = 8
 
 _log = structlog.get_logger()
@@ -66,10 +68,9 @@ class Spool:
         self._is_failing = self._is_partial = False
         self._descriptor: int | None = None
         self._size = 0
-        self.active: Path | None = None
         with file_operation(folder / LOCK, "lock"):
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
-        if not try_lock(self._lock):
+        if not _is_locked(self._lock):
             os.close(self._lock)
             raise EventStoreError(
                 _("another wxcube tap uses {folder}", folder=folder),
@@ -103,13 +104,6 @@ class Spool:
             self._is_failing = False
             _log.warning("tap.spool_back", lost=self.lost)
 
-    def sync(self) -> None:
-        """Flush what is written to the disk. Raises nothing."""
-        descriptor = self._descriptor
-        if descriptor is not None:
-            with suppress(OSError):
-                fdatasync(descriptor)
-
     def finish(self) -> None:
         """Write what waits, and close the file, so that it can be removed once it is stored."""
         self.flush()
@@ -130,13 +124,13 @@ class Spool:
             path = self.folder / f"{last + 1:0{_DIGITS}}{SUFFIX}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._descriptor = os.open(path, flags, OWNER_ONLY)
-            self._size, self.active = 0, path
+            self._size = 0
             with suppress(OSError):
                 sync_folder(self.folder)
         return self._descriptor
 
     def _close_segment(self) -> None:
-        descriptor, self._descriptor, self.active = self._descriptor, None, None
+        descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):
                 fdatasync(descriptor)
@@ -206,6 +200,15 @@ def has_writer(folder: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether the lock was obtained; `has_writer` of another process may hold it for a moment."""
+    for _attempt in range(_LOCK_ATTEMPTS):
+        if try_lock(descriptor):
+            return True
+        time.sleep(_LOCK_SECONDS)
+    return False
 
 
 def _is_intact(line: bytes) -> bool:

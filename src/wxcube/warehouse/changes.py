@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from wxcube.contract.window import Window
 from wxcube.warehouse.statements import Connected, Statement
 from wxcube.warehouse.tables import asks, builds
+from wxcube.warehouse.witnesses import PROVED_BY
 
 _MOST = 1_000
 """More changes than this are not listed one by one."""
@@ -19,7 +20,7 @@ _LAST = Statement(
     "b_appid",
 )
 _SINCE = Statement(
-    sa.select(asks.c.finished, asks.c.first_date, asks.c.last_date)
+    sa.select(asks.c.finished, asks.c.endpoint, asks.c.first_date, asks.c.last_date)
     .where(asks.c.appid == sa.bindparam("b_appid"), asks.c.finished >= sa.bindparam("b_finished"))
     .order_by(asks.c.finished),
     "b_appid",
@@ -37,11 +38,24 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """Days of an endpoint that an answer or an error may have changed."""
+
+    endpoint: str
+    window: Window
+
+    def concerns(self, endpoint: str, window: Window) -> bool:
+        """Whether rows or states of a window may have changed; answers can prove other ones."""
+        is_related = self.endpoint in {endpoint, PROVED_BY.get(endpoint)}
+        return is_related and self.window.overlap(window) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
-    """The progress of an account, and the windows that may have changed since an earlier one."""
+    """The progress of an account, and what may have changed since an earlier one."""
 
     progress: Progress
-    windows: Sequence[Window] | None = ()
+    days: Sequence[Changed] | None = ()
     """None: every day may have changed."""
 
 
@@ -57,12 +71,12 @@ def changes(connection: Connected, appid: str, before: Progress) -> Changes:
     parts = _parts(connection)
     is_known = not before.finished or (bool(rows) and rows[0][0] == before.finished)
     newer = [row for row in rows if row[0] > before.finished]
-    windows = [_window(first, last) for _finished, first, last in newer]
-    if not is_known or parts != before.parts or len(rows) == _MOST or None in windows:
+    days = [_changed(*row[1:]) for row in newer]
+    if not is_known or parts != before.parts or len(rows) == _MOST or None in days:
         # another database is in its place, a build stored days, or too much happened
         return Changes(progress(connection, appid), None)
     finished = newer[-1][0] if newer else before.finished
-    return Changes(Progress(finished, parts), [window for window in windows if window])
+    return Changes(Progress(finished, parts), [one for one in days if one])
 
 
 def _parts(connection: Connected) -> int:
@@ -70,7 +84,7 @@ def _parts(connection: Connected) -> int:
     return int(parts or 0)
 
 
-def _window(first: str | None, last: str | None) -> Window | None:
+def _changed(endpoint: str, first: str | None, last: str | None) -> Changed | None:
     if first is None or last is None:
         return None
-    return Window(date.fromisoformat(first), date.fromisoformat(last))
+    return Changed(endpoint, Window(date.fromisoformat(first), date.fromisoformat(last)))

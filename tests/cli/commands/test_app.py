@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -288,3 +289,21 @@ def test_serve_with_tls_and_an_admin_address(site: Site) -> None:
             text = b"".join(iter(lambda: caller.recv(65536), b"")).decode()
     assert 'endpoint="getusersummary",status="200",errcode="0"} 1' in text
     assert app["secret"] not in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_ended_gives_back_the_calls_that_it_set_aside(
+    site: Site, number: signal.Signals
+) -> None:
+    app = added(site, "add", "reports", "--account", "shop", "--daily-limit", "100")
+    with serving(site) as server:
+        token = server.token(app)["access_token"]
+        assert server.code(token) == 0
+        server.process.send_signal(number)
+        server.process.wait(60)
+    with closing(sqlite3.connect(site.database)) as connection:
+        [calls] = connection.execute(
+            "SELECT calls FROM app_calls WHERE path = '/datacube/getusersummary'"
+        ).fetchone()
+    assert calls == 1
+    assert server.process.returncode == (-signal.SIGTERM if number is signal.SIGTERM else 0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -247,6 +249,17 @@ def test_status_of_the_next_day_is_that_a_build_continues(line: CommandLine) -> 
     assert f"the next build continues through {status['to']}" in line.run_cli("cube", "status")[1]
     assert line.build()["days"] == 0
     assert not line.status()["has_work"]
+
+
+def test_a_build_waits_for_another_one(line: CommandLine) -> None:
+    Path("events/facts").mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool:
+        # SQLite's connection must be closed by the thread that opened it
+        ledger = pool.submit(Ledger, Path("events/facts")).result()
+        pool.submit(sleep, 0.5)
+        ended = pool.submit(ledger.close)
+        assert line.build()["days"] > 0
+        assert ended.done()
 
 
 def test_status_includes_marked_days_and_pending_rows(line: CommandLine) -> None:

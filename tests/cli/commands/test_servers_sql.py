@@ -11,7 +11,13 @@ import sqlalchemy as sa
 
 from support.command_line import Site
 from support.database import content, empty
-from support.database_servers import PASSWORD, Server, ThrowAway
+from support.database_servers import (
+    PASSWORD,
+    Server,
+    ThrowAway,
+    environment_of,
+    without_password,
+)
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.testing import RunningEmulator
 from wxcube.warehouse.databases import mysql, postgresql
@@ -39,7 +45,7 @@ WRITES = {
         "CALL write_one()",
         "TRUNCATE builds",
         "COMMIT",
-        "-- nothing",
+        "/* nothing */",
     ),
     "mysql": (
         "INSERT INTO builds VALUES ('x', 1)",
@@ -60,7 +66,7 @@ WRITES = {
         "CALL write_one()",
         "DO write_one()",
         "COMMIT",
-        "-- nothing",
+        "/* nothing */",
     ),
 }
 SLOW = {
@@ -76,21 +82,10 @@ FUNCTIONS = {
 }
 
 
-def plain(url: str) -> str:
-    """The URL without its password."""
-    parsed = sa.make_url(url)
-    return sa.URL.create(
-        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database
-    ).render_as_string()
-
-
 def site_on(folder: Path, url: str) -> Site:
     """A folder whose settings are in the environment."""
     site = Site(folder, ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING)))
-    site.environment |= {
-        "WXCUBE_DATABASE": plain(url),
-        "WXCUBE_DATABASE_PASSWORD": str(sa.make_url(url).password),
-    }
+    site.environment |= environment_of(url)
     return site
 
 
@@ -190,7 +185,7 @@ def test_a_password_on_the_command_line_is_refused(url: str, tmp_path: Path) -> 
     site = Site(tmp_path)
     parsed = sa.make_url(url)
     secret = str(parsed.password)
-    for text in (url, f"{plain(url)}?sslmode=disable&password={secret}"):
+    for text in (url, f"{without_password(url)}?sslmode=disable&password={secret}"):
         for arguments in (("--database", text, "status"), ("copy", "--to", text)):
             result = site.run(*arguments)
             assert result.code == 1

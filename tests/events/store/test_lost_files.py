@@ -17,6 +17,7 @@ from support.event_files import (
     sample_events,
     store_events,
 )
+from support.private_files import write_private
 from wxcube.errors import EventStoreError
 from wxcube.events.store import layout as layouts
 from wxcube.events.store.backlog import LOG, segments
@@ -70,7 +71,7 @@ def test_a_missing_file_is_an_error_that_names_it_and_nothing_is_created(
             open_store(folder, create=create)
         assert {path for path in folder.rglob("*") if path.is_file()} == before
     assert any(name in text and "backup" in text for text in serious_problems(folder))
-    (folder / name).write_bytes(content)
+    write_private(folder / name, content)
     assert_intact(folder)
 
 

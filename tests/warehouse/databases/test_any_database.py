@@ -16,8 +16,11 @@ from support.rows import sample_rows
 from wxcube.beijing import BEIJING
 from wxcube.contract import named
 from wxcube.contract.source import Answer, Origin
+from wxcube.contract.user import UserSummary
 from wxcube.contract.window import Window
 from wxcube.errors import BudgetError
+from wxcube.warehouse.aggregates import Entry, Selection
+from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
 
 ARTICLES, SUMMARY = named("getarticlesummary"), named("getusersummary")
@@ -103,11 +106,11 @@ def test_a_sum_is_a_whole_number(warehouse: Warehouse) -> None:
 
 # --- several writers -----------------------------------------------------------------------------
 
-PROCESSES, ROUNDS, LIMIT = 8, 30, 200
+PROCESSES, ROUNDS, LIMIT = 8, 31, 240
 
 
 def test_writers_of_one_account_wait_for_each_other(warehouse: Warehouse, url: str) -> None:
-    """8 processes try 30 calls each, store their answers, and keep to one budget of 200."""
+    """8 processes try 31 calls each, store their answers, and keep to one budget of 240."""
     starts = multiprocessing.get_context("spawn")
     with starts.Pool(PROCESSES) as pool:
         made = pool.starmap(call_often, [(url, number) for number in range(PROCESSES)])
@@ -131,3 +134,42 @@ def call_often(url: str, process: int) -> int:
             stored = Answer(SUMMARY, window, rows, repr(rows).encode(), NOW, ask=ask)
             warehouse.replace("wx1", Origin.WECHAT, stored)
     return made
+
+
+def test_days_are_summed_for_some_accounts_or_for_all(warehouse: Warehouse) -> None:
+    days = Window(DAY, DAY + timedelta(days=1))
+    for appid, new in (("wx1", 3), ("wx2", 5)):
+        rows = [
+            UserSummary(ref_date=day, user_source=source, new_user=new, cancel_user=1)
+            for day in days
+            for source in (0, 30)
+        ]
+        warehouse.replace(appid, Origin.WECHAT, Answer(SUMMARY, days, rows, b"{}", NOW))
+    selection = Selection(SUMMARY, days, ("new_user",), only=(("user_source", 30),))
+    by_account = {("wx1", day): 3 for day in days} | {("wx2", day): 5 for day in days}
+    for appids in (None, ["wx1", "wx2"]):
+        found = warehouse.sums(appids, selection)
+        assert {(one.appid, one.day): one.values[0] for one in found} == by_account
+        assert {one.origin for one in found} == {Origin.WECHAT}
+        states = warehouse.states(appids, SUMMARY, days)
+        assert states.keys() == by_account.keys()
+        assert set(states.values()) == {(Entry(Origin.WECHAT, State.FINAL, 0),)}
+    by_source = Selection(SUMMARY, days, ("new_user",), by=("user_source",))
+    totals = {("wx2", (source,)): (10,) for source in (0, 30)}
+    assert warehouse.sums_over_range(["wx2"], by_source) == totals
+
+
+def test_running_totals_have_days(warehouse: Warehouse) -> None:
+    endpoint = named("getarticletotal")
+    rows = [row for row in sample_rows(endpoint, Window.day(DAY)) if row.details]
+    warehouse.replace("wx1", Origin.WECHAT, Answer(endpoint, Window.day(DAY), rows, b"{}", NOW))
+    selection = Selection(endpoint, Window.day(DAY), ("int_page_read_user",))
+    found = warehouse.running_totals(["wx1"], selection)
+    assert found
+    assert {one.published for one in found} == {DAY}
+    stat_dates = {detail.stat_date for row in rows for detail in row.details}
+    assert {one.stat_date for one in found} == stat_dates
+    newest = warehouse.running_totals(["wx1"], selection, is_newest_only=True)
+    assert {(one.row["msgid"], one.stat_date) for one in newest} == {
+        (row.msgid, max(detail.stat_date for detail in row.details)) for row in rows
+    }

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from wxcube.jobs.cube_preview import BuildPreview
 
 
+WAIT_SECONDS = 30
+"""How long a build waits for another one: those of a running server take some seconds."""
+
+
 @click.group(cls=Group)
 def cube() -> None:
     """Compute exact figures of every endpoint from first-party events.
@@ -144,6 +148,7 @@ def build(
             accounts=accounts,
             clock=root.clock,
             on_progress=on_progress,
+            wait_seconds=WAIT_SECONDS,
         )
     if as_json:
         click.echo(json_line(_as_json(result, end) | compacted.counts(compaction)))

@@ -16,6 +16,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+import wxcube
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.paragraph import print_paragraph
@@ -142,13 +143,13 @@ def _serve_gateway(
 ) -> None:
     """Serve in this process, which is the worker of that number."""
     from wxcube.cli.gateway_app import gateway_app
-    from wxcube.cli.serving import PUBLIC, giver_of, reloading_on_hangup
+    from wxcube.cli.serving import PUBLIC, ending_in_order, giver_of, reloading_on_hangup
     from wxcube.jobs.read_through import SettingsReadThrough
     from wxcube.server.gateway import Missing
     from wxcube.server.http import serve_forever
 
     clock = root.account_clock if options.read_through else root.clock
-    with _event_intake(root) as events, ExitStack() as stack:
+    with ending_in_order(), _event_intake(root) as events, ExitStack() as stack:
         writable = stack.enter_context(_warehouse(root))
         # a connection that may write would write into a file that is put in place of this one
         warehouse = stack.enter_context(root.warehouse(read_only=True))
@@ -228,7 +229,8 @@ def _metrics(
     admin = serving.settings.serve.admin
     if not admin:
         return None
-    metrics = Metrics([("wxcube_apps", "Apps that may call.", lambda: serving.app_count)])
+    gauges = [("wxcube_apps", "Apps that may call.", lambda: serving.app_count)]
+    metrics = Metrics(gauges, wxcube.__version__)
     if admin != PUBLIC:
         app = admin_app(metrics, serving.reload, warehouse.accounts)
         server = RunningServer(app, listener=listen_at(admin_address(admin, number)))

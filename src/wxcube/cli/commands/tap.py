@@ -14,12 +14,13 @@ from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Group
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.errors import SettingsError
+from wxcube.errors import EventStoreError, SettingsError
 from wxcube.i18n import COMMA, Message, _, joined, plural
 
 if TYPE_CHECKING:
     from wxcube.events.store.store import EventStore
     from wxcube.tap.accounts import TappedAccounts
+    from wxcube.tap.mapping import HashUser
     from wxcube.tap.service import Service
     from wxcube.tap.tally import Tally
 
@@ -126,18 +127,19 @@ def drain(spool: str | None, *, as_json: bool) -> None:
     Examples:
       wxcube tap drain
     """
+    from wxcube.events.store.durable import locked
     from wxcube.tap.drain import Drain
+    from wxcube.tap.drain_process import DRAIN_LOCK
     from wxcube.tap.spool import Spool
 
     root = context()
     folder = _folder(root, spool)
-    writer = Spool(folder)
-    try:
+    # refused if a tap is running
+    Spool(folder).close()
+    with locked(folder / DRAIN_LOCK):
         drained = Drain(folder, _opener(root))
         count = drained.run_once()
         drained.close()
-    finally:
-        writer.close()
     if as_json:
         click.echo(json_line({"events": count}))
     else:
@@ -174,28 +176,41 @@ def _run(
 
 @contextmanager
 def _service(root: Context, spool: str | None) -> Iterator[Service]:
-    from wxcube.settings import events_key
     from wxcube.tap.accounts import tapped_accounts
-    from wxcube.tap.service import create_store, service, user_hasher
+    from wxcube.tap.service import service
 
     accounts = tapped_accounts(root.settings.accounts)
-    open_store = _opener(root)
-    problem = create_store(open_store)
-    events = root.settings.events
-    hash_user = user_hasher(Path(events.folder).expanduser(), events_key(events).reveal())
-    if problem:
+    hash_user = _hasher(root)
+    try:
+        _open_new_accounts(root, accounts)
+    except EventStoreError as error:
         warning = _(
             "the event store cannot be used now, events wait in {folder}: {problem}",
             folder=_folder(root, spool),
-            problem=problem.as_message(),
+            problem=error.as_message(),
         )
         print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
-    else:
-        _open_new_accounts(root, accounts)
-    limit = root.settings.tap.message_bytes
     folder = _folder(root, spool)
-    with service(accounts, folder, open_store, hash_user, root.clock, limit) as running:
+    with service(accounts, folder, root.settings, hash_user, root.clock) as running:
         yield running
+
+
+def _hasher(root: Context) -> HashUser:
+    """The function that hashes openids; a store that does not exist is created.
+
+    Raises:  EventStoreError if its keys cannot be read, without which nothing can be recorded.
+    """
+    from wxcube.settings import events_key
+    from wxcube.tap.service import user_hasher
+
+    events = root.settings.events
+    folder, key = Path(events.folder).expanduser(), events_key(events).reveal()
+    try:
+        return user_hasher(folder, key)
+    except EventStoreError:
+        # refuses to replace a store whose keys are missing
+        _opener(root)().close()
+        return user_hasher(folder, key)
 
 
 def _open_new_accounts(root: Context, accounts: TappedAccounts) -> None:
@@ -225,23 +240,20 @@ def _open_new_accounts(root: Context, accounts: TappedAccounts) -> None:
 
 
 def _read(root: Context, path: Path) -> Tally:
-    from wxcube.settings import events_key
     from wxcube.tap.access_log import is_access_log, replies
     from wxcube.tap.accounts import tapped_accounts
     from wxcube.tap.drain import Channels, store_events
     from wxcube.tap.saved import SavedReader
-    from wxcube.tap.service import user_hasher
     from wxcube.tap.tally import Tally
 
-    accounts, events = tapped_accounts(root.settings.accounts), root.settings.events
+    accounts = tapped_accounts(root.settings.accounts)
     with _opener(root)() as store:
         if is_access_log(path):
             _say_only_replies(root, path)
             tally = Tally()
             found = replies(path, accounts, tally)
         else:
-            hash_user = user_hasher(store.folder, events_key(events).reveal())
-            reader = SavedReader(accounts, hash_user, root.settings.tap.message_bytes)
+            reader = SavedReader(accounts, _hasher(root), root.settings.tap.message_bytes)
             tally, found = reader.tally, reader.read(path)
         channels = Channels(_folder(root, None))
         while batch := list(islice(found, _BATCH)):

@@ -39,9 +39,7 @@ def up(host: str | None, port: int | None) -> int:
     AppSecret or starts simulated ones. Pages need a login; the first person chooses a password with
     the code that is printed here. WeChat's protocol is served as by `wxcube serve`. Syncs begin at
     08:10, 10:10 and 12:10 Beijing time, the later ones for figures that were not ready; alerts and
-    the reports of weeks and months are sent after them, if the settings name recipients. Where
-    there is an event store, the rows of your events are computed while it runs, those of the
-    running day too, marked moving.
+    the reports of weeks and months are sent after them, if the settings name recipients.
 
     \b
     Examples:

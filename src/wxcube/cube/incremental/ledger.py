@@ -8,6 +8,7 @@ build a piece of work is either recorded as done or still pending.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ FILE, LOCK = "cube.db", "build.lock"
 SUM = "cube.db.sum"
 """The size and checksum of the ledger when the last build ended."""
 VERSION = 2
+_PAUSE_SECONDS = 0.1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
     day INT, grp INT, revision INT, PRIMARY KEY (day, grp)) WITHOUT ROWID;
@@ -389,6 +391,16 @@ class Ledger:
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(statement, rows)
+
+
+def wait_for_other_build(folder: Path, seconds: float) -> None:
+    """Wait until no build of a folder is running, or so many seconds have passed."""
+    deadline = time.monotonic() + seconds
+    while folder.exists():
+        with try_locked(folder / LOCK) as is_free:
+            if is_free or time.monotonic() >= deadline:
+                return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def ledger_damage(folder: Path) -> Message:

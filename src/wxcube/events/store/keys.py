@@ -6,6 +6,7 @@ key never changes, so that duplicates are recognised across a rotation.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -71,7 +72,8 @@ def create_keys(folder: Path, user_key: str = "") -> Keys:
     for name in (ID_KEY,) if user_key else (USER_KEY, ID_KEY):
         path = folder / name
         with file_operation(path, "read"):
-            is_present = path.exists() and path.stat().st_size > 0
+            # a link or a device is not replaced, but refused when it is read
+            is_present = os.path.lexists(path) and not _is_empty(path)
         if not is_present:
             replace_file(path, _random_key())
     return load_keys(folder, user_key)
@@ -122,6 +124,10 @@ def _read(path: Path) -> bytes:
             _("{path} is damaged (not a key)", path=path), hint=_RESTORE_HINTS[path.name]
         )
     return bytes.fromhex(text)
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0
 
 
 def _private(path: Path) -> str:

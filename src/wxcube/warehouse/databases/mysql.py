@@ -101,7 +101,7 @@ class MysqlDatabase(ServerDatabase):
         self._locks = blake2b(str(url.database).encode(), digest_size=6).hexdigest()
         arguments = _arguments(url)
         with self._while_opening(name):
-            first = pymysql.connect(**arguments)
+            first: Any = pymysql.connect(**arguments)
             self._is_mariadb = "mariadb" in first.get_server_info().lower()
             offers_tls = bool(first.server_capabilities & CLIENT.SSL)
             first.close()

@@ -76,9 +76,11 @@ class PostgresqlDatabase(ServerDatabase):
         super().__init__(name, _connect(url), read_only=read_only)
 
     @contextmanager
-    def transaction(self, lock: str = "", *, in_bulk: bool = False) -> Iterator[sa.Connection]:
+    def transaction(
+        self, lock: str = "", *, in_bulk: bool = False, in_doubt: bool = False
+    ) -> Iterator[sa.Connection]:
         """A transaction that may write; in bulk without foreign key checks, if the role may."""
-        with super().transaction(lock, in_bulk=in_bulk) as connection:
+        with super().transaction(lock, in_bulk=in_bulk, in_doubt=in_doubt) as connection:
             if in_bulk:
                 connection.connection.cursor().execute(_WITHOUT_CHECKS)
             yield connection

@@ -45,6 +45,8 @@ class SqliteWatch:
         self._last_ask = self._schema = 0
         self._files = 0
         """How many files were seen under this name."""
+        self._warned_of = -1
+        """The file whose journal mode was logged."""
         self._version: tuple[int, int] = (0, 0)
         self._look_at = 0.0
         self._base = 0
@@ -132,7 +134,8 @@ class SqliteWatch:
 
     def _read_content(self, connection: sqlite3.Connection) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode != "wal" and self._is_shared:
+        if mode != "wal" and self._is_shared and self._warned_of != self._files:
+            self._warned_of = self._files
             _log.warning(
                 "database.not_in_wal_mode",
                 path=str(self._path),
