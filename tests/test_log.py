@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import msgspec
 import pytest
@@ -90,3 +91,19 @@ def test_records_of_pythons_logging_are_one_line_without_secrets(
     assert "api.failed" in output
     assert "ValueError" in output
     assert SECRET not in output
+
+
+def test_a_closed_pipe_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1, closefd=False) as closed:
+        monkeypatch.setattr("sys.stderr", closed)
+        log.configure("warning")
+        structlog.get_logger().warning("one")
+        structlog.get_logger().error("two")
+        monkeypatch.undo()
+        # what was not printed goes nowhere
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, writer)
+    os.close(nowhere)
+    os.close(writer)

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -69,9 +70,20 @@ def configure(level: str = "warning", *, as_json: bool = False) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # a progress bar temporarily replaces sys.stderr
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: _Printer(sys.stderr),
     )
     logging.getLogger("wxcube").handlers = [_Forward()]
+
+
+class _Printer(structlog.PrintLogger):
+    """Prints entries; what cannot be printed, as to a closed pipe, ends nothing."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 class _Forward(logging.Handler):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import random
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 import structlog
@@ -121,6 +125,10 @@ def can_connect(host: str, port: int) -> bool:
     return True
 
 
+NOISE = random.Random(7).randbytes(20_000)
+LATE_SECONDS = 1.5 * LIMITS.idle_seconds
+
+
 class Waiting:
     """Answers at once, after waiting, or never."""
 
@@ -131,10 +139,18 @@ class Waiting:
         self.asked += 1
         if request.path.endswith("broken"):
             raise ZeroDivisionError
+        if request.path.endswith("noise"):
+            return Reply(NOISE)
+        if request.path.endswith("latest"):
+            return Reply(later=self._latest)
         return Reply(later=self._later) if request.path.endswith("later") else Reply(b"x" * 70_000)
 
     async def _later(self) -> Reply:
         return Reply(b"late")
+
+    async def _latest(self) -> Reply:
+        await asyncio.sleep(LATE_SECONDS)
+        return Reply(b"latest")
 
 
 @pytest.fixture
@@ -153,6 +169,30 @@ def test_a_reply_may_be_waited_for_in_its_place(waiting: tuple[Waiting, RunningS
     bodies = re.findall(rb"\r\n\r\n(late|x{70000})", received)
     assert [body[:1] for body in bodies] == [b"l", b"x", b"l", b"x"]
     assert handler.asked == 4
+
+
+@pytest.mark.parametrize("headers", [b"", CLOSE], ids=["kept alive", "closed"])
+def test_a_body_is_compressed_once(waiting: tuple[Waiting, RunningServer], headers: bytes) -> None:
+    _handler, server = waiting
+    accepts = b"accept-encoding: gzip\r\n"
+    received = exchanged(server, post(b"t", headers=accepts + headers, path=b"noise"))
+    head, _mark, body = received.partition(b"\r\n\r\n")
+    assert head.count(b"content-encoding: gzip") == 1
+    assert gzip.decompress(body) == NOISE
+
+
+def test_a_connection_is_idle_since_its_last_answer(waiting: tuple[Waiting, RunningServer]) -> None:
+    _handler, server = waiting
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+        connection.sendall(post(b"t", path=b"now") + post(b"t", path=b"latest"))
+        received = b""
+        while not received.endswith(b"latest"):
+            received += connection.recv(1 << 16)
+        answered_at = time.monotonic()
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        assert time.monotonic() - answered_at > 0.75 * LIMITS.idle_seconds
 
 
 def test_a_fault_is_500_and_logged(waiting: tuple[Waiting, RunningServer]) -> None:

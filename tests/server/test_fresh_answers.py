@@ -184,13 +184,14 @@ def test_an_answer_that_proves_days_of_another_endpoint_concerns_it(
     assert not Changed(proving, ONE_DAY).concerns(proved, Window.day(date(2026, 3, 1)))
 
 
-def test_builds_of_the_cube_are_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", [("cube", 2), ("another", 1)], ids=["more", "anew"])
+def test_builds_of_the_cube_are_noticed(tmp_path: Path, build: tuple[str, int]) -> None:
     with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
         warehouse.set_build_watermark("cube", 1)
         watch = warehouse.watch()
         before = watch.changes("wx1", None).progress
         assert watch.changes("wx1", before) == Changes(before, [])
-        warehouse.set_build_watermark("cube", 2)
+        warehouse.set_build_watermark(*build)
         assert watch.changes("wx1", before).days is None
         watch.close()
 

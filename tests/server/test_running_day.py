@@ -14,6 +14,7 @@ from support.event_files import open_store, store_events
 from support.events import moment
 from wxcube.beijing import BEIJING, ManualClock, day_of, yesterday
 from wxcube.contract import named
+from wxcube.contract.window import Window
 from wxcube.events import kinds as ev
 from wxcube.server.apps import LocalApp
 from wxcube.server.gateway import Gateway
@@ -32,6 +33,7 @@ class Own:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.database = folder / "wxcube.db"
 
     def add(self, *events: ev.AnyEvent, now: datetime) -> None:
         """Store events, and build through the running day."""
@@ -43,7 +45,7 @@ class Own:
     def answer(self, now: datetime, name: str, day: date, *, live: bool = False) -> Any:
         """The rows of a day, or the errcode."""
         clock = ManualClock(now)
-        with Warehouse.open(self._folder / "wxcube.db", read_only=True) as warehouse:
+        with Warehouse.open(self.database, read_only=True) as warehouse:
             app = LocalApp(appid="local1", secret="0123456789abcdef", account=ACCOUNT)
             gateway = Gateway(warehouse, [app], clock, is_live=live)
             api = Api(gateway, clock, latest=day_of if live else yesterday)
@@ -121,3 +123,19 @@ def test_running_totals_end_with_the_last_day_that_wechat_would_answer(own: Own,
     own.add(message("m2", DAY, 23), now=at(9, 0, 10))
     assert days(at(9, 7)) == [str(sent)]
     assert days(at(9, 8)) == [str(sent), str(DAY)]
+
+
+@pytest.mark.parametrize("name", ["getarticletotal", "getarticletotaldetail"])
+def test_an_answer_without_running_totals_that_are_due_later_is_not_kept(
+    own: Own, name: str
+) -> None:
+    endpoint, sent = named(name), DAY - timedelta(days=1)
+
+    def is_lasting(*, live: bool) -> bool:
+        with Warehouse.open(own.database, read_only=True) as warehouse:
+            gateway = Gateway(warehouse, [], ManualClock(at(9, 7)), is_live=live)
+            return gateway.read(ACCOUNT, endpoint, Window(sent, sent), {}).is_lasting
+
+    own.add(message("m2", DAY, 23), now=at(9, 0, 10))
+    assert not is_lasting(live=False)
+    assert is_lasting(live=True)

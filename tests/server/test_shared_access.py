@@ -18,6 +18,7 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.errors import SettingsError
 from wxcube.server.database_writes import DatabaseWrites
 from wxcube.server.shared_access import REFRESH_SECONDS, SharedAccess
+from wxcube.server.shared_calls import SharedCalls
 from wxcube.server.token_seal import TokenKind, TokenSeal
 from wxcube.settings import Secret
 from wxcube.warehouse.store import Warehouse
@@ -247,6 +248,23 @@ def test_another_key_is_refused_with_words(path: Path) -> None:
         )._writes.close()
 
 
+def test_a_running_server_refuses_the_tokens_of_a_key_that_was_given_up(
+    pair: list[SharedServer],
+) -> None:
+    one, other = pair
+    tokens = [one.token()["access_token"], one.stable()["access_token"]]
+    other.warehouse.apps.forget_key()
+    refresh(*pair)
+    for server in pair:
+        assert [server.code(token) for token in tokens] == [40001, 40001]
+        assert server.token()["errcode"] == server.stable()["errcode"] == -1
+    new_key = Secret("another key of 32 or more characters")
+    with SharedAccess(other.warehouse.apps, new_key, other.clock) as access:
+        assert access.tokens.owner(access.tokens.issue("app1").token) == "app1"
+        refresh(one)
+        assert one.code(tokens[0]) == 40001
+
+
 def test_no_secret_and_no_token_is_in_the_database(path: Path) -> None:
     with servers(path, 1) as [server]:
         tokens = [server.token()["access_token"], server.stable()["access_token"]]
@@ -285,6 +303,42 @@ def test_a_write_that_was_waited_for_in_vain_is_not_waited_for_again_at_once() -
     assert made == []
 
 
+def test_a_server_ends_while_the_database_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wxcube.server.database_writes._CLOSING_SECONDS", 0.01)
+    writes, gate, begun, made = DatabaseWrites(), threading.Event(), threading.Event(), []
+
+    def held() -> None:
+        begun.set()
+        gate.wait(20)
+        made.append("held")
+
+    writes.later(held, list)
+    for number in range(3):
+        writes.later(lambda number=number: made.append(number), list)  # type: ignore[misc]
+    assert begun.wait(20)
+    threading.Timer(0.2, gate.set).start()
+    writes.close()
+    assert made == ["held"]
+
+
+def test_calls_are_reported_once_however_long_the_database_takes(path: Path) -> None:
+    with servers(path, 1) as [server]:
+        calls, gate = server.access.calls, threading.Event()
+        assert isinstance(calls, SharedCalls)
+        calls._writes.later(lambda: gate.wait(20), list)
+        for _ in range(5):
+            calls.spend("app1", "/datacube/getusersummary", None)
+            calls.flush()
+        assert calls._writes._waiting == 2
+        gate.set()
+        calls._writes.result(lambda: None, 20)
+        calls.flush()
+        calls._writes.result(lambda: None, 20)
+        assert calls.used("app1", "/datacube/getusersummary") == 5
+        key = ("app1", "/datacube/getusersummary", calls._day())
+        assert server.warehouse.apps.calls(key) == 5
+
+
 def test_a_replaced_token_stays_replaced_when_its_app_was_away(path: Path) -> None:
     with servers(path, 1) as [server]:
         old = server.stable()["access_token"]
@@ -307,7 +361,9 @@ def test_an_earlier_copy_of_the_database_that_is_restored_is_taken_in(path: Path
             lambda connection: connection.exec_driver_sql("DELETE FROM apps WHERE appid = 'late'")
         )
         apps._database.write(
-            lambda connection: connection.exec_driver_sql("UPDATE app_state SET content = '1'")
+            lambda connection: connection.exec_driver_sql(
+                "UPDATE app_state SET content = '1' WHERE name = 'last_change'"
+            )
         )
         server.access.refresh()
         assert server.access.directory.app("late") is None

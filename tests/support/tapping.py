@@ -97,6 +97,8 @@ class MessageServer:
                 echo = re.match(rb"GET \S*[?&]echostr=(\w+)", content)
                 reply = echo[1] if echo else self.reply
                 head = f"HTTP/1.1 {self.status} Any\r\ncontent-length: {len(reply)}\r\n\r\n"
+                if content.startswith(b"HEAD "):
+                    reply = b""
                 writer.write(self.raw or head.encode() + reply)
                 if self.raw and b"content-length" not in self.raw and b"chunked" not in self.raw:
                     break

@@ -156,6 +156,34 @@ def test_a_torn_line_is_kept_aside_and_told(folder: Path, hash_user: HashUser) -
     assert segment.with_suffix(".torn").exists()
 
 
+def test_the_file_after_a_torn_one_is_read_from_its_beginning(
+    folder: Path, hash_user: HashUser
+) -> None:
+    spooled(folder, *(message(number, hash_user(OPENID)) for number in range(3)))
+    (segment,) = segments(folder / "spool")
+    with segment.open("ab") as file:
+        file.write(b"0123")
+    with structlog.testing.capture_logs():
+        assert drained(folder) == 3
+    spooled(folder, *(message(number, hash_user(OPENID)) for number in range(3, 8)))
+    assert drained(folder) == 5
+
+
+def test_the_file_after_a_removed_one_is_read_from_its_beginning(
+    folder: Path, hash_user: HashUser
+) -> None:
+    spooled(folder, message(1, hash_user(OPENID)))
+    (segment,) = segments(folder / "spool")
+    size = segment.stat().st_size
+    assert drained(folder) == 1
+    # as if the end came before it was recorded that the file is no more
+    channels = Channels(folder / "spool")
+    channels.commit(segment, size)
+    channels.close()
+    spooled(folder, message(2, hash_user(OPENID)))
+    assert drained(folder) == 1
+
+
 def test_while_the_store_is_down_events_wait(folder: Path, hash_user: HashUser) -> None:
     user, is_down = hash_user(OPENID), True
 
@@ -213,6 +241,47 @@ def test_a_full_disk_keeps_events_in_memory(
         spool.close()
     monkeypatch.undo()
     assert drained(folder) == 5
+
+
+def test_a_full_disk_costs_little_time_however_much_waits(
+    folder: Path, hash_user: HashUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, sizes = Spool(folder / "spool"), list[int]()
+
+    def full(_descriptor: int, content: bytes) -> int:
+        sizes.append(len(content))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wxcube.tap.spool.os.write", full)
+    line = line_of(message(1, hash_user(OPENID)))
+    for _number in range(20_000):
+        spool.add(line)
+    with structlog.testing.capture_logs():
+        spool.flush()
+    assert len(sizes) == 1
+    assert sizes[0] < 1 << 20
+    monkeypatch.undo()
+    spool.close()
+    (segment,) = segments(folder / "spool")
+    assert segment.read_bytes() == line * 20_000
+
+
+def test_what_could_not_be_written_before_the_end_is_told(
+    folder: Path, hash_user: HashUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(folder / "spool")
+
+    def full(_descriptor: int, _content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wxcube.tap.spool.os.write", full)
+    spool.add(line_of(message(1, hash_user(OPENID))))
+    with structlog.testing.capture_logs() as logs:
+        spool.close()
+    assert [(one["event"], one.get("events")) for one in logs] == [
+        ("tap.spool_fails", None),
+        ("tap.events_lost", 1),
+    ]
 
 
 def test_full_files_are_followed_by_others(folder: Path, hash_user: HashUser) -> None:

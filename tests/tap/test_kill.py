@@ -98,6 +98,17 @@ def test_while_the_store_is_down_callbacks_are_answered_and_events_wait(tmp_path
     assert site.run("tap", "drain", "--json").lines == [{"events": 0}]
 
 
+def test_while_the_database_is_down_callbacks_are_recorded(tmp_path: Path) -> None:
+    tapped_site(tmp_path)
+    database = tmp_path / "wxcube.db"
+    database.touch(0o600)
+    database.write_bytes(b"no database" * 1_000)
+    with message_server() as server, tap_process(tmp_path, "--to", server.url) as tap:
+        assert "the followers of new accounts are unknown" in " ".join(tap.said().split())
+        assert answered(tap, message(1, is_encrypted=False))
+        eventually(lambda: stored_or_none(tmp_path) == 1)
+
+
 def reached(done: set[int], goal: int) -> bool:
     return len(done) >= goal
 

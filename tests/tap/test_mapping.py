@@ -134,6 +134,12 @@ def test_a_link_with_an_openid_is_left_out() -> None:
     assert "content_url" not in publish
 
 
+def test_a_link_that_is_none_is_no_number() -> None:
+    urls = {"ResultList": {"item": {"ArticleIdx": 1, "ArticleUrl": "http://[x?mid=7&idx=2"}}}
+    (publish,) = meaning(mass_send(ArticleUrlResult=urls)).events
+    assert publish["msgid"] == "7_2"
+
+
 def test_a_publication() -> None:
     info = {
         "publish_id": 2_247_503_051,

@@ -1,16 +1,28 @@
 import random
 import time
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import pytest
 import structlog
 
-from support.callbacks import AT, KEY, OPENID, accounts, encrypted, event, hash_user, plain, xml
+from support.callbacks import (
+    AT,
+    KEY,
+    OPENID,
+    account,
+    accounts,
+    encrypted,
+    event,
+    hash_user,
+    plain,
+    xml,
+)
 from support.polling import eventually
 from support.tapping import Memory, exchanged, message_server, send, tap
 from wxcube.beijing import SystemClock
+from wxcube.tap.accounts import TappedAccounts
 from wxcube.tap.recorder import Recorder
 
 NOW = int(time.time())
@@ -143,6 +155,31 @@ def test_kept_alive_and_pipelined_requests(memory: Memory, recorder: Recorder) -
         assert exchanged(url, requests) == raw
         assert all(one["ok"] for one in replies(memory, 20))
     assert len(memory.of("message")) == 20
+
+
+def test_callbacks_after_a_head_on_the_same_connection(memory: Memory, recorder: Recorder) -> None:
+    callback = plain(xml())
+    with message_server() as server, tap(recorder, memory.flush, server.url) as url:
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=10)
+        connection.request("HEAD", "/")
+        assert connection.getresponse().read() == b""
+        for _attempt in range(2):
+            connection.request("POST", f"/?{callback.query}", callback.body)
+            assert connection.getresponse().read() == b"success"
+        connection.close()
+        assert all(one["ok"] for one in replies(memory, 2))
+    assert len(memory.of("message")) == 1
+
+
+def test_an_emulator_of_another_time_disturbs_no_other_account(memory: Memory) -> None:
+    later = account(appid="wx2", gh="gh_2", is_simulated=True)
+    known = TappedAccounts([account(), later])
+    recorder = Recorder(known, hash_user, SystemClock(), memory.write, 1 << 16)
+    ahead = AT + 90 * 86_400
+    simulated = plain(xml(ToUserName="gh_2", CreateTime=ahead), timestamp=ahead)
+    assert recorder.push(simulated.query, simulated.body)
+    callback = plain(xml())
+    assert recorder.push(callback.query, callback.body)
 
 
 def test_the_check_of_the_address_is_passed_on(memory: Memory, recorder: Recorder) -> None:

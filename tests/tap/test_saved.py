@@ -170,7 +170,10 @@ def test_settings_that_do_not_do_say_what_is_missing(
         assert KEY not in result.text
 
 
-@pytest.mark.parametrize("to", ["127.0.0.1:80", "ftp://a", "http://a/path", "http://u:p@a"])
+@pytest.mark.parametrize(
+    "to",
+    ["127.0.0.1:80", "ftp://a", "http://a/path", "http://u:p@a", "http://a:99999", "http://[a"],
+)
 def test_an_address_that_is_none(tmp_path: Path, to: str) -> None:
     result = tapped_site(tmp_path).run("tap", "proxy", "--port", "0", "--to", to)
     assert result.code == 1

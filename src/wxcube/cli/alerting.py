@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ def look_for_alerts(root: Context, appids: Sequence[str]) -> None:
         return
     with root.warehouse(read_only=True) as warehouse:
         found = evaluate(root, warehouse, appids)
-    print_alerts(root, found)
+    # a terminal that was closed keeps nobody from an alert
+    with suppress(OSError):
+        print_alerts(root, found)
     send_alerts(root, found)
 
 

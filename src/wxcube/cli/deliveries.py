@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,9 @@ def show(root: Context, delivery: Delivery) -> None:
 
     failed = delivery.outcome is Outcome.FAILED
     style = "red" if failed else ""
-    print_paragraph(root.notes, root.shown(delivery.as_message()), mark="· ", style=style)
+    # a terminal that was closed keeps nobody else from a letter
+    with suppress(OSError):
+        print_paragraph(root.notes, root.shown(delivery.as_message()), mark="· ", style=style)
 
 
 @contextmanager

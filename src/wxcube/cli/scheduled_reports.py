@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wxcube.cli.commands.context import Context
 from wxcube.cli.deliveries import language_of, post_of, show
+from wxcube.errors import WxcubeError
 
 if TYPE_CHECKING:
     from wxcube.contract.window import Window
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 def send_scheduled_reports(root: Context) -> None:
     """Send the reports that are due to those who do not have them yet; for the end of a sync.
 
-    Raises:  SettingsError if [report] names a recipient that the settings do not have, or one
-        without a valid address.
+    Raises:  SettingsError if [report] names a recipient that the settings do not have.
     """
     from wxcube.report.schedule import Period, last_period
 
@@ -49,6 +49,7 @@ def _send(
     """Send the report of a period to those who do not have it, if it is due."""
     from wxcube.figures.filter import Filter
     from wxcube.report.alerts import missing_endpoints
+    from wxcube.report.delivery import Delivery, Outcome
     from wxcube.report.letter import letter_of
     from wxcube.report.report import report_of
     from wxcube.report.schedule import is_due
@@ -69,5 +70,10 @@ def _send(
 
         for recipient in waiting:
             report = made(language_of(root, recipient))
-            letter = letter_of(report, recipient.format, root.settings.report.browser)
-            show(root, post.deliver(replace(letter, key=key), recipient))
+            try:
+                letter = letter_of(report, recipient.format, root.settings.report.browser)
+                delivery = post.deliver(replace(letter, key=key), recipient)
+            except WxcubeError as error:
+                # such as a PDF without a browser; the others get theirs
+                delivery = Delivery(recipient.name, Outcome.FAILED, error.as_message())
+            show(root, delivery)

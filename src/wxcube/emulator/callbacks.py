@@ -11,9 +11,11 @@ from wxcube.events.columns import Batch
 from wxcube.settings import Secret
 from wxcube.simulator.account import SimulatedAccount
 from wxcube.tap.encryption import MessageKey
+from wxcube.tap.mapping import MSG_TYPES, QR_CODE
 from wxcube.tap.signature import signature
 
-_KINDS = {1: "text", 2: "image", 3: "voice", 4: "video", 6: "link"}
+# of several kinds with the same code, the first
+_KINDS = {code: kind for kind, code in reversed(MSG_TYPES.items())}
 _INSIDE = {
     "text": "<Content><![CDATA[hello]]></Content>",
     "image": "<PicUrl><![CDATA[https://example.com/1]]></PicUrl><MediaId><![CDATA[m]]></MediaId>",
@@ -22,7 +24,6 @@ _INSIDE = {
     "link": "<Title><![CDATA[tea]]></Title><Url><![CDATA[https://example.com/]]></Url>",
 }
 _FIRST_MSGID = 6 * 10**18
-_QR_CODE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _follows(batch: Batch, owners: Sequence[SimulatedAccount]) -> Iterator[Callb
         *(columns[name].tolist() for name in names), strict=True
     ):
         name = "subscribe" if change > 0 else "unsubscribe"
-        key = "qrscene_demo" if change > 0 and source == _QR_CODE else ""
+        key = "qrscene_demo" if change > 0 and source == QR_CODE else ""
         inside = f"<Event><![CDATA[{name}]]></Event><EventKey><![CDATA[{key}]]></EventKey>"
         yield _callback(owners[place], at, user, "event", inside)
 

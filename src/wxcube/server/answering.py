@@ -22,7 +22,6 @@ from wxcube.errors import (
     BudgetError,
     NotReadyError,
     QuotaError,
-    ReplyError,
     RetiredError,
     SettingsError,
     WarehouseError,
@@ -99,7 +98,8 @@ class Answering:
         self._looked_at: dict[str, float] = {}
         self._not_looked: set[str] = set()
         """Accounts whose changes could not be read the last time."""
-        self._pauses: dict[Asked, tuple[float, ReplyError | None]] = {}
+        self._pauses: dict[Asked, tuple[float, int]] = {}
+        """Until when a window is not asked for, and how it is refused; 0: it is not."""
 
     def app(self, appid: str) -> App | None:
         """The local app with this appid."""
@@ -198,16 +198,17 @@ class Answering:
         return await self._flights.join(key, partial(self._read_and_keep, asked))
 
     async def _read_and_keep(self, asked: Asked) -> Reply:
-        since = self.kept.progress(asked.account)
+        file, since = self._file, self.kept.progress(asked.account)
         answer = await self._read(asked)
         if answer.missing and self._read_through and not self._is_paused(asked):
             await self._fetch(asked, answer.missing, self._read_through)
             since = self.kept.progress(asked.account)
             answer = await self._read(asked)
             if answer.missing:
-                self._pauses[asked] = (time.monotonic() + _PAUSE_SECONDS, None)
+                self._pauses[asked] = (time.monotonic() + _PAUSE_SECONDS, 0)
         reply = self._gateway.checked(answer)
-        if answer.is_lasting:
+        # another file may be as far as the one that was read
+        if answer.is_lasting and file == self._file:
             self.kept.put(asked, reply, since)
         return reply
 
@@ -234,38 +235,35 @@ class Answering:
         except (WxcubeError, TimeoutError) as error:
             _log.warning("api.not_read_through: %s: %s", type(error).__name__, error)
             if not isinstance(error, SettingsError):
-                self._pause(asked, _refusal_of(error))
+                self._pause(asked, _errcode_of(error))
 
     def _is_paused(self, asked: Asked) -> bool:
         """Whether WeChat is not asked again yet.
 
         Raises:  ReplyError: how it refused.
         """
-        ends_at, refused = self._pauses.get(asked, (0.0, None))
+        ends_at, errcode = self._pauses.get(asked, (0.0, 0))
         is_paused = time.monotonic() < ends_at
-        if is_paused and refused:
-            raise refused
+        if is_paused and errcode:
+            raise refusal(errcode)
         if not is_paused:
             self._pauses.pop(asked, None)
         if len(self._pauses) >= _MOST_PAUSES:
             self._pauses.clear()
         return is_paused
 
-    def _pause(self, asked: Asked, refused: ReplyError) -> None:
+    def _pause(self, asked: Asked, errcode: int) -> None:
         """Refuse what is asked, and for some time without asking WeChat again.
 
         Raises:  the refusal.
         """
-        is_passing = refused.errcode == _SYSTEM_ERROR
-        seconds = _SHORT_PAUSE_SECONDS if is_passing else _PAUSE_SECONDS
-        self._pauses[asked] = (time.monotonic() + seconds, refused)
-        raise refused
+        seconds = _SHORT_PAUSE_SECONDS if errcode == _SYSTEM_ERROR else _PAUSE_SECONDS
+        self._pauses[asked] = (time.monotonic() + seconds, errcode)
+        raise refusal(errcode)
 
 
-def _refusal_of(error: Exception) -> ReplyError:
+def _errcode_of(error: Exception) -> int:
     """What the caller is told of an error of the other server."""
     if isinstance(error, BudgetError):
-        return refusal(_NO_CALLS_LEFT)
-    if isinstance(error, _PASSED_ON):
-        return refusal(error.errcode)
-    return refusal(_SYSTEM_ERROR)
+        return _NO_CALLS_LEFT
+    return error.errcode if isinstance(error, _PASSED_ON) else _SYSTEM_ERROR

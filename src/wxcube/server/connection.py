@@ -238,7 +238,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
             return
         self._body += body
-        if len(self._body) > _DIRECT_BODY:
+        if len(self._body) > min(_DIRECT_BODY, self._limits.body_bytes):
             self._is_direct = False
             self._begin()
             super().on_body(self._body)
@@ -267,6 +267,12 @@ class Connection(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         if self._idle is None:
             self._idle = self.loop.call_later(self._limits.idle_seconds, self._close_if_idle)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        # the connection was not idle meanwhile, whichever way it answers
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
 
     def _close_if_idle(self) -> None:
         left = self._answered_at + self._limits.idle_seconds - self.loop.time()

@@ -19,6 +19,8 @@ from wxcube.errors import WarehouseError
 T = TypeVar("T")
 _PAUSE_SECONDS = 1.0
 """How long nobody waits for a database that did not answer in time."""
+_CLOSING_SECONDS = 5.0
+"""How long the end of the server waits for writes that have not begun."""
 _MOST_WAITING = 1_000
 """Writes that are not made yet; further ones are dropped."""
 
@@ -62,6 +64,8 @@ class DatabaseWrites:
 
         def done(future: Future[object]) -> None:
             self._waiting -= 1
+            if future.cancelled():
+                return
             if error := future.exception():
                 _log.warning("apps.not_shared", reason=str(error))
                 on_failure()
@@ -69,5 +73,13 @@ class DatabaseWrites:
         self._thread.submit(write).add_done_callback(done)
 
     def close(self) -> None:
-        """End the thread after the writes that wait."""
-        self._thread.shutdown()
+        """End the thread after the writes that wait; without them if the database is too slow."""
+        try:
+            self._thread.submit(_nothing).result(_CLOSING_SECONDS)
+        except WaitedInVain:
+            _log.warning("apps.not_shared", reason="the server ends", writes=self._waiting)
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _nothing() -> None:
+    """What ends when the writes before it have ended."""

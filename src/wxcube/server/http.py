@@ -49,7 +49,7 @@ _OTHER_DESCRIPTORS = 128
 """Descriptors kept free for the database, logs and libraries."""
 
 _WAITING_THREADS = 8
-"""Requests that can wait at once for the database or for WeChat; further ones wait for them."""
+"""Requests of a path that can wait at once for the database or for WeChat; others wait for them."""
 
 _log = structlog.get_logger()
 
@@ -148,8 +148,10 @@ class DirectCalls:
         """The application that sends a reply."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            # one that is here already is as the caller accepts it
+            compresses = reply.later is not None
             with _logging_faults(scope["path"]):
-                await _respond(reply, self._clock, True, scope, receive, send)
+                await _respond(reply, self._clock, compresses, scope, receive, send)
 
         return application
 
@@ -194,11 +196,14 @@ async def _reply(handler: RequestHandler, request: Request) -> Reply:
     waits = getattr(handler, "waits", None)
     if waits is None or not waits(request):
         return handler.handle(request)
-    return await asyncio.get_running_loop().run_in_executor(_waiting(), handler.handle, request)
+    return await asyncio.get_running_loop().run_in_executor(
+        _waiting(request.path), handler.handle, request
+    )
 
 
 @cache
-def _waiting() -> ThreadPoolExecutor:
+def _waiting(_path: str) -> ThreadPoolExecutor:
+    # the calls that wait for WeChat must not hold up those that wait for the database
     return ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wxcube-waiting")
 
 
@@ -474,6 +479,7 @@ class RunningServer:
         limits: LimitSettings | None = None,
         *,
         listener: socket.socket | None = None,
+        trusted_proxies: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         direct: Direct | None = None,
     ) -> None:
@@ -481,7 +487,7 @@ class RunningServer:
         self._listener = listener or listen(host, port)
         self.url = url_of(self._listener, is_encrypted=tls is not None)
         limits = limits or LimitSettings(drain_seconds=1)
-        self._server = _Server(app, limits, tls=tls, direct=direct)
+        self._server = _Server(app, limits, trusted_proxies=trusted_proxies, tls=tls, direct=direct)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listener],), name="wxcube-server", daemon=True
         )

@@ -2,7 +2,8 @@
 
 A thread reads what other processes changed, and reports the calls of this one, every second. So an
 app or token that is revoked anywhere is refused everywhere after a second, or as soon as the
-database answers again.
+database answers again. When the key itself was given up, the server refuses all tokens until it is
+started again with the new one.
 """
 
 from __future__ import annotations
@@ -49,8 +50,11 @@ class SharedAccess:
         if not store.agree_on_key(seal.check):
             raise _other_key()
         self._store = store
+        # where nothing can be written, a key that was forgotten before the start remains so
+        self._key_checks = {None, seal.check, store.key_check()}
         self._clock = clock
         self._writes = DatabaseWrites()
+        self._refreshing = threading.Lock()
         self._seen = 0
         self._forgot_at: datetime | None = None
         self.directory = AppDirectory(local)
@@ -86,14 +90,18 @@ class SharedAccess:
 
         Raises:  WarehouseError if the database cannot be read.
         """
-        changes = self._store.changes(self._seen)
-        if is_older := changes.number < self._seen:
-            # an earlier copy of the database was restored
-            changes = self._store.changes(0)
-        self._seen = changes.number
-        self.directory.update(changes.apps, are_all=is_older)
-        self.tokens.set_apps(self.directory.generations())
-        self.tokens.update(changes.tokens)
+        # a reload refreshes too: of two that overlap, the older one must not come last
+        with self._refreshing:
+            changes = self._store.changes(self._seen)
+            if is_older := changes.number < self._seen:
+                # an earlier copy of the database was restored
+                changes = self._store.changes(0)
+            self._seen = changes.number
+            if self._store.key_check() not in self._key_checks:
+                self.tokens.end_all()
+            self.directory.update(changes.apps, are_all=is_older)
+            self.tokens.set_apps(self.directory.generations())
+            self.tokens.update(changes.tokens)
 
     def note(self, request: TokenRequest) -> None:
         """Store who asked for WeChat's own token, without waiting for it."""

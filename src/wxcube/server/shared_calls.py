@@ -46,6 +46,7 @@ class SharedCalls(CallQuota):
         self._refused_until: dict[Key, float] = {}
         self._unsent: Counter[Key] = Counter()
         """Calls that are not in the database yet."""
+        self._is_reporting = False
 
     def used(self, appid: str, path: str) -> int:
         """Calls counted today, with those of other processes up to a second ago."""
@@ -68,7 +69,14 @@ class SharedCalls(CallQuota):
                         del counts[key]
 
     def flush(self) -> None:
-        """Report the calls of this process, and give back what is left of old batches."""
+        """Report the calls of this process, and give back what is left of old batches.
+
+        Nothing is done while an earlier report is not written.
+        """
+        if not self._is_reporting:
+            self._report()
+
+    def _report(self) -> None:
         limit = monotonic() - _BATCH_SECONDS
         with self._lock:
             old = {k: -self._left.pop(k, 0) for k, at in self._taken_at.items() if at < limit}
@@ -77,20 +85,26 @@ class SharedCalls(CallQuota):
             unsent, self._unsent = self._unsent, Counter()
         changes = Counter(unsent)
         changes.update({key: number for key, number in old.items() if number})
-        if changes:
-            self._writes.later(
-                lambda: self._store.add_calls(changes), lambda: self._take_back(unsent)
-            )
+        if not changes:
+            return
+        self._is_reporting = True
+
+        def write() -> None:
+            self._store.add_calls(changes)
+            self._is_reporting = False
+
+        self._writes.later(write, lambda: self._take_back(unsent))
 
     def close(self) -> None:
         """Report everything, and give back what is left."""
         with self._lock:
             self._taken_at = dict.fromkeys(self._left, 0.0)
-        self.flush()
+        self._report()
 
     def _take_back(self, unsent: Mapping[Key, int]) -> None:
         with self._lock:
             self._unsent.update(unsent)
+        self._is_reporting = False
 
     def _spend(self, key: Key, limit: int | None, errcode: int) -> None:
         with self._lock:

@@ -11,8 +11,11 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import structlog
+
 from wxcube.beijing import BEIJING, Clock, day_of
 from wxcube.server.database_writes import DatabaseWrites
+from wxcube.server.messages import refusal
 from wxcube.server.token_seal import NONCE_BYTES, TokenKind, TokenSeal
 from wxcube.server.tokens import (
     EXPIRED_RETENTION,
@@ -26,6 +29,9 @@ from wxcube.warehouse.app_store import AppStore, StoredToken
 
 WAIT_SECONDS = 2.0
 """How long a new token waits for the database."""
+_INVALID, _SYSTEM_ERROR = 40001, -1
+
+_log = structlog.get_logger()
 
 
 class SharedTokens:
@@ -43,6 +49,8 @@ class SharedTokens:
         self._newest: dict[tuple[str, TokenKind], Grant] = {}
         self._appids: dict[bytes, str] = {}
         self._tags: dict[str, bytes] = {}
+        self._is_over = False
+        """Whether the key was given up: no token of it is good any more."""
 
     # --- checks ----------------------------------------------------------------------------------
 
@@ -52,6 +60,8 @@ class SharedTokens:
         Raises:  ReplyError 41001 without a token, 40001 for an unknown or replaced one, 42001 for
             an expired one.
         """
+        if self._is_over and token:
+            raise refusal(_INVALID)
         grant = self._grants.get(token)
         if grant is None and token:
             grant = self._recognized(token)
@@ -93,11 +103,13 @@ class SharedTokens:
         Raises:  ReplyError 45009 if the day's forced refreshes are used up.
         """
         current = self._newest.get((appid, TokenKind.STABLE))
-        if not force and current and current.is_current(self._clock.now()):
+        if not (force or self._is_over) and current and current.is_current(self._clock.now()):
             return current
         return self._renew(appid, TokenKind.STABLE, force=force)
 
     def _renew(self, appid: str, kind: TokenKind, *, force: bool = False) -> Grant:
+        if self._is_over:
+            raise refusal(_SYSTEM_ERROR)
         now = _to_millisecond(self._clock.now())
         proposal = self._create(appid, kind, now)
 
@@ -174,6 +186,12 @@ class SharedTokens:
         newest = self._newest.get((known.appid, known.kind))
         if newest is None or _age(newest) <= _age(known):
             self._newest[known.appid, known.kind] = known
+
+    def end_all(self) -> None:
+        """Refuse all tokens, and issue none, from now on: the key was given up."""
+        if not self._is_over:
+            _log.error("tokens.key_given_up", remedy="start the server again with the new key")
+        self._is_over = True
 
     def set_apps(self, generations: Mapping[str, int]) -> None:
         """Set the apps whose tokens are recognized, with the numbers of their secrets.

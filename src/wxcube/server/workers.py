@@ -81,6 +81,9 @@ class _Workers:
     def _start(self, number: int) -> None:
         pid = _start(number, self._work)
         self._numbers[pid], self._started[pid] = number, time.monotonic()
+        if self._is_ending:
+            # the signal came before the new process was known
+            _signal(pid, signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in list(self._numbers):

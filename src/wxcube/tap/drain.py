@@ -168,8 +168,9 @@ class Drain:
         for segment in found:
             stored += self._drain(segment)
             is_active = is_written and segment == found[-1]
-            if not is_active and not self._is_torn(segment):
-                segment.unlink()
+            if not is_active:
+                if not self._is_torn(segment):
+                    segment.unlink()
                 self._open_channels().forget(segment)
         return stored
 

@@ -68,7 +68,11 @@ class DrainProcess:
             await asyncio.sleep(_CHECK_SECONDS)
             if self._process is None or not self._process.is_alive():
                 _log.error("tap.drain_ended", consequence="it is started again")
-                self.start()
+                try:
+                    self.start()
+                except OSError as error:
+                    # such as no memory for another process; the next attempt may succeed
+                    _log.error("tap.drain_not_started", reason=error.strerror)
 
     def stop(self) -> None:
         """Let it store what there is, and wait until it ends."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, get_args
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from wxcube.beijing import DAY_SECONDS
 from wxcube.events import kinds as ev
 from wxcube.events.intake.openid_filter import has_openid
 from wxcube.tap.document import Members, items, text
@@ -40,7 +41,6 @@ OTHER_CHANNEL = 0
 """The channel of any other follower: callbacks do not say how they came."""
 
 _QR_PREFIX = "qrscene_"
-_DAY = 86_400
 _TIMES = get_args(ev.Timestamp)[1]
 _AMOUNT = re.compile(r"[0-9]{1,9}")
 _OPENID = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -74,7 +74,7 @@ def mapped(push: Push, hash_user: HashUser) -> Mapped:
     members = push.members
     at = int(_member(members, "CreateTime", _NUMBER))
     is_possible = _TIMES.ge <= at < _TIMES.lt
-    if not is_possible or (push.timestamp and abs(at - push.timestamp) > _DAY):
+    if not is_possible or (push.timestamp and abs(at - push.timestamp) > DAY_SECONDS):
         raise RefusedError(Reason.WRONG_TIME)
     user = hash_user(_member(members, "FromUserName", _OPENID))
     kind = text(members, "MsgType").lower()
@@ -142,7 +142,9 @@ _PUBLISHED: dict[str, Callable[[Members], Iterator[dict[str, Any]]]] = {
 
 def _publish(job: str, index: str, url: str, rest: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The event of an article; its number is that in its link, else that of the job."""
-    found = parse_qs(urlsplit(url).query) if len(url) < 2_048 else {}  # noqa: PLR2004 - no link is longer
+    # `urlsplit` refuses some of what is no link
+    query = url.partition("#")[0].partition("?")[2]
+    found = parse_qs(query) if len(url) < 2_048 else {}  # noqa: PLR2004 - no link is longer
     data_id = found.get("mid", [job])[0]
     place = found.get("idx", [index])[0]
     if _DATA_ID.fullmatch(data_id) and _INDEX.fullmatch(place):

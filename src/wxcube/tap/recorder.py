@@ -48,7 +48,8 @@ class Recorder:
         self._clock = clock
         self._write = write
         self._limit = message_bytes
-        self._repeats = Repeats()
+        # each account has its own time: that of a simulated one may be another
+        self._repeats = {one.appid: Repeats() for one in accounts}
         # ids of replies are those of one process, so that two never have the same
         self._prefix = secrets.token_hex(6)
         self._numbers = count(1)
@@ -66,7 +67,7 @@ class Recorder:
         try:
             push = verify(self._accounts, query_of(query), body, self._limit)
             meaning = mapped(push, self._hash_user)
-            attempt = self._repeats.attempt(push, meaning.identity)
+            attempt = self._repeats[push.account.appid].attempt(push, meaning.identity)
         except RefusedError as error:
             self.tally.refuse(error)
             return None

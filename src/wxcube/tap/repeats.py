@@ -14,7 +14,7 @@ Attempts are 5 seconds apart, and WeChat holds its pushes for a minute after fai
 
 
 class Repeats:
-    """Counts attempts, and refuses replays.
+    """Counts attempts of the callbacks of an account, and refuses replays.
 
     The time is that of the newest signed callback, not of this machine, whose clock may be wrong.
     Only what was pushed in the last minutes is remembered, as a number per callback.
@@ -36,7 +36,7 @@ class Repeats:
         if is_late and not push.account.is_simulated:
             raise RefusedError(Reason.REPLAYED, f"{self._newest - push.timestamp} seconds old")
         self._move(push.timestamp)
-        key = hash((push.account.appid, identity))
+        key = hash(identity)
         before = self._recent.get(key) or self._earlier.get(key) or 0
         if before >= ATTEMPTS:
             raise RefusedError(Reason.REPLAYED, f"more than {ATTEMPTS} attempts")

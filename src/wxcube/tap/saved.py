@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, cast
@@ -176,10 +176,3 @@ def _documents(
                 refuse(RefusedError(Reason.MALFORMED, "a document without an end"))
             return
         rest += content
-
-
-def as_query(parameters: Mapping[str, str]) -> str:
-    """Parameters as a query string, for writing files of this form."""
-    from urllib.parse import urlencode
-
-    return urlencode(parameters)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -36,6 +39,8 @@ LOCK = "lock"
 SEGMENT_BYTES = 8 << 20
 MAX_WAITING = 64 << 20
 """Bytes that wait in memory while the spool cannot be written; further events are lost."""
+_LINES = 1_000
+"""Lines that are written at once."""
 _DIGITS = 12
 _LOCK_ATTEMPTS, _LOCK_SECONDS = 10, 0.02
 _CHECKSUM = 8
@@ -63,7 +68,7 @@ class Spool:
         self.lost = 0
         """Events that could neither be written nor wait."""
         self._segment_bytes = segment_bytes
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._is_failing = self._is_partial = False
         self._descriptor: int | None = None
@@ -87,59 +92,75 @@ class Spool:
 
     def flush(self) -> None:
         """Write all lines; if that fails, they wait for the next time. Raises nothing."""
-        if not self._waiting:
-            return
-        content = b"".join(self._waiting)
+        while self._waiting and self._write_piece():
+            """Pieces, so that a failure costs little time however much waits."""
+
+    def _write_piece(self) -> bool:
+        """Write the first lines that wait; whether they were all written."""
+        lines = list(islice(self._waiting, _LINES))
+        content = b"".join(lines)
         try:
             written = os.write(self._open(), content)
         except OSError as error:
             self._fail(error)
-            return
+            return False
+        for _line in lines:
+            self._waiting.popleft()
+        if rest := content[written:]:
+            self._waiting.appendleft(rest)
         self._size += written
-        rest = content[written:]
-        self._waiting = [rest] if rest else []
-        self._waiting_bytes = len(rest)
+        self._waiting_bytes -= written
         self._is_partial = bool(rest)
-        if self._is_failing and not rest:
+        if self._is_failing and not self._waiting:
             self._is_failing = False
             _log.warning("tap.spool_back", lost=self.lost)
-
-    def finish(self) -> None:
-        """Write what waits, and close the file, so that it can be removed once it is stored."""
-        self.flush()
-        self._close_segment()
+        return not rest
 
     def close(self) -> None:
-        """Finish, and let other processes use the folder."""
-        self.finish()
+        """Write what waits, close the file, and let other processes use the folder."""
+        self.flush()
+        if self._descriptor is not None:
+            _store_and_close(self._descriptor)
+            self._descriptor = None
+        if lost := self.lost + len(self._waiting):
+            _log.error("tap.events_lost", events=lost, folder=str(self.folder))
         os.close(self._lock)
 
     def _open(self) -> int:
         """The file to write to. One that is full is followed by the next, after a whole line."""
         is_full = self._size >= self._segment_bytes and not self._is_partial
         if self._descriptor is not None and is_full:
-            self._close_segment()
+            full, self._descriptor = self._descriptor, None
+            # nobody waits for the disk
+            threading.Thread(target=_store_and_close, args=(full,)).start()
         if self._descriptor is None:
-            last = max((number_of(path) for path in segments(self.folder)), default=0)
-            path = self.folder / f"{last + 1:0{_DIGITS}}{SUFFIX}"
+            number = self._last_number() + 1
+            path = self.folder / f"{number:0{_DIGITS}}{SUFFIX}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._descriptor = os.open(path, flags, OWNER_ONLY)
             self._size = 0
             with suppress(OSError):
+                os.pwrite(self._lock, f"{number:0{_DIGITS}}".encode(), 0)
                 sync_folder(self.folder)
         return self._descriptor
 
-    def _close_segment(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            with suppress(OSError):
-                fdatasync(descriptor)
-            os.close(descriptor)
+    def _last_number(self) -> int:
+        """The number of the last segment, also if it was removed: none is used twice."""
+        found = [*segments(self.folder), *torn_segments(self.folder)]
+        noted = os.pread(self._lock, _DIGITS, 0)
+        numbers = (number_of(path) for path in found)
+        return max(int(noted) if noted.isdigit() else 0, 0, *numbers)
 
     def _fail(self, error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
             _log.error("tap.spool_fails", reason=error.strerror, folder=str(self.folder))
+
+
+def _store_and_close(descriptor: int) -> None:
+    with suppress(OSError):
+        fdatasync(descriptor)
+    os.close(descriptor)
 
 
 class Part(NamedTuple):
@@ -159,7 +180,7 @@ def segments(folder: Path) -> list[Path]:
 
 def torn_segments(folder: Path) -> list[Path]:
     """Files whose last line is incomplete, and whose other lines are stored."""
-    return sorted(folder.glob(f"*{TORN}"))
+    return sorted(path for path in folder.glob(f"*{TORN}") if path.stem.isdecimal())
 
 
 def number_of(path: Path) -> int:

@@ -25,6 +25,8 @@ TOKENS_KEPT = timedelta(days=1)
 """How long an ended token is still known."""
 CALLS_KEPT = timedelta(days=62)
 REQUESTS_KEPT = timedelta(days=400)
+FORGOTTEN = ""
+"""In place of the check of a key that was forgotten."""
 _LAST_CHANGE, _KEY_CHECK = "last_change", "key_check"
 
 
@@ -190,23 +192,28 @@ class AppStore:
 
     def agree_on_key(self, check: str) -> bool:
         """Whether a check of the server's key is that of the key in use; the first one is."""
-        with self._database.reading() as connection:
-            known = _state(connection, _KEY_CHECK)
+        known = self.key_check()
         if known or self.is_read_only:
-            return known in {None, check}
+            return known in {None, FORGOTTEN, check}
 
         def work(connection: sa.Connection) -> bool:
-            if (known := _state(connection, _KEY_CHECK)) is None:
-                connection.execute(app_state.insert().values(name=_KEY_CHECK, content=check))
-            return known in {None, check}
+            known = _state(connection, _KEY_CHECK)
+            if not known:
+                _set_state(connection, _KEY_CHECK, check)
+            return known in {None, FORGOTTEN, check}
 
         return self._database.write(work, LOCK)
+
+    def key_check(self) -> str | None:
+        """The check of the key in use; None before the first, FORGOTTEN after `forget_key`."""
+        with self._database.reading() as connection:
+            return _state(connection, _KEY_CHECK)
 
     def forget_key(self) -> None:
         """Forget the check of the server's key, and all tokens that it made."""
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(app_state.delete().where(app_state.c.name == _KEY_CHECK))
+            _set_state(connection, _KEY_CHECK, FORGOTTEN)
             connection.execute(app_tokens.delete())
 
         self._database.write(work, LOCK)
@@ -403,18 +410,20 @@ def _state(connection: sa.Connection, name: str) -> str | None:
     return row.content if row else None
 
 
+def _set_state(connection: sa.Connection, name: str, content: str) -> None:
+    row = app_state.c.name == name
+    if _state(connection, name) is None:
+        connection.execute(app_state.insert().values(name=name, content=content))
+    else:
+        connection.execute(app_state.update().where(row).values(content=content))
+
+
 def _last_change(connection: sa.Connection) -> int:
     return int(_state(connection, _LAST_CHANGE) or 0)
 
 
 def _next_change(connection: sa.Connection) -> int:
     """The number of the change that this transaction makes; it holds the lock."""
-    known = _state(connection, _LAST_CHANGE)
-    if known is None:
-        connection.execute(app_state.insert().values(name=_LAST_CHANGE, content="1"))
-        return 1
-    number = int(known) + 1
-    connection.execute(
-        app_state.update().where(app_state.c.name == _LAST_CHANGE).values(content=str(number))
-    )
+    number = _last_change(connection) + 1
+    _set_state(connection, _LAST_CHANGE, str(number))
     return number

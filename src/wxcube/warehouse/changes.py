@@ -26,15 +26,17 @@ _SINCE = Statement(
     "b_appid",
     "b_finished",
 )
-_PARTS = Statement(sa.select(sa.func.sum(builds.c.parts)))
+_BUILD = Statement(sa.select(sa.func.max(builds.c.ledger), sa.func.sum(builds.c.parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an account is: the number of its last outcome, and that of the parts of builds."""
+    """How far an account is: the number of its last outcome, and the build with its parts."""
 
     finished: int = 0
     parts: int = 0
+    ledger: str = ""
+    """The build: one from the beginning may have as many parts as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +64,28 @@ class Changes:
 def progress(connection: Connected, appid: str) -> Progress:
     """How far an account is."""
     (last,) = _LAST.execute(connection, (appid,)).fetchone()
-    return Progress(last or 0, _parts(connection))
+    return Progress(last or 0, *_build(connection))
 
 
 def changes(connection: Connected, appid: str, before: Progress) -> Changes:
     """What changed since an earlier progress."""
     rows = _SINCE.execute(connection, (appid, before.finished)).fetchmany(_MOST)
-    parts = _parts(connection)
+    parts, ledger = _build(connection)
     is_known = not before.finished or (bool(rows) and rows[0][0] == before.finished)
     newer = [row for row in rows if row[0] > before.finished]
     days = [_changed(*row[1:]) for row in newer]
-    if not is_known or parts != before.parts or len(rows) == _MOST or None in days:
+    is_built = (parts, ledger) != (before.parts, before.ledger)
+    if not is_known or is_built or len(rows) == _MOST or None in days:
         # another database is in its place, a build stored days, or too much happened
         return Changes(progress(connection, appid), None)
     finished = newer[-1][0] if newer else before.finished
-    return Changes(Progress(finished, parts), [one for one in days if one])
+    return Changes(Progress(finished, parts, ledger), [one for one in days if one])
 
 
-def _parts(connection: Connected) -> int:
-    (parts,) = _PARTS.execute(connection).fetchone()
-    return int(parts or 0)
+def _build(connection: Connected) -> tuple[int, str]:
+    """The number of parts of the last build, and its name."""
+    ledger, parts = _BUILD.execute(connection).fetchone()
+    return int(parts or 0), ledger or ""
 
 
 def _changed(endpoint: str, first: str | None, last: str | None) -> Changed | None:

@@ -102,7 +102,7 @@ def served_window(  # noqa: PLR0913 - what is asked for, and how
     shown = found
     if answered_at and has_computed(table, found):
         shown = without_unfinished(endpoint, table, found, _computed_at(known), answered_at)
-    lacks_unfinished = len(shown[0]) < len(found[0])
+    lacks_unfinished = any(len(some) < len(every) for some, every in zip(shown, found, strict=True))
     found = shown
     origins, entries = _origins(table, found[0]), _entries(known)
     days = ((day, day.isoformat()) for day in endpoint.labels(window))

@@ -182,6 +182,13 @@ def test_a_recipient_that_is_not_in_the_settings_ends_no_syncs(tmp_path: Path) -
         assert len(hook.got) == 1, "the alert has a recipient"
 
 
+def test_a_report_that_cannot_be_made_keeps_nobody_else_from_theirs(tmp_path: Path) -> None:
+    with pushing_account(tmp_path, weekly='paper", "team') as (_app, hook), Up(tmp_path) as up:
+        up.read_until("sent to team", times=2)
+        assert "not sent to paper" in up.printed
+        assert len(hook.got) == 2
+
+
 SETTINGS = """\
 [[accounts]]
 appid = "{appid}"
@@ -195,11 +202,17 @@ endpoints = ["interface", "user"]
 name = "team"
 url_file = "hook"
 
+[[recipients]]
+name = "paper"
+url_file = "hook"
+format = "pdf"
+
 [alerts]
 failure_rate = 0
 send = ["team"]
 
 [report]
+browser = "no-browser"
 weekly = ["{weekly}"]
 """
 

@@ -120,7 +120,8 @@ def _spool(root: Context) -> list[Finding]:
     from wxcube.tap.spool import has_writer, segments, torn_segments
 
     folder = Path(root.settings.tap.spool).expanduser()
-    waiting = sum(path.stat().st_size for path in segments(folder))
+    # a running tap removes files meanwhile
+    waiting = 0 if has_writer(folder) else sum(path.stat().st_size for path in segments(folder))
     found = [
         Finding(
             str(path),
@@ -130,7 +131,7 @@ def _spool(root: Context) -> list[Finding]:
         )
         for path in torn_segments(folder)
     ]
-    if waiting and not has_writer(folder):
+    if waiting:
         what = plural(
             "{n} byte of events waits, and no tap is running",
             "{n:,} bytes of events wait, and no tap is running",

@@ -207,8 +207,8 @@ def _serve_by_workers(
             _("events are stored by one process only, not by {workers} workers", workers=workers),
             hint=_("leave out --workers, or run a second `wxcube serve` for the events"),
         )
-    # before the processes begin, tables are created or migrated once
-    with _warehouse(root):
+    # before the processes begin, tables are created or migrated once, and a wrong key is an error
+    with _warehouse(root) as warehouse, serving.access_by(warehouse, root.clock):
         pass
 
     def work(number: int) -> None:

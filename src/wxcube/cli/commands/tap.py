@@ -14,7 +14,7 @@ from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.exit_codes import INCOMPLETE
 from wxcube.cli.help import Group
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.errors import EventStoreError, SettingsError
+from wxcube.errors import EventStoreError, SettingsError, WarehouseError
 from wxcube.i18n import COMMA, Message, _, joined, plural
 
 if TYPE_CHECKING:
@@ -190,6 +190,12 @@ def _service(root: Context, spool: str | None) -> Iterator[Service]:
             problem=error.as_message(),
         )
         print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
+    except WarehouseError as error:
+        warning = _(
+            "the followers of new accounts are unknown, as the database cannot be read: {problem}",
+            problem=error.as_message(),
+        )
+        print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
     folder = _folder(root, spool)
     with service(accounts, folder, root.settings, hash_user, root.clock) as running:
         yield running
@@ -295,8 +301,12 @@ def _checked(url: str) -> str:
     """
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    is_address = parts.scheme in {"http", "https"} and parts.hostname
+    try:
+        parts = urlsplit(url)
+        # a port that is none raises
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
     if not is_address or parts.path not in {"", "/"} or parts.query or "@" in parts.netloc:
         raise SettingsError(
             _("--to needs the address of a server, such as http://127.0.0.1:8080"),

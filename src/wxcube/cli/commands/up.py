@@ -78,9 +78,11 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
     report = _reporter(root)
 
     def after_sync(progress: SyncProgress) -> None:
-        report(progress)
-        serve_new_accounts()
-        warm(site)
+        try:
+            report(progress)
+        finally:
+            serve_new_accounts()
+            warm(site)
 
     service = SyncService(load_settings, warehouse, root.clock, after_sync)
     stack.callback(service.stop)
@@ -132,6 +134,8 @@ def _serve_api(
         app.asgi,
         serve.host,
         serve.port,
+        serving.settings.limits,
+        trusted_proxies=serve.trusted_proxies,
         tls=serving.certificate.context if serving.certificate else None,
         direct=app.direct,
     )
@@ -191,6 +195,8 @@ def _after_sync(root: Context, result: SyncResult, time: str) -> Iterable[Messag
             step()
         except WxcubeError as error:
             problems[str(error)] = error.as_message()
+        except OSError:
+            """A terminal that was closed; alerts and reports are sent without it."""
     return problems.values()
 
 

@@ -36,6 +36,10 @@ _SETTINGS = (
     "SET timezone TO 'Asia/Shanghai'",
     "SET standard_conforming_strings TO on",
     f"SET lock_timeout TO '{LOCK_SECONDS}s'",
+    # the locks of a client whose machine has gone end after 30 s
+    "SET tcp_keepalives_idle TO 15",
+    "SET tcp_keepalives_interval TO 5",
+    "SET tcp_keepalives_count TO 3",
 )
 """Settings of every connection, whatever those of server and role are."""
 _WITHOUT_CHECKS = (

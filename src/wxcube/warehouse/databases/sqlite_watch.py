@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from wxcube.errors import WarehouseError
 from wxcube.warehouse.databases.sqlite_reading import can_write_beside, open_to_read, wal_of
 
 FILE_SECONDS = 0.05
@@ -128,7 +129,7 @@ class SqliteWatch:
         try:
             self._connection = open_to_read(self._path, 0, check_same_thread=False)
             self._read_content(self._connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, WarehouseError) as error:
             _log.error("database.unreadable", path=str(self._path), reason=str(error))
         self._wal, _times = _status(self._wal_path)
 
