@@ -196,7 +196,7 @@ def _readers(
         return cursor.fetchall()
 
     def ours() -> object:
-        return msgspec.json.encode({"list": warehouse.read_members(APPID, endpoint, window)})
+        return msgspec.json.encode({"list": warehouse.read(APPID, endpoint, window)})
 
     def bare() -> object:
         return [fetched(statement) for statement in statements]
@@ -386,7 +386,7 @@ def _times(path: Path, few: Window, names: tuple[str, ...]) -> dict[str, float]:
         return {
             "plan_us": best(lambda: plan(wanted, warehouse, NOW), 50),
             "read_us": best(lambda: warehouse.read(APPID, endpoints[0], few)),
-            "serve_us": best(lambda: warehouse.read_members(APPID, endpoints[1], few)),
+            "serve_us": best(lambda: warehouse.read(APPID, endpoints[1], few)),
             "extent_us": best(lambda: warehouse.extent(APPID, endpoints[1])),
         }
 
@@ -402,7 +402,7 @@ def measure_large(folder: Path) -> None:
         decoded = time.perf_counter()
         warehouse.replace(APPID, Origin.WECHAT, answer)
         stored = time.perf_counter()
-        members_read = warehouse.read_members(APPID, endpoint, Window.day(day))
+        members_read = warehouse.read(APPID, endpoint, Window.day(day))
         encoded = msgspec.json.encode({"list": members_read})
         served = time.perf_counter()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ from wxcube.charts.catalogue import CHARTS, draw
 from wxcube.charts.chart import Chart
 from wxcube.charts.engine import svg
 from wxcube.charts.panels import MOST_PANELS
-from wxcube.charts.theme import PALETTES, SERIES, Theme
+from wxcube.charts.theme import PALETTES, Theme
 from wxcube.contract.window import Window
 from wxcube.figures import numbers
 from wxcube.figures.catalogue import FIGURES
@@ -82,7 +82,7 @@ def test_every_chart_is_drawn(reader: Reader, appid: str, key: str, theme: Theme
 @of_each
 def test_every_name_is_known(reader: Reader, appid: str, key: str) -> None:
     known = {*PALETTES[Theme.LIGHT], "@count", "@exact", "@percent", "@ms", "@tooltip:@exact"}
-    known |= {"@tooltip:@ms", "@tooltip:@percent"}
+    known |= {"@tooltip:@ms", "@tooltip:@percent", "@below", "@day"}
     for of in filters(reader, appid):
         chart = draw(FIGURES[key](reader, of), ENGLISH)
         names = {text for text in strings(chart.option) if text[:1] == "@"} if chart else set()
@@ -126,7 +126,7 @@ def test_bars_have_the_numbers_of_the_figure(reader: Reader, appid: str) -> None
 # --- gaps, moving points, seams -------------------------------------------------------------------
 
 
-def of_total(values: list[int | None], marks: dict[int, Mark]) -> Figure:
+def of_total(values: Sequence[int | None], marks: dict[int, Mark]) -> Figure:
     """Followers of some days in March."""
     days = [date(2026, 3, number) for number in range(1, len(values) + 1)]
     final = Mark(State.FINAL)
@@ -204,11 +204,35 @@ def test_a_bar_that_can_change_is_hollow_and_dashed(reader: Reader, appid: str) 
     assert bar["itemStyle"]["borderType"] == "dashed"
 
 
+def test_one_day_is_a_bar_with_its_number() -> None:
+    (bar,) = series(of_total([46_507], {}))
+    assert bar["type"] == "bar"
+    assert bar["label"]["show"]
+    assert bar["data"] == [46_507]
+
+
+def test_a_cut_axis_is_told() -> None:
+    several, one = (draw(of_total(days, {}), ENGLISH) for days in ([5, 6], [5]))
+    assert several is not None
+    assert one is not None
+    assert several.is_cut
+    assert several.option["yAxis"][0]["scale"]
+    assert not one.is_cut
+    assert not one.option["yAxis"][0]["scale"]
+
+
+def test_failures_have_an_axis_of_their_own(reader: Reader, appid: str) -> None:
+    figure = FIGURES["interface/callbacks"](reader, Filter(accounts=(appid,)))
+    pushes, failures = (one for one in series(figure) if not one["id"].startswith("gaps"))
+    assert values(failures) == figure.values("fail_count")
+    assert pushes["yAxisIndex"] != failures["yAxisIndex"]
+
+
 # --- many accounts, strange names -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 40])
-def test_from_the_fifth_account_on_there_are_panels(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_every_account_has_a_panel_with_its_own_axis(count: int) -> None:
     one = of_total([5, 6], {})
     accounts = tuple(f"wx{number}" for number in range(count))
     many = replace(
@@ -219,8 +243,7 @@ def test_from_the_fifth_account_on_there_are_panels(count: int) -> None:
     )
     chart = draw(many, ENGLISH)
     assert chart is not None
-    grids = 1 if count <= len(SERIES) else min(count, MOST_PANELS)
-    assert len(chart.option["grid"]) == grids
+    assert len(chart.option["grid"]) == min(count, MOST_PANELS)
     drawn(chart)
 
 

@@ -150,3 +150,18 @@ def test_a_tooltip_has_one_line_per_name_and_none_for_the_hatch(runtime: Any) ->
     ]
     shown = json.loads(runtime.eval(PAGE % json.dumps(points)))
     assert shown == ["03-09", "<b>  12,345", "other  –"]
+
+
+def test_a_tooltip_names_its_panel(runtime: Any) -> None:
+    point = {"axisValueLabel": "2026-03-09", "seriesId": "panel a\nb\n3", "seriesName": "new"}
+    shown = json.loads(runtime.eval(PAGE % json.dumps([point | {"value": 1}])))
+    assert shown == ["2026-03-09 · a\nb", "new  1"]
+
+
+def test_a_tooltip_is_beneath_the_chart(runtime: Any) -> None:
+    resolved = "wxcubeCharts.resolve({position: '@below'}, {}, 'zh').position"
+    size = "{viewSize: [360, 186], contentSize: [120, 60]}"
+    for x, left in ((0, 0), (180, 120), (360, 240)):
+        assert json.loads(
+            runtime.eval(f"JSON.stringify({resolved}([{x}, 9], null, null, null, {size}))")
+        ) == [left, 186]

@@ -239,17 +239,90 @@ def test_articles(reader: Reader, appid: str) -> None:
     assert readers == sorted(readers, reverse=True)
 
 
-def test_the_median_is_of_final_articles_of_the_same_era(reader: Reader, appid: str) -> None:
+def test_the_median_is_of_other_articles_at_the_same_age(reader: Reader, appid: str) -> None:
     since = Window(EARLIEST_CONTENT, LAST)
-    final = [
-        row.detail_list[-1].read_user
+    totals = [
+        (row.msgid, row.ref_date, (stat.stat_date - row.ref_date).days, stat.read_user)
         for row in rows(reader, appid, "getarticletotaldetail", since)
-        if row.detail_list and row.detail_list[-1].stat_date == row.ref_date + timedelta(days=29)
+        for stat in row.detail_list
     ]
     answer = figure(reader, "content/articles", appid, range=since)
+    ages = set()
     for row in answer.rows:
-        against = row[answer.place("against_median")]
-        assert against == pytest.approx(row[answer.place("read_user")] / median(final))
+        one = dict(zip((column.name for column in answer.columns), row, strict=True))
+        age = (one["stat_date"] - one["ref_date"]).days
+        others = [
+            readers
+            for msgid, published, of_age, readers in totals
+            if of_age == age
+            and msgid != one["msgid"]
+            and abs((published - one["ref_date"]).days) <= 90
+        ]
+        ages.add(age)
+        assert one["n"] == len(others)
+        assert one["median"] == (median(others) if len(others) >= 5 else None)
+        if others:
+            assert one["against_median"] == pytest.approx(one["read_user"] / median(others))
+    assert len(ages) > 10, "articles that can still change are compared too"
+
+
+def test_an_article_has_one_median_and_one_count(reader: Reader, appid: str) -> None:
+    """The table, whatever its range, the table of one day, and the life curve say the same."""
+    newest = figure(reader, "content/articles", appid)
+    for range_ in (Rolling.DAYS_7, Rolling.DAYS_30, Rolling.ALL):
+        for row in figure(reader, "content/articles", appid, range=range_).rows:
+            msgid, place = row[2], newest.place("median")
+            same = [other for other in newest.rows if other[2] == msgid]
+            assert all(other[place : place + 3] == row[place : place + 3] for other in same)
+    for row in newest.rows[:8]:
+        one = dict(zip((column.name for column in newest.columns), row, strict=True))
+        curve = figure(reader, "content/curve", appid, article=one["msgid"])
+        age = (one["stat_date"] - one["ref_date"]).days + 1
+        assert curve.n == one["n"]
+        assert curve.rows[age - 1] == (age, one["read_user"], one["median"], one["n"])
+        assert f"median of {one['n']} other articles" in str(curve.sentence)
+
+
+def test_sharers_per_reader(reader: Reader, appid: str) -> None:
+    answer = figure(reader, "content/articles", appid, range=Rolling.ALL, sort="-share_rate")
+    rates = answer.values("share_rate")
+    known = [rate for rate in rates if rate is not None]
+    assert known
+    assert rates == sorted(known, reverse=True) + [None] * (len(rates) - len(known))
+    both = zip(answer.values("share_user"), answer.values("read_user"), rates, strict=True)
+    for sharers, readers, rate in both:
+        assert rate == (pytest.approx(sharers / readers) if readers >= 30 else None)
+
+
+def test_articles_that_nobody_was_sent_have_no_read_rate(reader: Reader, appid: str) -> None:
+    stored = {
+        row.msgid: (row.publish_type, row.detail_list[-1].read_delivery_rate)
+        for row in rows(reader, appid, "getarticletotaldetail")
+        if row.detail_list
+    }
+    assert {kind for kind, _rate in stored.values()} == {0, 1}
+    answer = figure(reader, "content/articles", appid)
+    for msgid, shown in zip(
+        answer.values("msgid"), answer.values("read_delivery_rate"), strict=True
+    ):
+        kind, rate = stored[msgid]
+        assert shown == (None if kind == 1 and not rate else rate)
+
+
+def test_an_unknown_article_has_no_figures_of_the_account(reader: Reader, appid: str) -> None:
+    for key in ("content/curve", "content/channels", "content/exits"):
+        answer = figure(reader, key, appid, article="1_1")
+        assert answer.rows == ()
+        assert str(answer.refusal) == "There is no article 1_1."
+
+
+def test_articles_change_until_their_day_is_final(reader: Reader, appid: str) -> None:
+    articles = figure(reader, "content/articles", appid)
+    (row, *_rest) = (row for row in articles.rows if row[articles.place("is_moving")])
+    published = row[articles.place("ref_date")]
+    final = named("getarticletotaldetail").final_at(published)
+    notes = figure(reader, "content/curve", appid, article=row[2]).notes
+    assert f"can still change until {final:%Y-%m-%d %H:%M}." in str(notes[-1])
 
 
 def test_articles_are_searched_by_title(reader: Reader, appid: str) -> None:
@@ -322,3 +395,101 @@ def test_every_figure_answers_for_every_range(reader: Reader) -> None:
             found = answer(reader, of)
             assert found.key == key
             assert all(len(row) == len(found.columns) for row in found.rows), key
+
+
+@pytest.mark.parametrize(
+    ("key", "window", "first"),
+    [
+        ("messages/months", Window(LAST - timedelta(days=29), LAST), date(2026, 2, 1)),
+        ("messages/weeks", Window(LAST - timedelta(days=6), LAST), date(2026, 3, 2)),
+        ("messages/months", Window(date(2026, 3, 2), LAST), date(2026, 2, 1)),
+        ("messages/weeks", Window(date(2026, 3, 5), date(2026, 3, 6)), date(2026, 2, 23)),
+    ],
+)
+def test_a_range_shows_the_weeks_and_months_that_end_in_it_or_the_last_before(
+    reader: Reader, appid: str, key: str, window: Window, first: date
+) -> None:
+    answer = figure(reader, key, appid, range=window)
+    assert [row[1] for row in answer.rows] == [first]
+    assert answer.rows[0][2] > 0
+    assert str(answer.sentence).startswith(f"From {first}: ")
+    is_before = answer.window.last < window.first
+    assert is_before == any("No whole" in str(note) for note in answer.notes)
+
+
+@pytest.mark.parametrize(
+    ("window", "endpoint"),
+    [
+        (Window(date(2026, 2, 1), date(2026, 2, 28)), "getupstreammsgdistmonth"),
+        (Window(date(2026, 3, 2), date(2026, 3, 8)), "getupstreammsgdistweek"),
+    ],
+)
+def test_people_of_a_whole_month_are_those_that_wechat_counted(
+    reader: Reader, appid: str, window: Window, endpoint: str
+) -> None:
+    people = sum(row.msg_user for row in rows(reader, appid, endpoint, Window.day(window.first)))
+    total = figure(reader, "messages/volume", appid, range=window).totals[1]
+    assert total.value == people > 0
+    several = FIGURES["messages/volume"](reader, Filter(range=window))
+    assert len(several.accounts) > 1
+    assert several.totals[1].value is None
+    assert f"{appid}: {people:,}" in str(several.totals[1].note)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "start"),
+    [
+        ("interface/callbacks", "fail_count", "most failures: "),
+        ("interface/latency", "mean_ms", "slowest: "),
+        ("messages/volume", "people", "most people: "),
+    ],
+)
+def test_the_sentence_names_the_worst_day(
+    reader: Reader, appid: str, key: str, name: str, start: str
+) -> None:
+    for accounts in ((appid,), reader.all_accounts(Filter())):
+        answer = FIGURES[key](reader, Filter(accounts=accounts))
+        values = answer.values(name)
+        worst = answer.rows[values.index(max(value for value in values if value is not None))]
+        account = f"{worst[0]}: " if len(accounts) > 1 else ""
+        assert f"{account}{start}{worst[1]}, " in str(answer.sentence)
+
+
+def test_what_moved_says_which_numbers_are_medians(reader: Reader, appid: str) -> None:
+    answer = figure(reader, "overview/moved", appid, range=Rolling.DAYS_7)
+    kinds = {"readers", "sharers", "people who sent messages"}
+    titles = [str(title) for title in answer.values("figure")]
+    assert titles
+    for title in titles:
+        plain = title.removesuffix(" (median of the days)")
+        assert (plain in kinds) == (plain != title)
+    assert all(
+        str(title) in str(words)
+        for title, words in zip(titles, answer.values("words"), strict=True)
+    )
+
+
+def test_sentences_about_one_of_several_accounts_name_it(reader: Reader) -> None:
+    for key in ("rhythm/week", "data/calendar", "data/quota", "content/articles"):
+        answer = FIGURES[key](reader, Filter(range=Window(LAST - timedelta(days=60), LAST)))
+        assert len(reader.all_accounts(Filter())) > 1
+        assert "wxdemo" in str(answer.sentence), key
+
+
+def test_calls_have_their_limit(reader: Reader, appid: str) -> None:
+    limited = Reader(reader.warehouse, reader.now, daily_calls=500)
+    answer = figure(limited, "data/quota", appid)
+    assert answer.rows
+    for row in answer.rows:
+        one = dict(zip((column.name for column in answer.columns), row, strict=True))
+        assert one["limit"] == 500
+        assert one["remaining"] == (0 if one["is_exhausted"] else 500 - one["calls"])
+    assert figure(reader, "data/quota", appid).values("limit") == [None] * len(answer.rows)
+
+
+def test_readers_leave_before_the_last_fifth(reader: Reader, appid: str) -> None:
+    article = figure(reader, "content/articles", appid, sort="-read_user").rows[0][2]
+    exits = figure(reader, "content/exits", appid, article=article)
+    early = max((row for row in exits.rows if row[1] != 5), key=lambda row: row[2])
+    place = ("0–20%", "20–40%", "40–60%", "60–80%")[early[1] - 1]
+    assert f"most readers leave at {place} of the article" in str(exits.sentence)

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from support.event_files import GROUPS, open_store, store_events
 from support.events import moment
 from support.polling import eventually
+from wxcube import log
 from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.message import getupstreammsg
 from wxcube.contract.source import Origin
@@ -56,6 +57,14 @@ class Site:
     def state(self, day: date = DAY) -> State | None:
         entry = self.warehouse.coverage(ACCOUNT, getupstreammsg, Origin.CUBE).get(day)
         return entry.state if entry else None
+
+
+@pytest.fixture(autouse=True)
+def every_level() -> Iterator[None]:
+    """Let the log have every level, whatever a test before has set."""
+    log.configure("info")
+    yield
+    log.configure("warning")
 
 
 @pytest.fixture

@@ -244,7 +244,7 @@ def test_articles_are_searched_sorted_and_opened(browser: Browser, url: str) -> 
         page.goto(f"{url}/content")
         page.get_by_role("link", name="readers", exact=True).click()
         assert page.locator("th[aria-sort=descending]").inner_text().startswith("readers")
-        readers = page.locator("#content-articles td:nth-child(4)").all_inner_texts()
+        readers = page.locator("#content-articles td:nth-child(2)").all_inner_texts()
         counts = [int(one.replace(",", "")) for one in readers if one != "–"]
         assert counts == sorted(counts, reverse=True)
         page.locator("[name=q]").fill("no such title")
@@ -264,3 +264,62 @@ def test_the_language_is_switched_and_kept(browser: Browser, url: str) -> None:
         assert page.url == f"{url}/followers?range=7d"
         page.goto(f"{url}/messages")
         assert page.locator("h1").inner_text() == "Messages"
+
+
+def test_colours_are_chosen_without_javascript(browser: Browser, url: str) -> None:
+    with context(browser, theme="light", javascript=False) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/followers?range=7d")
+        light = _background(page)
+        page.locator("summary", has_text="Colours").click()
+        page.get_by_role("link", name="dark", exact=True).click()
+        assert page.url == f"{url}/followers?range=7d"
+        assert _background(page) != light
+        load_images(page)
+        assert "theme=dark" in page.locator("figure img").first.evaluate("(one) => one.currentSrc")
+
+
+def _background(page: Page) -> str:
+    return str(page.locator("body").evaluate("(one) => getComputedStyle(one).backgroundColor"))
+
+
+def test_a_phone_cuts_no_digits_and_shows_figures_first(browser: Browser, url: str) -> None:
+    with context(browser, language="zh", width=390) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/rhythm?range=90d")
+        for cell in page.locator("#rhythm-best_hours td").all():
+            box = cell.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= 390
+        page.goto(f"{url}/followers")
+        assert not page.locator(".filters").first.is_visible()
+        first = page.locator(".kpi .value").first.bounding_box()
+        assert first
+        assert first["y"] < 500
+        page.locator("label.fold").click()
+        assert page.locator(".filters").first.is_visible()
+        page.goto(f"{url}/content")
+        readers = page.locator("#content-articles td:nth-child(2)").first.bounding_box()
+        assert readers
+        assert readers["x"] + readers["width"] <= 390
+
+
+def test_a_calendar_opens_at_its_newest_days(browser: Browser, url: str) -> None:
+    with context(browser, width=390, javascript=False) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/data?range=90d")
+        box = page.locator(".calendar thead th").last.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 390
+
+
+def test_a_button_says_that_its_chart_is_live(browser: Browser, url: str) -> None:
+    with context(browser) as tab:
+        page = tab.new_page()
+        page.goto(f"{url}/followers")
+        button = page.locator("#followers-daily [data-live]")
+        assert button.inner_text() == "Live chart"
+        button.click()
+        until(page, "!!document.querySelector('#followers-daily figure[data-state=live]')")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert button.inner_text() == "Live: point at the chart"

@@ -7,8 +7,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -20,10 +21,15 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.charts.catalogue import CHARTS
 from wxcube.cli import demo
 from wxcube.cli.pages import new_site
+from wxcube.contract.field import Adding
 from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.figures.catalogue import FIGURES
-from wxcube.figures.numbers import exact
+from wxcube.figures.cells import is_in_words
+from wxcube.figures.filter import Filter
+from wxcube.figures.numbers import exact_in_unit
+from wxcube.figures.reader import Reader
+from wxcube.pages import rendering
 from wxcube.pages.app import pages_app
 from wxcube.pages.registry import PAGES
 from wxcube.pages.site import Source
@@ -131,6 +137,11 @@ KEY_FIGURES = {
     ),
 }
 """Statements that give the row of numbers of a page."""
+UNITS_OF_KEY_FIGURES = {
+    "/followers": ("people",) * 4,
+    "/messages": ("times",),
+    "/interface": ("times", "times", "fraction", "ms", "ms"),
+}
 
 
 @pytest.mark.parametrize("path", KEY_FIGURES)
@@ -141,7 +152,8 @@ def test_the_numbers_of_a_page_are_those_of_sql(
     for app in emulator.accounts:
         scope = f"appid = '{app.appid}' and ref_date between '2026-02-10' and '2026-03-05'"
         found = [warehouse.query(sql.format(scope=scope)).rows for sql in KEY_FIGURES[path]]
-        expected = [exact(value) for rows in found for value in rows[0]]
+        units = iter(UNITS_OF_KEY_FIGURES[path])
+        expected = [exact_in_unit(value, next(units)) for rows in found for value in rows[0]]
         page = visitor.get(f"{path}?account={app.appid}&range=2026-02-10..2026-03-05").text
         shown = re.findall(r'<p class="value" title="([^"]*)">', page)
         assert shown[: len(expected)] == expected
@@ -178,6 +190,97 @@ def test_equal_views_have_one_address(visitor: Visitor) -> None:
     assert visitor.get("/followers?range=30d").location == "/followers"
     dates = visitor.get("/followers?first=2026-03-01&last=2026-03-05&vs=previous")
     assert dates.location == "/followers?vs=previous&range=2026-03-01..2026-03-05"
+
+
+def test_a_form_with_unchanged_dates_keeps_its_rolling_range(
+    pages: tuple[Visitor, Warehouse, Emulator],
+) -> None:
+    visitor, warehouse, emulator = pages
+    appid = emulator.accounts[0].appid
+    oldest = min(
+        warehouse.extent(app.appid, endpoint).first  # type: ignore[union-attr]
+        for app in emulator.accounts
+        for endpoint in (contract.user.getusersummary, contract.content.getbizsummary)
+    )
+    for query, rolling in (("?range=all", "range=all"), ("?range=7d", "range=7d"), ("", "")):
+        page = visitor.get(f"/followers{query}").text
+        fields = dict(re.findall(r'name="(first|last|shown)"[^>]*value="([^"]*)"', page))
+        if rolling == "range=all":
+            assert date.fromisoformat(fields["first"]) <= oldest
+            assert f"({fields['first']} … {fields['last']})" in page
+        chosen = urlencode({**fields, "account": appid})
+        assert rolling in follow(visitor, f"/followers?{chosen}")
+        assert f"account={appid}" in follow(visitor, f"/followers?{chosen}")
+        changed = urlencode({**fields, "first": "2026-03-02"})
+        assert follow(visitor, f"/followers?{changed}").endswith("range=2026-03-02..2026-03-09")
+
+
+def follow(visitor: Visitor, address: str) -> str:
+    """The address of the page that is shown in the end."""
+    while location := visitor.get(address).location:
+        address = location
+    return address
+
+
+ADDED_UP = {
+    Adding.NONE: "no",
+    Adding.SUM: "yes",
+    Adding.DISTINCT: "no: distinct users are counted per row",
+    Adding.LAST: "no: the newest row has the total",
+    Adding.MAX: "no: take the largest",
+}
+"""What a workbook says of the rows of a column."""
+
+
+@pytest.mark.parametrize("address", FIGURES)
+def test_page_data_and_workbook_agree_on_what_may_be_added_up(
+    pages: tuple[Visitor, Warehouse, Emulator], address: str, article: str
+) -> None:
+    visitor, warehouse, emulator = pages
+    of = Filter(article=article) if address.startswith("content/") else Filter()
+    figure = FIGURES[address](Reader(warehouse, emulator.clock.now()), of)
+    query = f"article={article}" if of.article else ""
+    data = msgspec.json.decode(visitor.get(f"/{address}.json?{query}").body)
+    assert [one["adding"] for one in data["columns"]] == [one.adding for one in figure.columns]
+    page = {one.column: str(one.adding) for one in figure.help}
+    workbook = load_workbook(io.BytesIO(visitor.get(f"/{address}.xlsx?{query}").body))
+    *_first, explained = workbook.worksheets
+    told = {row[2]: row[5] for row in explained.iter_rows(min_row=2, values_only=True) if row[2]}
+    assert {*told, "state"} == {*(one.name for one in figure.columns), "state"}
+    for column in figure.columns:
+        in_file = told[column.name]
+        known = [one for one in figure.values(column.name) if one is not None]
+        is_number = any(type(one) in {int, float} for one in known)
+        if is_number and not column.is_key and not is_in_words(column):
+            assert in_file == ADDED_UP[column.adding], column.name
+        elif known:
+            assert not in_file, column.name
+        if column.name in page:
+            sums_up = "adds up" in page[column.name]
+            assert sums_up == (column.adding is Adding.SUM), column.name
+
+
+@pytest.mark.parametrize("address", FIGURES)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_column_of_a_file_has_one_form(
+    pages: tuple[Visitor, Warehouse, Emulator], address: str, language: str, article: str
+) -> None:
+    visitor = Visitor(pages[0].url, language, pages[0].cookies)
+    query = f"article={article}" if address.startswith("content/") else ""
+    text = visitor.get(f"/{address}.csv?{query}").body.decode("utf-8-sig")
+    names, *lines = csv.reader(io.StringIO(text))
+    for name, values in zip(names, zip(*lines, strict=True), strict=False):
+        assert not {"True", "False"} & set(values), name
+        numbers = [one for one in values if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", one)]
+        if len(numbers) == len([one for one in values if one]):
+            assert len({"." in one or "e" in one for one in numbers}) <= 1, (name, numbers)
+
+
+def test_an_article_that_is_not_stored_is_told(visitor: Visitor) -> None:
+    page = visitor.get("/content/article?article=1_1")
+    assert page.status == 404
+    assert "There is no article 1_1." in page.text
+    assert visitor.get("/content/channels.json?article=1_1").text.count('"rows":[]') == 1
 
 
 @pytest.mark.parametrize(
@@ -251,3 +354,80 @@ def test_a_day_says_why_and_what_was_asked(pages: tuple[Visitor, Warehouse, Emul
     wrong = ("account=x", "endpoint=x", "day=x", "")
     for query in wrong:
         assert visitor.get(f"/data/day?account={appid}&{query}").location == "/data"
+
+
+def test_the_overview_says_whether_yesterday_is_complete(
+    pages: tuple[Visitor, Warehouse, Emulator],
+) -> None:
+    visitor, _warehouse, emulator = pages
+    text = visitor.get("/").text
+    assert text.count("Yesterday (03-09) is complete") == len(emulator.accounts)
+    assert "last sync 2026-03-10 09:00" in text
+    # articles of 9 March change for 30 days
+    assert "figures of articles can change until 04-08" in text
+    appid = emulator.accounts[0].appid
+    assert f'href="/data?account={appid}"' in text
+
+
+def test_the_overview_says_how_much_of_yesterday_is_missing(tmp_path: Path) -> None:
+    emulator = Emulator(days=12)
+    with Warehouse.open(tmp_path / "wxcube.db") as warehouse:
+        with RunningServer(emulator.asgi) as server:
+            todo = demo.next_plan(emulator, warehouse)
+            asyncio.run(demo.fill(emulator, server.url, warehouse, todo))
+        # nothing was synced since, and a day more is over
+        emulator.clock.advance(timedelta(days=1))
+        source = Source(warehouse, emulator.clock, dict)
+        settings = PagesSettings(file=str(tmp_path / "logins.db"))
+        site = new_site(source, emulator.clock, settings, visitor="demo")
+        with RunningServer(pages_app(site)) as server:
+            visitor = Visitor(server.url)
+            visitor.get("/")
+            text = visitor.get("/").text
+    found = re.findall(r"Yesterday \(03-10\) is not complete: (\d+) endpoints", text)
+    assert len(found) == len(emulator.accounts)
+    assert all(int(one) > 10 for one in found)
+
+
+@pytest.mark.parametrize("path", ["/data", "/data/check", "/rhythm"])
+def test_a_page_of_one_account_offers_the_others(
+    pages: tuple[Visitor, Warehouse, Emulator], path: str
+) -> None:
+    visitor, _warehouse, emulator = pages
+    for app in emulator.accounts:
+        text = visitor.get(f"{path}?account={app.appid}").text
+        switch = text.split('class="filters switch"')[1].split("</fieldset>")[0]
+        assert all(f"account={one.appid}" in switch for one in emulator.accounts)
+        assert re.search(rf'account={app.appid}" aria-current="true"', switch)
+    assert "all 2 accounts" not in visitor.get(path).text
+
+
+def test_tiles_have_all_digits_below_a_hundred_thousand(visitor: Visitor) -> None:
+    tile = rendering.environment().filters["tile"]
+    cases = [(46_507, "46,507"), (99_999, "99,999"), (123_456, "123k"), (-99_999, "−99,999")]
+    assert [str(tile(value, "people")) for value, _text in cases] == [text for _, text in cases]
+    assert str(tile(None, "people")) == "–"
+    assert str(tile(0.1234, "fraction")) == "12.3%"
+    assert str(tile(5_060, "ms")) == "5.1 s"
+    values = re.findall(r'class="value" title="([^"]+)">([^<]+)<', visitor.get("/followers").text)
+    assert values
+    assert all(exact == shown for exact, shown in values)
+
+
+def test_days_without_articles_do_not_look_like_missing_figures(visitor: Visitor) -> None:
+    text = visitor.get("/data").text
+    marks = re.findall(r'<td class="(state-\w+)" title="([^"]+)"', text)
+    quiet = [title for state, title in marks if state == "state-unpublished"]
+    assert quiet
+    assert all("nothing was published that day" in title for title in quiet)
+    assert not [title for state, title in marks if state == "state-waiting"]
+
+
+def test_pages_offer_no_request_where_none_can_be_made(visitor: Visitor) -> None:
+    text = visitor.get("/data").text
+    assert "Show why" in text
+    assert "ask again" not in text
+
+
+def test_the_range_of_one_day_is_one_date(visitor: Visitor) -> None:
+    assert "(2026-03-09)" in visitor.get("/followers?range=yesterday").text

@@ -34,7 +34,7 @@ def test_the_first_person_needs_the_code_and_it_works_once(visitor: Visitor, sit
     assert not site.people.has_password("other", PASSWORD)
 
 
-OPEN_ROUTES = {"/static/{name}", "/language/{code}", "/login", "/welcome"}
+OPEN_ROUTES = {"/static/{name}", "/language/{code}", "/theme/{code}", "/login", "/welcome"}
 """Routes that need no login."""
 
 
@@ -87,7 +87,16 @@ def test_every_form_of_another_site_is_refused(operator: Visitor) -> None:
 def test_the_language_is_chosen_before_the_login(visitor: Visitor, site: Site) -> None:
     site.people.set_password("me", PASSWORD)
     assert visitor.get("/language/zh?next=%2Flogin").location == "/login"
-    assert '<html lang="zh-CN">' in visitor.get("/login").text
+    assert '<html lang="zh-CN"' in visitor.get("/login").text
+
+
+def test_the_colours_are_chosen_and_kept(operator: Visitor) -> None:
+    assert 'data-theme="system"' in operator.get("/accounts").text
+    for theme in ("dark", "light", "system"):
+        assert operator.get(f"/theme/{theme}?next=%2Faccounts").location == "/accounts"
+        assert f'data-theme="{theme}"' in operator.get("/accounts").text
+    assert operator.get("/theme/pink?next=https%3A%2F%2Fevil.example").location == "/"
+    assert 'data-theme="system"' in operator.get("/accounts").text
 
 
 def test_after_the_login_the_page_opens_that_was_asked_for(site: Site, visitor: Visitor) -> None:

@@ -20,6 +20,7 @@ from wxcube.i18n import verbatim
 from wxcube.jobs.token_giver import AccountTokens
 from wxcube.server.messages import Request
 from wxcube.server.shared_access import SharedAccess
+from wxcube.server.token_calls import TOKENS_A_DAY
 from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH, GivenToken, TokenGiver
 from wxcube.settings import Settings
 from wxcube.testing import RunningEmulator
@@ -113,6 +114,13 @@ def test_nobody_else_gets_one(
     answer = ask(server, method, **members)
     assert answer["errcode"] == errcode
     assert "wechat-" not in str(answer)
+
+
+def test_an_app_asks_as_often_as_for_its_own_token(server: SharedServer, source: Source) -> None:
+    answers = [ask(server, appid="entitled", secret=SECRET) for _call in range(TOKENS_A_DAY + 1)]
+    assert all("access_token" in one for one in answers[:-1])
+    assert answers[-1]["errcode"] == 45009
+    assert len(source.refused) == TOKENS_A_DAY
 
 
 def test_a_token_that_nobody_issued_gets_none(server: SharedServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,3 +84,19 @@ def test_events_need_a_single_process(synced: Synced, tmp_path: Path) -> None:
     result = synced.site.run(*words)
     assert result.code == 1
     assert "events are stored by one process only" in result.err
+
+
+def test_processes_that_cannot_start_end_the_server(synced: Synced) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        admin = f"127.0.0.1:{taken.getsockname()[1]}"
+        words = ("--port", "0", "--workers", "2", "--admin", admin)
+        ended = subprocess.run(
+            synced.site.launch(MOMENT, "serve", *words),
+            cwd=synced.site.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "the processes of the server end as soon as they are started" in ended.stderr

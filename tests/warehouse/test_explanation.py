@@ -105,14 +105,14 @@ def days_of(
             2,
             DayState(State.REFUSED, NOW, errcode=99999),
             NOTHING_STANDING,
-            "2 days refused by WeChat (99999) until 2026-03-17",
+            "2 days refused by WeChat (99999); requested again from 2026-03-17",
             "2 天被微信拒绝（99999），2026-03-17 后再次请求",
         ),
         (
             2,
             None,
             Standing(refusal=Refusal(48001, NOW)),
-            "2 days refused by WeChat (48001 the account has no right to this API) until 2026-03-17",
+            "2 days refused by WeChat (48001 the account has no right to this API); requested again from 2026-03-17",
             "2 天被微信拒绝（48001 api 功能未授权），2026-03-17 后再次请求",
         ),
         (

@@ -85,8 +85,8 @@ def change(folder: Path, appid: str, *, interrupted: bool = False) -> None:
 
 def lock(folder: Path) -> None:
     for file in folder.iterdir():
-        # others may not read a file with credentials
-        file.chmod(0o400 if file.name == "wxcube-apps.toml" else 0o444)
+        # a server refuses what others may read
+        file.chmod(0o400)
     folder.chmod(0o555)
 
 
@@ -124,7 +124,9 @@ def test_changes_that_cannot_be_read_are_an_error(folder: Path) -> None:
 def test_a_read_only_database_is_served(folder: Path) -> None:
     [app], _change = apps.ensure(folder / "wxcube-apps.toml", [APPID])
     lock(folder)
-    with start(folder, str(AT_MOMENT), "2026-03-20T09:00", "serve", "--port", "0") as process:
+    with start(
+        folder, str(AT_MOMENT), "2026-03-20T09:00", "serve", "--port", "0", "--missing", "empty"
+    ) as process:
         assert process.stdout
         announced = next(line for line in process.stdout if "listening on" in line)
         url = announced.split()[-1]

@@ -21,6 +21,8 @@ class Chart:
 
     option: dict[str, Any]
     height: int = HEIGHT
+    is_cut: bool = False
+    """Whether an axis of lines does not begin with 0, which readers have to be told."""
 
 
 def shown(text: Message | Meaning | Listing | str, language: Language) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wxcube.charts.chart import Chart, shown
 from wxcube.charts.hours import hour_axes, values_by_hour
-from wxcube.charts.layouts import day_bars, day_lines, one_or_panels
+from wxcube.charts.layouts import day_bars_apart, day_lines, one_or_panels
 from wxcube.charts.parts import Part, level_line
 from wxcube.figures.figure import Figure
 from wxcube.figures.interface import LIMIT_MS
@@ -15,8 +15,8 @@ _LIMIT = _("5 seconds: WeChat gives up")
 
 
 def callbacks(figure: Figure, language: Language) -> Chart:
-    """Pushes and failures by day."""
-    return day_bars(figure, ("callback_count", "fail_count"), language)
+    """Pushes and failures by day, each on an axis of its own: failures are few."""
+    return day_bars_apart(figure, ("callback_count", "fail_count"), language)
 
 
 def latency(figure: Figure, language: Language) -> Chart:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wxcube.charts.chart import Chart, shown
-from wxcube.charts.panels import panels
+from wxcube.charts.panels import MOST_PANELS, PHONE, panels
 from wxcube.charts.parts import (
     Axes,
     Part,
@@ -14,6 +15,7 @@ from wxcube.charts.parts import (
     base,
     category_axis,
     day_axes,
+    days_of,
     earlier_lines,
     exact_format_of,
     format_of,
@@ -42,36 +44,21 @@ def one_or_panels(
 def account_lines(
     figure: Figure, name: str, language: Language, *, from_zero: bool = True
 ) -> Chart:
-    """A line per account with its name at the end; panels from the fifth account on."""
+    """A line by day; a panel per account, whose growth may be small beside another's size.
+
+    One day is a bar: a line needs two points.
+    """
+    if len(days_of(figure)) == 1:
+        return day_bars(figure, (name,), language)
     formatter = format_of(figure, name) if from_zero else "@exact"
     axes = day_axes(figure, formatter, from_zero=from_zero)
     accounts = figure.accounts
-    if len(accounts) > len(SERIES):
-        each = [_lines(figure, appid, name, "@c1", language) for appid in accounts]
-        return panels(accounts, each, axes)
-    several = len(accounts) > 1
-    option = base(legend=not several, right=126 if several else 20)
-    option |= {"xAxis": axes.x, "yAxis": axes.y, "series": []}
-    for appid, colour in zip(accounts, SERIES, strict=False):
-        option["series"] += _lines(figure, appid, name, colour, language, is_named=several)
-    return Chart(option)
+    each = [_lines(figure, appid, name, "@c1", language) for appid in accounts]
+    return replace(one_or_panels(figure, each, axes), is_cut=not from_zero)
 
 
-def _lines(
-    figure: Figure,
-    appid: str,
-    name: str,
-    colour: str,
-    language: Language,
-    *,
-    is_named: bool = False,
-) -> list[Part]:
-    title = shown(appid if is_named else figure.column(name).title, language)
-    end = {
-        "endLabel": {"show": True, "formatter": "{a}", "color": "@ink", "width": 116}
-        | {"overflow": "truncate"}
-    }
-    found = lines(figure, appid, name, colour, title, **(end if is_named else {}))
+def _lines(figure: Figure, appid: str, name: str, colour: str, language: Language) -> list[Part]:
+    found = lines(figure, appid, name, colour, shown(figure.column(name).title, language))
     found[0] |= seam_line(figure, language)
     found += earlier_lines(figure, appid, name, colour, language)
     return [*found, *gaps(figure, appid, (name,), language)]
@@ -94,8 +81,29 @@ def day_bars(figure: Figure, names: Sequence[str], language: Language) -> Chart:
     return one_or_panels(figure, series, axes, formatter=exact_format_of(figure, names[0]))
 
 
+def day_bars_apart(figure: Figure, names: Sequence[str], language: Language) -> Chart:
+    """Bars by day, a panel per account and column: small numbers are seen beside large ones."""
+    titles: list[str] = []
+    series: list[list[Part]] = []
+    for appid in figure.accounts:
+        for name, colour in zip(names, SERIES, strict=False):
+            own = bars(figure, appid, name, colour, language) | seam_line(figure, language)
+            before = earlier_lines(figure, appid, name, colour, language)
+            hatch = gaps(figure, appid, (name,), language)
+            series.append([own, *before, *(one | {"id": f"{one['id']} {name}"} for one in hatch)])
+            title = shown(figure.column(name).title, language)
+            titles.append(f"{appid} · {title}" if len(figure.accounts) > 1 else title)
+    axes = day_axes(figure, format_of(figure, names[0]))
+    most = MOST_PANELS * len(names)
+    return panels(
+        titles, series, axes, exact_format_of(figure, names[0]), most=most, columns=len(names)
+    )
+
+
 def day_lines(figure: Figure, names: Sequence[str], language: Language) -> Chart:
-    """Lines by day, one per column; a panel per account."""
+    """Lines by day, one per column; a panel per account. One day is bars."""
+    if len(days_of(figure)) == 1:
+        return day_bars(figure, names, language)
 
     def of_account(appid: str) -> list[Part]:
         series: list[Part] = []
@@ -128,7 +136,9 @@ def ranking(
     title = shown(figure.column(value).title, language)
     formatter = format_of(figure, value)
     option = base(legend=several, top=_legend_height(len(accounts)), right=56)
-    option["legend"]["textStyle"] |= {"width": 104, "overflow": "truncate"}
+    option["legend"]["textStyle"] |= {"width": 230, "overflow": "truncate"}
+    narrow = {"legend": {"textStyle": {"width": 104}}}
+    option["media"] = [{"query": {"maxWidth": PHONE}, "option": narrow}]
     option["xAxis"] = value_axis(formatter)
     option["grid"][0]["left"] = 26  # browsers' fonts are wider than the engine estimates
     option["yAxis"] = category_axis([shown(title_of(one), language) for one in known])

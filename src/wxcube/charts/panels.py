@@ -15,16 +15,25 @@ MOST_PANELS = 12
 _COLUMNS = 3
 _PANEL_HEIGHT = 150
 _TOP = 36
-_NAME_WIDTH = 300
-"""Pixels of the names of a row, which phones have too."""
+PHONE = 420
+"""Pixels up to which a chart is one for phones."""
+_NAME_WIDTH = 520
+_NAME_WIDTH_OF_PHONES = 300
+"""Pixels of the names of a row."""
 
 
 def panels(
-    names: Sequence[str], series: Sequence[list[Part]], axes: Axes, formatter: str = "@exact"
+    names: Sequence[str],
+    series: Sequence[list[Part]],
+    axes: Axes,
+    formatter: str = "@exact",
+    *,
+    most: int = MOST_PANELS,
+    columns: int = _COLUMNS,
 ) -> Chart:
     """A chart with a panel per name, each with its series on axes of its own."""
-    count = min(len(names), MOST_PANELS)
-    columns = min(_COLUMNS, count)
+    count = min(len(names), most)
+    columns = max(min(columns, count), 1)
     rows = math.ceil(count / columns)
     height = _TOP + rows * _PANEL_HEIGHT
     option: dict[str, Any] = base(formatter=formatter)
@@ -52,12 +61,19 @@ def panels(
         y = [axes.y[0] | name, *axes.y[1:]]
         option["xAxis"] += [axis | {"gridIndex": number} for axis in axes.x]
         option["yAxis"] += [axis | {"gridIndex": number} for axis in y]
+        # tooltips take the panel's name from the ids; legends have the series' own names
+        before = len(option["series"])
         option["series"] += [
-            one
+            {"id": f"panel {names[number]}\n{before + at}"}
+            | one
             | {
                 "xAxisIndex": first_x + one.get("xAxisIndex", 0),
                 "yAxisIndex": first_y + one.get("yAxisIndex", 0),
             }
-            for one in series[number]
+            for at, one in enumerate(series[number])
         ]
+    narrow = {"nameTruncate": {"maxWidth": _NAME_WIDTH_OF_PHONES // columns}}
+    option["media"] = [
+        {"query": {"maxWidth": PHONE}, "option": {"yAxis": [narrow for _axis in option["yAxis"]]}}
+    ]
     return Chart(option, height)

@@ -44,7 +44,14 @@ def base(*, legend: bool = True, top: int = 40, right: int = 20, formatter: str 
     return {
         "animation": False,
         "textStyle": {"fontFamily": FONT, "color": "@ink"},
-        "tooltip": {"trigger": "axis", "confine": True, "formatter": f"@tooltip:{formatter}"},
+        "tooltip": {
+            "trigger": "axis",
+            "position": "@below",
+            "formatter": f"@tooltip:{formatter}",
+            "backgroundColor": "@surface",
+            "borderColor": "@line",
+            "textStyle": {"color": "@ink"},
+        },
         "legend": {
             "show": legend,
             "type": "plain",
@@ -80,8 +87,11 @@ def exact_format_of(figure: Figure, name: str) -> str:
 
 def day_axis(figure: Figure, days: Sequence[date], *, band: bool = True) -> Part:
     """The axis of days, weeks or months."""
-    pattern = "%Y-%m" if grain_of(figure.window) is Grain.MONTH else "%m-%d"
-    return category_axis([f"{day:{pattern}}" for day in days], band=band)
+    if grain_of(figure.window) is Grain.MONTH:
+        return category_axis([f"{day:%Y-%m}" for day in days], band=band)
+    axis = category_axis([f"{day:%Y-%m-%d}" for day in days], band=band)
+    axis["axisLabel"] |= {"formatter": "@day"}  # the tooltip has the year too
+    return axis
 
 
 def category_axis(labels: Sequence[str], *, band: bool = True) -> Part:
@@ -102,6 +112,7 @@ def value_axis(formatter: str, *, from_zero: bool = True) -> Part:
         "type": "value",
         "scale": not from_zero,
         "splitNumber": 4,
+        "minInterval": 1 if formatter in {"@count", "@exact"} else 0,
         "axisLabel": {
             "color": "@muted",
             "fontSize": 11,
@@ -160,6 +171,9 @@ def bars(  # noqa: PLR0913 - what a series of bars has
         "barMaxWidth": 24,
         "barCategoryGap": "25%",
     }
+    if len(data) == 1:
+        label = {"show": True, "position": "bottom" if down else "top", "color": "@ink"}
+        series["label"] = label | {"formatter": exact_format_of(figure, name)}
     return series | ({"stack": stack} if stack else {})
 
 

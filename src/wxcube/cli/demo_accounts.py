@@ -50,7 +50,14 @@ class DemoAccounts:
         self._stack.callback(sync.stop)
         sync.start()
         names = {app.appid: emulator.name(app.appid) for app in emulator.accounts}
-        return Source(warehouse, emulator.clock, lambda: names, sync, is_demo=True)
+        return Source(
+            warehouse,
+            emulator.clock,
+            lambda: names,
+            sync,
+            is_demo=True,
+            daily_calls=settings.sync.daily_calls_per_endpoint,
+        )
 
     def _settings(self, emulator: Emulator, url: str, database: Path) -> Settings:
         accounts = []

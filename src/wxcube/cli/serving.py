@@ -38,7 +38,8 @@ PUBLIC = "public"
 class Serving:
     """The settings of a server, and what follows from them while it runs.
 
-    `accounts` get an app each in the apps file, unless they have one in the database.
+    `accounts` get an app each in the apps file, unless they have one in the database. Where the
+    database cannot be written, tokens are not kept (`keeps_tokens`).
 
     Raises:  SettingsError if the apps file, the key or the certificate cannot be used.
     """
@@ -48,6 +49,8 @@ class Serving:
         load: Callable[[], Settings],
         accounts: Iterable[str],
         stored: Mapping[str, StoredApp],
+        *,
+        keeps_tokens: bool = True,
     ) -> None:
         self._load = load
         self._lock = threading.Lock()
@@ -56,7 +59,7 @@ class Serving:
         self.certificate = certificate(serve.tls_cert, serve.tls_key)
         self.apps_file = Path(serve.apps_file)
         self._local, self.change = self._ensure_apps(accounts, stored)
-        self._key = serve_key(serve)
+        self._key = serve_key(serve, is_kept=keeps_tokens)
         self.access: SharedAccess | None = None
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 from unicodedata import normalize
@@ -13,6 +13,9 @@ from unicodedata import normalize
 import msgspec
 
 from wxcube.export.table import Header, Table
+from wxcube.i18n import _
+from wxcube.i18n import message as i18n
+from wxcube.i18n.language import Language
 
 BOM = "\ufeff"
 """Excel reads a CSV file as UTF-8 only if it begins with this."""
@@ -30,10 +33,11 @@ def write_csv(file: BinaryIO, table: Table, *, header: Header = "wire", bom: boo
         text.write(BOM if bom else "")
         # TRICKY: cells with a CR or LF are quoted only if both are in the line terminator
         writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
+        words = {} if header == "wire" else _in_words(header)
         writer.writerow(map(_safe, table.header(header)))
         count = 0
         for count, values in enumerate(table.rows, start=1):  # noqa: B007 - counts the rows
-            writer.writerow(map(_safe, values))
+            writer.writerow(_safe(_word(value, words)) for value in values)
         return count
     finally:
         # flushes, and leaves the file open for its owner
@@ -91,6 +95,16 @@ def _encoded(row: Any) -> bytes:
     except UnicodeEncodeError:
         members = msgspec.to_builtins(row)
         return well_formed(json.dumps(members, ensure_ascii=False)).encode()
+
+
+def _in_words(header: i18n.Code) -> dict[bool, str]:
+    language = Language(header)
+    return {True: language(_("yes")), False: language(_("no"))}
+
+
+def _word(value: object, words: Mapping[bool, str]) -> object:
+    """A truth value in the words of the header, if it has some."""
+    return words.get(value, value) if isinstance(value, bool) else value
 
 
 class _UnixLines:

@@ -35,7 +35,7 @@ class Cell:
 
     text: Message | Meaning | str
     is_text: bool = False
-    exact: str = ""
+    exact: Meaning | str = ""
     """The number with all its digits, where the text has fewer."""
 
 
@@ -104,7 +104,7 @@ def _plain(value: Any, unit: str) -> Cell:
 
 def _number(value: float, unit: str) -> Cell:
     if unit in {"ms", "fraction", "minutes", "fen"}:
-        return Cell(numbers.in_unit(value, unit), exact=f"{value:,.10g}")
+        return Cell(numbers.in_unit(value, unit), exact=numbers.exact_in_unit(value, unit))
     return Cell(numbers.exact(value))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from statistics import median
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from wxcube.contract import codes
@@ -18,19 +16,17 @@ from wxcube.figures import eras, numbers
 from wxcube.figures.eras import Article
 from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
-from wxcube.figures.help import help_of
+from wxcube.figures.help import computed, help_of
+from wxcube.figures.peers import PEER_DAYS, Median, at_age, at_every_age
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.samples import ARTICLES
+from wxcube.figures.samples import ARTICLES, READERS_OF_SHARE
 from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
-from wxcube.i18n import NOTHING, Meaning, Message, _, plural
-from wxcube.warehouse.aggregates import Selection
+from wxcube.i18n import NOTHING, SEMICOLON, Meaning, Message, _, joined, plural
 
 READERS = Column.of(getbizsummary, "read_user", _("readers"))
 SHARERS = Column.of(getbizsummary, "share_user", _("sharers"))
 CURVE_DAYS = 30
 """Days since publishing that a life curve has."""
-MEDIAN_DAYS = 90
-"""Articles so many days before the newest one make the account's median."""
 _TITLE = Column(name="title", title=_("article title"), is_key=True)
 _MSGID = Column(name="msgid", title=_("article"), is_key=True)
 _PUBLISHED = Column(name="ref_date", title=_("published"), unit="day", is_key=True)
@@ -42,11 +38,33 @@ _FIGURES = (
     Column.of(getarticletotaldetail, "read_finish_rate", _("completion rate")),
     Column.of(getarticletotaldetail, "read_avg_activetime", _("reading time")),
 )
+_SHARE = Column(name="share_rate", title=_("sharers per reader"), unit="fraction")
+_SHARE_HELP = computed(
+    getarticletotaldetail,
+    _SHARE.name,
+    _SHARE.unit,
+    _("people who shared the article divided by its readers"),
+)
+_SHARE_NOTE = _(
+    "Sharers per reader are given for articles with {n} readers or more.", n=READERS_OF_SHARE
+)
+_NOT_SENT_NOTE = _(
+    "Without a read rate: articles that were published without mass sending reach nobody who "
+    "could be counted as not reading."
+)
+_MEDIAN = Column(name="median", title=_("median at the same age"), unit="people")
 _AGAINST = Column(name="against_median", title=_("times the median"), unit="")
 _N = Column(name="n", title=_("articles behind the median"))
+_PEERS_NOTE = _(
+    "The median is of the other articles of the account within {days} days, each when it was as "
+    "many days old as the article is now.",
+    days=PEER_DAYS,
+)
 _COUNTED = Column(name="stat_date", title=_("counted through"), unit="day")
 _MOVING = Column(name="is_moving", title=_("can still change"))
 _NO_ARTICLE = _("Choose an article in the table of articles.")
+_ONLY_SINCE = _("WeChat has this only of articles from {day} on.", day=EARLIEST_CONTENT)
+_LAST_FIFTH = 5
 _PEOPLE_NOTE = _("A person can come through several channels, so channels are not added up.")
 
 
@@ -70,16 +88,17 @@ def readers(reader: Reader, of: Filter) -> Figure:
 def articles(reader: Reader, of: Filter) -> Figure:
     """The articles published in the range, each compared with the median of its account."""
     window, accounts = reader.window(of, getuserread, getarticletotaldetail), reader.accounts(of)
-    since = max(window.first - timedelta(days=MEDIAN_DAYS), EARLIEST)
-    known = eras.articles(reader, accounts, Window(since, window.last))
-    settled = {era: _Median.of(readers) for era, readers in _final_readers(known).items()}
-    found = [one for one in known if one.published >= window.first]
+    found = eras.articles(reader, accounts, window)
     shown = [one for one in found if of.search.casefold() in one.title.casefold()]
-    columns = (ACCOUNT, _PUBLISHED, _MSGID, _TITLE, *_FIGURES, _AGAINST, _N, _COUNTED, _MOVING)
-    rows = _sorted(
-        [_row(one, settled.get(_era(one), _NO_MEDIAN)) for one in shown], columns, of.sort
+    peers = at_age(reader, shown)
+    medians = [peers.median(one, one.age) for one in shown]
+    readers, sharers, *others = _FIGURES
+    columns = (
+        *(ACCOUNT, _PUBLISHED, _MSGID, _TITLE, readers, sharers, _SHARE, *others),
+        *(_MEDIAN, _AGAINST, _N, _COUNTED, _MOVING),
     )
-    n = max((one.n for one in settled.values()), default=0)
+    rows = _sorted(list(map(_row, shown, medians)), columns, of.sort)
+    n = max((one.n for one in medians), default=0)
     return Figure(
         key="content/articles",
         title=_("Articles"),
@@ -87,11 +106,14 @@ def articles(reader: Reader, of: Filter) -> Figure:
         accounts=accounts,
         columns=columns,
         rows=tuple(rows),
-        help=help_of(getarticletotaldetail, *(column.name for column in _FIGURES)),
+        help=(
+            *help_of(getarticletotaldetail, *(column.name for column in _FIGURES)),
+            _SHARE_HELP,
+        ),
         notes=(*reader.notes_on_accounts(of), *_article_notes(found, shown, window)),
         n=n,
-        refusal=NOTHING if n >= ARTICLES else _too_few(n),
-        sentence=_articles_sentence(found),
+        refusal=NOTHING if n >= ARTICLES or not shown else _too_few(n),
+        sentence=_articles_sentence(accounts, found),
     )
 
 
@@ -100,25 +122,12 @@ def curve(reader: Reader, of: Filter) -> Figure:
     article = _chosen(reader, of)
     if article is None:
         return _without_article("content/curve", _("Life of an article"), reader, of)
-    endpoint = eras.endpoint_of(article.published)
-    first = article.published - timedelta(days=MEDIAN_DAYS)
-    window = Window(
-        max(first, endpoint.first_date), article.published + timedelta(days=MEDIAN_DAYS)
-    )
-    selection = Selection(endpoint, window, (eras.READERS[endpoint.name],))
-    totals = reader.warehouse.running_totals((article.appid,), selection)
-    ages: dict[int, dict[str, int]] = {}
-    for one in totals:
-        age = (one.stat_date - one.published).days + 1
-        if one.values[0] is not None:
-            ages.setdefault(age, {})[str(one.row["msgid"])] = one.values[0]
+    endpoint, peers = eras.endpoint_of(article.published), at_every_age(reader, article)
     rows = []
     for age in range(1, min(endpoint.moves_days, CURVE_DAYS) + 1):
-        of_age = ages.get(age, {})
-        others = [value for msgid, value in of_age.items() if msgid != article.msgid]
-        middle = median(others) if len(others) >= ARTICLES else None
-        rows.append((age, of_age.get(article.msgid), middle, len(others)))
-    n = max((row[3] for row in rows), default=0)
+        others = peers.median(article, age)
+        rows.append((age, peers.own(article, age), others.value, others.n))
+    now = peers.median(article, article.age)
     return Figure(
         key="content/curve",
         title=_("Life of an article"),
@@ -132,17 +141,19 @@ def curve(reader: Reader, of: Filter) -> Figure:
         ),
         rows=tuple(rows),
         help=help_of(getarticletotaldetail, "read_user"),
-        notes=(_title_note(article), *_moving_note(article)),
-        n=n,
-        refusal=NOTHING if n >= ARTICLES else _too_few(n),
-        sentence=_curve_sentence(article, rows),
+        notes=(_title_note(article), _PEERS_NOTE, *_moving_note(article)),
+        n=now.n,
+        refusal=NOTHING if any(row[2] is not None for row in rows) else _too_few(now.n),
+        sentence=_curve_sentence(article, now),
     )
 
 
 def channels(reader: Reader, of: Filter) -> Figure:
     """Readers by channel: of the chosen article so far, or of the accounts per day."""
-    article = _chosen(reader, of)
-    if article is not None and article.published >= EARLIEST_CONTENT:
+    if of.article:
+        article = _chosen(reader, of)
+        if article is None or article.published < EARLIEST_CONTENT:
+            return _without_article("content/channels", _("Readers by channel"), reader, of)
         return _article_channels(reader, article)
     window, accounts = reader.window(of, getuserread, getbizsummary), reader.accounts(of)
     days = _channel_days(reader, accounts, window)
@@ -202,37 +213,8 @@ def exits(reader: Reader, of: Filter) -> Figure:
 # --- articles ------------------------------------------------------------------------------------
 
 
-def _final_readers(found: Iterable[Article]) -> dict[tuple[str, str], list[int]]:
-    """Readers of articles with final figures, by account and era."""
-    known: dict[tuple[str, str], list[int]] = {}
-    for one in found:
-        if not one.is_moving and one.readers is not None:
-            known.setdefault(_era(one), []).append(one.readers)
-    return known
-
-
-def _era(one: Article) -> tuple[str, str]:
-    return one.appid, eras.endpoint_of(one.published).name
-
-
-@dataclass(frozen=True, slots=True)
-class _Median:
-    """The median readers of `n` articles; None if they are too few."""
-
-    value: float | None
-    n: int
-
-    @classmethod
-    def of(cls, readers: Sequence[int]) -> _Median:
-        """The median of some articles."""
-        return cls(median(readers) if len(readers) >= ARTICLES else None, len(readers))
-
-
-_NO_MEDIAN = _Median(None, 0)
-
-
-def _row(one: Article, settled: _Median) -> tuple[Any, ...]:
-    against = one.readers / settled.value if one.readers is not None and settled.value else None
+def _row(one: Article, others: Median) -> tuple[Any, ...]:
+    against = one.readers / others.value if one.readers is not None and others.value else None
     return (
         one.appid,
         one.published,
@@ -240,15 +222,28 @@ def _row(one: Article, settled: _Median) -> tuple[Any, ...]:
         one.title,
         one.readers,
         one.sharers,
+        _share(one),
         one.favourites,
-        one.read_rate,
+        _read_rate(one),
         one.finish_rate,
         one.minutes,
+        others.value,
         against,
-        settled.n,
+        others.n,
         one.stat_date,
         one.is_moving,
     )
+
+
+def _share(one: Article) -> float | None:
+    if one.readers is None or one.sharers is None or one.readers < READERS_OF_SHARE:
+        return None
+    return one.sharers / one.readers
+
+
+def _read_rate(one: Article) -> float | None:
+    """WeChat's 0 of an article that nobody was sent says nothing of its readers."""
+    return one.read_rate or (one.read_rate if one.is_mass_sent else None)
 
 
 def _sorted(
@@ -267,16 +262,16 @@ def _sorted(
 def _article_notes(
     found: Sequence[Article], shown: Sequence[Article], window: Window
 ) -> tuple[Message, ...]:
-    notes: list[Message] = []
+    notes: list[Message] = [_PEERS_NOTE] if shown else []
     moving = sum(one.is_moving for one in shown)
     if moving:
         notes.append(
-            plural(
-                "{n} article can still change; it is not in the median.",
-                "{n} articles can still change; they are not in the median.",
-                n=moving,
-            )
+            plural("{n} article can still change.", "{n} articles can still change.", n=moving)
         )
+    if any(_share(one) is None for one in shown):
+        notes.append(_SHARE_NOTE)
+    if any(one.read_rate is not None and _read_rate(one) is None for one in shown):
+        notes.append(_NOT_SENT_NOTE)
     if len(shown) < len(found):
         notes.append(
             _("{shown} of {all} articles match the search.", shown=len(shown), all=len(found))
@@ -286,25 +281,25 @@ def _article_notes(
 
 def _too_few(n: int) -> Message:
     return plural(
-        "No median: there is {n} article with final figures, {needed} are needed.",
-        "No median: there are {n} articles with final figures, {needed} are needed.",
+        "No median: there is {n} other article of the same age, {needed} are needed.",
+        "No median: there are {n} other articles of the same age, {needed} are needed.",
         n=n,
         needed=ARTICLES,
     )
 
 
-def _articles_sentence(found: Sequence[Article]) -> Message:
+def _articles_sentence(accounts: Sequence[str], found: Sequence[Article]) -> Message:
     known = [one for one in found if one.readers is not None]
     if not known:
         return _("There are no articles.")
     best = max(known, key=lambda one: one.readers or 0)
-    return plural(
-        "{n} article; the most readers, {readers}, has {title}.",
-        "{n} articles; the most readers, {readers}, has {title}.",
-        n=len(found),
-        readers=numbers.exact(best.readers),
+    most = _(
+        "{title} has the most readers, {readers}.",
         title=best.title,
+        readers=numbers.exact(best.readers),
     )
+    number = plural("{n} article", "{n} articles", n=len(found))
+    return joined((number, of_account(accounts, best.appid, most)), SEMICOLON)
 
 
 # --- one article ---------------------------------------------------------------------------------
@@ -314,11 +309,27 @@ def _chosen(reader: Reader, of: Filter) -> Article | None:
     """The article of the filter, wherever it was published; None if there is none."""
     if not of.article:
         return None
-    whole = Window(EARLIEST, max(reader.yesterday, EARLIEST))
-    return next(iter(eras.articles(reader, reader.accounts(of), whole, of.article)), None)
+    whole, accounts = Window(EARLIEST, max(reader.yesterday, EARLIEST)), reader.accounts(of)
+    return reader.once(
+        ("article", accounts, of.article),
+        lambda: next(iter(eras.articles(reader, accounts, whole, of.article)), None),
+    )
+
+
+def is_known(reader: Reader, of: Filter) -> bool:
+    """Whether the article that a filter names is stored; true if it names none."""
+    return not of.article or _chosen(reader, of) is not None
+
+
+def no_such_article(of: Filter) -> Message:
+    """What is said of an article that is not stored."""
+    return _("There is no article {article}.", article=of.article)
 
 
 def _without_article(key: str, title: Message, reader: Reader, of: Filter) -> Figure:
+    reason = _NO_ARTICLE
+    if of.article:
+        reason = _ONLY_SINCE if is_known(reader, of) else no_such_article(of)
     return Figure(
         key=key,
         title=title,
@@ -326,8 +337,8 @@ def _without_article(key: str, title: Message, reader: Reader, of: Filter) -> Fi
         accounts=reader.accounts(of),
         columns=(),
         rows=(),
-        refusal=_NO_ARTICLE,
-        sentence=_NO_ARTICLE,
+        refusal=reason,
+        sentence=reason,
     )
 
 
@@ -351,34 +362,47 @@ def _title_note(article: Article) -> Message:
 def _moving_note(article: Article) -> tuple[Message, ...]:
     if not article.is_moving:
         return ()
-    return (_("Its figures can still change until {day}.", day=article.last_stat_date),)
+    return (
+        _("Its figures can still change until {time}.", time=f"{article.final_at:%Y-%m-%d %H:%M}"),
+    )
 
 
-def _curve_sentence(article: Article, rows: Sequence[tuple[Any, ...]]) -> Message:
-    both = [row for row in rows if row[1] is not None and row[2] is not None]
-    if not both:
+def _curve_sentence(article: Article, others: Median) -> Message:
+    if others.value is None:
         return _("{readers} readers so far.", readers=numbers.exact(article.readers))
-    age, own, middle, others = both[-1]
     return plural(
         "After {n} day {readers} readers; the median of {others} other articles is {median}.",
         "After {n} days {readers} readers; the median of {others} other articles is {median}.",
-        n=age,
-        readers=numbers.exact(own),
-        others=others,
-        median=numbers.exact(middle),
+        n=article.age,
+        readers=numbers.exact(article.readers),
+        others=others.n,
+        median=numbers.exact(others.value),
     )
 
 
 def _exits_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    """Where readers leave early, and how many come to the last fifth: that is no place to flee."""
     known = [row for row in rows if row[2] is not None]
-    if not known:
+    early = [row for row in known if row[1] != _LAST_FIFTH]
+    if not early:
         return _("There are no figures of where readers leave.")
-    _appid, position, rate = max(known, key=lambda row: row[2])
-    return _(
-        "Most readers leave in the part {part}: {rate}.",
-        part=Meaning.of(codes.JUMP_POSITION[position]),
+    _appid, position, rate = max(early, key=lambda row: row[2])
+    sentence = _(
+        "Before the last fifth, most readers leave at {part} of the article: {rate}.",
+        part=_percent_of(position),
         rate=numbers.percent(rate),
     )
+    stay = [row[2] for row in known if row[1] == _LAST_FIFTH]
+    if not stay:
+        return sentence
+    reach = _("{rate} come to the last fifth", rate=numbers.percent(stay[0]))
+    return joined((reach, sentence), SEMICOLON)
+
+
+def _percent_of(position: int) -> Meaning:
+    """A part of an article in percent of its length."""
+    part = codes.JUMP_POSITION[position].zh
+    return Meaning(part, part)
 
 
 # --- channels ------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ from typing import Any
 from wxcube import contract
 from wxcube.beijing import day_of
 from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.field import Adding
 from wxcube.contract.window import Window
 from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.hours import newest_days, notes_on_days
 from wxcube.figures.reader import Reader
-from wxcube.i18n import _, plural
+from wxcube.figures.series import ACCOUNT, of_account
+from wxcube.i18n import NOTHING, Message, _, plural
+from wxcube.warehouse.asks import DayCount
 from wxcube.warehouse.coverage import DayState, State
 from wxcube.warehouse.day_groups import day_groups
 from wxcube.warehouse.explanation import explain_group
@@ -156,7 +159,7 @@ def findings(reader: Reader, of: Filter) -> Figure:
 
 
 def quota(reader: Reader, of: Filter) -> Figure:
-    """Calls of today by endpoint, and whether WeChat allows more."""
+    """Calls of today by endpoint, with the limit of the settings and what is left of it."""
     today = day_of(reader.now)
     appids = reader.accounts(of)[:1]
     counts = [
@@ -164,26 +167,37 @@ def quota(reader: Reader, of: Filter) -> Figure:
         for appid in appids
         for endpoint in contract.ENDPOINTS
     ]
+    limit = reader.daily_calls
     rows = tuple(
-        (appid, name, one.calls, one.is_exhausted)
+        (appid, name, one.calls, limit, _remaining(one, limit), one.is_exhausted)
         for appid, name, one in counts
         if one.calls or one.is_exhausted
     )
+    calls = plural("{n} call today.", "{n} calls today.", n=sum(row[2] for row in rows))
     return Figure(
         key="data/quota",
         title=_("Calls of today"),
         window=Window.day(today),
         accounts=appids,
         columns=(
-            Column(name="appid", title=_("account"), is_key=True),
+            ACCOUNT,
             _ENDPOINT,
-            Column(name="calls", title=_("calls"), unit="times"),
+            Column(name="calls", title=_("calls"), unit="times", adding=Adding.SUM),
+            Column(name="limit", title=_("limit of the settings"), unit="times"),
+            Column(name="remaining", title=_("calls left"), unit="times"),
             Column(name="is_exhausted", title=_("quota used up")),
         ),
         rows=rows,
         notes=(_("Quotas are per endpoint and Beijing day; they are renewed at midnight."),),
-        sentence=plural("{n} call today.", "{n} calls today.", n=sum(row[2] for row in rows)),
+        sentence=of_account(reader.accounts(of), appids[0], calls) if appids else calls,
     )
+
+
+def _remaining(count: DayCount, limit: int | None) -> int | None:
+    """Calls that are left: none once WeChat allows no more; None if no limit is known."""
+    if count.is_exhausted:
+        return 0
+    return None if limit is None else max(limit - count.calls, 0)
 
 
 def _account(reader: Reader, of: Filter) -> str:
@@ -194,13 +208,19 @@ def _window(reader: Reader, of: Filter) -> Window:
     return newest_days(reader.window(of, *contract.ENDPOINTS))
 
 
-def _figure(reader: Reader, of: Filter, **rest: Any) -> Figure:
+def _figure(reader: Reader, of: Filter, *, sentence: Message = NOTHING, **rest: Any) -> Figure:
     """A figure of one account, and of the newest days of the range."""
     whole, appid = reader.window(of, *contract.ENDPOINTS), _account(reader, of)
     notes = notes_on_days(whole)
     if len(reader.accounts(of)) > 1:
         notes = (_("One account at a time: {account}.", account=appid), *notes)
-    return Figure(window=newest_days(whole), accounts=(appid,), notes=notes, **rest)
+    return Figure(
+        window=newest_days(whole),
+        accounts=(appid,),
+        notes=notes,
+        sentence=of_account(reader.accounts(of), appid, sentence) if sentence else NOTHING,
+        **rest,
+    )
 
 
 def _ledgers(reader: Reader, of: Filter) -> list[_Ledger]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from wxcube.contract.article import getarticletotal, getuserread
@@ -42,12 +42,23 @@ class Article:
     title: str
     stat_date: date
     last_stat_date: date
+    is_mass_sent: bool
     readers: int | None
     sharers: int | None
     favourites: int | None
     read_rate: float | None
     finish_rate: float | None
     minutes: float | None
+
+    @property
+    def age(self) -> int:
+        """Days since publishing that its figures cover, with the day of publishing."""
+        return (self.stat_date - self.published).days + 1
+
+    @property
+    def final_at(self) -> datetime:
+        """From when on its figures cannot change."""
+        return endpoint_of(self.published).final_at(self.published)
 
     @property
     def is_moving(self) -> bool:
@@ -64,6 +75,8 @@ _NEW = (
     "read_finish_rate",
     "read_avg_activetime",
 )
+_MASS_SENT = 0
+"""The publish_type of what followers were notified of."""
 READERS: Mapping[str, str] = {getarticletotal.name: _OLD[0], getarticletotaldetail.name: _NEW[0]}
 """The column of readers of each endpoint with running totals."""
 
@@ -115,6 +128,14 @@ def articles(
     return found
 
 
+def within(endpoint: Endpoint[Any], window: Window) -> Window:
+    """The days of a window whose articles have their running totals from an endpoint."""
+    before, after = _split(window)
+    part = after if endpoint is getarticletotaldetail else before
+    assert part, f"{window} has no days of {endpoint}"
+    return Window(max(part.first, endpoint.first_date), part.last)
+
+
 def endpoint_of(published: date) -> Endpoint[Any]:
     """The endpoint with the running totals of articles published on a day."""
     return getarticletotal if published < EARLIEST_CONTENT else getarticletotaldetail
@@ -135,7 +156,17 @@ def _articles(
         values = (*one.values, *([None] * (len(_NEW) - len(names))))
         title, key = one.row.get("title"), str(one.row["msgid"])
         last = endpoint.last_stat_date(one.published) or one.stat_date
-        yield Article(one.appid, one.published, key, title or key, one.stat_date, last, *values)
+        is_mass_sent = one.row.get("publish_type", _MASS_SENT) == _MASS_SENT
+        yield Article(
+            one.appid,
+            one.published,
+            key,
+            title or key,
+            one.stat_date,
+            last,
+            is_mass_sent,
+            *values,
+        )
 
 
 def _adding(old: Days) -> dict[str, Any]:

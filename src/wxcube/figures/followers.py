@@ -35,7 +35,9 @@ NET = Column(name="net", title=_("net growth"), unit="people", adding=Adding.SUM
 TOTAL = Column.of(getusercumulate, "cumulate_user", _("followers"))
 
 
-_NET_HELP = computed(getusersummary, "net", "people", _("new followers less unfollows"))
+_NET_HELP = computed(
+    getusersummary, NET.name, NET.unit, _("new followers less unfollows"), NET.adding
+)
 _SHARE_HELP = computed(
     getusersummary,
     "lost_share",

@@ -34,13 +34,15 @@ _PERIODS = {
     Grain.MONTH: _("a calendar month"),
     Grain.CUMULATIVE: _("all days since publishing"),
 }
-_ADDING = {
-    Adding.NONE: _("it is not added up"),
-    Adding.SUM: _("it adds up over days"),
-    Adding.DISTINCT: _("people are counted once per value, so values are never added up"),
-    Adding.LAST: _("it is a running total: the newest value counts"),
-    Adding.MAX: _("of several values the largest counts"),
+ADDING = {
+    Adding.NONE: _("It is not added up."),
+    Adding.SUM: _("It adds up over days."),
+    Adding.DISTINCT: _("People are counted once per value, so values are never added up."),
+    Adding.LAST: _("It is a running total: the newest value counts."),
+    Adding.MAX: _("Of several values the largest counts."),
 }
+"""How figures are aggregated, in words."""
+_COMPUTED_AGAIN = _("It is computed again for every range, never added up.")
 
 
 def help_of(endpoint: Endpoint[Any], *names: str) -> tuple[Help, ...]:
@@ -51,7 +53,13 @@ def help_of(endpoint: Endpoint[Any], *names: str) -> tuple[Help, ...]:
     return tuple(_help(endpoint, by_name[name]) for name in names)
 
 
-def computed(endpoint: Endpoint[Any], name: str, unit: str, definition: Message) -> Help:
+def computed(
+    endpoint: Endpoint[Any],
+    name: str,
+    unit: str,
+    definition: Message,
+    adding: Adding = Adding.NONE,
+) -> Help:
     """The meaning of a figure that is computed from columns of an endpoint."""
     return Help(
         endpoint=endpoint.name,
@@ -59,15 +67,15 @@ def computed(endpoint: Endpoint[Any], name: str, unit: str, definition: Message)
         definition=definition,
         unit=UNITS.get(unit),
         period=_PERIODS[endpoint.grain],
-        adding=_("it is computed again for every range"),
+        adding=_COMPUTED_AGAIN if adding is Adding.NONE else ADDING[adding],
         moves=_moves(endpoint),
     )
 
 
 def _moves(endpoint: Endpoint[Any]) -> Message:
     return plural(
-        "final from 08:00 on the next day",
-        "it can change for {n} days; final from 08:00 after them",
+        "It is final from 08:00 on the next day.",
+        "It can change for {n} days, and is final from 08:00 after them.",
         n=endpoint.moves_days,
     )
 
@@ -79,7 +87,7 @@ def _help(endpoint: Endpoint[Any], column: Column) -> Help:
         definition=Meaning.of(column.kind),
         unit=UNITS.get(column.kind.unit),
         period=_PERIODS[endpoint.grain],
-        adding=_ADDING[column.kind.adding],
+        adding=ADDING[column.kind.adding],
         moves=_moves(endpoint),
         notes=endpoint.notes,
     )

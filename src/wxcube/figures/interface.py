@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from wxcube.beijing import HOURS
@@ -14,8 +15,8 @@ from wxcube.figures.filter import Filter
 from wxcube.figures.help import computed, help_of
 from wxcube.figures.hours import HOUR, hour_label, newest_days, of_hour, of_newest_days
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, of_account, plain, ratio
-from wxcube.i18n import Message, _
+from wxcube.figures.series import ACCOUNT, Question, answer, of_account, plain, point_title, ratio
+from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined
 
 LIMIT_MS = 5000
 """WeChat waits so long for a reply, then the push has failed."""
@@ -69,12 +70,44 @@ LATENCY = Question(
 
 def callbacks(reader: Reader, of: Filter) -> Figure:
     """Pushes, failures and failure rate by day."""
-    return answer(PUSHES, reader, of)
+    figure = answer(PUSHES, reader, of)
+    return replace(figure, sentence=joined((figure.sentence, _worst(figure)), SEMICOLON))
 
 
 def latency(reader: Reader, of: Filter) -> Figure:
     """Mean and largest time of a reply by day."""
-    return answer(LATENCY, reader, of)
+    figure = answer(LATENCY, reader, of)
+    return replace(figure, sentence=joined((figure.sentence, _slowest(figure)), SEMICOLON))
+
+
+def _worst(figure: Figure) -> Message:
+    """The point with the most failures."""
+    rows = [row for row in figure.rows if row[3]]
+    if not rows:
+        return NOTHING
+    appid, day, _pushes, failures, rate = max(rows, key=lambda row: row[3])
+    sentence = _(
+        "most failures: {day}, {failures} ({rate})",
+        day=point_title(figure, day),
+        failures=numbers.exact(failures),
+        rate=numbers.percent(rate),
+    )
+    return of_account(figure.accounts, appid, sentence)
+
+
+def _slowest(figure: Figure) -> Message:
+    """The point with the largest mean time."""
+    rows = [row for row in figure.rows if row[2] is not None]
+    if not rows:
+        return NOTHING
+    appid, day, mean, largest = max(rows, key=lambda row: row[2])
+    sentence = _(
+        "slowest: {day}, {mean} in the mean, {largest} at most",
+        day=point_title(figure, day),
+        mean=numbers.milliseconds(mean),
+        largest=numbers.milliseconds(largest),
+    )
+    return of_account(figure.accounts, appid, sentence)
 
 
 def hours(reader: Reader, of: Filter) -> Figure:

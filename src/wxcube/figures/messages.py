@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
 from wxcube.contract import codes
-from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.endpoint import Endpoint, Grain
 from wxcube.contract.field import Adding
 from wxcube.contract.message import (
     getupstreammsg,
@@ -22,7 +22,7 @@ from wxcube.contract.message import (
 )
 from wxcube.contract.window import Window
 from wxcube.figures import numbers
-from wxcube.figures.figure import Column, Figure
+from wxcube.figures.figure import Column, Figure, Total
 from wxcube.figures.filter import Filter
 from wxcube.figures.help import help_of
 from wxcube.figures.hours import (
@@ -33,9 +33,10 @@ from wxcube.figures.hours import (
     newest_days,
     of_newest_days,
 )
+from wxcube.figures.periods import grain_of
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
-from wxcube.i18n import SEMICOLON, Meaning, Message, _, joined
+from wxcube.figures.series import ACCOUNT, Question, answer, in_words, notes_on, of_account, plain
+from wxcube.i18n import NOTHING, SEMICOLON, Meaning, Message, _, joined
 from wxcube.warehouse.aggregates import Selection
 
 COUNT = Column.of(getupstreammsg, "msg_count", _("messages"))
@@ -67,8 +68,15 @@ VOLUME = Question(
 
 
 def volume(reader: Reader, of: Filter) -> Figure:
-    """Messages and people by day."""
-    return answer(VOLUME, reader, of)
+    """Messages and people by day; of a range that is one month or week, everybody once."""
+    figure = answer(VOLUME, reader, of)
+    total = _people_of_period(reader, figure)
+    totals = tuple(total if total and one.key == PEOPLE.name else one for one in figure.totals)
+    return replace(
+        figure,
+        totals=totals,
+        sentence=joined((in_words(totals, len(figure.accounts)), _busiest(figure)), SEMICOLON),
+    )
 
 
 def types(reader: Reader, of: Filter) -> Figure:
@@ -193,6 +201,53 @@ def months(reader: Reader, of: Filter) -> Figure:
     )
 
 
+def _people_of_period(reader: Reader, figure: Figure) -> Total | None:
+    """People of a range that is one whole week or month: WeChat has counted everybody once."""
+    window = figure.window
+    for endpoint, note in _PERIODS.items():
+        label = endpoint.label(window.first)
+        if endpoint.period(label) != window:
+            continue
+        days = _people(reader, endpoint, figure.accounts, Window.day(label))
+        known = {appid: days.over(PEOPLE.name, appid) for appid in figure.accounts}
+        if not known or any(people is None for people in known.values()):
+            return None
+        value, words = next(iter(known.values())), note
+        if len(known) > 1:
+            value, words = None, joined((note, *map(_of_account, known.items())), SEMICOLON)
+        return Total(
+            key=PEOPLE.name,
+            title=PEOPLE.title,
+            value=value,
+            unit=PEOPLE.unit,
+            coverage=days.coverage(),
+            note=words,
+        )
+    return None
+
+
+_PERIODS: Mapping[Endpoint[Any], Message] = {
+    getupstreammsgdistmonth: _("people of the whole month"),
+    getupstreammsgdistweek: _("people of the whole week"),
+}
+"""The endpoints that count the people of more than a day."""
+
+
+def _of_account(known: tuple[str, float | None]) -> Message:
+    appid, people = known
+    return _("{account}: {people}", account=appid, people=numbers.exact(people))
+
+
+def _busiest(figure: Figure) -> Message:
+    """The day with the most people; nothing about a single day, and about medians of weeks."""
+    rows = [row for row in figure.rows if row[3] is not None]
+    if len(rows) < 2 or grain_of(figure.window) is not Grain.DAY:  # noqa: PLR2004 - at least two
+        return NOTHING
+    appid, day, _count, people = max(rows, key=lambda row: row[3])
+    sentence = _("most people: {day}, {people}", day=day, people=numbers.exact(people))
+    return of_account(figure.accounts, appid, sentence)
+
+
 def with_people(counts: Days, people: Days) -> Days:
     """Messages with the people who sent them, of the same days."""
     values = {
@@ -220,20 +275,22 @@ def _labelled(
     reader: Reader,
     of: Filter,
 ) -> Figure:
-    window, accounts = reader.window(of, of_counts), reader.accounts(of)
+    whole, accounts = reader.window(of, of_counts), reader.accounts(of)
+    labels = _ended(of_counts, whole, reader.yesterday)
+    is_before = bool(labels) and of_counts.period(labels[-1]).last < whole.first
+    window = Window(labels[0], labels[-1]) if labels else whole
     counts = reader.days(of_counts, accounts, window, (COUNT.name,))
     days = with_people(counts, _people(reader, of_people, accounts, window))
     rows = [
         (appid, label, *(days.value(appid, label, name) for name in days.names))
         for appid in accounts
-        for label in days.labels
-        if _is_over(of_counts, label, reader.yesterday)
+        for label in labels
     ]
     marks = {(row[0], row[1]): days.marks[row[0], row[1]] for row in rows}
     return Figure(
         key=key,
         title=title,
-        window=window,
+        window=Window(labels[0], of_counts.period(labels[-1]).last) if labels else whole,
         accounts=accounts,
         columns=(
             ACCOUNT,
@@ -246,8 +303,12 @@ def _labelled(
         help=_help(of_counts, of_people),
         notes=(
             *reader.notes_on_accounts(of),
+            *((_NONE_ENDED[of_counts.grain],) if is_before or not labels else ()),
             _PEOPLE_NOTE,
-            _("Only whole periods are shown; WeChat has their figures once they are over."),
+            _(
+                "Whole periods that end in the range are shown; WeChat has their figures once they "
+                "are over."
+            ),
             *notes_on(marks),
         ),
         sentence=_last_sentence(accounts, rows),
@@ -260,8 +321,21 @@ def _median_notes(window: Window) -> tuple[Message, ...]:
     return (_("The median is of the newest {days} days.", days=MOST_DAYS),)
 
 
-def _is_over(endpoint: Endpoint[Any], label: date, yesterday: date) -> bool:
-    return endpoint.period(label).last <= yesterday
+_NONE_ENDED = {
+    Grain.WEEK: _("No whole week ends in this range; the last one before it is shown."),
+    Grain.MONTH: _("No whole month ends in this range; the last one before it is shown."),
+}
+
+
+def _ended(endpoint: Endpoint[Any], window: Window, yesterday: date) -> list[date]:
+    """The weeks or months that end in a window; if there are none, the last one before it."""
+    ends = {label: endpoint.period(label).last for label in endpoint.labels_over(window)}
+    found = [label for label, end in ends.items() if end in window and end <= yesterday]
+    if found:
+        return found
+    before = endpoint.label(endpoint.label(window.first) - timedelta(days=1))
+    is_known = endpoint.first_date <= before and endpoint.period(before).last <= yesterday
+    return [before] if is_known else []
 
 
 def _help(of_counts: Endpoint[Any], of_people: Endpoint[Any]) -> Any:

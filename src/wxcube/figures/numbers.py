@@ -54,6 +54,27 @@ def exact(value: float | None) -> Meaning:
     return Meaning(text, text)
 
 
+def exact_in_unit(value: float | None, unit: str) -> Meaning:
+    """A number with all its digits; a fraction in percent, never rounded to 0.
+
+    >>> str(exact_in_unit(0.00123456789, "fraction")), str(exact_in_unit(1234, "people"))
+    ('0.123457%', '1,234')
+    """
+    if value is None or unit not in _OF_UNIT:
+        return exact(value)
+    if unit == "fraction":
+        text = f"{value * 100:,.6f}".rstrip("0").rstrip(".")
+        if float(value) and not float(text.replace(",", "")):
+            text = f"{value * 100:.3g}"
+        text = f"{text}%".replace("-", MINUS)
+        return Meaning(text, text)
+    if unit == "fen":
+        return yuan(value)
+    text = f"{value:,.10g}".replace("-", MINUS)
+    names = _EXACT_UNITS[unit]
+    return Meaning(f"{text} {names[0]}", f"{text} {names[1]}")
+
+
 def percent(fraction: float | None) -> Meaning:
     """A fraction in percent with one decimal.
 
@@ -123,6 +144,7 @@ def in_unit(value: float | None, unit: str) -> Meaning:
     return _OF_UNIT.get(unit, count)(value)
 
 
+_EXACT_UNITS = {"ms": ("ms", "毫秒"), "minutes": ("min", "分钟")}
 _OF_UNIT = {"ms": milliseconds, "fraction": percent, "minutes": minutes, "fen": yuan}
 
 

@@ -10,14 +10,14 @@ from wxcube.contract.window import Window
 from wxcube.figures import numbers
 from wxcube.figures.change import Change, ChangeKind, change
 from wxcube.figures.content import READING
-from wxcube.figures.figure import Column, Figure, Total
+from wxcube.figures.figure import Column, Figure, Text, Total
 from wxcube.figures.filter import VERSUS_TITLES, Filter, Rolling, Versus, earlier
 from wxcube.figures.followers import FOLLOWERS, moves
 from wxcube.figures.help import Help
 from wxcube.figures.interface import PUSHES
 from wxcube.figures.messages import VOLUME
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, NOT_ADDED, Measure, Question, notes_on
+from wxcube.figures.series import ACCOUNT, NOT_ADDED, TOTAL_NOTES, Measure, Question, notes_on
 from wxcube.figures.state import Coverage, Mark, coverage
 from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined
 
@@ -118,7 +118,7 @@ def moved(reader: Reader, of: Filter) -> Figure:
         rows=tuple(
             (
                 one.appid,
-                one.measure.column.title,
+                one.title,
                 one.now,
                 one.change.before,
                 one.change.share,
@@ -219,13 +219,20 @@ class _Moved:
     change: Change
 
     @property
+    def title(self) -> Text:
+        """The figure, and what kind of number of the range it is, if it is not its sum."""
+        column = self.measure.column
+        kind = TOTAL_NOTES.get(column.adding) if len(self.change.window) > 1 else None
+        return _("{figure} ({kind})", figure=column.title, kind=kind) if kind else column.title
+
+    @property
     def words(self) -> Message:
         """The change in one sentence."""
         column = self.measure.column
         return _(
             "{account}: {figure} {now}, before {before} ({change}).",
             account=self.appid,
-            figure=column.title,
+            figure=self.title,
             now=numbers.in_unit(self.now, column.unit),
             before=numbers.in_unit(self.change.before, column.unit),
             change=self.change.text,

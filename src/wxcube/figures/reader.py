@@ -80,12 +80,14 @@ class Days:
 class Reader:
     """The figures of a database at a time; equal questions are read once.
 
-    `now` decides what yesterday is. It is made for one page and thrown away.
+    `now` decides what yesterday is, and `daily_calls` is the limit of calls per endpoint and day,
+    where one is set. It is made for one page and thrown away.
     """
 
-    def __init__(self, warehouse: Warehouse, now: datetime) -> None:
+    def __init__(self, warehouse: Warehouse, now: datetime, daily_calls: int | None = None) -> None:
         self.warehouse = warehouse
         self.now = now
+        self.daily_calls = daily_calls
         self.yesterday = yesterday(now)
         self._known: dict[tuple[Any, ...], Any] = {}
 

@@ -19,7 +19,7 @@ from wxcube.figures.help import help_of
 from wxcube.figures.hours import HOUR, hour_label, newest_days, notes_on_days
 from wxcube.figures.reader import Days, Reader
 from wxcube.figures.samples import VALUES_PER_HOUR
-from wxcube.figures.series import ACCOUNT, notes_on
+from wxcube.figures.series import ACCOUNT, notes_on, of_account
 from wxcube.i18n import NOTHING, Message, _, plural
 
 WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
@@ -31,6 +31,10 @@ _VALUE = Column(name="reads", title=_("reads per hour (median)"), unit="times", 
 _N = Column(name="n", title=_("number of days"), unit="")
 _WEEKDAY = Column(name="weekday", title=_("weekday"), is_key=True)
 _WHOLE_DAYS = _("Only days whose figures are final are counted.")
+_NO_ADVICE = _(
+    "This is when people read. It follows from when articles were published, so it does not say "
+    "when to publish."
+)
 _NO_SUCCESSOR = _("WeChat has no reading by hour since it retired this endpoint in 2026.")
 
 
@@ -59,7 +63,7 @@ def week(reader: Reader, of: Filter) -> Figure:
         notes=(*_notes(reader, of, cells), *notes_on(cells.days.marks)),
         n=cells.days.coverage().days,
         refusal=_refusal(cells.rows),
-        sentence=_sentence(_best(cells.rows)),
+        sentence=_sentence(reader.accounts(of), _best(cells.rows)),
     )
 
 
@@ -69,17 +73,17 @@ def best_hours(reader: Reader, of: Filter) -> Figure:
     best = _best(cells.rows)
     return Figure(
         key="rhythm/best_hours",
-        title=_("Best hours"),
+        title=_("Hours with the most reads"),
         window=cells.window,
         accounts=(cells.appid,),
         columns=(ACCOUNT, _WEEKDAY, HOUR, _VALUE, _N),
         rows=tuple(best),
         coverage=cells.days.coverage(),
         help=help_of(getuserreadhour, "ref_hour", _READS),
-        notes=_notes(reader, of, cells),
+        notes=(_NO_ADVICE, *_notes(reader, of, cells)),
         n=cells.days.coverage().days,
         refusal=_refusal(cells.rows),
-        sentence=_sentence(best),
+        sentence=_sentence(reader.accounts(of), best),
     )
 
 
@@ -144,14 +148,15 @@ def _notes(reader: Reader, of: Filter, cells: _Cells) -> tuple[Message, ...]:
     return tuple(notes)
 
 
-def _sentence(best: Sequence[tuple[Any, ...]]) -> Message:
+def _sentence(accounts: Sequence[str], best: Sequence[tuple[Any, ...]]) -> Message:
     if not best:
         return _("There is no best hour.")
-    _appid, weekday, hour, value, n = best[0]
-    return _(
+    appid, weekday, hour, value, n = best[0]
+    sentence = _(
         "Most reads: {weekday} {hour}, {reads} (median of {n} days).",
         weekday=WEEKDAYS[weekday],
         hour=hour_label(hour),
         reads=numbers.exact(value),
         n=n,
     )
+    return of_account(accounts, appid, sentence)

@@ -19,7 +19,7 @@ from wxcube.figures.help import Help
 from wxcube.figures.periods import grain_of, merged_mark, periods
 from wxcube.figures.reader import Days, Reader, aggregated
 from wxcube.figures.state import Mark
-from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined, plural
+from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined, plural, verbatim
 from wxcube.warehouse.coverage import State
 
 ACCOUNT = Column(name="appid", title=_("account"), is_key=True)
@@ -198,7 +198,7 @@ def _total(measure: Measure, days: Days, before: _Earlier | None) -> Total:
         unit=measure.column.unit,
         coverage=known,
         changes=changes,
-        note=NOT_ADDED if is_refused else _TOTAL_NOTES.get(measure.column.adding, NOTHING),
+        note=NOT_ADDED if is_refused else TOTAL_NOTES.get(measure.column.adding, NOTHING),
     )
 
 
@@ -226,11 +226,12 @@ def in_words(totals: Sequence[Total], accounts: int = 1) -> Message:
 _OVER_ACCOUNTS = {Adding.SUM: Adding.SUM, Adding.LAST: Adding.SUM, Adding.MAX: Adding.MAX}
 """Followers of several accounts add up; users of a day do not: somebody can read both."""
 NOT_ADDED = _("people of several accounts are not added up")
-_TOTAL_NOTES = {
+TOTAL_NOTES = {
     Adding.DISTINCT: _("median of the days"),
     Adding.LAST: _("the newest value"),
     Adding.MAX: _("the largest value"),
 }
+"""What kind of number a figure of a range is, if it is not the sum."""
 
 
 def of_account(accounts: Sequence[str], appid: str, sentence: Message) -> Message:
@@ -238,6 +239,13 @@ def of_account(accounts: Sequence[str], appid: str, sentence: Message) -> Messag
     if len(accounts) <= 1:
         return sentence
     return _("{account}: {sentence}", account=appid, sentence=sentence)
+
+
+def point_title(figure: Figure, day: date) -> Message:
+    """A point of a figure in a sentence: the day, or the week or month that begins on it."""
+    if grain_of(figure.window) is Grain.DAY:
+        return verbatim(str(day))
+    return _("{period} {day}", period=figure.column("ref_date").title, day=day)
 
 
 # --- marks ---------------------------------------------------------------------------------------

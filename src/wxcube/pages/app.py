@@ -17,7 +17,7 @@ from wxcube.errors import WxcubeError
 from wxcube.i18n import NOTHING, Message, _
 from wxcube.i18n.accept_language import CODES
 from wxcube.log import redact
-from wxcube.pages import accounts, card_files, day_page, login, pages
+from wxcube.pages import accounts, card_files, day_page, login, pages, reader_theme
 from wxcube.pages.guard import Guard
 from wxcube.pages.login import local_path
 from wxcube.pages.reader_language import COOKIE, reader_language
@@ -54,6 +54,17 @@ def choose_language(request: Request) -> Response:
     return response
 
 
+def choose_theme(request: Request) -> Response:
+    """Show all pages light or dark from now on, or as the system has it, and go back."""
+    response = RedirectResponse(local_path(request.query_params.get("next", "/")), 303)
+    code, name = request.path_params["code"], reader_theme.COOKIE
+    if code == reader_theme.SYSTEM:
+        response.delete_cookie(name, httponly=True, samesite="lax")
+    elif code in reader_theme.TITLES:
+        response.set_cookie(name, code, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
+    return response
+
+
 def asset(request: Request) -> Response:
     """A file that pages load."""
     return site_of(request).assets.respond(request)
@@ -62,6 +73,7 @@ def asset(request: Request) -> Response:
 ROUTES = [
     Route("/static/{name}", asset),
     Route("/language/{code}", choose_language),
+    Route("/theme/{code}", choose_theme),
     *login.ROUTES,
     *accounts.ROUTES,
     *pages.ROUTES,

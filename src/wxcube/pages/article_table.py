@@ -11,8 +11,10 @@ from wxcube.figures.figure import Column, Figure
 from wxcube.i18n import Meaning, Message
 from wxcube.pages.view import View
 
-_FIRST = ("title", "ref_date")
+_FIRST = ("title", "read_user", "ref_date")
 """Columns that stand before the others."""
+_MAJOR = frozenset({*_FIRST, "share_user"})
+"""Columns that small screens have too."""
 _HIDDEN = frozenset({"msgid", "is_moving"})
 """Columns that are links or marks here."""
 
@@ -25,6 +27,8 @@ class Heading:
     href: str
     order: str
     is_text: bool
+    is_minor: bool
+    """Whether a small screen leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class ArticleTable:
     columns: tuple[Heading, ...]
     rows: tuple[ArticleRow, ...]
     more: int
+    has_moving: bool
 
 
 def article_table(figure: Figure, view: View) -> ArticleTable:
@@ -61,7 +66,8 @@ def article_table(figure: Figure, view: View) -> ArticleTable:
         for row in figure.rows[:MOST_ROWS]
     )
     headings = tuple(_heading(figure.columns[place], view) for place in places)
-    return ArticleTable(headings, rows, max(len(figure.rows) - MOST_ROWS, 0))
+    more = max(len(figure.rows) - MOST_ROWS, 0)
+    return ArticleTable(headings, rows, more, any(row.is_moving for row in rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +104,4 @@ def _heading(column: Column, view: View) -> Heading:
     first, second = (up, down) if is_text else (down, up)
     wanted = second if sort == first else first
     order = {up: "ascending", down: "descending"}.get(sort, "")
-    return Heading(column.title, view.href(sort=wanted), order, is_text)
+    return Heading(column.title, view.href(sort=wanted), order, is_text, column.name not in _MAJOR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from wxcube import contract
 from wxcube.figures.figure import Figure
 from wxcube.i18n import Message, _
 from wxcube.pages.view import address
@@ -22,6 +23,7 @@ MARKS = {
     State.NEVER: "·",
 }
 """Marks that differ without colours too."""
+_UNPUBLISHED = _("nothing was published that day (to be confirmed)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class DayMark:
     mark: str
     title: Message
     href: str
+    is_unpublished: bool
+    """Whether it waits for a second answer that says again that nothing was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Calendar:
     days: tuple[date, ...]
     rows: tuple[CalendarRow, ...]
     legend: tuple[tuple[str, State, Message], ...]
+    has_unpublished: bool
 
 
 def calendar(figure: Figure, account: str) -> Calendar:
@@ -65,23 +70,32 @@ def calendar(figure: Figure, account: str) -> Calendar:
         for name, of_days in by_name.items()
     )
     legend = tuple((mark, state, STATE_LABELS[state]) for state, mark in MARKS.items())
-    return Calendar(days, rows, legend)
+    marks = [mark for of_days in by_name.values() for mark in of_days.values()]
+    return Calendar(days, rows, legend, any(mark.is_unpublished for mark in marks))
 
 
 def _mark(
     account: str, name: str, day: date, state: State, why: Why, next_ask: datetime | None
 ) -> DayMark:
-    title = _("{day}: {state}", day=day, state=STATE_LABELS[state])
+    is_unpublished = _is_unpublished(name, state, why)
+    words = _UNPUBLISHED if is_unpublished else STATE_LABELS[state]
+    title = _("{day}: {state}", day=day, state=words)
     if next_ask:
         title = _(
             "{day}: {state}; requested again from {time}",
             day=day,
-            state=STATE_LABELS[state],
+            state=words,
             time=f"{next_ask:%Y-%m-%d %H:%M}",
         )
     query = {"account": account, "endpoint": _endpoint(name), "day": day.isoformat()}
     href = "" if why is Why.SETTLED else address("/data/day", "", **query)
-    return DayMark(day, state, MARKS[state], title, href)
+    return DayMark(day, state, MARKS[state], title, href, is_unpublished)
+
+
+def _is_unpublished(name: str, state: State, why: Why) -> bool:
+    """Whether an answer about the articles of a day had none: rarely a sign that data are late."""
+    is_empty = state is State.WAITING and why is not Why.CONTRADICTED
+    return is_empty and contract.named(_endpoint(name)).is_cumulative
 
 
 def _endpoint(name: str) -> str:

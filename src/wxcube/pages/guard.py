@@ -21,7 +21,7 @@ from wxcube.pages.sessions import Session, Sessions
 
 COOKIE = "wxcube_session"
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
-OPEN_PATHS = ("/login", "/welcome", "/static/", "/language/")
+OPEN_PATHS = ("/login", "/welcome", "/static/", "/language/", "/theme/")
 """Beginnings of the paths that need no login."""
 FORM_LIMIT = 1 << 16
 FIELD_LIMIT = 100

@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from wxcube.beijing import day_of
+from wxcube.figures.content import is_known, no_such_article
 from wxcube.pages.cards import Card
 from wxcube.pages.reader_language import reader_language
-from wxcube.pages.registry import PAGES, Page, Place
+from wxcube.pages.registry import ARTICLE, PAGES, Page, Place
 from wxcube.pages.rendering import render
 from wxcube.pages.site import site_of
 from wxcube.pages.view import address, chosen_dates, view_of
@@ -36,6 +37,15 @@ def page(shown: Page, request: Request) -> Response:
     dates = chosen_dates(request, day_of(view.reader.now))
     if dates:
         return _redirect(shown.path, urlencode([*view.hidden("range"), ("range", dates)]))
+    if shown.path == ARTICLE.path and not is_known(view.reader, view.filter):
+        return render(
+            request,
+            "error.html",
+            404,
+            path=shown.menu_path,
+            message=no_such_article(view.filter),
+            hint="",
+        )
     if not view.ignored and _pairs(request) != view.hidden():
         return _redirect(shown.path, view.query)
     language = reader_language(request)

@@ -27,6 +27,8 @@ class Page:
     template: str = "page.html"
     menu_path: str = ""
     """The page that is marked in the menu, if it is not this one."""
+    is_of_one_account: bool = False
+    """Whether its cards are about one account, which the reader chooses."""
 
 
 MENU = (
@@ -67,6 +69,7 @@ MENU = (
         "/rhythm",
         _("Reading rhythm"),
         (Place("rhythm/week"), Place("rhythm/best_hours")),
+        is_of_one_account=True,
     ),
     Page(
         "/messages",
@@ -97,6 +100,7 @@ MENU = (
             Place("data/quota"),
         ),
         template="data.html",
+        is_of_one_account=True,
     ),
 )
 """The pages of the menu."""
@@ -112,6 +116,7 @@ CHECK = Page(
     _("Impossible figures"),
     (Place("data/findings", is_wide=True),),
     menu_path="/data",
+    is_of_one_account=True,
 )
 """Takes longer than a page may, so it has one of its own."""
 PAGES = (*MENU, ARTICLE, CHECK)

@@ -12,6 +12,7 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from wxcube import contract
 from wxcube.contract.codes import USER_SOURCE_FOLLOW
 from wxcube.figures import numbers
 from wxcube.i18n import Listing, Meaning, Message, _, plural
@@ -19,9 +20,13 @@ from wxcube.i18n.language import Language
 from wxcube.log import redact
 from wxcube.pages.article_table import article_facts, article_table
 from wxcube.pages.calendar_table import calendar
+from wxcube.pages.freshness import freshness
 from wxcube.pages.reader_language import reader_language
+from wxcube.pages.reader_theme import TITLES, reader_theme
 from wxcube.pages.site import site_of
 
+SHORT_FROM = 100_000
+"""Smaller numbers of tiles are written out: a phone has no tooltip for their digits."""
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -36,12 +41,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.globals.update(
-        _=_, plural=plural, articles=article_table, article_facts=article_facts, calendar=calendar
+        _=_,
+        plural=plural,
+        articles=article_table,
+        article_facts=article_facts,
+        calendar=calendar,
+        freshness=freshness,
     )
-    env.filters.update(redact=_redacted)
-    env.filters.update(
-        time=_time, exact=numbers.exact, source_title=_source_title, in_unit=numbers.in_unit
-    )
+    env.filters.update(redact=_redacted, tile=_tile, endpoint_title=_endpoint_title)
+    env.filters.update(time=_time, exact=numbers.exact_in_unit, source_title=_source_title)
     return env
 
 
@@ -51,6 +59,8 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     address = f"{path}?{request.url.query}" if request.url.query else path
     shared = {
         "language": reader_language(request),
+        "theme": reader_theme(request),
+        "themes": TITLES,
         "session": request.state.session,
         "asset": site.assets.address,
         "path": path,
@@ -58,6 +68,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "error": None,
         "next": quote(address, safe=""),
         "is_demo": site.source.is_demo,
+        "can_ask": site.source.sync is not None,
         "logs_in": not site.entrance.visitor,
     }
     page = site.templates.get_template(template)
@@ -74,6 +85,18 @@ def _in_language(context: Context, value: Any) -> Any:
 
 def _source_title(source: int) -> Meaning:
     return Meaning.of(USER_SOURCE_FOLLOW[source])
+
+
+def _tile(value: float | None, unit: str) -> Meaning:
+    """A number of a tile: with all its digits as far as they are read at a glance."""
+    shown = numbers.in_unit(value, unit)
+    is_count = shown == numbers.count(value)
+    return numbers.exact(value) if is_count and abs(value or 0) < SHORT_FROM else shown
+
+
+def _endpoint_title(name: str) -> Meaning:
+    """The title of an endpoint, whose name may have the parameters of its calls too."""
+    return contract.named(name.partition(" ")[0]).title
 
 
 def _redacted(message: Message, language: Language) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jinja2 import Environment
 from starlette.requests import Request
@@ -37,6 +38,8 @@ class Source:
     sync: SyncService | None = None
     """What fills the warehouse; None: nothing does while the pages are shown."""
     is_demo: bool = False
+    daily_calls: int | None = None
+    """The limit of calls per endpoint and day; None: none is set."""
 
     def accounts(self) -> dict[str, str]:
         """The accounts with figures or settings, and their names."""
@@ -65,6 +68,8 @@ class Site:
         default_factory=lambda: Remembered(REMEMBERED_ROWS, _row_count)
     )
     """The figures of pages, which their pictures and files have too."""
+    answers: Remembered[Any] = field(default_factory=lambda: Remembered(1000, lambda _one: 1))
+    """What pages say besides figures, as long as nothing changes."""
     rights: dict[str, list[Right]] = field(default_factory=dict)
     """What accounts may do that were added since the start."""
 

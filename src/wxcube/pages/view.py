@@ -11,15 +11,35 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from wxcube.beijing import day_of
+from wxcube.contract.article import getarticletotal, getuserread
+from wxcube.contract.content import getarticletotaldetail, getbizsummary
+from wxcube.contract.interface import getinterfacesummary
+from wxcube.contract.message import getupstreammsg
+from wxcube.contract.user import getusercumulate, getusersummary
 from wxcube.contract.window import Window
 from wxcube.figures import links
 from wxcube.figures.catalogue import FIGURES
 from wxcube.figures.figure import Figure
-from wxcube.figures.filter import RANGE_TITLES, VERSUS_TITLES, Filter, Rolling, Versus
+from wxcube.figures.filter import RANGE_TITLES, VERSUS_TITLES, Filter, Versus
 from wxcube.figures.reader import Reader
 from wxcube.i18n import Message, _, verbatim
 from wxcube.pages.remembered import Remembered
 from wxcube.pages.site import Site, site_of
+
+_OLDEST = (
+    getusersummary,
+    getusercumulate,
+    getuserread,
+    getbizsummary,
+    getarticletotal,
+    getarticletotaldetail,
+    getupstreammsg,
+    getinterfacesummary,
+)
+"""The endpoints with which the days of an account begin."""
+_IS = "="
+MOST_OFFERED = 8
+"""Accounts that have a link of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +64,19 @@ class View:
     """Another text after every change of the database or of what yesterday is."""
     figures: Remembered[Figure]
     """Figures that were read before."""
+    answers: Remembered[Any]
+    """What else was read before."""
 
     @cached_property
     def window(self) -> Window:
-        """The days of a rolling or fixed range; of `all`, only yesterday."""
-        return self.filter.window(self.reader.yesterday, self.reader.yesterday)
+        """The days of the range; `all` begins with the oldest stored day of the accounts."""
+        return self.reader.window(self.filter, *_OLDEST)
+
+    @property
+    def shown_dates(self) -> str:
+        """A rolling range and its dates today: a form that sends both unchanged means the range."""
+        shown = self.filter.range
+        return "" if isinstance(shown, Window) else f"{shown.value}{_IS}{self.window}"
 
     @property
     def query(self) -> str:
@@ -69,6 +97,11 @@ class View:
     def without_account(self, appid: str) -> str:
         """The address of this page without one of the chosen accounts."""
         return self.href(accounts=tuple(one for one in self.filter.accounts if one != appid))
+
+    def nearest_accounts(self, appid: str) -> list[str]:
+        """The accounts that are offered beside one: the first ones, and itself."""
+        first = list(self.names)[:MOST_OFFERED]
+        return first if appid in first or appid not in self.names else [appid, *first[1:]]
 
     def to(self, path: str, **changes: Any) -> str:
         """The address of another page with this filter, without what is only of this page."""
@@ -100,8 +133,14 @@ class View:
     @property
     def with_dates(self) -> str:
         """The address that shows the same days tomorrow; empty if this one does."""
-        is_fixed = isinstance(self.filter.range, Window) or self.filter.range is Rolling.ALL
+        is_fixed = isinstance(self.filter.range, Window)
         return "" if is_fixed else self.href(range=self.window)
+
+    @property
+    def days_title(self) -> str:
+        """The first and the last day of the range, or its only one."""
+        first, last = self.window.first, self.window.last
+        return f"{first}" if first == last else f"{first} … {last}"
 
     @property
     def range_title(self) -> Message:
@@ -121,8 +160,10 @@ def new_view(site: Site, path: str, query: str = "") -> View:
     now, names = source.clock.now(), source.accounts()
     reading = links.read(query, names, day_of(now))
     version = f"{source.warehouse.version()}-{now:%m%d}"
-    reader = Reader(source.warehouse, now)
-    return View(path, reading.filter, reading.ignored, names, reader, version, site.figures)
+    reader = Reader(source.warehouse, now, source.daily_calls)
+    return View(
+        path, reading.filter, reading.ignored, names, reader, version, site.figures, site.answers
+    )
 
 
 def address(path: str, query: str, **more: str) -> str:
@@ -132,9 +173,14 @@ def address(path: str, query: str, **more: str) -> str:
 
 
 def chosen_dates(request: Request, today: date) -> str:
-    """The range of the two date fields of a form, as the query writes it; empty without them."""
+    """The range of the two date fields of a form, as the query writes it; empty without them.
+
+    Dates that were not changed are the rolling range that they were shown for.
+    """
     first, last = (request.query_params.get(name, "") for name in ("first", "last"))
     if not (first or last):
         return ""
     yesterday = (today - timedelta(days=1)).isoformat()
-    return f"{first or last}..{last or yesterday}"
+    dates = f"{first or last}..{last or yesterday}"
+    rolling, _is, shown = request.query_params.get("shown", "").partition(_IS)
+    return rolling if rolling and shown == dates else dates

@@ -120,7 +120,9 @@ class Api:
         self._front_page = Reply(front_page.encode(), content_type="text/plain; charset=utf-8")
         self._random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - predictable on purpose
         self._authenticator = Authenticator(backend, self.tokens, access.failures)
-        self._giving = WechatTokenCall(self._authenticator, giver) if giver else None
+        self._giving = (
+            WechatTokenCall(self._authenticator, giver, self.call_quota) if giver else None
+        )
         self._quota_calls = QuotaCalls(self._authenticator, self.call_quota, hooks.gate)
         self._handlers = self._route()
 

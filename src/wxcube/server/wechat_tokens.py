@@ -15,8 +15,10 @@ import structlog
 from wxcube.errors import ReplyError, WxcubeError
 from wxcube.server.authentication import Authenticator
 from wxcube.server.backend import App
+from wxcube.server.call_quota import CallQuota
 from wxcube.server.messages import Call, Reply, json_reply, refusal
 from wxcube.server.request_parsing import read_object
+from wxcube.server.token_calls import TOKENS_A_DAY
 
 WECHAT_TOKEN_PATH = "/wxcube/wechat_token"  # noqa: S105 - a path
 
@@ -57,15 +59,17 @@ class WechatTokenCall:
 
     authenticator: Authenticator
     giver: TokenGiver
+    quota: CallQuota
 
     def token(self, call: Call) -> Reply:
         """WeChat's token; the parameters are in the query of a GET, or the JSON body of a POST.
 
         They are appid and secret, or an access_token of this server in the query. A POST may name a
-        token that WeChat refused, as `refused`.
+        token that WeChat refused, as `refused`. An app may ask as often as for a token of its own.
         """
         members = _members(call)
         app = self._app(call, members)
+        self.quota.spend(app.appid, WECHAT_TOKEN_PATH, TOKENS_A_DAY)
         try:
             given = self._given(app, members.get("refused"))
         except ReplyError as error:

@@ -13,8 +13,13 @@ from typing import Never
 
 import structlog
 
+from wxcube.errors import SettingsError
+from wxcube.i18n import _
+
 _SHORTEST_LIFE_SECONDS = 1.0
 """A process that ends sooner is started again only after this time."""
+_MOST_SHORT_LIVES = 5
+"""After so many in a row there is something that a further start does not mend."""
 _LOOK_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -24,6 +29,8 @@ def run_workers(count: int, work: Callable[[int], None]) -> None:
 
     One that ends otherwise is started again. SIGHUP is passed on to all of them. Nothing that
     processes cannot share, such as a thread or the connection of a database, may be open.
+
+    Raises:  SettingsError if processes end again and again as soon as they are started.
     """
     workers = _Workers(count, work)
     handlers = {
@@ -47,6 +54,8 @@ class _Workers:
         self._numbers: dict[int, int] = {}
         self._started: dict[int, float] = {}
         self._is_ending = False
+        self._short_lives = 0
+        """Of the last processes that ended."""
         self._ends_with_terminal = (
             signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
         )
@@ -61,10 +70,21 @@ class _Workers:
             if number is None or self._is_ending:
                 continue
             _log.error("worker.ended", worker=number, status=os.waitstatus_to_exitcode(status))
-            if time.monotonic() - self._started.pop(pid) < _SHORTEST_LIFE_SECONDS:
+            is_short = time.monotonic() - self._started.pop(pid) < _SHORTEST_LIFE_SECONDS
+            self._short_lives = self._short_lives + 1 if is_short else 0
+            if self._short_lives == _MOST_SHORT_LIVES:
+                self._is_ending = True
+                self._signal(signal.SIGTERM)
+                continue
+            if is_short:
                 time.sleep(_SHORTEST_LIFE_SECONDS)
             if not self._is_ending:
                 self._start(number)
+        if self._short_lives == _MOST_SHORT_LIVES:
+            raise SettingsError(
+                _("the processes of the server end as soon as they are started"),
+                hint=_("the reason is in the log above"),
+            )
 
     def end(self, _number: int, _frame: object) -> None:
         """End all: a handler of signals."""

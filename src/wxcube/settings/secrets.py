@@ -120,10 +120,16 @@ def events_token(events: EventsSettings, environment: Mapping[str, str] | None =
     return token
 
 
-def serve_key(serve: ServeSettings, environment: Mapping[str, str] | None = None) -> Secret:
+def serve_key(
+    serve: ServeSettings,
+    environment: Mapping[str, str] | None = None,
+    *,
+    is_kept: bool = True,
+) -> Secret:
     """The key that makes the tokens of a server, from the environment or a file.
 
-    A missing file is created with a random key.
+    A missing file is created with a random key; without `is_kept`, the key is that of this process
+    only.
 
     Raises:  SettingsError if it is missing or too short, or the file cannot be read or created, or
         others can read it.
@@ -131,6 +137,8 @@ def serve_key(serve: ServeSettings, environment: Mapping[str, str] | None = None
     key = _optional_secret("", serve.key_env, "SERVE_KEY", environment)
     path = Path(serve.key_file).expanduser()
     if not key:
+        if not is_kept and not os.path.lexists(path):
+            return Secret(token_hex(32))
         _create_key(path)
         key = Secret(read_secret_file(path, follow_links=False))
     if len(key.reveal()) < SHORTEST_KEY:

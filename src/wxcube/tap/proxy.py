@@ -193,7 +193,7 @@ class _Replies:
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
         self._encoding = ""
-        self._has_length = self._is_open = False
+        self._has_length = self.is_open = False
         self.is_reading = True
 
     def feed(self, content: bytes) -> None:
@@ -204,20 +204,20 @@ class _Replies:
             self._parser.feed_data(content)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.is_reading = False
-        if self._is_open and self._is_to_head():
+        if self.is_open and self._is_to_head():
             # the parser would wait for the body that its headers announce
             self._parser = httptools.HttpResponseParser(self)
-            self._is_open = False
+            self.is_open = False
             self._finish(False)
 
     def end(self) -> None:
         """The connection is closed, which ends a reply without a length."""
-        if self._is_open and not self._has_length and self.is_reading:
+        if self.is_open and not self._has_length and self.is_reading:
             self.on_message_complete()
 
     def on_message_begin(self) -> None:
         self._body = bytearray()
-        self._encoding, self._has_length, self._is_open = "", False, False
+        self._encoding, self._has_length, self.is_open = "", False, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
@@ -227,14 +227,14 @@ class _Replies:
             self._encoding = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._is_open = True
+        self.is_open = True
 
     def on_body(self, body: bytes) -> None:
         if len(self._body) <= MAX_REPLY:
             self._body += body
 
     def on_message_complete(self) -> None:
-        self._is_open = False
+        self.is_open = False
         status = self._parser.get_status_code()
         if status >= _INTERIM:
             is_short = len(self._body) <= MAX_REPLY
@@ -256,6 +256,7 @@ class _Behind(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         # recorded first: what is answered is never lost
         self._replies.feed(data)
+        self._caller.is_answering = self._replies.is_open
         self._caller.answer(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -284,6 +285,8 @@ class Caller(asyncio.Protocol):
         self._behind: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._has_ended = self._is_dead = False
+        self.is_answering = False
+        """Whether a part of the reply to the oldest request has come."""
 
     # --- what the caller sends -------------------------------------------------------------------
 
@@ -319,7 +322,7 @@ class Caller(asyncio.Protocol):
         # who sends no more before the reply comes has usually left, as WeChat after five seconds;
         # a reply is passed on all the same
         self._has_ended = True
-        for exchange in self._waiting:
+        for exchange in list(self._waiting)[self.is_answering :]:
             self._record(exchange, is_ok=False)
         if self._behind:
             self._end_behind(self._behind)

@@ -66,6 +66,16 @@ class RunningTotals(NamedTuple):
     values: tuple[Any, ...]
 
 
+class TotalOfDay(NamedTuple):
+    """One column of an article's running totals of one day."""
+
+    appid: str
+    published: date
+    msgid: str
+    stat_date: date
+    value: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Columns of an endpoint in a window, aggregated by account, day and the columns `by`.
@@ -92,11 +102,14 @@ class Selection:
 
     def where(self, table: sa.Table, some: Some) -> list[sa.ColumnElement[bool]]:
         """The rows of some accounts that are meant; withdrawn ones are not."""
+        return [*self.within(table, some), table.c[WITHDRAWN_AT].is_(None)]
+
+    def within(self, table: sa.Table, some: Some) -> list[sa.ColumnElement[bool]]:
+        """The rows of some accounts that are meant, withdrawn or not."""
         return [
             some(table.c.appid),
             table.c.origin.in_([origin.value for origin in Origin]),
             table.c.ref_date.between(self.window.first, self.window.last),
-            table.c[WITHDRAWN_AT].is_(None),
             *(table.c[name] == value for name, value in self.only),
         ]
 
@@ -208,6 +221,32 @@ def running_totals(
     ]
     best = _best_origins((one.appid, one.published, one.origin) for one in found)
     return [one for one in found if best[one.appid, one.published] == one.origin]
+
+
+def totals_of_days(
+    connection: sa.Connection, appids: Sequence[str], selection: Selection
+) -> list[TotalOfDay]:
+    """The first column of a selection of running totals, of every day, in any order."""
+    parent, running = selection.table, selection.endpoint.running
+    child = next(t for t in parent.lists if running and t.path == running.name)
+    above, below = parent.table.c, child.table.c
+    key = (below.appid, below.origin, _text(below.ref_date), below.msgid)
+    rows = sa.select(*key, _text(below.stat_date), below[selection.columns[0]])
+    gone = sa.select(above.appid, above.origin, _text(above.ref_date), above.msgid)
+    found, withdrawn = list[Any](), set[tuple[Any, ...]]()
+    for some in _split(appids):
+        # PERF: no join, and no wide column of the articles in an order that nobody needs
+        found += connection.execute(rows.where(*selection.where(child.table, some))).all()
+        of_articles = selection.within(parent.table, some)
+        some_gone = connection.execute(gone.where(*of_articles, above[WITHDRAWN_AT].is_not(None)))
+        withdrawn |= {tuple(row) for row in some_gone.all()}
+    best = _best_origins((row[0], row[2], _ORIGINS[row[1]]) for row in found)
+    return [
+        TotalOfDay(row[0], _day(row[2]), str(row[3]), _day(row[4]), row[5])
+        for row in found
+        if best[row[0], row[2]] == _ORIGINS[row[1]]
+        if not withdrawn or tuple(row[:4]) not in withdrawn
+    ]
 
 
 def states(

@@ -167,7 +167,7 @@ def _refused(days: Message, group: DayGroup) -> Message:
         )
     first, last = group.first_ask.date(), group.last_ask.date()
     return _(
-        "{days} refused by WeChat ({error}) until {date}",
+        "{days} refused by WeChat ({error}); requested again from {date}",
         days=days,
         error=error,
         date=str(first) if first == last else f"{first} … {last}",
@@ -221,7 +221,7 @@ def _later(ask: NextAsk) -> Message:
             return _("refused by WeChat ({error}); not requested again", error=_error(ask.errcode))
         case Why.REFUSED:
             return _(
-                "refused by WeChat ({error}) until {date}",
+                "refused by WeChat ({error}); requested again from {date}",
                 error=_error(ask.errcode or 0),
                 date=str(ask.moment.date()) if ask.moment else "",
             )

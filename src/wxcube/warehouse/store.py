@@ -456,6 +456,13 @@ class Warehouse:
                 connection, appids, selection, is_newest_only=is_newest_only
             )
 
+    def totals_of_days(
+        self, appids: Sequence[str], selection: aggregates.Selection
+    ) -> list[aggregates.TotalOfDay]:
+        """One column of the running totals of articles published in a window, day by day."""
+        with self._database.reading() as connection:
+            return aggregates.totals_of_days(connection, appids, selection)
+
     def states(
         self, appids: aggregates.Appids, endpoint: Endpoint[Any], window: Window
     ) -> dict[tuple[str, date], aggregates.Entries]:

@@ -170,7 +170,8 @@ def serving(site: Site, *words: str, tls: ssl.SSLContext | None = None) -> Itera
     log = site.folder / f"serve-{secrets.token_hex(4)}.log"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
-            site.launch(NOW, "serve", "--port", "0", *words),
+            # their accounts have no data
+            site.launch(NOW, "serve", "--port", "0", "--missing", "empty", *words),
             cwd=site.folder,
             env=environment | {"LANG": "en_US.UTF-8"},
             stderr=file,

@@ -57,8 +57,8 @@ def test_every_day_that_is_not_settled_has_its_reason_and_time(
     text = status_of(site)
     for expected in (
         "days stored, but WeChat says that the figures are delayed; requested",
-        "getusercumulate: 15 days refused by WeChat (48001 the account has no right to this API) ",
-        "this API) until 2026-03-17\n",
+        "getusercumulate: 15 days refused by WeChat (48001 the account has no right to this API);",
+        "again from 2026-03-17\n",
         "getupstreammsg: 15 days failed (-1 system busy); requested again by the next sync",
         "getbizsummary: 15 days without data so far, which may still come; requested again by the ",
         "getinterfacesummaryhour: 10 days left: WeChat allows no more calls today (45009); request",
@@ -87,7 +87,7 @@ def test_a_plan_has_the_same_reasons(running: RunningEmulator, site: Site) -> No
     site.run("sync", "--quiet", "--account", "shop0")
     text = site.run("plan", "--account", "shop0").out
     assert "getusercumulate: refused by WeChat (48001 the account has no right" in text
-    assert "until 2026-03-17" in text
+    assert "again from 2026-03-17" in text
     assert (
         "getinterfacesummaryhour: WeChat allows no more calls today (45009); requested from "
         "2026-03-11 00:00"

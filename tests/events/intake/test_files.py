@@ -19,6 +19,7 @@ import pytest
 import zstandard
 
 from support.event_files import count_events, lines, message, open_store, sample_events, stored
+from support.private_files import write_private
 from wxcube.errors import EventError
 from wxcube.events.columns import FAMILIES
 from wxcube.events.intake import files
@@ -88,7 +89,7 @@ def test_every_format_and_compression_gives_the_same_events(
     done = ingest(store, read_batches(str(file)), OnError.REJECT, file.name)
     assert (done.refused, done.events) == ([], 600)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "key-ids").write_bytes((store.folder / "key-ids").read_bytes())
+    write_private(tmp_path / "other" / "key-ids", (store.folder / "key-ids").read_bytes())
     with open_store(tmp_path / "other", user_key="a key of the settings") as other:
         other.append(other.admit(lines(HAPPENED))).result()
         assert everything(store) == everything(other)

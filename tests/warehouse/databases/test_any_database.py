@@ -173,3 +173,16 @@ def test_running_totals_have_days(warehouse: Warehouse) -> None:
     assert {(one.row["msgid"], one.stat_date) for one in newest} == {
         (row.msgid, max(detail.stat_date for detail in row.details)) for row in rows
     }
+    _equal_totals(warehouse, selection)
+    later = Answer(endpoint, Window.day(DAY), rows[1:], b"{}", NOW + timedelta(days=1))
+    warehouse.replace("wx1", Origin.WECHAT, later)
+    assert len(warehouse.totals_of_days(["wx1"], selection)) < len(found)
+    _equal_totals(warehouse, selection)
+
+
+def _equal_totals(warehouse: Warehouse, selection: Selection) -> None:
+    """One column of the totals is the same, without the articles around it."""
+    assert sorted(warehouse.totals_of_days(["wx1"], selection)) == sorted(
+        (one.appid, one.published, str(one.row["msgid"]), one.stat_date, one.values[0])
+        for one in warehouse.running_totals(["wx1"], selection)
+    )

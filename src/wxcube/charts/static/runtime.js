@@ -60,6 +60,19 @@ var wxcubeCharts = (function () {
     return Array.isArray(value) ? value[value.length - 1] : value;
   }
 
+  // beneath the chart, so that it hides neither figures nor another chart
+  function below(point, _given, _element, _shape, size) {
+    var room = Math.max(size.viewSize[0] - size.contentSize[0], 0);
+    return [Math.min(Math.max(point[0] - size.contentSize[0] / 2, 0), room), size.viewSize[1]];
+  }
+
+  // panels name themselves in the ids of their series
+  function panelOf(points) {
+    var id = (points.map(function (one) { return one.seriesId; })
+      .filter(function (one) { return one.slice(0, 6) === 'panel '; })[0] || '');
+    return id ? id.slice(6, id.lastIndexOf('\n')) : '';
+  }
+
   // one line per name: a series can be drawn in parts, of which one has the value
   function tooltip(format, lang) {
     return function (given) {
@@ -71,7 +84,9 @@ var wxcubeCharts = (function () {
         if (value != null || !(one.seriesName in values)) values[one.seriesName] = value;
       });
       var box = document.createElement('div');
-      addLine(box, points[0].axisValueLabel || points[0].name, 'tooltip-title');
+      var panel = panelOf(points);
+      var title = points[0].axisValueLabel || points[0].name;
+      addLine(box, panel ? title + ' · ' + panel : title, 'tooltip-title');
       Object.keys(values).forEach(function (name) {
         addLine(box, name + '  ' + format(values[name], lang), 'tooltip-line');
       });
@@ -89,6 +104,8 @@ var wxcubeCharts = (function () {
   function named(text, palette, lang) {
     if (text.slice(0, 2) === '@@') return text.slice(1);
     if (Object.prototype.hasOwnProperty.call(palette, text)) return palette[text];
+    if (text === '@below') return below;
+    if (text === '@day') return function (label) { return String(label).slice(5); };
     if (NUMBERS[text]) return function (given) { return NUMBERS[text](valueOf(given), lang); };
     if (text.slice(0, 9) === '@tooltip:') return tooltip(NUMBERS[text.slice(9)], lang);
     return text;

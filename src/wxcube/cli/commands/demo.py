@@ -362,13 +362,14 @@ def _serve(
     from wxcube.pages.site import Source
     from wxcube.server.apps import ensure
     from wxcube.server.http import serve_forever
-    from wxcube.settings import LimitSettings, PagesSettings
+    from wxcube.settings import LimitSettings, PagesSettings, SyncSettings
 
     file = folder / "wxcube-apps.toml"
     apps, _written = ensure(file, [app.appid for app in emulator.accounts])
     app = gateway_app(warehouse, apps, emulator.clock, LimitSettings())
     names = {app.appid: emulator.name(app.appid) for app in emulator.accounts}
-    source = Source(warehouse, emulator.clock, lambda: names, is_demo=True)
+    limit = SyncSettings().daily_calls_per_endpoint
+    source = Source(warehouse, emulator.clock, lambda: names, is_demo=True, daily_calls=limit)
     settings = PagesSettings(file=str(folder / "wxcube-logins.db"))
     site = new_site(source, root.clock, settings, visitor=VISITOR)
     server = RunningServer(app.asgi, HOST, direct=app.direct)

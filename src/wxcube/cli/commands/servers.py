@@ -110,7 +110,8 @@ def serve(
     )
     # opened last, so that a start that fails does not create a database
     with listen(settings.host, settings.port) as listener:
-        serving = Serving(load_settings, accounts, stored)
+        keeps_tokens = root.can_write_warehouse()
+        serving = Serving(load_settings, accounts, stored, keeps_tokens=keeps_tokens)
         root.require_private_warehouse()
 
         def ready(url: str) -> None:

@@ -86,7 +86,13 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
 
     service = SyncService(load_settings, warehouse, root.clock, after_sync)
     stack.callback(service.stop)
-    source = Source(warehouse, clock, lambda: _names(load_settings()), service)
+    source = Source(
+        warehouse,
+        clock,
+        lambda: _names(load_settings()),
+        service,
+        daily_calls=settings.sync.daily_calls_per_endpoint,
+    )
     site = new_site(source, root.clock, settings.pages)
     site.setup = AccountSetup(file, warehouse, clock)
     site.start_demo = stack.enter_context(

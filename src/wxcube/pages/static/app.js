@@ -4,6 +4,11 @@
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const scripts = new Map();
 
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen === "system" ? dark.matches : chosen === "dark";
+}
+
 function load(address) {
   if (!scripts.has(address)) {
     scripts.set(address, new Promise((done, failed) => {
@@ -23,7 +28,7 @@ async function drawLive(figure) {
   if (figure.dataset.state) return;
   figure.dataset.state = "loading";
   const { chart, echarts: library, runtime } = figure.dataset;
-  const address = chart + (chart.includes("?") ? "&" : "?") + "theme=" + (dark.matches ? "dark" : "light");
+  const address = chart + (chart.includes("?") ? "&" : "?") + "theme=" + (isDark() ? "dark" : "light");
   try {
     const [reply] = await Promise.all([fetch(address), load(library), load(runtime)]);
     if (!reply.ok) throw new Error(reply.status);
@@ -41,6 +46,11 @@ async function drawLive(figure) {
     live.setOption(wxcubeCharts.resolve(data.option, data.palette, language));
     new ResizeObserver(() => live.resize()).observe(place);
     figure.dataset.state = "live";
+    const button = figure.closest(".card").querySelector("[data-live]");
+    if (button) {
+      button.textContent = button.dataset.on;
+      button.setAttribute("aria-pressed", "true");
+    }
   } catch {
     // the picture stays; the next touch tries again
     delete figure.dataset.state;
