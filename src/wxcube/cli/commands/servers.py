@@ -313,8 +313,8 @@ def _has_access_log(root: Context) -> bool:
 
 def _warn_empty(root: Context) -> None:
     message = _(
-        "{database} is new and empty: requests return empty lists until `wxcube sync` or "
-        "`wxcube cube build` has stored data",
+        "{database} is new and empty: days have no figures until `wxcube sync` or "
+        "`wxcube cube build` has stored them",
         database=root.settings.database,
     )
     print_paragraph(root.notes, root.translate(message), mark="! ", style="yellow")
