@@ -325,17 +325,13 @@ _DELETE_ENTRIES = Statement(
 
 
 def _write_ledger(connection: sa.Connection, computed: Computed, asked_at: datetime) -> None:
-    """Replace the entries of every account and label."""
+    """Replace the entries of every account and label; before its first day it has none."""
     labels = _labels(computed)
-    # PERF: most accounts have the same first day
-    runs_since = {
-        since: _runs_of_days(label.day for label in labels if label.end >= since)
-        for since in set(computed.since.values())
-    }
+    days = _runs_of_days(label.day for label in labels)
     scopes = [
-        (appid, computed.origin.value, *days, computed.endpoint.name)
-        for appid, since in computed.since.items()
-        for days in runs_since[since]
+        (appid, computed.origin.value, *run, computed.endpoint.name)
+        for appid in computed.since
+        for run in days
     ]
     _DELETE_ENTRIES.execute_many(connection, scopes)
     insert_many(connection, coverage, _ENTRY, _entries(computed, labels, stored_time(asked_at)))

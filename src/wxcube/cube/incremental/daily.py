@@ -13,6 +13,7 @@ from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.context import BuildContext
 from wxcube.cube.incremental.damage import DamagedFactError
 from wxcube.cube.incremental.fact_files import sync_disk
+from wxcube.cube.incremental.ledger import NEVER
 from wxcube.cube.incremental.progress import Progress
 from wxcube.cube.incremental.schedule import (
     NO_EVENTS,
@@ -141,16 +142,13 @@ class DailyBuild:
     def _moved_first_days(
         self, known: Mapping[int, int], chunk_first_days: Mapping[int, int], chunk: Chunk
     ) -> dict[int, int]:
-        """The new first days of accounts that have no events any more on their first day.
-
-        An account that has no others keeps its first day.
-        """
+        """The new first days of accounts that have no events any more on their first day."""
         lost = {
             account: day
             for account, day in known.items()
             if day in chunk.days and chunk_first_days.get(account, day + 1) > day
         }
-        moved: dict[int, int] = {}
+        moved = dict.fromkeys(lost, NEVER)
         for group in {self._context.group_of(account) for account in lost}:
             of_group = {a: d for a, d in lost.items() if self._context.group_of(a) == group}
             moved |= daily_steps.first_day_after(
@@ -163,8 +161,9 @@ class DailyBuild:
     ) -> None:
         """Note the two first days with events of accounts that are new or begin earlier."""
         for account, days in two_days.items():
-            if account in self.starts or days[0] < known.get(account, days[0] + 1):
-                before = self.starts.get(account, (known[account],) if account in known else ())
+            first = known.get(account, NEVER)
+            if account in self.starts or days[0] < first:
+                before = self.starts.get(account, () if first == NEVER else (first,))
                 self.starts[account] = tuple(sorted({*days, *before})[:2])
 
     def _missing_days(
@@ -186,7 +185,8 @@ class DailyBuild:
         missing: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for account, first in chunk_first_days.items():
             group = self._context.group_of(account)
-            end = known.get(account, max(through[group], newest.get(group, 0)) + 1)
+            last = max(through[group], newest.get(group, 0))
+            end = min(known.get(account, NEVER), last + 1)
             days = tuple(
                 day
                 for day in range(first + 1, end)

@@ -11,12 +11,14 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from wxcube.beijing import day_number
 from wxcube.cube.incremental.articles import Articles, Published
 from wxcube.cube.incremental.fact_files import REPAIR_AND_BUILD, FactFile
 from wxcube.cube.incremental.schedule import (
@@ -37,6 +39,8 @@ FILE, LOCK = "cube.db", "build.lock"
 SUM = "cube.db.sum"
 """The size and checksum of the ledger when the last build ended."""
 VERSION = 2
+NEVER = day_number(date.max)
+"""The first day of an account that had events, and has none any more."""
 _PAUSE_SECONDS = 0.1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS built (
@@ -268,7 +272,7 @@ class Ledger:
     # --- accounts and followers ------------------------------------------------------------------
 
     def first_days(self, groups: Collection[int]) -> dict[int, int]:
-        """The day of the first event of every account of some groups."""
+        """The day of the first event of every account of some groups; NEVER if it lost all events."""
         return dict(
             self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_in_list(groups)})")  # noqa: S608 - numbers
         )
