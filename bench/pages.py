@@ -40,6 +40,7 @@ FILL: dict[str, Callable[[Path], object]] = {"ten years": ten_years, "200 accoun
 
 def main(folder: Path) -> None:
     """Measure the pages of both databases."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, fill in FILL.items():
         path = folder / f"{name.replace(' ', '_')}.db"
         if not path.exists():
