@@ -17,7 +17,7 @@ from wxcube.figures.eras import Article
 from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.help import computed, help_of
-from wxcube.figures.peers import PEER_DAYS, Median, at_age, at_every_age
+from wxcube.figures.peers import PEER_DAYS, Median, around, at_age, at_every_age
 from wxcube.figures.reader import Days, Reader
 from wxcube.figures.samples import ARTICLES, READERS_OF_SHARE
 from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
@@ -88,9 +88,10 @@ def readers(reader: Reader, of: Filter) -> Figure:
 def articles(reader: Reader, of: Filter) -> Figure:
     """The articles published in the range, each compared with the median of its account."""
     window, accounts = reader.window(of, getuserread, getarticletotaldetail), reader.accounts(of)
-    found = eras.articles(reader, accounts, window)
+    compared = eras.articles(reader, accounts, around(window))
+    found = [one for one in compared if one.published in window]
     shown = [one for one in found if of.search.casefold() in one.title.casefold()]
-    peers = at_age(reader, shown)
+    peers = at_age(reader, shown, compared)
     medians = [peers.median(one, one.age) for one in shown]
     readers, sharers, *others = _FIGURES
     columns = (

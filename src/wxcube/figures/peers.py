@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from statistics import median
 from typing import Any
 
 from wxcube.contract.endpoint import Endpoint
@@ -35,98 +34,129 @@ class Median:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """Readers of articles at every age that was read, in the order of their publishing."""
+@dataclass(slots=True)
+class _Window:
+    """The readers of articles published around a day, in their order."""
 
-    readers: Mapping[_Age, Sequence[_Entry]]
+    entries: Sequence[_Entry]
+    """In the order of their publishing."""
+    counts: list[int] = field(default_factory=list)
+    first: int = 0
+    last: int = 0
+
+    def move_to(self, day: date) -> list[int]:
+        """The readers around another day."""
+        first = bisect_left(self.entries, (day - _AROUND,))
+        last = bisect_left(self.entries, (day + _AROUND + _DAY,))
+        # PERF: the next article was published soon after, and has nearly the same others
+        if not self.first <= first <= self.last <= last:
+            self.counts = sorted(readers for *_article, readers in self.entries[first:last])
+        else:
+            for *_article, readers in self.entries[self.first : first]:
+                del self.counts[bisect_left(self.counts, readers)]
+            for *_article, readers in self.entries[self.last : last]:
+                insort(self.counts, readers)
+        self.first, self.last = first, last
+        return self.counts
+
+
+class Peers:
+    """Readers of articles at every age that was read."""
+
+    def __init__(self, readers: Mapping[_Age, Iterable[_Entry]]) -> None:
+        self._windows = {age: _Window(sorted(found)) for age, found in readers.items()}
 
     def median(self, one: Article, age: int) -> Median:
         """The median of the others, of the same account and endpoint, when they were so old."""
-        found = self.readers.get((one.appid, eras.endpoint_of(one.published).name, age), ())
-        first = bisect_left(found, (one.published - _AROUND,))
-        last = bisect_left(found, (one.published + _AROUND + _DAY,))
-        others = [count for _published, msgid, count in found[first:last] if msgid != one.msgid]
-        return Median(median(others) if len(others) >= ARTICLES else None, len(others))
+        window = self._windows.get(_age_of(one, age))
+        counts = window.move_to(one.published) if window else []
+        own = self.own(one, age)
+        n = len(counts) - (own is not None)
+        return Median(_median_without(counts, own) if n >= ARTICLES else None, n)
 
     def own(self, one: Article, age: int) -> int | None:
         """The readers of the article itself when it was so old."""
-        found = self.readers.get((one.appid, eras.endpoint_of(one.published).name, age), ())
+        window = self._windows.get(_age_of(one, age))
+        found = window.entries if window else ()
         first = bisect_left(found, (one.published, one.msgid))
         known = found[first] if first < len(found) else None
         return known[2] if known and known[:2] == (one.published, one.msgid) else None
 
 
-def at_age(reader: Reader, some: Sequence[Article]) -> Peers:
-    """What some articles are compared with, each at the age that it has."""
+def _median_without(counts: Sequence[int], one: int | None) -> float:
+    """The median of sorted numbers, of which one is left out."""
+    gap = len(counts) if one is None else bisect_left(counts, one)
+    last = len(counts) - (one is not None) - 1
+    low, high = (counts[at + (at >= gap)] for at in (last // 2, (last + 1) // 2))
+    return low if last % 2 == 0 else (low + high) / 2
+
+
+def _age_of(one: Article, age: int) -> _Age:
+    return one.appid, eras.endpoint_of(one.published).name, age
+
+
+def around(window: Window) -> Window:
+    """When the articles were published with which those of a window are compared."""
+    return Window(window.first - _AROUND, window.last + _AROUND)
+
+
+def at_age(reader: Reader, some: Sequence[Article], others: Sequence[Article]) -> Peers:
+    """What some articles are compared with, each at the age that it has.
+
+    The others have been published `around` them.
+    """
     known: dict[_Age, set[_Entry]] = {}
-    for endpoint, of_era in _by_era(some).items():
-        grown = [one for one in of_era if one.age == endpoint.moves_days]
-        young = [one for one in of_era if one.age != endpoint.moves_days]
-        # PERF: most articles are full-grown, and have one row of that age: their newest
-        _add(known, endpoint, {endpoint.moves_days}, _newest(reader, endpoint, grown))
-        _add(known, endpoint, {one.age for one in young}, _every_day(reader, endpoint, young))
-    return _sorted(known)
+    # PERF: most articles are full-grown, and have one row of that age: their newest
+    for one in others:
+        if _is_grown(one) and one.readers is not None:
+            entry = (one.published, one.msgid, one.readers)
+            known.setdefault(_age_of(one, one.age), set()).add(entry)
+    for endpoint, young in _by_era(one for one in some if not _is_grown(one)).items():
+        ages = tuple(sorted({one.age for one in young}))
+        _add(known, endpoint, _every_day(reader, endpoint, young, ages))
+    return Peers(known)
 
 
 def at_every_age(reader: Reader, one: Article) -> Peers:
     """What one article is compared with, day by day since publishing."""
     known: dict[_Age, set[_Entry]] = {}
     endpoint = eras.endpoint_of(one.published)
-    ages = range(1, endpoint.moves_days + 1)
-    _add(known, endpoint, ages, _every_day(reader, endpoint, [one]))
-    return _sorted(known)
+    _add(known, endpoint, _every_day(reader, endpoint, [one]))
+    return Peers(known)
 
 
-def _by_era(some: Sequence[Article]) -> dict[Endpoint[Any], list[Article]]:
+def _is_grown(one: Article) -> bool:
+    return one.age == eras.endpoint_of(one.published).moves_days
+
+
+def _by_era(some: Iterable[Article]) -> dict[Endpoint[Any], list[Article]]:
     found: dict[Endpoint[Any], list[Article]] = {}
     for one in some:
         found.setdefault(eras.endpoint_of(one.published), []).append(one)
     return found
 
 
-def _newest(
-    reader: Reader, endpoint: Endpoint[Any], some: Sequence[Article]
-) -> Iterator[TotalOfDay]:
-    if not some:
-        return
-    appids, selection = _around(endpoint, some)
-    for one in reader.warehouse.running_totals(appids, selection, is_newest_only=True):
-        msgid = str(one.row["msgid"])
-        yield TotalOfDay(one.appid, one.published, msgid, one.stat_date, one.values[0])
-
-
 def _every_day(
-    reader: Reader, endpoint: Endpoint[Any], some: Sequence[Article]
+    reader: Reader,
+    endpoint: Endpoint[Any],
+    some: Sequence[Article],
+    ages: Collection[int] | None = None,
 ) -> Sequence[TotalOfDay]:
-    if not some:
-        return ()
-    appids, selection = _around(endpoint, some)
+    """The readers of articles published around some, at every age or at some."""
+    days = [one.published for one in some]
+    window = eras.within(endpoint, around(Window(min(days), max(days))))
+    appids = tuple(dict.fromkeys(one.appid for one in some))
+    selection = Selection(endpoint, window, (eras.READERS[endpoint.name],))
     return reader.once(
-        ("totals_of_days", appids, selection),
-        lambda: reader.warehouse.totals_of_days(appids, selection),
+        ("totals_of_days", appids, selection, ages),
+        lambda: reader.warehouse.totals_of_days(appids, selection, ages),
     )
 
 
-def _around(endpoint: Endpoint[Any], some: Sequence[Article]) -> tuple[tuple[str, ...], Selection]:
-    """The accounts and days of what some articles are compared with."""
-    days = [one.published for one in some]
-    window = eras.within(endpoint, Window(min(days) - _AROUND, max(days) + _AROUND))
-    appids = tuple(dict.fromkeys(one.appid for one in some))
-    return appids, Selection(endpoint, window, (eras.READERS[endpoint.name],))
-
-
 def _add(
-    known: dict[_Age, set[_Entry]],
-    endpoint: Endpoint[Any],
-    ages: Container[int],
-    totals: Iterable[TotalOfDay],
+    known: dict[_Age, set[_Entry]], endpoint: Endpoint[Any], totals: Iterable[TotalOfDay]
 ) -> None:
-    for appid, published, msgid, stat_date, readers in totals:
-        age = (stat_date - published).days + 1
-        if age in ages and readers is not None:
-            known.setdefault((appid, endpoint.name, age), set()).add((published, msgid, readers))
-
-
-def _sorted(known: Mapping[_Age, set[_Entry]]) -> Peers:
-    return Peers({age: sorted(found) for age, found in known.items()})
+    for one in totals:
+        if one.value is not None:
+            entry = (one.published, one.msgid, one.value)
+            known.setdefault((one.appid, endpoint.name, one.age), set()).add(entry)

@@ -57,13 +57,15 @@ def article_table(figure: Figure, view: View) -> ArticleTable:
     is_shown["appid"] = len(figure.accounts) > 1
     places = [figure.place(name) for name in names if is_shown[name]]
     msgid, moving = figure.place("msgid"), figure.place("is_moving")
+    shown = figure.rows[:MOST_ROWS]
+    hrefs = view.to_articles([row[msgid] for row in shown])
     rows = tuple(
         ArticleRow(
             tuple(cell(row[place], figure.columns[place]) for place in places),
-            view.to("/content/article", article=row[msgid]),
+            href,
             bool(row[moving]),
         )
-        for row in figure.rows[:MOST_ROWS]
+        for row, href in zip(shown, hrefs, strict=True)
     )
     headings = tuple(_heading(figure.columns[place], view) for place in places)
     more = max(len(figure.rows) - MOST_ROWS, 0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from starlette.requests import Request
 
@@ -38,6 +39,8 @@ _OLDEST = (
 )
 """The endpoints with which the days of an account begin."""
 _IS = "="
+_ANY = "1_1"
+"""The id of an article whose page's address ends with it."""
 MOST_OFFERED = 8
 """Accounts that have a link of their own."""
 
@@ -107,6 +110,12 @@ class View:
         """The address of another page with this filter, without what is only of this page."""
         kept = replace(self.filter, source=None, article="", sort="", search="")
         return address(path, links.write(replace(kept, **changes)))
+
+    def to_articles(self, msgids: Sequence[str]) -> list[str]:
+        """The addresses of the pages of articles with this filter."""
+        # PERF: what every row has in common is written once
+        start = self.to("/content/article", article=_ANY).removesuffix(_ANY)
+        return [f"{start}{quote_plus(msgid)}" for msgid in msgids]
 
     def hidden(self, *without: str) -> list[tuple[str, str]]:
         """The parts of the query that a form has to send along, without those it asks for."""

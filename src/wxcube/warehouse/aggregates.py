@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
@@ -16,6 +16,7 @@ from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.contract.withdrawn import WITHDRAWN_AT
 from wxcube.warehouse.coverage import State
+from wxcube.warehouse.sql_dates import days_between
 from wxcube.warehouse.tables import ROW_TABLES, RowTable, accounts, coverage
 
 _RANK = {origin.value: number for number, origin in enumerate(Origin)}
@@ -74,6 +75,11 @@ class TotalOfDay(NamedTuple):
     msgid: str
     stat_date: date
     value: Any
+
+    @property
+    def age(self) -> int:
+        """Days since publishing that it covers, with the day of publishing."""
+        return (self.stat_date - self.published).days + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,15 +230,26 @@ def running_totals(
 
 
 def totals_of_days(
-    connection: sa.Connection, appids: Sequence[str], selection: Selection
+    connection: sa.Connection,
+    appids: Sequence[str],
+    selection: Selection,
+    ages: Collection[int] | None = None,
 ) -> list[TotalOfDay]:
-    """The first column of a selection of running totals, of every day, in any order."""
+    """The first column of a selection of running totals, of every day, in any order.
+
+    `ages` limits them to numbers of days since publishing; the day of publishing is 1.
+    """
     parent, running = selection.table, selection.endpoint.running
     child = next(t for t in parent.lists if running and t.path == running.name)
     above, below = parent.table.c, child.table.c
     key = (below.appid, below.origin, _text(below.ref_date), below.msgid)
     rows = sa.select(*key, _text(below.stat_date), below[selection.columns[0]])
     gone = sa.select(above.appid, above.origin, _text(above.ref_date), above.msgid)
+    if ages is not None:
+        # which origin is the best is seen from all days
+        several = _with_several_origins(connection, child.table, appids, selection)
+        is_wanted = (days_between(below.ref_date, below.stat_date) + 1).in_(ages)
+        rows = rows.where(sa.or_(is_wanted, below.appid.in_(several)))
     found, withdrawn = list[Any](), set[tuple[Any, ...]]()
     for some in _split(appids):
         # PERF: no join, and no wide column of the articles in an order that nobody needs
@@ -241,12 +258,13 @@ def totals_of_days(
         some_gone = connection.execute(gone.where(*of_articles, above[WITHDRAWN_AT].is_not(None)))
         withdrawn |= {tuple(row) for row in some_gone.all()}
     best = _best_origins((row[0], row[2], _ORIGINS[row[1]]) for row in found)
-    return [
+    totals = (
         TotalOfDay(row[0], _day(row[2]), str(row[3]), _day(row[4]), row[5])
         for row in found
         if best[row[0], row[2]] == _ORIGINS[row[1]]
         if not withdrawn or tuple(row[:4]) not in withdrawn
-    ]
+    )
+    return [one for one in totals if ages is None or one.age in ages]
 
 
 def states(

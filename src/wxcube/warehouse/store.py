@@ -457,11 +457,17 @@ class Warehouse:
             )
 
     def totals_of_days(
-        self, appids: Sequence[str], selection: aggregates.Selection
+        self,
+        appids: Sequence[str],
+        selection: aggregates.Selection,
+        ages: Collection[int] | None = None,
     ) -> list[aggregates.TotalOfDay]:
-        """One column of the running totals of articles published in a window, day by day."""
+        """One column of the running totals of articles published in a window, day by day.
+
+        `ages` limits them to numbers of days since publishing; the day of publishing is 1.
+        """
         with self._database.reading() as connection:
-            return aggregates.totals_of_days(connection, appids, selection)
+            return aggregates.totals_of_days(connection, appids, selection, ages)
 
     def states(
         self, appids: aggregates.Appids, endpoint: Endpoint[Any], window: Window

@@ -180,6 +180,24 @@ def test_running_totals_have_days(warehouse: Warehouse) -> None:
     _equal_totals(warehouse, selection)
 
 
+def test_totals_of_some_ages_are_those_of_the_best_origin(warehouse: Warehouse) -> None:
+    endpoint, window = named("getarticletotal"), Window.day(DAY)
+    rows = [row for row in sample_rows(endpoint, window) if len(row.details) > 1]
+    selection = Selection(endpoint, window, ("int_page_read_user",))
+    warehouse.replace("wx1", Origin.CUBE, Answer(endpoint, window, rows, b"{}", NOW))
+    _equal_ages(warehouse, selection)
+    first_days = [msgspec.structs.replace(row, details=row.details[:1]) for row in rows]
+    warehouse.replace("wx1", Origin.WECHAT, Answer(endpoint, window, first_days, b"{}", NOW))
+    _equal_ages(warehouse, selection)
+
+
+def _equal_ages(warehouse: Warehouse, selection: Selection) -> None:
+    every = warehouse.totals_of_days(["wx1"], selection)
+    for ages in ({1}, {2}, {1, 2, 7}, set[int]()):
+        some = warehouse.totals_of_days(["wx1"], selection, ages)
+        assert sorted(some) == sorted(one for one in every if one.age in ages)
+
+
 def _equal_totals(warehouse: Warehouse, selection: Selection) -> None:
     """One column of the totals is the same, without the articles around it."""
     assert sorted(warehouse.totals_of_days(["wx1"], selection)) == sorted(

@@ -272,7 +272,10 @@ class Ledger:
     # --- accounts and followers ------------------------------------------------------------------
 
     def first_days(self, groups: Collection[int]) -> dict[int, int]:
-        """The day of the first event of every account of some groups; NEVER if it lost all events."""
+        """The day of the first event of every account of some groups.
+
+        NEVER if all its events were removed.
+        """
         return dict(
             self._all(f"SELECT acct, day FROM seen WHERE grp IN ({_in_list(groups)})")  # noqa: S608 - numbers
         )
