@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +27,7 @@ from wxcube.errors import WarehouseError
 from wxcube.warehouse.copying import COPIED, copy_all
 from wxcube.warehouse.databases.opening import open_database
 from wxcube.warehouse.store import Warehouse
+from wxcube.warehouse.tables import leases
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=BEIJING)
 WINDOW = Window(date(2026, 3, 1), date(2026, 3, 10))
@@ -166,6 +168,36 @@ def test_what_is_written_meanwhile_is_not_in_the_copy(
     source.copy_to(target, on_rows=write)
     assert content(url) != before
     assert content(target) == before
+
+
+def test_of_two_copies_at_once_the_second_is_refused(path: Path, target: str) -> None:
+    with Warehouse.open(path) as source, Warehouse.open(path) as same:
+        source.set_build_watermark("a cube", 1)
+        refusals: list[WarehouseError] = []
+
+        def copy_too(_table: str, _done: int, _total: int) -> None:
+            with pytest.raises(WarehouseError, match="is copying into this database") as caught:
+                same.copy_to(target)
+            refusals.append(caught.value)
+
+        source.copy_to(target, on_rows=copy_too)
+        assert refusals
+        assert f"process {os.getpid()} on" in str(refusals[0])
+    assert content(target) == content(str(path))
+    Warehouse.open(target).close()
+
+
+def test_a_copy_stops_when_another_process_took_it_over(path: Path, target: str) -> None:
+    with Warehouse.open(path) as source, closing(open_database(target)) as copied:
+        source.set_build_watermark("a cube", 1)
+        day = Window.day(WINDOW.last)
+        source.begin_ask("wx1", Origin.WECHAT, SUMMARY, day, NOW, sender="sync")
+
+        def take_over(_table: str, _done: int, _total: int) -> None:
+            copied.write(lambda connection: connection.execute(leases.update().values(holder="x")))
+
+        with pytest.raises(WarehouseError, match="another process is copying"):
+            source.copy_to(target, on_rows=take_over)
 
 
 def test_a_target_that_is_not_empty_is_left_alone(path: Path, target: str) -> None:

@@ -8,7 +8,9 @@ begins anew if the source has changed since.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Self
@@ -18,8 +20,10 @@ import sqlalchemy as sa
 from wxcube.errors import WarehouseError
 from wxcube.i18n import _
 from wxcube.warehouse import asks, renewal, schema
+from wxcube.warehouse import leases as lease_rules
 from wxcube.warehouse.contract_tables import codes, columns, contract, endpoints
 from wxcube.warehouse.databases.database import Database, is_in_doubt
+from wxcube.warehouse.lease_holder import Holder, new_holder
 from wxcube.warehouse.statements import continue_numbers, insert_many
 from wxcube.warehouse.tables import METADATA, REVISION, builds, leases
 from wxcube.warehouse.tables import asks as asks_table
@@ -28,6 +32,8 @@ NOT_COPIED = frozenset({codes, columns, contract, endpoints, leases})
 """What every database makes of the contract, and what belongs to running processes."""
 COPIED = tuple(table for table in METADATA.sorted_tables if table not in NOT_COPIED)
 """The tables of a copy, parents before children."""
+LEASE = "*"
+"""What a running copy has a lease of in its target, in place of an account."""
 BATCH = 2_000
 """Rows of one transaction."""
 
@@ -71,24 +77,46 @@ def copy_all(
     """Copy all rows that a reading transaction sees; returns the number of rows by table.
 
     Raises:  WarehouseError if the target has rows that are not of an unfinished copy of this
-        source, if a database fails, or if a table has another number of rows in the end.
+        source, if another process is copying into it, if a database fails, or if a table has
+        another number of rows in the end.
     """
     counts = row_counts(source)
-    mark = Mark.of(source, source_name, counts)
+    mark, holder = Mark.of(source, source_name, counts), new_holder()
     if not schema.is_unfinished(target):
         schema.prepare(target)
-    target.write(partial(_begin, mark=mark, name=target.name), schema.LOCK, in_bulk=True)
+    begin = partial(_begin, mark=mark, holder=holder, name=target.name)
+    target.write(begin, schema.LOCK, in_bulk=True)
+    try:
+        _copy_rows(source, target, counts, holder, on_rows, batch)
+        target.write(partial(_end, wanted=counts, name=target.name), schema.LOCK)
+    finally:
+        # a lease that cannot be released ends with this process
+        with suppress(WarehouseError):
+            target.write(partial(lease_rules.release, holder=holder))
+    return counts
+
+
+def _copy_rows(
+    source: sa.Connection,
+    target: Database,
+    counts: Mapping[str, int],
+    holder: Holder,
+    on_rows: OnRows,
+    batch: int,
+) -> None:
+    """Copy the rows that the target does not have yet."""
     done, total = 0, sum(counts.values())
     for table in COPIED:
         stored = target.write(partial(_count, table=table))
         done += stored
         for rows in _batches(source, table, batch, stored):
-            target.write(partial(_store, table=table, rows=rows, before=stored), in_bulk=True)
+            store = partial(_store, table=table, rows=rows, before=stored)
+            target.write(
+                partial(_store_as, holder=holder, name=target.name, store=store), in_bulk=True
+            )
             stored += len(rows)
             done += len(rows)
             on_rows(table.name, done, total)
-    target.write(partial(_end, wanted=counts, name=target.name), schema.LOCK)
-    return counts
 
 
 def row_counts(connection: sa.Connection) -> dict[str, int]:
@@ -104,8 +132,11 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 # --- beginning and end ---------------------------------------------------------------------------
 
 
-def _begin(connection: sa.Connection, mark: Mark, name: str) -> None:
+def _begin(connection: sa.Connection, mark: Mark, holder: Holder, name: str) -> None:
     """Mark the target as an unfinished copy; without rows, unless they are of the same state."""
+    held = lease_rules.take(connection, [LEASE], holder, datetime.now(UTC))
+    if held:
+        raise _is_copied(name, held[LEASE].holder)
     revision = schema.stored_revision(connection)
     if revision == mark.revision:
         return
@@ -144,6 +175,18 @@ def _end(connection: sa.Connection, wanted: Mapping[str, int], name: str) -> Non
     schema.store_revision(connection, REVISION)
 
 
+def _is_copied(name: str, holder: Holder | None) -> WarehouseError:
+    other = (
+        _("process {pid} on {host}", pid=holder.pid, host=holder.host)
+        if holder
+        else _("another process")
+    )
+    return WarehouseError(
+        _("{path}: {other} is copying into this database now", path=name, other=other),
+        hint=_("wait until it has ended, then run the same command again"),
+    )
+
+
 def _has_rows(connection: sa.Connection, table: sa.Table) -> bool:
     return (
         connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is not None
@@ -180,6 +223,15 @@ def _with_booleans(table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> Iterable
         tuple(bool(v) if n in places and v is not None else v for n, v in enumerate(row))
         for row in rows
     )
+
+
+def _store_as(
+    connection: sa.Connection, holder: Holder, name: str, store: Callable[[sa.Connection], None]
+) -> None:
+    """Store rows while the lease lasts: another process may have taken it over."""
+    if lease_rules.renew(connection, [LEASE], holder, datetime.now(UTC)):
+        raise _is_copied(name, None)
+    store(connection)
 
 
 def _store(
