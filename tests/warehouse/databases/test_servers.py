@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -26,7 +27,9 @@ from wxcube.contract.encoding import encode_answer
 from wxcube.contract.source import Answer, Origin
 from wxcube.contract.window import Window
 from wxcube.errors import WarehouseError
+from wxcube.warehouse.databases import mysql
 from wxcube.warehouse.databases import server as servers
+from wxcube.warehouse.databases.opening import open_database
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.table_script import table_script
 
@@ -255,3 +258,27 @@ def test_work_that_deadlocks_is_done_again(warehouse: Warehouse) -> None:
     for thread in threads:
         thread.finish()
     assert len(tries) >= 3
+
+
+def test_mariadb_ends_a_writer_that_fell_silent(
+    running: ThrowAway, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if its machine had vanished: nobody says that the connection has ended."""
+    if isinstance(running, ThrowAwayPostgresql):
+        pytest.skip("PostgreSQL asks silent connections whether they live (tcp_keepalives)")
+    monkeypatch.setattr(mysql, "IDLE_SECONDS", 1)
+    has_lock, may_go_on = threading.Event(), threading.Event()
+
+    def fall_silent(connection: sa.Connection) -> None:
+        has_lock.set()
+        may_go_on.wait()
+
+    with closing(open_database(url)) as silent:
+        thread = InThread(lambda: silent.write(fall_silent, "wx1"))
+        assert has_lock.wait(30)
+        monkeypatch.setattr(mysql, "IDLE_SECONDS", 600)
+        with closing(open_database(url)) as other:
+            # it waits for the lock until the server has ended the first one
+            other.write(lambda connection: None, "wx1")
+        may_go_on.set()
+        thread.join()

@@ -38,6 +38,8 @@ _READS = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPL
 _OPTIONS = ("connect_timeout", "read_timeout", "unix_socket", "write_timeout")
 """Options of a URL besides those of TLS."""
 _WRITES_FILES = re.compile("outfile|dumpfile", re.IGNORECASE)
+IDLE_SECONDS = 600
+"""The server ends a connection that has been silent for this time, and its locks with it."""
 _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
     "SET SESSION time_zone = '+08:00'",
@@ -195,7 +197,8 @@ def _execute(connection: sa.Connection, statement: str, *values: object) -> Any:
 def _connect(arguments: Mapping[str, Any], *, is_mariadb: bool) -> sa.Engine:
     """Connections to the server, one for each thread that needs one."""
     collation = MARIADB_COLLATION if is_mariadb else MYSQL_COLLATION
-    settings = (f"SET NAMES utf8mb4 COLLATE {collation}", *_SETTINGS)
+    silence = f"SET SESSION wait_timeout = {IDLE_SECONDS}"
+    settings = (f"SET NAMES utf8mb4 COLLATE {collation}", silence, *_SETTINGS)
 
     def open_connection() -> Any:
         connection: Any = pymysql.connect(**arguments)
