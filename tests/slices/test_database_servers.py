@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections import Counter
@@ -66,23 +65,6 @@ def on_server(site: Site, url: str) -> Site:
     return site
 
 
-@contextmanager
-def process(site: Site, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of the command line; it is killed at the end."""
-    with subprocess.Popen(
-        site.launch(MOMENT, *arguments),
-        cwd=site.folder,
-        env={**os.environ, **site.environment, "LANG": "en_US.UTF-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
-
-
 def calls_of(running: RunningEmulator) -> Counter[tuple[object, ...]]:
     return counted(running.emulator.journal.calls("/datacube/*"))
 
@@ -102,7 +84,7 @@ def wait_for_calls(running: RunningEmulator, count: int, started: subprocess.Pop
 def test_a_sync_goes_on_when_its_killed_server_is_started_again(
     server: ThrowAway, site: Site, url: str, running: RunningEmulator, synced: Synced
 ) -> None:
-    with process(site, "sync") as sync:
+    with site.process(MOMENT, "sync") as sync:
         for calls in (20, len(synced.calls) // 2):
             wait_for_calls(running, calls, sync)
             server.kill()
@@ -122,9 +104,9 @@ def test_two_syncs_at_once_make_every_call_once(
     site: Site, url: str, running: RunningEmulator, synced: Synced
 ) -> None:
     running.emulator.faults.add(Fault(slow_seconds=1))
-    with process(site, "sync", "--quiet") as first:
+    with site.process(MOMENT, "sync", "--quiet") as first:
         wait_for_calls(running, 8, first)
-        with process(site, "sync") as second:
+        with site.process(MOMENT, "sync") as second:
             _out, text = second.communicate(timeout=120)
         assert second.returncode == 3, text
         assert f"is left out: another sync (process {first.pid} on" in text
@@ -187,7 +169,7 @@ def copying(
     """A process that copies the synced database to a server."""
     environment = {**synced.site.environment, "WXCUBE_COPY_PASSWORD": PASSWORD}
     site = Site(synced.site.folder, environment=environment)
-    return process(site, "copy", "--to", without_password(url), *arguments)
+    return site.process(MOMENT, "copy", "--to", without_password(url), *arguments)
 
 
 def filled(synced: Synced) -> list[str]:

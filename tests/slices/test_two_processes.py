@@ -8,8 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -26,23 +25,6 @@ CONCURRENCY = 8
 """Calls in parallel per account, by default."""
 HELD_SECONDS = 3600
 """Delay of answers that must not come before the process is stopped."""
-
-
-@contextmanager
-def process(site: Site, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of the command line; it is killed at the end."""
-    with subprocess.Popen(
-        site.launch(MOMENT, *arguments),
-        cwd=site.folder,
-        env={**os.environ, **site.environment, "LANG": "en_US.UTF-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
 
 
 def call_of(entry: Entry) -> tuple[object, ...]:
@@ -72,9 +54,9 @@ def test_two_syncs_at_once_make_every_call_once(
 ) -> None:
     site = new_site(running, sync="include_retired = true")
     running.emulator.faults.add(Fault(slow_seconds=1))
-    with process(site, "sync", "--quiet") as first:
+    with site.process(MOMENT, "sync", "--quiet") as first:
         wait_for_calls(running, 8, first)
-        with process(site, "sync") as second:
+        with site.process(MOMENT, "sync") as second:
             _out, text = second.communicate(timeout=120)
         assert second.returncode == 3, text
         for app in running.emulator.accounts:
@@ -96,7 +78,7 @@ def test_another_account_is_synchronized_meanwhile(
     site, only = new_site(running), ("--only", "user", "--json")
     one, other = running.emulator.accounts
     running.emulator.faults.add(Fault(appid=one.appid, slow_seconds=HELD_SECONDS))
-    with process(site, "sync", "--account", one.appid) as first:
+    with site.process(MOMENT, "sync", "--account", one.appid) as first:
         # its calls are held, and it begins no others
         wait_for_calls(running, CONCURRENCY, first)
         running.emulator.journal.clear()
@@ -113,7 +95,7 @@ def test_a_sync_goes_on_at_once_after_the_holder_was_killed(
 ) -> None:
     site = new_site(running, sync="include_retired = true")
     running.emulator.faults.add(Fault(slow_seconds=HELD_SECONDS, after=40))
-    with process(site, "sync", "--quiet") as first:
+    with site.process(MOMENT, "sync", "--quiet") as first:
         wait_for_calls(running, 40, first)
         first.kill()
         # its entry in the list of processes remains until somebody waits for it
@@ -135,7 +117,7 @@ def test_a_signal_ends_a_sync_with_its_report(
 ) -> None:
     site = new_site(running)
     running.emulator.faults.add(Fault(slow_seconds=HELD_SECONDS, after=40))
-    with process(site, "sync", "--json") as started:
+    with site.process(MOMENT, "sync", "--json") as started:
         wait_for_calls(running, 40, started)
         started.send_signal(number)
         out, text = started.communicate(timeout=120)
@@ -159,8 +141,10 @@ def test_processes_share_the_budget_of_the_day(
     only = ("--account", appid, "--only", "getarticleread")
     assert site.run("sync", *only, "--from", "2026-03-09").code == 0
     with (
-        process(site, "sync", *only) as sync,
-        process(site, "fetch", "getarticleread", "2026-03-01..2026-03-07", *only[:2]) as fetch,
+        site.process(MOMENT, "sync", *only) as sync,
+        site.process(
+            MOMENT, "fetch", "getarticleread", "2026-03-01..2026-03-07", *only[:2]
+        ) as fetch,
     ):
         _out, sync_text = sync.communicate(timeout=120)
         _out, fetch_text = fetch.communicate(timeout=120)

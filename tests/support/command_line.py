@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -70,6 +71,22 @@ class Site:
     def launch(self, now: str, *arguments: str) -> list[str]:
         """The command line of a process that runs a command with its clock set to `now`."""
         return [sys.executable, str(AT_MOMENT), now, *arguments]
+
+    @contextmanager
+    def process(self, now: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A running process of a command, with its clock set; it is killed at the end."""
+        with subprocess.Popen(
+            self.launch(now, *arguments),
+            cwd=self.folder,
+            env={**os.environ, **self.environment, "LANG": "en_US.UTF-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as started:
+            try:
+                yield started
+            finally:
+                started.kill()
 
 
 MakeSite = Callable[..., Site]

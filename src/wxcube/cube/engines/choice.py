@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from wxcube.cube.engines.duckdb import Engine
@@ -44,12 +43,7 @@ class OpenEngine(Engine, Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_error: object) -> None: ...
 
 
 def engine(name: str, **options: Any) -> OpenEngine:
