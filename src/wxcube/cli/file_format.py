@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import click
 
 from wxcube.cli.commands.context import Context
+from wxcube.cli.help import reader
 from wxcube.export.files import BINARY, FORMATS, Format
 from wxcube.i18n import Listing, _
 
@@ -20,6 +22,28 @@ UNSUPPORTED_EXTENSIONS = frozenset({".xls", ".ods", ".feather", ".arrow"})
 """File extensions of formats that cannot be written."""
 
 
+class OutFile(click.Path):
+    """A file to write; `-` stands for standard output."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, allow_dash=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; a directory is refused, also one that does not exist yet."""
+        if str(value).endswith(("/", os.sep)):
+            message = _("{path} is a directory: name a file in it", path=value)
+            self.fail(reader(ctx)(message) if ctx else message, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+STANDARD_OUTPUT = Path("-")
+"""The path that stands for it."""
+
+
+def _file_only(_ctx: click.Context, _param: click.Parameter, out: Path | None) -> Path | None:
+    return None if out == STANDARD_OUTPUT else out
+
+
 format_option = click.option(
     "--format",
     "file_format",
@@ -28,7 +52,8 @@ format_option = click.option(
 )
 out_option = click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutFile(),
+    callback=_file_only,
     help="File .csv, .xlsx, .json, .jsonl, .ndjson or .parquet (default: standard output).",
 )
 """The options of commands that can print a table, and of all that write files."""

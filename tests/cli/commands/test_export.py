@@ -96,6 +96,22 @@ def test_a_format_that_contradicts_the_ending_is_an_error(site: Site, form: str,
     assert not (site.folder / name).exists()
 
 
+def test_a_dash_is_standard_output(site: Site) -> None:
+    shown = export(site, "--account", "wx1")
+    assert shown.out
+    assert export(site, "--account", "wx1", "--out", "-").raw == shown.raw
+    assert not (site.folder / "-").exists()
+
+
+@pytest.mark.parametrize("name", ["old", "old/", "new/"])
+def test_a_directory_is_not_a_file(site: Site, name: str) -> None:
+    (site.folder / "old").mkdir()
+    result = export(site, "--account", "wx1", "--out", name)
+    assert result.code == 2
+    assert "is a directory" in result.err
+    assert not (site.folder / "new").exists()
+
+
 def test_an_explicit_format_may_have_any_other_ending(site: Site) -> None:
     assert export(site, "--account", "wx1", "--format", "json", "--out", "x.txt").code == 0
     assert (site.folder / "x.txt").read_text(encoding="utf-8").startswith('{"list":[')

@@ -69,6 +69,13 @@ def test_the_format_is_that_of_the_file(site: Site) -> None:
     assert book.worksheets[0].title == "关键指标"
 
 
+def test_a_dash_is_standard_output(site: Site) -> None:
+    assert site.run("report", "--format", "md", "--out", "week.md").code == 0
+    shown = site.run("report", "--format", "md", "--out", "-")
+    assert shown.raw == (site.folder / "week.md").read_bytes()
+    assert not shown.err
+
+
 def test_a_range_of_one_account_against_last_year(site: Site) -> None:
     appid = emulator().accounts[1].appid
     done = site.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.deliveries import send_to_all, show_only
 from wxcube.cli.exit_codes import INCOMPLETE
+from wxcube.cli.file_format import STANDARD_OUTPUT, OutFile
 from wxcube.cli.help import Command
 from wxcube.cli.replaced_file import replacing
 from wxcube.cli.stored_accounts import stored_account
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write (default: wxcube-FIRST_LAST in this directory).",
+    type=OutFile(),
+    help="File to write, - for standard output (default: wxcube-FIRST_LAST in this directory).",
 )
 @click.option(
     "--send", multiple=True, metavar="NAME", help="Send it to a recipient of the settings."
@@ -147,15 +149,19 @@ def _write(root: Context, made: Report, file_format: ReportFormat | None, out: P
     from wxcube.report.formats import as_file, file_name
 
     chosen = file_format or _format_of(root, out)
-    path = out or Path(file_name(made, chosen))
     content = as_file(made, chosen, root.settings.report.browser)
+    if out == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(content)
+        return
+    path = out or Path(file_name(made, chosen))
     with replacing(path) as file:
         file.write(content)
     root.notes.print(root.translate(_("report of {days} → {path}", days=made.days, path=path)))
 
 
 def _format_of(root: Context, out: Path | None) -> ReportFormat:
-    extension = out.suffix.lower().removeprefix(".") if out else "html"
+    is_named = out and out != STANDARD_OUTPUT
+    extension = out.suffix.lower().removeprefix(".") if out and is_named else "html"
     for name in REPORT_FORMATS:
         if name == extension:
             return name
