@@ -221,11 +221,24 @@ def test_a_cut_axis_is_told() -> None:
     assert not one.option["yAxis"][0]["scale"]
 
 
-def test_failures_have_an_axis_of_their_own(reader: Reader, appid: str) -> None:
+def test_the_failure_rate_has_an_axis_of_its_own(reader: Reader, appid: str) -> None:
     figure = FIGURES["interface/callbacks"](reader, Filter(accounts=(appid,)))
-    pushes, failures = (one for one in series(figure) if not one["id"].startswith("gaps"))
-    assert values(failures) == figure.values("fail_count")
-    assert pushes["yAxisIndex"] != failures["yAxisIndex"]
+    pushes, rates = (one for one in series(figure) if not one["id"].startswith("gaps"))
+    assert values(rates) == figure.values("failure_rate")
+    assert pushes["yAxisIndex"] != rates["yAxisIndex"]
+    chart = draw(figure, ENGLISH)
+    assert chart is not None
+    labels = [chart.option["yAxis"][one["yAxisIndex"]]["axisLabel"] for one in (pushes, rates)]
+    assert [one["formatter"] for one in labels] == ["@count", "@percent"]
+    assert [one["id"].split()[-1] for one in (pushes, rates)] == ["@exact", "@percent"]
+
+
+def test_the_calendar_has_titles_of_endpoints(reader: Reader, appid: str) -> None:
+    chart = draw(FIGURES["data/calendar"](reader, Filter(accounts=(appid,))), ENGLISH)
+    assert chart is not None
+    names = chart.option["yAxis"]["data"]
+    assert "follower gains and losses" in names
+    assert not [name for name in names if name.startswith("get")]
 
 
 # --- many accounts, strange names -----------------------------------------------------------------

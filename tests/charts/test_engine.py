@@ -158,6 +158,13 @@ def test_a_tooltip_names_its_panel(runtime: Any) -> None:
     assert shown == ["2026-03-09 · a\nb", "new  1"]
 
 
+def test_a_tooltip_has_the_formatter_of_its_panel(runtime: Any) -> None:
+    point = {"axisValueLabel": "2026-03-09", "seriesId": "panel a\nb\n3 @percent"}
+    named = point | {"seriesName": "failure rate"}
+    shown = json.loads(runtime.eval(PAGE % json.dumps([named | {"value": 0.0014}])))
+    assert shown == ["2026-03-09 · a\nb", "failure rate  0.14%"]
+
+
 def test_a_tooltip_is_beneath_the_chart(runtime: Any) -> None:
     resolved = "wxcubeCharts.resolve({position: '@below'}, {}, 'zh').position"
     size = "{viewSize: [360, 186], contentSize: [120, 60]}"

@@ -76,6 +76,7 @@ def test_impossible_values_are_reported(query: str, reason: str) -> None:
         (Rolling.YESTERDAY, date(2026, 3, 9), date(2026, 3, 9)),
         (Rolling.DAYS_7, date(2026, 3, 3), date(2026, 3, 9)),
         (Rolling.MONTH, date(2026, 3, 1), date(2026, 3, 9)),
+        (Rolling.LAST_WEEK, date(2026, 3, 2), date(2026, 3, 8)),
         (Rolling.LAST_MONTH, date(2026, 2, 1), date(2026, 2, 28)),
         (Rolling.YEAR, date(2026, 1, 1), date(2026, 3, 9)),
         (Rolling.ALL, date(2020, 5, 5), date(2026, 3, 9)),

@@ -13,9 +13,10 @@ from wxcube.contract import named
 from wxcube.contract.codes import ALL_CHANNELS, ALL_SCENES
 from wxcube.contract.endpoint import EARLIEST_CONTENT
 from wxcube.contract.window import Window
+from wxcube.figures import numbers
 from wxcube.figures.catalogue import FIGURES
 from wxcube.figures.figure import Figure
-from wxcube.figures.filter import Filter, Rolling, Versus
+from wxcube.figures.filter import Filter, Rolling, Versus, earlier
 from wxcube.figures.reader import Reader
 
 LAST = date(2026, 3, 9)
@@ -412,7 +413,8 @@ def test_a_range_shows_the_weeks_and_months_that_end_in_it_or_the_last_before(
     answer = figure(reader, key, appid, range=window)
     assert [row[1] for row in answer.rows] == [first]
     assert answer.rows[0][2] > 0
-    assert str(answer.sentence).startswith(f"From {first}: ")
+    period = f"{first:%Y-%m}" if key == "messages/months" else f"Week from {first}"
+    assert str(answer.sentence).startswith(f"{period}: ")
     is_before = answer.window.last < window.first
     assert is_before == any("No whole" in str(note) for note in answer.notes)
 
@@ -433,13 +435,14 @@ def test_people_of_a_whole_month_are_those_that_wechat_counted(
     several = FIGURES["messages/volume"](reader, Filter(range=window))
     assert len(several.accounts) > 1
     assert several.totals[1].value is None
-    assert f"{appid}: {people:,}" in str(several.totals[1].note)
+    assert f"{appid} {people:,}" in str(several.totals[1].each)
+    assert f"{appid} {people:,}" in str(several.sentence)
 
 
 @pytest.mark.parametrize(
     ("key", "name", "start"),
     [
-        ("interface/callbacks", "fail_count", "most failures: "),
+        ("interface/callbacks", "failure_rate", "highest failure rate: "),
         ("interface/latency", "mean_ms", "slowest: "),
         ("messages/volume", "people", "most people: "),
     ],
@@ -461,7 +464,7 @@ def test_what_moved_says_which_numbers_are_medians(reader: Reader, appid: str) -
     titles = [str(title) for title in answer.values("figure")]
     assert titles
     for title in titles:
-        plain = title.removesuffix(" (median of the days)")
+        plain = title.removesuffix(" (daily median)")
         assert (plain in kinds) == (plain != title)
     assert all(
         str(title) in str(words)
@@ -493,3 +496,69 @@ def test_readers_leave_before_the_last_fifth(reader: Reader, appid: str) -> None
     early = max((row for row in exits.rows if row[1] != 5), key=lambda row: row[2])
     place = ("0–20%", "20–40%", "40–60%", "60–80%")[early[1] - 1]
     assert f"most readers leave at {place} of the article" in str(exits.sentence)
+
+
+def test_articles_have_the_followers_that_they_brought(reader: Reader, appid: str) -> None:
+    answer = figure(reader, "content/articles", appid)
+    newest = {
+        row.msgid: max(row.detail_list or [], key=lambda one: one.stat_date).read_subscribe_user
+        for row in rows(reader, appid, "getarticletotaldetail")
+    }
+    brought = dict(zip(answer.values("msgid"), answer.values("read_subscribe_user"), strict=True))
+    assert brought == {msgid: newest[msgid] for msgid in brought}
+    most = max(brought.values())
+    assert f"most followers gained: {_title(answer, most)}, {most}" in str(answer.sentence)
+
+
+def _title(answer: Figure, followers: int) -> str:
+    place = answer.values("read_subscribe_user").index(followers)
+    return str(answer.values("title")[place])
+
+
+def test_sentences_say_which_numbers_are_medians_and_what_they_were(
+    reader: Reader, appid: str
+) -> None:
+    known = figure(reader, "content/readers", appid, range=Rolling.DAYS_7, versus=Versus.PREVIOUS)
+    (total, _sharers), words = known.totals, str(known.sentence)
+    before = numbers.exact(total.changes[0].before)
+    value = numbers.exact(total.value)
+    assert f"readers {value} (daily median), before {before} ({total.changes[0].text})" in words
+    one_day = figure(reader, "content/readers", appid, range=Rolling.YESTERDAY)
+    assert "median" not in str(one_day.sentence)
+
+
+def test_people_of_several_accounts_stand_beside_each_other(reader: Reader) -> None:
+    accounts = reader.all_accounts(Filter())
+    several = FIGURES["content/readers"](reader, Filter(range=Rolling.DAYS_7))
+    assert several.totals[0].value is None
+    for appid in accounts:
+        own = figure(reader, "content/readers", appid, range=Rolling.DAYS_7).totals[0].value
+        assert f"{appid} {numbers.exact(own)}" in str(several.totals[0].each)
+        assert f"{appid} {numbers.exact(own)}" in str(several.sentence)
+
+
+def test_channels_have_what_they_were_before(reader: Reader, appid: str) -> None:
+    now = figure(reader, "content/channels", appid, range=Window(date(2026, 3, 2), LAST))
+    answer = figure(
+        reader,
+        "content/channels",
+        appid,
+        range=Window(date(2026, 3, 2), LAST),
+        versus=Versus.PREVIOUS,
+    )
+    before = figure(
+        reader, "content/channels", appid, range=earlier(answer.window, Versus.PREVIOUS)
+    )
+    assert [row[:3] for row in answer.rows] == list(now.rows)
+    expected = dict(zip(before.values("channel"), before.values("readers"), strict=True))
+    assert {row[1]: row[3] for row in answer.rows} == {one: expected[one] for one in expected}
+
+
+def test_unfollows_beside_new_followers_are_of_the_chosen_source(
+    reader: Reader, appid: str
+) -> None:
+    of_source = figure(reader, "followers/kept", appid, source=30)
+    days = figure(reader, "followers/daily", appid, source=30)
+    assert of_source.rows[0][1:3] == (days.totals[0].value, days.totals[1].value)
+    assert of_source.rows != figure(reader, "followers/kept", appid).rows
+    assert any("Only this source" in str(note) for note in of_source.notes)

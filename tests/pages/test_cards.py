@@ -26,15 +26,20 @@ from wxcube.contract.window import Window
 from wxcube.emulator.emulator import Emulator
 from wxcube.figures.catalogue import FIGURES
 from wxcube.figures.cells import is_in_words
+from wxcube.figures.figure import Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.numbers import exact_in_unit
 from wxcube.figures.reader import Reader
+from wxcube.i18n import verbatim
 from wxcube.pages import rendering
 from wxcube.pages.app import pages_app
+from wxcube.pages.calendar_table import calendar
 from wxcube.pages.registry import PAGES
 from wxcube.pages.site import Source
 from wxcube.server.http import RunningServer
 from wxcube.settings import PagesSettings
+from wxcube.warehouse.coverage import State
+from wxcube.warehouse.next_ask import Why
 from wxcube.warehouse.store import Warehouse
 
 DAYS = 35
@@ -402,9 +407,9 @@ def test_a_page_of_one_account_offers_the_others(
     assert "all 2 accounts" not in visitor.get(path).text
 
 
-def test_tiles_have_all_digits_below_a_hundred_thousand(visitor: Visitor) -> None:
+def test_tiles_have_all_digits_below_a_million(visitor: Visitor) -> None:
     tile = rendering.environment().filters["tile"]
-    cases = [(46_507, "46,507"), (99_999, "99,999"), (123_456, "123k"), (-99_999, "−99,999")]
+    cases = [(46_507, "46,507"), (99_999, "99,999"), (1_234_567, "1.23M"), (-99_999, "−99,999")]
     assert [str(tile(value, "people")) for value, _text in cases] == [text for _, text in cases]
     assert str(tile(None, "people")) == "–"
     assert str(tile(0.1234, "fraction")) == "12.3%"
@@ -420,7 +425,53 @@ def test_days_without_articles_do_not_look_like_missing_figures(visitor: Visitor
     quiet = [title for state, title in marks if state == "state-unpublished"]
     assert quiet
     assert all("nothing was published that day" in title for title in quiet)
-    assert not [title for state, title in marks if state == "state-waiting"]
+
+
+@pytest.mark.parametrize(
+    ("why", "is_unpublished"),
+    [
+        (Why.CONFIRMING, True),
+        (Why.DELAYED, False),
+        (Why.NOT_ASKED, False),
+        (Why.CONTRADICTED, False),
+        (Why.QUOTA, False),
+    ],
+)
+def test_only_a_late_empty_answer_means_that_nothing_was_published(
+    why: Why, is_unpublished: bool
+) -> None:
+    day = date(2026, 3, 9)
+    row = ("getarticletotaldetail", day, State.WAITING.value, why.value, None, 0)
+    figure = Figure(
+        key="data/calendar",
+        title=verbatim("calendar"),
+        window=Window.day(day),
+        accounts=("wx1",),
+        columns=(),
+        rows=(row,),
+    )
+    (mark,) = calendar(figure, "wx1").rows[0].days
+    assert mark is not None
+    assert mark.is_unpublished == is_unpublished
+    assert ("nothing was published" in str(mark.title)) == is_unpublished
+    assert mark.mark == ("◌" if is_unpublished else "○")
+
+
+def test_the_overview_offers_the_report_of_its_days(
+    pages: tuple[Visitor, Warehouse, Emulator],
+) -> None:
+    visitor, _warehouse, emulator = pages
+    appid = emulator.accounts[0].appid
+    text = visitor.get(f"/?account={appid}&range=last-week").text
+    assert f'href="/report.html?account={appid}&amp;range=last-week"' in text
+    for extension, start in (("html", b"<!doctype html>"), ("xlsx", b"pk"), ("md", b"# ")):
+        page = visitor.get(f"/report.{extension}?account={appid}&range=last-week")
+        assert page.status == 200, page.text
+        assert page.body.lower().startswith(start)
+        assert "wxcube-2026-03-02_2026-03-08" in page.headers["content-disposition"]
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert emulator.name(appid) in visitor.get(f"/report.md?account={appid}").text
+    assert visitor.get("/report.exe").status == 404
 
 
 def test_pages_offer_no_request_where_none_can_be_made(visitor: Visitor) -> None:

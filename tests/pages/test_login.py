@@ -58,7 +58,7 @@ def test_without_login_there_is_no_page_and_no_figure(visitor: Visitor, site: Si
         page = visitor.get(path)
         if route in OPEN_ROUTES:
             assert not page.location.startswith("/login?next="), path
-        elif "{card}" in route:
+        elif "{extension}" in route:
             assert page.status == 401, path
         else:
             assert page.location.startswith("/login?next="), path

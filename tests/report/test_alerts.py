@@ -57,7 +57,7 @@ def test_without_rules_there_is_nothing(warehouse: Warehouse) -> None:
 def test_failed_pushes(warehouse: Warehouse) -> None:
     pushes(warehouse, 6, 100)
     (alert,) = found(warehouse, failure_rate=0.05)
-    assert alert.text == "shop: 6% of the pushes of 2026-03-09 failed; the limit is 5%."
+    assert alert.text == "shop: 6% of the pushes on 2026-03-09 failed; the limit is 5%."
     assert alert.key == "alert failure_rate wx1 2026-03-09"
     assert not found(warehouse, failure_rate=0.06)
 

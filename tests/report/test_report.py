@@ -94,7 +94,7 @@ def test_html_and_markdown_have_every_number_of_their_figures(
     html, markdown = Document(as_html(report)).text, as_markdown(report)
     (chapter,) = report.chapters
     for total in chapter.totals:
-        shown = language(numbers.in_unit(total.value, total.unit))
+        shown = language(numbers.written(total.value, total.unit))
         assert shown in html
         assert f"| {language(total.title)} | {shown} |" in markdown
     followers = next(card for card in report.cards if card.figure.key == "followers/daily")
@@ -167,7 +167,7 @@ def test_planted_texts_are_text(warehouse: Warehouse) -> None:
     markdown = as_markdown(report)
     assert "<" not in re.sub(r"\\?&lt;", "", markdown)
     rows = [line for line in markdown.splitlines() if line.startswith("| ")]
-    assert all(len(re.findall(r"(?<!\\)\|", row)) in {6, 8, 5, 4, 3} for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in {6, 9, 5, 4, 3} for row in rows)
 
 
 # --- little or nothing ---------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_one_day_has_no_trend(warehouse: Warehouse) -> None:
     assert "1 of 7 days" in text
     changes = [change for total in report.chapters[0].totals for change in total.changes]
     assert {change.kind for change in changes} == {ChangeKind.UNKNOWN}
-    assert "There are no figures of these days." in text
+    assert "There are no figures for these days." in text
     assert report.chapters[0].moved.refusal
 
 
@@ -210,7 +210,7 @@ def test_only_your_events(warehouse: Warehouse) -> None:
     new_followers(warehouse, [40] * 14, Origin.CUBE)
     report = made(Reader(warehouse, NOW), "wx1")
     assert report.chapters[0].totals[0].value == 280
-    assert "There are no figures of these days." in all_formats(report)
+    assert "There are no figures for these days." in all_formats(report)
 
 
 def test_only_retired_endpoints(warehouse: Warehouse) -> None:
@@ -222,7 +222,7 @@ def test_only_retired_endpoints(warehouse: Warehouse) -> None:
             put(warehouse, endpoint, WEEK, rows)
     text = all_formats(made(Reader(warehouse, NOW), "wx1"))
     assert "retired" in text
-    assert "There are no figures of these days." in text
+    assert "There are no figures for these days." in text
 
 
 def test_days_that_are_not_over(warehouse: Warehouse) -> None:

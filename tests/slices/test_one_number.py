@@ -122,7 +122,7 @@ def test_totals_are_the_same_everywhere(outlets: Outlets) -> None:
     on_pages = [total for card in charts(report) for total in outlets.on_page(card)["totals"]]
     for total in chapter.totals:
         assert (total.key, total.value) in [(one["key"], one["value"]) for one in on_pages]
-        shown = language(numbers.in_unit(total.value, total.unit))
+        shown = language(numbers.written(total.value, total.unit))
         for text in texts:
             assert shown in text, total.title
     growth = outlets.visitor.get(f"/followers?{outlets.query}").text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from wxcube import contract
 from wxcube.charts.chart import Chart, shown
 from wxcube.charts.parts import HATCH, base, category_axis
 from wxcube.figures.figure import Figure
@@ -33,9 +34,9 @@ def calendar(figure: Figure, language: Language) -> Chart:
     days = {"type": "value", "min": 0, "max": len(figure.window), "show": False}
     option["xAxis"] = [days, category_axis([f"{day:%m-%d}" for day in figure.window])]
     option["xAxis"][1]["position"] = "bottom"
-    option["yAxis"] = category_axis([shown(name, language) for name in names])
+    option["yAxis"] = category_axis([_row_title(name, language) for name in names])
     option["yAxis"] |= {"inverse": True}
-    option["yAxis"]["axisLabel"] |= {"interval": 0, "width": 150, "overflow": "truncate"}
+    option["yAxis"]["axisLabel"] |= {"interval": 0, "width": 190, "overflow": "truncate"}
     option["series"] = [
         {
             "type": "bar",
@@ -58,6 +59,12 @@ def calendar(figure: Figure, language: Language) -> Chart:
     ]
     option["legend"]["data"] = [shown(STATE_LABELS[state], language) for state in _STYLES]
     return Chart(option, 90 + _ROW_HEIGHT * max(len(names), 3))
+
+
+def _row_title(name: str, language: Language) -> str:
+    """The title of an endpoint, with the parameters that its calls had."""
+    endpoint, _space, params = name.partition(" ")
+    return f"{shown(contract.named(endpoint).title, language)} {params}".rstrip()
 
 
 def _runs(figure: Figure, name: str) -> list[tuple[State | None, int]]:

@@ -15,8 +15,8 @@ _LIMIT = _("5 seconds: WeChat gives up")
 
 
 def callbacks(figure: Figure, language: Language) -> Chart:
-    """Pushes and failures by day, each on an axis of its own: failures are few."""
-    return day_bars_apart(figure, ("callback_count", "fail_count"), language)
+    """Pushes and the failure rate by day, each on an axis of its own."""
+    return day_bars_apart(figure, ("callback_count", "failure_rate"), language)
 
 
 def latency(figure: Figure, language: Language) -> Chart:

@@ -85,6 +85,7 @@ def day_bars_apart(figure: Figure, names: Sequence[str], language: Language) -> 
     """Bars by day, a panel per account and column: small numbers are seen beside large ones."""
     titles: list[str] = []
     series: list[list[Part]] = []
+    axes: list[Axes] = []
     for appid in figure.accounts:
         for name, colour in zip(names, SERIES, strict=False):
             own = bars(figure, appid, name, colour, language) | seam_line(figure, language)
@@ -93,11 +94,10 @@ def day_bars_apart(figure: Figure, names: Sequence[str], language: Language) -> 
             series.append([own, *before, *(one | {"id": f"{one['id']} {name}"} for one in hatch)])
             title = shown(figure.column(name).title, language)
             titles.append(f"{appid} · {title}" if len(figure.accounts) > 1 else title)
-    axes = day_axes(figure, format_of(figure, names[0]))
+            axes.append(day_axes(figure, format_of(figure, name)))
     most = MOST_PANELS * len(names)
-    return panels(
-        titles, series, axes, exact_format_of(figure, names[0]), most=most, columns=len(names)
-    )
+    formatters = [exact_format_of(figure, name) for name in names] * len(figure.accounts)
+    return panels(titles, series, axes, formatters, most=most, columns=len(names))
 
 
 def day_lines(figure: Figure, names: Sequence[str], language: Language) -> Chart:

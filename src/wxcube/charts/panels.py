@@ -25,18 +25,22 @@ _NAME_WIDTH_OF_PHONES = 300
 def panels(
     names: Sequence[str],
     series: Sequence[list[Part]],
-    axes: Axes,
-    formatter: str = "@exact",
+    axes: Axes | Sequence[Axes],
+    formatter: str | Sequence[str] = "@exact",
     *,
     most: int = MOST_PANELS,
     columns: int = _COLUMNS,
 ) -> Chart:
-    """A chart with a panel per name, each with its series on axes of its own."""
+    """A chart with a panel per name, each with its series on axes of its own.
+
+    The axes and the formatter of tooltips are the same in all panels, or given for each.
+    """
     count = min(len(names), most)
     columns = max(min(columns, count), 1)
     rows = math.ceil(count / columns)
     height = _TOP + rows * _PANEL_HEIGHT
-    option: dict[str, Any] = base(formatter=formatter)
+    formatters = [formatter] * count if isinstance(formatter, str) else formatter
+    option: dict[str, Any] = base(formatter=formatters[0] if formatters else "@exact")
     option |= {"grid": [], "xAxis": [], "yAxis": [], "series": []}
     for number in range(count):
         row, column = divmod(number, columns)
@@ -51,6 +55,7 @@ def panels(
                 "outerBoundsContain": "axisLabel",
             }
         )
+        own = axes if isinstance(axes, Axes) else axes[number]
         first_x, first_y = len(option["xAxis"]), len(option["yAxis"])
         name = {
             "name": shown(names[number], Language()),
@@ -58,13 +63,13 @@ def panels(
             "nameTextStyle": {"color": "@ink", "fontSize": 12, "align": "left"},
             "nameTruncate": {"maxWidth": _NAME_WIDTH // columns},
         }
-        y = [axes.y[0] | name, *axes.y[1:]]
-        option["xAxis"] += [axis | {"gridIndex": number} for axis in axes.x]
+        y = [own.y[0] | name, *own.y[1:]]
+        option["xAxis"] += [axis | {"gridIndex": number} for axis in own.x]
         option["yAxis"] += [axis | {"gridIndex": number} for axis in y]
-        # tooltips take the panel's name from the ids; legends have the series' own names
+        # tooltips take the panel's name and formatter from the ids; legends have the series' names
         before = len(option["series"])
         option["series"] += [
-            {"id": f"panel {names[number]}\n{before + at}"}
+            {"id": f"panel {names[number]}\n{before + at} {formatters[number]}"}
             | one
             | {
                 "xAxisIndex": first_x + one.get("xAxisIndex", 0),

@@ -14,7 +14,8 @@ from wxcube.figures.rhythm import WEEKDAYS
 from wxcube.figures.state import Mark
 from wxcube.i18n import Listing, Meaning, Message, _, verbatim
 from wxcube.warehouse.coverage import State
-from wxcube.warehouse.explanation import STATE_LABELS
+from wxcube.warehouse.explanation import STATE_LABELS, WHY_LABELS
+from wxcube.warehouse.next_ask import Why
 
 MOST_ROWS = 500
 """Rows of a table on a page; a longer one is a download."""
@@ -25,6 +26,7 @@ _WORDS: dict[str, Callable[[Any], Message]] = {
     "weekday": lambda number: WEEKDAYS[number],
     "hour": lambda hour: verbatim(f"{hour:02}:00"),
     "state": lambda state: STATE_LABELS[State(state)],
+    "why": lambda why: WHY_LABELS[Why(why)],
 }
 """Columns of figures whose numbers and codes are words for people."""
 

@@ -116,7 +116,7 @@ def _of_percent(one: Change) -> Message:
 
 def _of_points(one: Change) -> Message:
     points = numbers.signed_points(one.difference or 0)
-    return _("{arrow} {change} points", arrow=one.arrow, change=points)
+    return _("{arrow} {change} percentage points", arrow=one.arrow, change=points)
 
 
 def _of_numbers(one: Change) -> Message:

@@ -14,12 +14,12 @@ from wxcube.contract.endpoint import EARLIEST, EARLIEST_CONTENT
 from wxcube.contract.window import Window
 from wxcube.figures import eras, numbers
 from wxcube.figures.eras import Article
-from wxcube.figures.figure import Column, Figure
-from wxcube.figures.filter import Filter
+from wxcube.figures.figure import Column, Counted, Figure
+from wxcube.figures.filter import Filter, earlier
 from wxcube.figures.help import computed, help_of
 from wxcube.figures.peers import PEER_DAYS, Median, around, at_age, at_every_age
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.samples import ARTICLES, READERS_OF_SHARE
+from wxcube.figures.samples import ARTICLES, READERS_OF_RATE, READERS_OF_SHARE
 from wxcube.figures.series import ACCOUNT, Question, answer, notes_on, of_account, plain
 from wxcube.i18n import NOTHING, SEMICOLON, Meaning, Message, _, joined, plural
 
@@ -34,6 +34,7 @@ _FIGURES = (
     Column.of(getarticletotaldetail, "read_user", _("readers")),
     Column.of(getarticletotaldetail, "share_user", _("sharers")),
     Column.of(getarticletotaldetail, "collection_user", _("favourites")),
+    Column.of(getarticletotaldetail, "read_subscribe_user", _("followed after reading")),
     Column.of(getarticletotaldetail, "read_delivery_rate", _("read rate")),
     Column.of(getarticletotaldetail, "read_finish_rate", _("completion rate")),
     Column.of(getarticletotaldetail, "read_avg_activetime", _("reading time")),
@@ -49,23 +50,26 @@ _SHARE_NOTE = _(
     "Sharers per reader are given for articles with {n} readers or more.", n=READERS_OF_SHARE
 )
 _NOT_SENT_NOTE = _(
-    "Without a read rate: articles that were published without mass sending reach nobody who "
-    "could be counted as not reading."
+    "Articles published without a mass send have no read rate: nobody was notified of them."
 )
 _MEDIAN = Column(name="median", title=_("median at the same age"), unit="people")
 _AGAINST = Column(name="against_median", title=_("times the median"), unit="")
-_N = Column(name="n", title=_("articles behind the median"))
+_N = Column(name="n", title=_("articles in the median"))
 _PEERS_NOTE = _(
-    "The median is of the other articles of the account within {days} days, each when it was as "
-    "many days old as the article is now.",
+    "The median is that of the account's other articles published within {days} "
+    "days, each at the age that the article has now.",
     days=PEER_DAYS,
 )
-_COUNTED = Column(name="stat_date", title=_("counted through"), unit="day")
+_COUNTED = Column(name="stat_date", title=_("counted up to"), unit="day")
 _MOVING = Column(name="is_moving", title=_("can still change"))
 _NO_ARTICLE = _("Choose an article in the table of articles.")
-_ONLY_SINCE = _("WeChat has this only of articles from {day} on.", day=EARLIEST_CONTENT)
+_ONLY_SINCE = _("WeChat provides this only for articles from {day} on.", day=EARLIEST_CONTENT)
 _LAST_FIFTH = 5
-_PEOPLE_NOTE = _("A person can come through several channels, so channels are not added up.")
+_BEFORE = Column(name="before", title=_("before"), unit="people")
+_OTHER_CHANNELS = _("The earlier days have other channels, so they are not compared.")
+_PEOPLE_NOTE = _(
+    "The same person can come through several channels, so channels do not add up to a total."
+)
 
 
 READING = Question(
@@ -113,6 +117,7 @@ def articles(reader: Reader, of: Filter) -> Figure:
         ),
         notes=(*reader.notes_on_accounts(of), *_article_notes(found, shown, window)),
         n=n,
+        counted=Counted.ARTICLES,
         refusal=NOTHING if n >= ARTICLES or not shown else _too_few(n),
         sentence=_articles_sentence(accounts, found),
     )
@@ -122,7 +127,7 @@ def curve(reader: Reader, of: Filter) -> Figure:
     """Readers of one article by days since publishing, beside the median of its account."""
     article = _chosen(reader, of)
     if article is None:
-        return _without_article("content/curve", _("Life of an article"), reader, of)
+        return _without_article("content/curve", _("Reading curve of the article"), reader, of)
     endpoint, peers = eras.endpoint_of(article.published), at_every_age(reader, article)
     rows = []
     for age in range(1, min(endpoint.moves_days, CURVE_DAYS) + 1):
@@ -131,7 +136,7 @@ def curve(reader: Reader, of: Filter) -> Figure:
     now = peers.median(article, article.age)
     return Figure(
         key="content/curve",
-        title=_("Life of an article"),
+        title=_("Reading curve of the article"),
         window=Window(article.published, article.stat_date),
         accounts=(article.appid,),
         columns=(
@@ -144,6 +149,7 @@ def curve(reader: Reader, of: Filter) -> Figure:
         help=help_of(getarticletotaldetail, "read_user"),
         notes=(_title_note(article), _PEERS_NOTE, *_moving_note(article)),
         n=now.n,
+        counted=Counted.ARTICLES,
         refusal=NOTHING if any(row[2] is not None for row in rows) else _too_few(now.n),
         sentence=_curve_sentence(article, now),
     )
@@ -158,8 +164,13 @@ def channels(reader: Reader, of: Filter) -> Figure:
         return _article_channels(reader, article)
     window, accounts = reader.window(of, getuserread, getbizsummary), reader.accounts(of)
     days = _channel_days(reader, accounts, window)
+    before = _channel_days(reader, accounts, earlier(window, of.versus)) if of.versus else None
+    is_comparable = before is not None and before.names == days.names
     rows = [
-        (appid, group[0], days.over(days.names[0], appid, group))
+        (
+            *(appid, group[0], days.over(days.names[0], appid, group)),
+            *([before.over(before.names[0], appid, group)] if before and is_comparable else []),
+        )
         for appid in accounts
         for group in days.groups()
         if group[0] not in {ALL_SCENES, ALL_CHANNELS}
@@ -171,17 +182,21 @@ def channels(reader: Reader, of: Filter) -> Figure:
         title=_("Readers by channel"),
         window=window,
         accounts=accounts,
-        columns=(ACCOUNT, _channel_column(), _readers_column(_("readers per day (median)"))),
+        columns=(
+            *(ACCOUNT, _channel_column(), _readers_column(_("readers per day (median)"))),
+            *((_BEFORE,) if is_comparable else ()),
+        ),
         rows=tuple(rows),
         coverage=days.coverage(),
         help=help_of(getbizsummary, "scene_desc", "user_count"),
         notes=(
             *reader.notes_on_accounts(of),
             *_channel_notes(window),
+            *((_OTHER_CHANNELS,) if before is not None and not is_comparable else ()),
             _PEOPLE_NOTE,
             *notes_on(days.marks),
         ),
-        sentence=_channels_sentence(accounts, rows),
+        sentence=_channels_per_day(accounts, rows),
     )
 
 
@@ -225,6 +240,7 @@ def _row(one: Article, others: Median) -> tuple[Any, ...]:
         one.sharers,
         _share(one),
         one.favourites,
+        one.followed,
         _read_rate(one),
         one.finish_rate,
         one.minutes,
@@ -295,12 +311,44 @@ def _articles_sentence(accounts: Sequence[str], found: Sequence[Article]) -> Mes
         return _("There are no articles.")
     best = max(known, key=lambda one: one.readers or 0)
     most = _(
-        "{title} has the most readers, {readers}.",
+        "most readers: {title}, {readers}",
         title=best.title,
         readers=numbers.exact(best.readers),
     )
     number = plural("{n} article", "{n} articles", n=len(found))
-    return joined((number, of_account(accounts, best.appid, most)), SEMICOLON)
+    parts = (
+        of_account(accounts, best.appid, most),
+        _most_followed(accounts, found),
+        _best_finished(accounts, known),
+    )
+    return joined((number, *parts), SEMICOLON)
+
+
+def _most_followed(accounts: Sequence[str], found: Sequence[Article]) -> Message:
+    best = max(found, key=lambda one: one.followed or 0)
+    if not best.followed:
+        return NOTHING
+    sentence = _(
+        "most followers gained: {title}, {followed}",
+        title=best.title,
+        followed=numbers.exact(best.followed),
+    )
+    return of_account(accounts, best.appid, sentence)
+
+
+def _best_finished(accounts: Sequence[str], found: Sequence[Article]) -> Message:
+    """The article that most of its readers read to the end, of those with enough readers."""
+    enough = [one for one in found if (one.readers or 0) >= READERS_OF_RATE and one.finish_rate]
+    if not enough:
+        return NOTHING
+    best = max(enough, key=lambda one: one.finish_rate or 0)
+    sentence = _(
+        "highest completion rate among articles with {least} readers or more: {title}, {rate}",
+        least=READERS_OF_RATE,
+        title=best.title,
+        rate=numbers.percent(best.finish_rate),
+    )
+    return of_account(accounts, best.appid, sentence)
 
 
 # --- one article ---------------------------------------------------------------------------------
@@ -353,7 +401,7 @@ def _newest_stat(reader: Reader, article: Article) -> Any:
 
 def _title_note(article: Article) -> Message:
     return _(
-        "{title}, published on {day}, counted through {last}.",
+        "{title}, published on {day}, counted up to {last}.",
         title=article.title,
         day=article.published,
         last=article.stat_date,
@@ -372,8 +420,8 @@ def _curve_sentence(article: Article, others: Median) -> Message:
     if others.value is None:
         return _("{readers} readers so far.", readers=numbers.exact(article.readers))
     return plural(
-        "After {n} day {readers} readers; the median of {others} other articles is {median}.",
-        "After {n} days {readers} readers; the median of {others} other articles is {median}.",
+        "{readers} readers after {n} day; the median of {others} other articles is {median}.",
+        "{readers} readers after {n} days; the median of {others} other articles is {median}.",
         n=article.age,
         readers=numbers.exact(article.readers),
         others=others.n,
@@ -386,17 +434,17 @@ def _exits_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
     known = [row for row in rows if row[2] is not None]
     early = [row for row in known if row[1] != _LAST_FIFTH]
     if not early:
-        return _("There are no figures of where readers leave.")
+        return _("There are no figures about where readers leave.")
     _appid, position, rate = max(early, key=lambda row: row[2])
     sentence = _(
-        "Before the last fifth, most readers leave at {part} of the article: {rate}.",
+        "before the last fifth, most readers leave at {part} of the article ({rate})",
         part=_percent_of(position),
         rate=numbers.percent(rate),
     )
     stay = [row[2] for row in known if row[1] == _LAST_FIFTH]
     if not stay:
         return sentence
-    reach = _("{rate} come to the last fifth", rate=numbers.percent(stay[0]))
+    reach = _("{rate} of readers reach the last fifth", rate=numbers.percent(stay[0]))
     return joined((reach, sentence), SEMICOLON)
 
 
@@ -429,7 +477,9 @@ def _channel_notes(window: Window) -> tuple[Message, ...]:
     """A sentence on a range of both eras: their channels are not the same."""
     if not window.first < EARLIEST_CONTENT <= window.last:
         return ()
-    return (_("Only days from {day} on: the channels of before are others.", day=EARLIEST_CONTENT),)
+    return (
+        _("Only days from {day} on: before that, WeChat had other channels.", day=EARLIEST_CONTENT),
+    )
 
 
 def _article_channels(reader: Reader, article: Article) -> Figure:
@@ -470,12 +520,27 @@ def channel_title(channel: int | str) -> Meaning:
     return Meaning.of(table[channel])
 
 
+def _channels_per_day(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
+    """The largest channel, with what it was before."""
+    if not rows:
+        return _("There are no readers.")
+    appid, channel, count, *before = max(rows, key=lambda row: row[2] or 0)
+    sentence = _(
+        "largest channel: {channel}, {count} readers per day (median)",
+        channel=channel_title(channel),
+        count=numbers.exact(count),
+    )
+    if before:
+        sentence = _("{figure}, before {before}", figure=sentence, before=numbers.exact(before[0]))
+    return of_account(accounts, appid, sentence)
+
+
 def _channels_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no readers.")
     appid, channel, count = max(rows, key=lambda row: row[2] or 0)
     sentence = _(
-        "Most readers come through {channel}: {count}.",
+        "largest channel: {channel}, {count} readers",
         channel=channel_title(channel),
         count=numbers.exact(count),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,12 +12,13 @@ from wxcube.beijing import day_of
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.field import Adding
 from wxcube.contract.window import Window
+from wxcube.figures import numbers
 from wxcube.figures.figure import Column, Figure
 from wxcube.figures.filter import Filter
 from wxcube.figures.hours import newest_days, notes_on_days
 from wxcube.figures.reader import Reader
 from wxcube.figures.series import ACCOUNT, of_account
-from wxcube.i18n import NOTHING, Message, _, plural
+from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined, plural
 from wxcube.warehouse.asks import DayCount
 from wxcube.warehouse.coverage import DayState, State
 from wxcube.warehouse.day_groups import day_groups
@@ -71,7 +72,7 @@ def calendar(reader: Reader, of: Filter) -> Figure:
         rows=tuple(rows),
         sentence=plural(
             "{n} day of an endpoint is not final yet.",
-            "{n} days of endpoints are not final yet.",
+            "{n} days of all endpoints together are not final yet.",
             n=open_days,
         ),
     )
@@ -173,7 +174,7 @@ def quota(reader: Reader, of: Filter) -> Figure:
         for appid, name, one in counts
         if one.calls or one.is_exhausted
     )
-    calls = plural("{n} call today.", "{n} calls today.", n=sum(row[2] for row in rows))
+    calls = _quota_sentence(rows)
     return Figure(
         key="data/quota",
         title=_("Calls of today"),
@@ -183,14 +184,32 @@ def quota(reader: Reader, of: Filter) -> Figure:
             ACCOUNT,
             _ENDPOINT,
             Column(name="calls", title=_("calls"), unit="times", adding=Adding.SUM),
-            Column(name="limit", title=_("limit of the settings"), unit="times"),
+            Column(name="limit", title=_("limit in the settings"), unit="times"),
             Column(name="remaining", title=_("calls left"), unit="times"),
             Column(name="is_exhausted", title=_("quota used up")),
         ),
         rows=rows,
-        notes=(_("Quotas are per endpoint and Beijing day; they are renewed at midnight."),),
+        notes=(_("Quotas apply to an endpoint and a Beijing day; they reset at midnight."),),
         sentence=of_account(reader.accounts(of), appids[0], calls) if appids else calls,
     )
+
+
+def _quota_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
+    """The calls of today, and the endpoint with the fewest left."""
+    number = sum(row[2] for row in rows)
+    calls = plural(
+        "{number} call today", "{number} calls today", n=number, number=numbers.exact(number)
+    )
+    limited = [row for row in rows if row[4] is not None]
+    if not limited:
+        return calls
+    least = min(limited, key=lambda row: row[4])
+    left = _(
+        "fewest left: {endpoint}, {calls}",
+        endpoint=contract.named(least[1]).title,
+        calls=numbers.exact(least[4]),
+    )
+    return joined((calls, left), SEMICOLON)
 
 
 def _remaining(count: DayCount, limit: int | None) -> int | None:
@@ -213,7 +232,7 @@ def _figure(reader: Reader, of: Filter, *, sentence: Message = NOTHING, **rest: 
     whole, appid = reader.window(of, *contract.ENDPOINTS), _account(reader, of)
     notes = notes_on_days(whole)
     if len(reader.accounts(of)) > 1:
-        notes = (_("One account at a time: {account}.", account=appid), *notes)
+        notes = (_("This shows one account at a time: {account}.", account=appid), *notes)
     return Figure(
         window=newest_days(whole),
         accounts=(appid,),

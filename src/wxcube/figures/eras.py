@@ -19,13 +19,15 @@ from wxcube.warehouse.aggregates import Selection
 
 SEAM = Seam(EARLIEST_CONTENT, _("from {day} on: new endpoints", day=f"{EARLIEST_CONTENT:%m-%d}"))
 NOTE = _(
-    "Until {last} the figures are of getuserread, which counts mass-sent articles; from {first} on "
-    "of getbizsummary, which counts all published content. They are not the same measure.",
+    "Until {last} the figures come from getuserread, which counts mass-sent "
+    "articles; from {first} on they come from getbizsummary, which counts all "
+    "published content. The two measure different things.",
     last=EARLIEST_CONTENT - timedelta(days=1),
     first=EARLIEST_CONTENT,
 )
 _BEFORE_ALL_CHANNELS = _(
-    "Before {first} readers are known by channel only, and people of channels are not added up.",
+    "Before {first} readers are known only by channel, and readers of several "
+    "channels do not add up.",
     first=ALL_CHANNELS_SINCE,
 )
 NAMES = {"int_page_read_user": "read_user", "share_user": "share_user"}
@@ -46,6 +48,7 @@ class Article:
     readers: int | None
     sharers: int | None
     favourites: int | None
+    followed: int | None
     read_rate: float | None
     finish_rate: float | None
     minutes: float | None
@@ -71,6 +74,7 @@ _NEW = (
     "read_user",
     "share_user",
     "collection_user",
+    "read_subscribe_user",
     "read_delivery_rate",
     "read_finish_rate",
     "read_avg_activetime",

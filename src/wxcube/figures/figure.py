@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from wxcube.contract.endpoint import Endpoint
@@ -13,7 +14,7 @@ from wxcube.contract.window import Window
 from wxcube.figures.change import Change
 from wxcube.figures.help import Help
 from wxcube.figures.state import Coverage, Mark
-from wxcube.i18n import NOTHING, Meaning, Message
+from wxcube.i18n import NOTHING, Meaning, Message, plural
 
 Text = Message | Meaning
 
@@ -79,6 +80,15 @@ class Total:
     changes: tuple[Change, ...] = ()
     note: Message = NOTHING
     """Why there is no number, or what kind of one it is, such as a median."""
+    each: Message = NOTHING
+    """The numbers of single accounts, where they may not be added up."""
+
+
+class Counted(StrEnum):
+    """What is behind a statement."""
+
+    DAYS = "days"
+    ARTICLES = "articles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +115,21 @@ class Figure:
     sentence: Message = NOTHING
     """The figure in one sentence with the numbers that matter."""
     n: int | None = None
-    """Articles, days or values behind a statement."""
+    """Days, or articles, behind a statement."""
+    counted: Counted = Counted.DAYS
+    """What `n` counts."""
     refusal: Message = NOTHING
     versus: Figure | None = None
     """The same for the earlier days that it is compared with."""
+
+    @property
+    def sample(self) -> Message:
+        """How many days or articles are behind the sentence; empty if that is not known."""
+        if self.n is None:
+            return NOTHING
+        if self.counted is Counted.ARTICLES:
+            return plural("from {n} article", "from {n} articles", n=self.n)
+        return plural("from {n} day", "from {n} days", n=self.n)
 
     def place(self, name: str) -> int:
         """The position of a column in the rows."""

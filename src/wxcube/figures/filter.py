@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from wxcube.beijing import month_start
+from wxcube.beijing import monday, month_start
 from wxcube.contract.window import Window
 from wxcube.i18n import Message, _
 
@@ -15,13 +15,17 @@ _DAY = timedelta(days=1)
 
 
 class Rolling(StrEnum):
-    """A range of days that ends yesterday, whenever it is opened; `last-month` ends before."""
+    """A range of days that ends yesterday, whenever it is opened.
+
+    `last-week` and `last-month` are the last whole ones, and end before.
+    """
 
     YESTERDAY = "yesterday"
     DAYS_7 = "7d"
     DAYS_14 = "14d"
     DAYS_30 = "30d"
     DAYS_90 = "90d"
+    LAST_WEEK = "last-week"
     MONTH = "month"
     LAST_MONTH = "last-month"
     YEAR = "year"
@@ -34,6 +38,7 @@ RANGE_TITLES: dict[Rolling, Message] = {
     Rolling.DAYS_14: _("last 14 days"),
     Rolling.DAYS_30: _("last 30 days"),
     Rolling.DAYS_90: _("last 90 days"),
+    Rolling.LAST_WEEK: _("last week"),
     Rolling.MONTH: _("this month"),
     Rolling.LAST_MONTH: _("last month"),
     Rolling.YEAR: _("this year"),
@@ -103,8 +108,15 @@ def _last_days(count: int) -> Callable[[date, date], tuple[date, date]]:
     return lambda yesterday, _oldest: (yesterday - (count - 1) * _DAY, yesterday)
 
 
+def _last_week(yesterday: date, _oldest: date) -> tuple[date, date]:
+    """Monday to Sunday: on a Monday, the week that ended yesterday."""
+    end = monday(yesterday + _DAY) - _DAY
+    return monday(end), end
+
+
 def _last_month(yesterday: date, _oldest: date) -> tuple[date, date]:
-    end = month_start(yesterday) - _DAY
+    """On the 1st, the month that ended yesterday."""
+    end = month_start(yesterday + _DAY) - _DAY
     return month_start(end), end
 
 
@@ -115,6 +127,7 @@ _ENDS: dict[Rolling, Callable[[date, date], tuple[date, date]]] = {
     Rolling.DAYS_30: _last_days(30),
     Rolling.DAYS_90: _last_days(90),
     Rolling.MONTH: lambda yesterday, _oldest: (month_start(yesterday), yesterday),
+    Rolling.LAST_WEEK: _last_week,
     Rolling.LAST_MONTH: _last_month,
     Rolling.YEAR: lambda yesterday, _oldest: (yesterday.replace(month=1, day=1), yesterday),
     Rolling.ALL: lambda yesterday, oldest: (oldest, yesterday),

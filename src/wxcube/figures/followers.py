@@ -51,7 +51,7 @@ def moves(source: int | None = None) -> Question:
     only = () if source is None else (("user_source", source),)
     notes: tuple[Message, ...] = ()
     if source is not None:
-        notes = (_("Only source {source}.", source=Meaning.of(_SOURCES[source])),)
+        notes = (_("Only this source: {source}.", source=Meaning.of(_SOURCES[source])),)
     return Question(
         key="followers/daily",
         title=_("New followers and unfollows"),
@@ -118,8 +118,8 @@ def sources(reader: Reader, of: Filter) -> Figure:
 
 def kept(reader: Reader, of: Filter) -> Figure:
     """Unfollows per hundred new followers, of the days and accounts of which both are known."""
-    window = reader.window(of, getusersummary)
-    days = _moves(reader, reader.accounts(of), window)
+    window, asked = reader.window(of, getusersummary), moves(of.source)
+    days = asked.load(reader, reader.accounts(of), window)
 
     def lost_share(appid: str) -> float | None:
         new, lost = days.over("new_user", appid), days.over("cancel_user", appid)
@@ -129,17 +129,16 @@ def kept(reader: Reader, of: Filter) -> Figure:
     for appid in days.accounts:
         known = days.coverage([appid])
         share = lost_share(appid) if known.is_whole else None
-        moves = (days.over(name, appid) for name in _MOVES)
-        rows.append((appid, *moves, share))
+        rows.append((appid, *(days.over(name, appid) for name in _MOVES), share))
     columns = (
         ACCOUNT,
         NEW,
         LOST,
-        Column(name="lost_share", title=_("unfollows per new follower"), unit="fraction"),
+        Column(name="lost_share", title=_("unfollows relative to new followers"), unit="fraction"),
     )
     return Figure(
         key="followers/kept",
-        title=_("Unfollows against new followers"),
+        title=_("Unfollows compared with new followers"),
         window=window,
         accounts=days.accounts,
         columns=columns,
@@ -147,10 +146,11 @@ def kept(reader: Reader, of: Filter) -> Figure:
         coverage=days.coverage(),
         help=(*help_of(getusersummary, *_MOVES), _SHARE_HELP),
         notes=(
+            *asked.notes,
             *reader.notes_on_accounts(of),
             *notes_on(days.marks),
-            _("The share is given only if every day of the range is there and final."),
-            _("Unfollows are of all followers, not only of those who came in the range."),
+            _("The ratio is given only if every day of the range has final figures."),
+            _("Unfollows include all followers who left, not only those who came in this range."),
         ),
         sentence=_kept_sentence(rows),
     )
@@ -170,7 +170,7 @@ def _sources_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) 
         return _("There are no new followers.")
     appid, source, new, _lost = max(rows, key=lambda row: row[2] or 0)
     sentence = _(
-        "Most new followers came through {source}: {count}.",
+        "largest source: {source}, {count} new followers",
         source=Meaning.of(_SOURCES[source]),
         count=numbers.exact(new),
     )
@@ -180,11 +180,11 @@ def _sources_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) 
 def _kept_sentence(rows: Sequence[tuple[Any, ...]]) -> Message:
     shares = [row[-1] for row in rows if row[-1] is not None]
     if not shares:
-        return _("Days are missing or can still change, so there is no share yet.")
+        return _("Days are missing or can still change, so there is no ratio yet.")
     if len(shares) > 1:
         return _(
-            "From {least} to {most} unfollows per new follower.",
+            "unfollows are {least} to {most} of new followers, depending on the account",
             least=numbers.percent(min(shares)),
             most=numbers.percent(max(shares)),
         )
-    return _("{share} unfollows per new follower.", share=numbers.percent(shares[0]))
+    return _("unfollows are {share} of new followers", share=numbers.percent(shares[0]))

@@ -75,7 +75,7 @@ def computed(
 def _moves(endpoint: Endpoint[Any]) -> Message:
     return plural(
         "It is final from 08:00 on the next day.",
-        "It can change for {n} days, and is final from 08:00 after them.",
+        "It can change for {n} days, and is final from 08:00 on the day after.",
         n=endpoint.moves_days,
     )
 

@@ -41,7 +41,7 @@ def notes_on_days(window: Window) -> tuple[Message, ...]:
     """A sentence, if only the newest days of a range are shown."""
     if newest_days(window) == window:
         return ()
-    return (_("The newest {days} days of the range are shown.", days=MOST_DAYS),)
+    return (_("Only the newest {days} days of the range are shown.", days=MOST_DAYS),)
 
 
 def of_newest_days(
@@ -53,7 +53,7 @@ def of_newest_days(
         window=newest_days(whole),
         accounts=days.accounts,
         coverage=known,
-        n=known.days,
+        n=max((days.coverage([appid]).days for appid in days.accounts), default=0),
         notes=(
             *reader.notes_on_accounts(of),
             *notes_on_days(whole),

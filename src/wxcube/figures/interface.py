@@ -23,8 +23,8 @@ LIMIT_MS = 5000
 CALLBACKS = Column.of(getinterfacesummary, "callback_count", _("pushes"))
 FAILURES = Column.of(getinterfacesummary, "fail_count", _("failed pushes"))
 FAILURE_RATE = Column(name="failure_rate", title=_("failure rate"), unit="fraction")
-MEAN = Column(name="mean_ms", title=_("mean time"), unit="ms")
-LARGEST = Column.of(getinterfacesummary, "max_time_cost", _("largest time"))
+MEAN = Column(name="mean_ms", title=_("mean reply time"), unit="ms")
+LARGEST = Column.of(getinterfacesummary, "max_time_cost", _("longest reply time"))
 _NAMES = ("callback_count", "fail_count", "total_time_cost", "max_time_cost")
 _RATE_HELP = computed(
     getinterfacesummary,
@@ -36,9 +36,9 @@ _MEAN_HELP = computed(
     getinterfacesummary,
     "mean_ms",
     "ms",
-    _("time of all pushes divided by their number"),
+    _("reply time of all pushes divided by their number"),
 )
-_LIMIT_NOTE = _("After 5 seconds WeChat gives up, and the push has failed.")
+_LIMIT_NOTE = _("WeChat gives up after 5 seconds, and the push counts as failed.")
 
 
 def _load(reader: Reader, accounts: tuple[str, ...], window: Window) -> Days:
@@ -47,7 +47,7 @@ def _load(reader: Reader, accounts: tuple[str, ...], window: Window) -> Days:
 
 PUSHES = Question(
     key="interface/callbacks",
-    title=_("Pushes to your server, and failures"),
+    title=_("Pushes to your server, and failure rate"),
     endpoints=(getinterfacesummary,),
     load=_load,
     measures=(
@@ -81,16 +81,17 @@ def latency(reader: Reader, of: Filter) -> Figure:
 
 
 def _worst(figure: Figure) -> Message:
-    """The point with the most failures."""
+    """The point with the highest failure rate."""
     rows = [row for row in figure.rows if row[3]]
     if not rows:
         return NOTHING
-    appid, day, _pushes, failures, rate = max(rows, key=lambda row: row[3])
+    appid, day, pushes, failures, rate = max(rows, key=lambda row: (row[4], row[3]))
     sentence = _(
-        "most failures: {day}, {failures} ({rate})",
+        "highest failure rate: {day}, {rate} ({failures} of {pushes})",
         day=point_title(figure, day),
-        failures=numbers.exact(failures),
         rate=numbers.percent(rate),
+        failures=numbers.exact(failures),
+        pushes=numbers.exact(pushes),
     )
     return of_account(figure.accounts, appid, sentence)
 
@@ -102,7 +103,7 @@ def _slowest(figure: Figure) -> Message:
         return NOTHING
     appid, day, mean, largest = max(rows, key=lambda row: row[2])
     sentence = _(
-        "slowest: {day}, {mean} in the mean, {largest} at most",
+        "slowest: {day}, {mean} on average, {largest} at most",
         day=point_title(figure, day),
         mean=numbers.milliseconds(mean),
         largest=numbers.milliseconds(largest),
@@ -150,7 +151,7 @@ def _sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Messa
         return _("There are no pushes.")
     slowest = max(known, key=lambda row: row[4])
     sentence = _(
-        "Slowest from {hour}: {mean} in the mean, {largest} at most.",
+        "slowest from {hour}: {mean} on average, {largest} at most",
         hour=hour_label(slowest[1]),
         mean=numbers.milliseconds(slowest[4]),
         largest=numbers.milliseconds(slowest[5]),

@@ -110,7 +110,7 @@ def _range(values: Sequence[str], today: date, ignored: list[Message]) -> Rollin
         )
     elif possible != window:
         ignored.append(
-            _("of {window}, the days that can have figures are shown", window=str(window))
+            _("of {window}, only the days that can have figures are shown", window=str(window))
         )
     return possible or default
 

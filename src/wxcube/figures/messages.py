@@ -35,8 +35,18 @@ from wxcube.figures.hours import (
 )
 from wxcube.figures.periods import grain_of
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, Question, answer, in_words, notes_on, of_account, plain
-from wxcube.i18n import NOTHING, SEMICOLON, Meaning, Message, _, joined
+from wxcube.figures.series import (
+    ACCOUNT,
+    NOT_ADDED,
+    Question,
+    answer,
+    each_in_words,
+    in_words,
+    notes_on,
+    of_account,
+    plain,
+)
+from wxcube.i18n import NOTHING, SEMICOLON, Meaning, Message, _, joined, verbatim
 from wxcube.warehouse.aggregates import Selection
 
 COUNT = Column.of(getupstreammsg, "msg_count", _("messages"))
@@ -44,7 +54,8 @@ PEOPLE = Column(
     name="people", title=_("people who sent messages"), unit="people", adding=Adding.DISTINCT
 )
 _PEOPLE_NOTE = _(
-    "People are added up over the intervals of the distribution: each person is in one of them."
+    "The number of people is the sum over the intervals of the distribution: each "
+    "person is in only one."
 )
 
 
@@ -109,7 +120,10 @@ def types(reader: Reader, of: Filter) -> Figure:
         notes=(
             *reader.notes_on_accounts(of),
             *notes_on(days.marks),
-            _("A person can send several types, so people are not added up over types or days."),
+            _(
+                "The same person can send several types, so people do not add up over types or "
+                "days."
+            ),
             *_median_notes(window),
         ),
         sentence=_types_sentence(accounts, rows),
@@ -212,9 +226,12 @@ def _people_of_period(reader: Reader, figure: Figure) -> Total | None:
         known = {appid: days.over(PEOPLE.name, appid) for appid in figure.accounts}
         if not known or any(people is None for people in known.values()):
             return None
-        value, words = next(iter(known.values())), note
+        value, words, each = next(iter(known.values())), note, NOTHING
         if len(known) > 1:
-            value, words = None, joined((note, *map(_of_account, known.items())), SEMICOLON)
+            value, words = None, NOT_ADDED
+            each = _(
+                "{kind}: {values}", kind=note, values=each_in_words([*known.items()], PEOPLE.unit)
+            )
         return Total(
             key=PEOPLE.name,
             title=PEOPLE.title,
@@ -222,20 +239,16 @@ def _people_of_period(reader: Reader, figure: Figure) -> Total | None:
             unit=PEOPLE.unit,
             coverage=days.coverage(),
             note=words,
+            each=each,
         )
     return None
 
 
 _PERIODS: Mapping[Endpoint[Any], Message] = {
-    getupstreammsgdistmonth: _("people of the whole month"),
-    getupstreammsgdistweek: _("people of the whole week"),
+    getupstreammsgdistmonth: _("whole month, everybody counted once"),
+    getupstreammsgdistweek: _("whole week, everybody counted once"),
 }
 """The endpoints that count the people of more than a day."""
-
-
-def _of_account(known: tuple[str, float | None]) -> Message:
-    appid, people = known
-    return _("{account}: {people}", account=appid, people=numbers.exact(people))
 
 
 def _busiest(figure: Figure) -> Message:
@@ -306,12 +319,12 @@ def _labelled(
             *((_NONE_ENDED[of_counts.grain],) if is_before or not labels else ()),
             _PEOPLE_NOTE,
             _(
-                "Whole periods that end in the range are shown; WeChat has their figures once they "
-                "are over."
+                "Only whole periods that end in the range are shown; WeChat provides their "
+                "figures once they are over."
             ),
             *notes_on(marks),
         ),
-        sentence=_last_sentence(accounts, rows),
+        sentence=_last_sentence(of_counts, accounts, rows),
     )
 
 
@@ -342,12 +355,18 @@ def _help(of_counts: Endpoint[Any], of_people: Endpoint[Any]) -> Any:
     return (*help_of(of_counts, "msg_count"), *help_of(of_people, "msg_user"))
 
 
+def _period_title(endpoint: Endpoint[Any], label: date) -> Message:
+    if endpoint.grain is Grain.MONTH:
+        return verbatim(f"{label:%Y-%m}")
+    return _("Week from {day}", day=label)
+
+
 def _types_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
     if not rows:
         return _("There are no messages.")
     appid, kind, count, _people = max(rows, key=lambda row: row[2] or 0)
     sentence = _(
-        "Most messages are of type {type}: {count}.",
+        "most frequent type: {type}, {count} messages",
         type=Meaning.of(codes.MSG_TYPE[kind]),
         count=numbers.exact(count),
     )
@@ -366,7 +385,8 @@ def _distribution_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ..
         for appid, interval, people in rows
         if appid == rows[0][0]
     ]
-    return of_account(accounts, rows[0][0], joined(parts, SEMICOLON))
+    sentence = _("People per day (median): {people}", people=joined(parts, SEMICOLON))
+    return of_account(accounts, rows[0][0], sentence)
 
 
 def _hours_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
@@ -375,17 +395,25 @@ def _hours_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) ->
         return _("There are no messages.")
     appid, hour, mean = max(known, key=lambda row: row[2])
     sentence = _(
-        "Most messages come from {hour}: {count} per day.",
+        "busiest hour: {hour}, {count} messages per day",
         hour=hour_label(hour),
         count=numbers.exact(mean),
     )
     return of_account(accounts, appid, sentence)
 
 
-def _last_sentence(accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Message:
+def _last_sentence(
+    endpoint: Endpoint[Any], accounts: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> Message:
+    """Messages and people of the last whole week or month."""
     known = [row for row in rows if row[2] is not None]
     if not known:
         return _("There are no messages.")
-    appid, label, count, _people = max(known, key=lambda row: (row[1], row[2]))
-    sentence = _("From {day}: {count} messages.", day=str(label), count=numbers.exact(count))
+    appid, label, count, people = max(known, key=lambda row: (row[1], row[2]))
+    sentence = _(
+        "{period}: {count} messages from {people} people.",
+        period=_period_title(endpoint, label),
+        count=numbers.exact(count),
+        people=numbers.exact(people),
+    )
     return of_account(accounts, appid, sentence)

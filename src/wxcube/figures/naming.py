@@ -30,7 +30,9 @@ def named(figure: Figure, names: Mapping[str, str]) -> Figure:
         accounts=tuple(map(name, figure.accounts)),
         rows=tuple(tuple(map(name, row)) for row in figure.rows),
         marks={(name(appid), day): mark for (appid, day), mark in figure.marks.items()},
-        totals=tuple(replace(total, note=name(total.note)) for total in figure.totals),
+        totals=tuple(
+            replace(total, note=name(total.note), each=name(total.each)) for total in figure.totals
+        ),
         sentence=name(figure.sentence),
         notes=tuple(map(name, figure.notes)),
         versus=named(figure.versus, names) if figure.versus else None,

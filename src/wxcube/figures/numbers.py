@@ -33,6 +33,10 @@ STEPS = {
 """How numbers are written: those below a limit, in a unit with so many decimals and a name."""
 _SMALLEST_SHORT = 10_000
 """Smaller numbers are written out."""
+SHORT_FROM = 1_000_000
+"""Smaller numbers are written out in large type too: a phone has no tooltip for their digits."""
+_ONE_DECIMAL_FROM = 0.995
+"""Percent from which one decimal is enough; failure rates are smaller, and differ in the second."""
 
 
 def count(value: float | None) -> Meaning:
@@ -75,11 +79,29 @@ def exact_in_unit(value: float | None, unit: str) -> Meaning:
     return Meaning(f"{text} {names[0]}", f"{text} {names[1]}")
 
 
-def percent(fraction: float | None) -> Meaning:
-    """A fraction in percent with one decimal.
+def written(value: float | None, unit: str) -> Meaning:
+    """A number in a sentence: counts with all their digits, rates and durations rounded.
 
-    >>> str(percent(0.1234)), str(percent(0.0004)), str(percent(0))
-    ('12.3%', '<0.1%', '0%')
+    >>> str(written(46_507, "people")), str(written(0.1234, "fraction"))
+    ('46,507', '12.3%')
+    """
+    return _OF_UNIT.get(unit, exact)(value)
+
+
+def headline(value: float | None, unit: str) -> Meaning:
+    """A number in large type: with all its digits as far as they are read at a glance.
+
+    >>> str(headline(46_507, "people")), str(headline(1_234_567, "people"))
+    ('46,507', '1.23M')
+    """
+    return (written if abs(value or 0) < SHORT_FROM else in_unit)(value, unit)
+
+
+def percent(fraction: float | None) -> Meaning:
+    """A fraction in percent with one decimal, below 1% with two.
+
+    >>> str(percent(0.1234)), str(percent(0.0014)), str(percent(0.00004)), str(percent(0))
+    ('12.3%', '0.14%', '<0.01%', '0%')
     """
     text = _percent(fraction)
     return Meaning(text, text)
@@ -88,8 +110,8 @@ def percent(fraction: float | None) -> Meaning:
 def signed_percent(fraction: float) -> Meaning:
     """A change in percent, with its sign.
 
-    >>> str(signed_percent(0.5)), str(signed_percent(-0.001))
-    ('+50%', '−0.1%')
+    >>> str(signed_percent(0.5)), str(signed_percent(-0.0014))
+    ('+50%', '−0.14%')
     """
     text = _percent(fraction)
     sign = "+" if fraction > 0 and not text.startswith("<") else ""
@@ -99,8 +121,8 @@ def signed_percent(fraction: float) -> Meaning:
 def signed_points(difference: float) -> Meaning:
     """A difference of two fractions in percentage points, with its sign.
 
-    >>> str(signed_points(0.012)), str(signed_points(-0.0004)), str(signed_points(0))
-    ('+1.2', '<−0.1', '0')
+    >>> str(signed_points(0.012)), str(signed_points(-0.00004)), str(signed_points(0))
+    ('+1.2', '<−0.01', '0')
     """
     text = str(signed_percent(difference)).removesuffix("%")
     return Meaning(text, text)
@@ -178,10 +200,10 @@ def _percent(fraction: float | None) -> str:
     if fraction is None:
         return MISSING
     size = abs(fraction) * 100
-    if 0 < size < 0.05:  # noqa: PLR2004 - rounds to nothing
-        return f"<{MINUS}0.1%" if fraction < 0 else "<0.1%"
+    if 0 < size < 0.005:  # noqa: PLR2004 - rounds to nothing
+        return f"<{MINUS}0.01%" if fraction < 0 else "<0.01%"
     sign = MINUS if fraction < 0 else ""
-    return f"{sign}{_rounded(size, 1)}%"
+    return f"{sign}{_rounded(size, 1 if size >= _ONE_DECIMAL_FROM else 2)}%"
 
 
 def _rounded(value: float, places: int) -> str:

@@ -1,4 +1,4 @@
-"""Overview: yesterday's key figures, every account, and what moved most."""
+"""Overview: yesterday's key figures, every account, and the biggest changes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ from wxcube.figures.help import Help
 from wxcube.figures.interface import PUSHES
 from wxcube.figures.messages import VOLUME
 from wxcube.figures.reader import Days, Reader
-from wxcube.figures.series import ACCOUNT, NOT_ADDED, TOTAL_NOTES, Measure, Question, notes_on
+from wxcube.figures.series import (
+    ACCOUNT,
+    NOT_ADDED,
+    Measure,
+    Question,
+    each_of,
+    kind_of,
+    notes_on,
+)
 from wxcube.figures.state import Coverage, Mark, coverage
 from wxcube.i18n import NOTHING, SEMICOLON, Message, _, joined
 
 QUESTIONS: tuple[Question, ...] = (moves(), FOLLOWERS, READING, VOLUME, PUSHES)
 """The questions whose measures are key figures, in their order."""
 AGO = {
-    1: _("against the day before"),
-    7: _("against 7 days before"),
-    30: _("against 30 days before"),
+    1: _("vs the day before"),
+    7: _("vs 7 days before"),
+    30: _("vs 30 days before"),
 }
 """The days with which yesterday is compared, as WeChat's own pages do."""
 MOST_CHANGES = 5
@@ -101,10 +109,10 @@ def moved(reader: Reader, of: Filter) -> Figure:
     has_earlier = of.range is not Rolling.ALL  # nothing is stored before all days
     changes = _changes(reader, compared, window, versus) if has_earlier else ()
     found = sorted(changes, key=lambda one: -abs(one.change.share or 0))[:MOST_CHANGES]
-    whole = _("Only whole periods with final figures are compared.")
+    whole = _("Only complete periods with final figures are compared.")
     return Figure(
         key="overview/moved",
-        title=_("What moved most"),
+        title=_("Biggest changes"),
         window=window,
         accounts=compared,
         columns=(
@@ -127,10 +135,18 @@ def moved(reader: Reader, of: Filter) -> Figure:
             for one in found
         ),
         help=_help(),
-        notes=(VERSUS_TITLES[versus], whole, *reader.notes_on_accounts(of)),
-        refusal=NOTHING if found else _("No figure has two whole periods that can be compared."),
+        notes=(
+            _("compared with {days}", days=_in_short(earlier(window, versus))),
+            whole,
+            *reader.notes_on_accounts(of),
+        ),
+        refusal=NOTHING if found else _("No figure has two complete periods to compare."),
         sentence=found[0].words if found else NOTHING,
     )
+
+
+def _in_short(window: Window) -> str:
+    return f"{window.first}" if len(window) == 1 else f"{window.first} … {window.last}"
 
 
 # --- one day -------------------------------------------------------------------------------------
@@ -164,12 +180,13 @@ def _total_of_day(measure: Measure, of: Mapping[date, Days], day: date) -> Total
         coverage=known,
         changes=changes,
         note=_note(of[day], known, value),
+        each=NOTHING if value is not None else each_of(measure, of[day], (day,)),
     )
 
 
 def _note(days: Days, known: Coverage, value: float | None) -> Message:
     if not known.days:
-        return _("not there yet")
+        return _("not available yet")
     if value is None and len(days.accounts) > 1:
         return NOT_ADDED
     if known.moving:
@@ -201,7 +218,7 @@ def _sentence(totals: Sequence[Total], day: date) -> Message:
     parts = [by_key[key] for key in ("new_user", "cumulate_user", "msg_count") if key in by_key]
     return joined(
         [
-            _("{title} {value}", title=one.title, value=numbers.in_unit(one.value, one.unit))
+            _("{title} {value}", title=one.title, value=numbers.written(one.value, one.unit))
             for one in parts
         ],
         SEMICOLON,
@@ -222,7 +239,7 @@ class _Moved:
     def title(self) -> Text:
         """The figure, and what kind of number of the range it is, if it is not its sum."""
         column = self.measure.column
-        kind = TOTAL_NOTES.get(column.adding) if len(self.change.window) > 1 else None
+        kind = kind_of(column, tuple(self.change.window))
         return _("{figure} ({kind})", figure=column.title, kind=kind) if kind else column.title
 
     @property
@@ -233,8 +250,8 @@ class _Moved:
             "{account}: {figure} {now}, before {before} ({change}).",
             account=self.appid,
             figure=self.title,
-            now=numbers.in_unit(self.now, column.unit),
-            before=numbers.in_unit(self.change.before, column.unit),
+            now=numbers.written(self.now, column.unit),
+            before=numbers.written(self.change.before, column.unit),
             change=self.change.text,
         )
 

@@ -106,7 +106,7 @@ class Reader:
             return ()
         return (
             _(
-                "The first {n} of {all} accounts are shown; choose others above.",
+                "Only the first {n} of {all} accounts are shown; choose accounts to see others.",
                 n=len(shown),
                 all=len(known),
             ),

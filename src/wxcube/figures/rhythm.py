@@ -32,10 +32,10 @@ _N = Column(name="n", title=_("number of days"), unit="")
 _WEEKDAY = Column(name="weekday", title=_("weekday"), is_key=True)
 _WHOLE_DAYS = _("Only days whose figures are final are counted.")
 _NO_ADVICE = _(
-    "This is when people read. It follows from when articles were published, so it does not say "
-    "when to publish."
+    "This shows when people read, which depends on when articles were published. It"
+    " does not say when to publish."
 )
-_NO_SUCCESSOR = _("WeChat has no reading by hour since it retired this endpoint in 2026.")
+_NO_SUCCESSOR = _("WeChat retired this endpoint in 2026, so newer reads by hour do not exist.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _refusal(rows: Sequence[tuple[Any, ...]]) -> Message:
 def _notes(reader: Reader, of: Filter, cells: _Cells) -> tuple[Message, ...]:
     notes: list[Message] = [_WHOLE_DAYS]
     if len(reader.accounts(of)) > 1:
-        notes.append(_("One account at a time: {account}.", account=cells.appid))
+        notes.append(_("This shows one account at a time: {account}.", account=cells.appid))
     notes += notes_on_days(reader.window(of, getuserreadhour))
     if getuserreadhour.is_retired:
         notes.append(_NO_SUCCESSOR)

@@ -12,7 +12,7 @@ from wxcube.contract.field import Adding
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
 from wxcube.figures import numbers
-from wxcube.figures.change import Change, change
+from wxcube.figures.change import Change, ChangeKind, change
 from wxcube.figures.figure import Column, Figure, Seam, Total
 from wxcube.figures.filter import VERSUS_TITLES, Filter, Versus, earlier
 from wxcube.figures.help import Help
@@ -178,6 +178,7 @@ def _totals(question: Question, days: Days, before: _Earlier | None = None) -> t
 def _total(measure: Measure, days: Days, before: _Earlier | None) -> Total:
     value, known = measure.over(days, days.accounts, days.labels), days.coverage()
     is_refused = value is None and known.days > 0 and len(days.accounts) > 1
+    kind = kind_of(measure.column, days.labels)
     changes: tuple[Change, ...] = ()
     if before:
         changes = (
@@ -198,24 +199,46 @@ def _total(measure: Measure, days: Days, before: _Earlier | None) -> Total:
         unit=measure.column.unit,
         coverage=known,
         changes=changes,
-        note=NOT_ADDED if is_refused else TOTAL_NOTES.get(measure.column.adding, NOTHING),
+        note=NOT_ADDED if is_refused else kind,
+        each=each_of(measure, days, days.labels, kind) if is_refused else NOTHING,
     )
+
+
+def kind_of(column: Column, some: Sequence[date]) -> Message:
+    """What kind of number of some days a column has; empty if it is their sum, or of one day."""
+    return TOTAL_NOTES.get(column.adding, NOTHING) if len(some) > 1 else NOTHING
+
+
+def each_of(measure: Measure, days: Days, some: Sequence[date], kind: Message = NOTHING) -> Message:
+    """The numbers of single accounts; empty if they are more than a reader compares."""
+    if len(days.accounts) > MOST_EACH:
+        return NOTHING
+    values = ((appid, measure.over(days, (appid,), some)) for appid in days.accounts)
+    known = each_in_words(
+        [(appid, value) for appid, value in values if value is not None], measure.column.unit
+    )
+    return _("{kind}: {values}", kind=kind, values=known) if kind and known else known
+
+
+def each_in_words(values: Sequence[tuple[str, float | None]], unit: str) -> Message:
+    """Accounts with their numbers."""
+    parts = [
+        _("{account} {value}", account=appid, value=numbers.written(value, unit))
+        for appid, value in values
+    ]
+    return joined(parts, SEMICOLON)
 
 
 def in_words(totals: Sequence[Total], accounts: int = 1) -> Message:
     """The totals of a figure of some accounts in one sentence."""
     if not totals:
         return NOTHING
-    parts = [
-        _("{title} {value}", title=one.title, value=numbers.in_unit(one.value, one.unit))
-        for one in totals
-        if one.value is not None
-    ]
+    parts = [_total_in_words(one) for one in totals if one.value is not None or one.each]
     known = totals[0].coverage
     days = _("{days} of {of_days} days", days=known.days, of_days=known.of_days)
     if accounts > 1:
         days = _(
-            "{days} of {of_days} days of {accounts} accounts",
+            "{days} of {of_days} days over {accounts} accounts",
             days=known.days,
             of_days=known.of_days,
             accounts=accounts,
@@ -223,15 +246,40 @@ def in_words(totals: Sequence[Total], accounts: int = 1) -> Message:
     return joined((*parts, days), SEMICOLON)
 
 
+def _total_in_words(one: Total) -> Message:
+    if one.value is None:
+        return _("{figure} ({each})", figure=one.title, each=one.each)
+    words = _("{title} {value}", title=one.title, value=numbers.written(one.value, one.unit))
+    if one.note and one.note not in _PLAIN_KINDS:
+        words = _("{figure} ({kind})", figure=words, kind=one.note)
+    for against in one.changes:
+        words = changed(words, against, one.unit)
+    return words
+
+
+def changed(words: Message, one: Change, unit: str) -> Message:
+    """A number in words with what it was before, and the change."""
+    if one.kind is ChangeKind.UNKNOWN:
+        return words
+    if one.kind not in {ChangeKind.PERCENT, ChangeKind.POINTS}:
+        return _("{figure} ({change})", figure=words, change=one.text)
+    before = numbers.written(one.before, unit)
+    return _("{figure}, before {before} ({change})", figure=words, before=before, change=one.text)
+
+
 _OVER_ACCOUNTS = {Adding.SUM: Adding.SUM, Adding.LAST: Adding.SUM, Adding.MAX: Adding.MAX}
 """Followers of several accounts add up; users of a day do not: somebody can read both."""
-NOT_ADDED = _("people of several accounts are not added up")
+NOT_ADDED = _("not added up: the same person can be in several accounts")
+MOST_EACH = 3
+"""Accounts whose numbers are given one by one where they are not added up."""
 TOTAL_NOTES = {
-    Adding.DISTINCT: _("median of the days"),
-    Adding.LAST: _("the newest value"),
-    Adding.MAX: _("the largest value"),
+    Adding.DISTINCT: _("daily median"),
+    Adding.LAST: _("latest value"),
+    Adding.MAX: _("highest value"),
 }
 """What kind of number a figure of a range is, if it is not the sum."""
+_PLAIN_KINDS = {TOTAL_NOTES[Adding.LAST], TOTAL_NOTES[Adding.MAX]}
+"""Kinds that the name of the figure says already."""
 
 
 def of_account(accounts: Sequence[str], appid: str, sentence: Message) -> Message:

@@ -17,7 +17,7 @@ from wxcube.errors import WxcubeError
 from wxcube.i18n import NOTHING, Message, _
 from wxcube.i18n.accept_language import CODES
 from wxcube.log import redact
-from wxcube.pages import accounts, card_files, day_page, login, pages, reader_theme
+from wxcube.pages import accounts, card_files, day_page, login, pages, reader_theme, reports
 from wxcube.pages.guard import Guard
 from wxcube.pages.login import local_path
 from wxcube.pages.reader_language import COOKIE, reader_language
@@ -78,6 +78,7 @@ ROUTES = [
     *accounts.ROUTES,
     *pages.ROUTES,
     *day_page.ROUTES,
+    *reports.ROUTES,
     *card_files.ROUTES,
 ]
 """Everything that the pages answer."""

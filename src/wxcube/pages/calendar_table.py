@@ -23,6 +23,8 @@ MARKS = {
     State.NEVER: "·",
 }
 """Marks that differ without colours too."""
+UNPUBLISHED = "◌"
+"""The mark of a day of articles that had none, until another answer confirms it."""
 _UNPUBLISHED = _("nothing was published that day (to be confirmed)")
 
 
@@ -89,12 +91,16 @@ def _mark(
         )
     query = {"account": account, "endpoint": _endpoint(name), "day": day.isoformat()}
     href = "" if why is Why.SETTLED else address("/data/day", "", **query)
-    return DayMark(day, state, MARKS[state], title, href, is_unpublished)
+    mark = UNPUBLISHED if is_unpublished else MARKS[state]
+    return DayMark(day, state, mark, title, href, is_unpublished)
 
 
 def _is_unpublished(name: str, state: State, why: Why) -> bool:
-    """Whether an answer about the articles of a day had none: rarely a sign that data are late."""
-    is_empty = state is State.WAITING and why is not Why.CONTRADICTED
+    """Whether an answer about the articles of a day had none when they had to be there.
+
+    A day that was not asked yet, or that WeChat calls delayed, is not meant: it says nothing.
+    """
+    is_empty = state is State.WAITING and why is Why.CONFIRMING
     return is_empty and contract.named(_endpoint(name)).is_cumulative
 
 

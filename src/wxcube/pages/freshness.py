@@ -15,13 +15,15 @@ from wxcube.contract.source import Origin
 from wxcube.contract.user import getusersummary
 from wxcube.contract.window import Window
 from wxcube.figures.reader import Reader
-from wxcube.i18n import NOTHING, Message, _, plural
+from wxcube.i18n import NOTHING, Listing, Message, _, plural, verbatim
 from wxcube.pages.view import View
 from wxcube.warehouse.aggregates import Entries
 from wxcube.warehouse.coverage import State
 
 MOST_ACCOUNTS = 6
 """Accounts that have a line of their own; of more, those with missing figures have one."""
+MOST_NAMES = 3
+"""Endpoints without figures that are named."""
 _LAST_DAYS = 7
 """Days whose last request is taken for the last sync."""
 _MOVING_DAYS = 60
@@ -71,10 +73,11 @@ def _of_account(view: View, appid: str, missing: Sequence[Endpoint[Any]]) -> Fre
         words = _("Yesterday ({day}) is complete", day=f"{day:%m-%d}")
     else:
         words = plural(
-            "Yesterday ({day}) is not complete: {n} endpoint has no figures yet",
-            "Yesterday ({day}) is not complete: {n} endpoints have no figures yet",
+            "Yesterday ({day}) is not complete: {n} endpoint has no figures yet ({names})",
+            "Yesterday ({day}) is not complete: {n} endpoints have no figures yet ({names})",
             n=len(missing),
             day=f"{day:%m-%d}",
+            names=_names(missing),
         )
     return Freshness(
         appid=appid,
@@ -87,6 +90,12 @@ def _of_account(view: View, appid: str, missing: Sequence[Endpoint[Any]]) -> Fre
     )
 
 
+def _names(missing: Sequence[Endpoint[Any]]) -> Listing:
+    """The titles of the first endpoints."""
+    titles = [one.title for one in missing[:MOST_NAMES]]
+    return Listing([*titles, verbatim("…")] if len(missing) > MOST_NAMES else titles)
+
+
 def _missing(reader: Reader, appids: Sequence[str]) -> dict[str, list[Endpoint[Any]]]:
     """The endpoints without figures of yesterday, of those that each account was asked for."""
     found: dict[str, list[Endpoint[Any]]] = {appid: [] for appid in appids}
@@ -95,7 +104,7 @@ def _missing(reader: Reader, appids: Sequence[str]) -> dict[str, list[Endpoint[A
         without = [
             appid
             for appid in appids
-            if not _is_there(endpoint, states.get((appid, reader.yesterday), ()))
+            if not _is_there(reader, appid, endpoint, states.get((appid, reader.yesterday), ()))
         ]
         known = reader.warehouse.last_days(endpoint, Origin.WECHAT) if without else {}
         for appid in without:
@@ -111,13 +120,17 @@ def _daily() -> Iterator[Endpoint[Any]]:
             yield endpoint
 
 
-def _is_there(endpoint: Endpoint[Any], entries: Entries) -> bool:
+def _is_there(reader: Reader, appid: str, endpoint: Endpoint[Any], entries: Entries) -> bool:
     """Whether figures are there, or cannot be: refused, or an answer without articles."""
     of_day = {entry.state for entry in entries}
     if of_day & _THERE or of_day == {State.REFUSED}:
         return True
     # articles of a day: an empty answer means that nothing was published, until it is confirmed
-    return endpoint.is_cumulative and of_day == {State.WAITING}
+    if not endpoint.is_cumulative or of_day != {State.WAITING}:
+        return False
+    of_wechat = reader.warehouse.coverage(appid, endpoint, window=Window.day(reader.yesterday))
+    # the entry of a delayed day says so
+    return not any(entry.message for entry in of_wechat.values())
 
 
 def _states(

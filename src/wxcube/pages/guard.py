@@ -114,8 +114,8 @@ def _refusal(entrance: Entrance, request: Request, session: Session | None) -> R
         return _refused(
             request,
             _(
-                "this address is not a name of these pages; use the one that wxcube printed, or "
-                "set url in [pages]"
+                "these pages do not answer to this address; use the one that wxcube printed, or"
+                " set url in [pages]"
             ),
         )
     if request.method == "POST" and not entrance.allows_origin(request.headers):
@@ -141,7 +141,7 @@ async def _read_form(request: Request, session: Session | None) -> Response | No
         return _refused(request, _("the form cannot be read"), 400)
     token = fields.pop(FORM_TOKEN, "")
     if session and not hmac.compare_digest(token.encode(), session.form_token.encode()):
-        return _refused(request, _("this form is of an earlier login; open the page again"))
+        return _refused(request, _("this form belongs to an earlier login; open the page again"))
     request.state.form = fields
     return None
 

@@ -15,7 +15,7 @@ from wxcube.pages.rendering import render
 from wxcube.pages.site import Site, site_of
 
 _WRONG = _("the name or the password is wrong")
-_TOO_MANY = _("too many tries; wait an hour, then try again")
+_TOO_MANY = _("too many attempts; wait an hour, then try again")
 
 
 def login_page(request: Request) -> Response:
@@ -64,7 +64,7 @@ def choose_password(request: Request) -> Response:
     if not (site.first_code and hmac.compare_digest(code.encode(), site.first_code.encode())):
         return _welcome_again(
             request,
-            _("this is not the code that `wxcube up` printed when it started last"),
+            _("this is not the code that `wxcube up` printed when it last started"),
             403,
         )
     name = form.get("name", "").strip()

@@ -31,7 +31,7 @@ def open_login_database(path: Path) -> sqlite3.Connection:
         connection.executescript(_TABLES)
     except (OSError, sqlite3.Error) as error:
         raise SettingsError(
-            _("the file of logins {path} cannot be used: {reason}", path=path, reason=error),
+            _("the login database {path} cannot be used: {reason}", path=path, reason=error),
             hint=_("name another file with `file` in [pages], or correct its permissions"),
         ) from None
     return connection

@@ -10,7 +10,7 @@ from wxcube.i18n import Message, _
 COOKIE = "wxcube_theme"
 SYSTEM = "system"
 TITLES: dict[str, Message] = {
-    SYSTEM: _("as the system"),
+    SYSTEM: _("same as the system"),
     Theme.LIGHT: _("light"),
     Theme.DARK: _("dark"),
 }

@@ -24,9 +24,8 @@ from wxcube.pages.freshness import freshness
 from wxcube.pages.reader_language import reader_language
 from wxcube.pages.reader_theme import TITLES, reader_theme
 from wxcube.pages.site import site_of
+from wxcube.settings import REPORT_FORMATS
 
-SHORT_FROM = 100_000
-"""Smaller numbers of tiles are written out: a phone has no tooltip for their digits."""
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -48,7 +47,7 @@ def environment() -> Environment:
         calendar=calendar,
         freshness=freshness,
     )
-    env.filters.update(redact=_redacted, tile=_tile, endpoint_title=_endpoint_title)
+    env.filters.update(redact=_redacted, tile=numbers.headline, endpoint_title=_endpoint_title)
     env.filters.update(time=_time, exact=numbers.exact_in_unit, source_title=_source_title)
     return env
 
@@ -69,6 +68,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "next": quote(address, safe=""),
         "is_demo": site.source.is_demo,
         "can_ask": site.source.sync is not None,
+        "report_formats": REPORT_FORMATS if site.write_report else (),
         "logs_in": not site.entrance.visitor,
     }
     page = site.templates.get_template(template)
@@ -85,13 +85,6 @@ def _in_language(context: Context, value: Any) -> Any:
 
 def _source_title(source: int) -> Meaning:
     return Meaning.of(USER_SOURCE_FOLLOW[source])
-
-
-def _tile(value: float | None, unit: str) -> Meaning:
-    """A number of a tile: with all its digits as far as they are read at a glance."""
-    shown = numbers.in_unit(value, unit)
-    is_count = shown == numbers.count(value)
-    return numbers.exact(value) if is_count and abs(value or 0) < SHORT_FROM else shown
 
 
 def _endpoint_title(name: str) -> Meaning:

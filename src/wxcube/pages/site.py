@@ -12,6 +12,9 @@ from starlette.requests import Request
 
 from wxcube.beijing import Clock
 from wxcube.figures.figure import Figure
+from wxcube.figures.filter import Filter
+from wxcube.figures.reader import Reader
+from wxcube.i18n.language import Language
 from wxcube.jobs.account_setup import AccountSetup, Right
 from wxcube.jobs.sync_service import SyncService
 from wxcube.pages.assets import Assets
@@ -20,11 +23,18 @@ from wxcube.pages.people import People
 from wxcube.pages.pictures import Pictures
 from wxcube.pages.remembered import Remembered
 from wxcube.pages.throttle import Throttle
+from wxcube.settings import ReportFormat
 from wxcube.warehouse.store import Warehouse
 
 TRIES_PER_ADDRESS = 20
 TRIES_PER_NAME = 10
 REMEMBERED_ROWS = 100_000
+
+
+WriteReport = Callable[
+    [Reader, Filter, Mapping[str, str], Language, ReportFormat], tuple[str, bytes]
+]
+"""The name and the content of a report's file, of the accounts and days of a filter."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Site:
     source: Source
     assets: Assets
     templates: Environment
+    write_report: WriteReport | None = None
+    """What makes reports; None: the pages offer none."""
     setup: AccountSetup | None = None
     """What adds accounts; None: accounts cannot be added."""
     start_demo: Callable[[], Source] | None = None
@@ -75,6 +87,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.demo_lock = threading.Lock()
+        self.report_lock = threading.Lock()
         self.tries_by_address = Throttle(TRIES_PER_ADDRESS, self.clock)
         self.tries_by_name = Throttle(TRIES_PER_NAME, self.clock)
 

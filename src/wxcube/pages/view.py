@@ -21,7 +21,7 @@ from wxcube.contract.window import Window
 from wxcube.figures import links
 from wxcube.figures.catalogue import FIGURES
 from wxcube.figures.figure import Figure
-from wxcube.figures.filter import RANGE_TITLES, VERSUS_TITLES, Filter, Versus
+from wxcube.figures.filter import RANGE_TITLES, VERSUS_TITLES, Filter, Versus, earlier
 from wxcube.figures.reader import Reader
 from wxcube.i18n import Message, _, verbatim
 from wxcube.pages.remembered import Remembered
@@ -148,14 +148,23 @@ class View:
     @property
     def days_title(self) -> str:
         """The first and the last day of the range, or its only one."""
-        first, last = self.window.first, self.window.last
-        return f"{first}" if first == last else f"{first} … {last}"
+        return _in_short(self.window)
+
+    @property
+    def versus_title(self) -> str:
+        """The days that the range is compared with."""
+        return _in_short(earlier(self.window, self.filter.versus)) if self.filter.versus else ""
 
     @property
     def range_title(self) -> Message:
         """The range in words."""
         shown = self.filter.range
         return verbatim(str(shown)) if isinstance(shown, Window) else RANGE_TITLES[shown]
+
+
+def _in_short(window: Window) -> str:
+    first, last = window.first, window.last
+    return f"{first}" if first == last else f"{first} … {last}"
 
 
 def view_of(request: Request, path: str) -> View:

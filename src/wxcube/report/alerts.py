@@ -99,7 +99,7 @@ def failing(figure: Figure, limit: float, around: Circumstances) -> Iterator[Ale
     day, rate = figure.window.last, figure.values("failure_rate")[-1]
     if rate is not None and rate > limit:
         text = _(
-            "{account}: {rate} of the pushes of {day} failed; the limit is {limit}.",
+            "{account}: {rate} of the pushes on {day} failed; the limit is {limit}.",
             account=around.name,
             rate=numbers.percent(rate),
             day=day,
@@ -118,7 +118,8 @@ def unusual(figure: Figure, times: float, around: Circumstances) -> Iterator[Ale
     low, high = band.band(times)
     if not low <= last <= high:
         text = _(
-            "{account}: {count} new followers on {day}; usual are {low} to {high} (of {n} days).",
+            "{account}: {count} new followers on {day}; the usual range is {low} to {high} "
+            "(from {n} days).",
             account=around.name,
             count=numbers.exact(last),
             day=day,

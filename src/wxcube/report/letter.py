@@ -58,7 +58,7 @@ def _lines(report: Report) -> Iterator[Message]:
 
 def _of_chapter(chapter: Chapter) -> Iterator[Message]:
     for total in chapter.totals:
-        number = numbers.in_unit(total.value, total.unit)
+        number = numbers.written(total.value, total.unit)
         value = _("{title} {value}", title=total.title, value=number)
         changes = [change.text for change in total.changes]
         yield _("{figure} ({change})", figure=value, change=changes[0]) if changes else value

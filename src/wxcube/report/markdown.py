@@ -102,4 +102,4 @@ class _Writer:
 def _total(total: Total) -> Iterable[Text]:
     change = total.changes[0].text if total.changes else ""
     days = f"{total.coverage.days}/{total.coverage.of_days}"
-    return total.title, numbers.in_unit(total.value, total.unit), change, days, total.note
+    return total.title, numbers.written(total.value, total.unit), change, days, total.note

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from wxcube.contract.field import Column, Label
+from wxcube.contract.field import UNITS, Column, Label
 from wxcube.export.figure_table import as_table
 from wxcube.export.files import write_workbook
 from wxcube.export.table import Table
@@ -73,7 +73,7 @@ def _row(report: Report, account: str, total: Total) -> tuple[Any, ...]:
         account,
         shown(total.title),
         total.value,
-        total.unit,
+        shown(UNITS[total.unit]) if total.unit in UNITS else total.unit,
         change.before if change else None,
         shown(change.text) if change else None,
         total.coverage.days,

@@ -26,6 +26,22 @@ STATE_LABELS = {
     State.FAILED: _("failed"),
 }
 """Names of the states."""
+WHY_LABELS = {
+    Why.NOT_OVER: _("not available yet"),
+    Why.NOT_ASKED: _("not requested yet"),
+    Why.MOVING: _("can still change"),
+    Why.CONFIRMING: _("to be confirmed by another answer"),
+    Why.CONTRADICTED: _("WeChat's answers lack data that must exist"),
+    Why.DELAYED: _("no data so far"),
+    Why.FAILED: _("the last request failed"),
+    Why.REFUSED: _("refused by WeChat"),
+    Why.RETIRED: _("retired by WeChat"),
+    Why.QUOTA: _("quota used up"),
+    Why.CLOCK: _("recorded by a clock that was ahead"),
+    Why.AGAIN: _("requested again"),
+    Why.SETTLED: _("needs no further request"),
+}
+"""Names of the reasons for which a day is requested again, or not."""
 ALARMS = frozenset({Why.CONTRADICTED, Why.CLOCK})
 """Reasons that somebody must look into."""
 _STOP_REASONS = {

@@ -62,6 +62,13 @@ def test_the_last_week_as_html(site: Site) -> None:
     assert (site.folder / "wxcube-2026-03-02_2026-03-08.html").stat().st_size > 50_000
 
 
+def test_a_period_without_figures_is_told_with_the_days_that_have_some(site: Site) -> None:
+    done = site.run("report", "--range", "2020-01-06..2020-01-12", "--format", "md")
+    assert done.code == 0, done.text
+    assert "2020-01-06 – 2020-01-12 has no stored figures" in done.err
+    assert "stored figures end on 2026-03-09; choose days with --range" in done.err
+
+
 def test_the_format_is_that_of_the_file(site: Site) -> None:
     done = site.run("report", "--month", "--out", "february.xlsx", "--lang", "zh")
     assert done.code == 0, done.text

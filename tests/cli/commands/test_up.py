@@ -106,7 +106,7 @@ def test_from_nothing_to_a_page_with_figures(
         )
         assert added.location == f"/accounts/{app.appid}"
         account = visitor.get(added.location).text
-        assert "AppID and AppSecret work" in account
+        assert "AppID and AppSecret are valid" in account
         assert re.search(r"\d+ calls, for \d+ days", account)
         visitor.post("/sync", account=app.appid)
         up.read_until("days by state")
@@ -167,7 +167,7 @@ def test_alerts_and_the_report_of_the_week_are_sent_once(tmp_path: Path) -> None
             up.read_until("sent to team", times=2)
             titles = [message["title"] for message in hook.got]
             assert titles[1] == "WeChat statistics, 2026-03-02 – 2026-03-08"
-            assert re.fullmatch(r"shop: .*% of the pushes of 2026-03-09 failed.*", titles[0])
+            assert re.fullmatch(r"shop: .*% of the pushes on 2026-03-09 failed.*", titles[0])
             assert up.end(signal.SIGTERM)[0] == 0
             assert "SECRETPATH" not in up.printed
         with Up(tmp_path) as again:

@@ -41,8 +41,8 @@ var wxcubeCharts = (function () {
   function percent(value) {
     if (value == null) return MISSING;
     var size = Math.abs(value) * 100;
-    if (size > 0 && size < 0.05) return value < 0 ? '<' + MINUS + '0.1%' : '<0.1%';
-    return (value < 0 ? MINUS : '') + rounded(size, 1) + '%';
+    if (size > 0 && size < 0.005) return value < 0 ? '<' + MINUS + '0.01%' : '<0.01%';
+    return (value < 0 ? MINUS : '') + rounded(size, size >= 0.995 ? 1 : 2) + '%';
   }
 
   function milliseconds(value, lang) {
@@ -73,6 +73,11 @@ var wxcubeCharts = (function () {
     return id ? id.slice(6, id.lastIndexOf('\n')) : '';
   }
 
+  // and their formatter, which may be another one in each
+  function formatOf(id) {
+    return NUMBERS[(/^panel [^]* (@\w+)$/.exec(id) || [])[1]];
+  }
+
   // one line per name: a series can be drawn in parts, of which one has the value
   function tooltip(format, lang) {
     return function (given) {
@@ -81,14 +86,15 @@ var wxcubeCharts = (function () {
       points.forEach(function (one) {
         var value = valueOf(one);
         if (one.seriesId.slice(0, 4) === 'gaps') return;
-        if (value != null || !(one.seriesName in values)) values[one.seriesName] = value;
+        if (value == null && one.seriesName in values) return;
+        values[one.seriesName] = (formatOf(one.seriesId) || format)(value, lang);
       });
       var box = document.createElement('div');
       var panel = panelOf(points);
       var title = points[0].axisValueLabel || points[0].name;
       addLine(box, panel ? title + ' · ' + panel : title, 'tooltip-title');
       Object.keys(values).forEach(function (name) {
-        addLine(box, name + '  ' + format(values[name], lang), 'tooltip-line');
+        addLine(box, name + '  ' + values[name], 'tooltip-line');
       });
       return box;
     };

@@ -371,7 +371,9 @@ def _serve(
     limit = SyncSettings().daily_calls_per_endpoint
     source = Source(warehouse, emulator.clock, lambda: names, is_demo=True, daily_calls=limit)
     settings = PagesSettings(file=str(folder / "wxcube-logins.db"))
-    site = new_site(source, root.clock, settings, visitor=VISITOR)
+    site = new_site(
+        source, root.clock, settings, visitor=VISITOR, browser=root.settings.report.browser
+    )
     server = RunningServer(app.asgi, HOST, direct=app.direct)
     with listen(HOST, _free_port(root, port)) as listener, server:
         ready = partial(_announce_pages, root, server.url, file)

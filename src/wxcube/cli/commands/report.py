@@ -97,6 +97,7 @@ def report(  # noqa: PLR0913, PLR0917 - one per option
         def made(language: Language) -> Report:
             return _made(root, warehouse, accounts, period, days, vs, language)
 
+        _say_without_figures(root, warehouse, made(root.translate))
         if out or not recipients:
             _write(root, made(root.translate), file_format, out)
         if not recipients:
@@ -143,6 +144,21 @@ def _made(  # noqa: PLR0913, PLR0917 - what the options say
     window = Window.parse(days) if days else last_period(reader.yesterday, Period(period or "week"))
     of = Filter(accounts=tuple(dict.fromkeys(appids)), range=window, versus=Versus(vs))
     return report_of(reader, of, root.account_names, language)
+
+
+def _say_without_figures(root: Context, warehouse: Warehouse, made: Report) -> None:
+    """Say on the terminal that the period of a report has no figures, and which days have some."""
+    if not made.chapters or any(chapter.has_figures for chapter in made.chapters):
+        return
+    from wxcube.contract.source import Origin
+    from wxcube.contract.user import getusercumulate
+
+    last = max(warehouse.last_days(getusercumulate, Origin.WECHAT).values(), default=None)
+    root.notes.print(root.translate(_("{days} has no stored figures", days=made.days)))
+    if last:
+        root.notes.print(
+            root.translate(_("stored figures end on {day}; choose days with --range", day=last))
+        )
 
 
 def _write(root: Context, made: Report, file_format: ReportFormat | None, out: Path | None) -> None:

@@ -93,7 +93,7 @@ def _serve(root: Context, file: Path, host: str | None, port: int | None, stack:
         service,
         daily_calls=settings.sync.daily_calls_per_endpoint,
     )
-    site = new_site(source, root.clock, settings.pages)
+    site = new_site(source, root.clock, settings.pages, browser=settings.report.browser)
     site.setup = AccountSetup(file, warehouse, clock)
     site.start_demo = stack.enter_context(
         DemoAccounts(root.clock, on_end=lambda _: warm(site))

@@ -26,7 +26,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.globals |= {"_": _, "plural": plural, "in_short": in_short}
-    env.filters |= {"exact": numbers.exact_in_unit, "in_unit": numbers.in_unit}
+    env.filters |= {"exact": numbers.exact_in_unit, "headline": numbers.headline}
     return env
 
 
