@@ -3,7 +3,8 @@
     python bench/checksums.py --events 4 --repeat 3
 
 The builds are those of `cube_build.py`; both kinds alternate, each in its own process. Without
-checksums, files of events are not compared, and facts get 0 as theirs.
+checksums, files of events are not compared, and facts get 0 as theirs. On a busy machine builds
+differ by more than checksums cost, so these are measured alone too: one for each file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import shutil
 import statistics
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,15 @@ def without(events: str, facts: str) -> dict[str, Any]:
     return build(Folder(Path(events), BUILT), Path(facts), CountingSink(), MEMORY)
 
 
+def alone(*folders: Path) -> str:
+    """CPU time of one checksum for each file below some folders."""
+    files = [path for folder in folders for path in folder.rglob("*.parquet")]
+    start = time.process_time()
+    size = sum(checksum(path)[0] for path in files)
+    seconds = time.process_time() - start
+    return f"{len(files)} files, {size / 1e6:.0f} MB: {seconds:.3f} s of CPU"
+
+
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="wxcube-bench-") as name:
@@ -69,6 +80,8 @@ def main() -> None:
                 facts = Path(name) / "facts"
                 result = measured(measurement, str(events), str(facts))
                 cpu.setdefault(measurement.__name__, []).append(result["cpu"])
+                if measurement is with_checksums:
+                    print("checksums alone,", alone(Path(events), facts))
                 shutil.rmtree(facts)
     for kind, seconds in cpu.items():
         print(kind, [round(one, 2) for one in seconds], "s of CPU")

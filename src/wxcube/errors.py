@@ -23,6 +23,7 @@
     ├─ EventStoreError          the event store cannot be read or written               STOP
     ├─ WarehouseError           the database cannot be read or written                  STOP
     ├─ EngineError              an engine of the cube failed                            STOP
+    │   └─ BuildRunningError    another process builds the same event store             STOP
     └─ SettingsError            the configuration is wrong or incomplete                STOP
 
 `remedy` decides what a caller does next; no code reads the text. `wxcube.contract.errcodes` maps
@@ -258,6 +259,10 @@ class WarehouseError(WxcubeError):
 
 class EngineError(WxcubeError):
     """An engine of the cube failed."""
+
+
+class BuildRunningError(EngineError):
+    """Another process builds the rows of the same event store."""
 
 
 class SettingsError(WxcubeError):

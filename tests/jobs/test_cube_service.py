@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract.message import getupstreammsg
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
-from wxcube.cube.incremental.ledger import Ledger
+from wxcube.cube.incremental.ledger import LOCK
 from wxcube.events import kinds as ev
+from wxcube.events.store.durable import try_locked
 from wxcube.events.store.retention import FACTS
 from wxcube.jobs.cube_service import CubeService
 from wxcube.settings import CubeSettings, EventsSettings
@@ -53,6 +56,9 @@ class Site:
     def messages(self, day: date = DAY) -> int:
         rows = self.warehouse.read(ACCOUNT, getupstreammsg, Window.day(day), Origin.CUBE)
         return sum(row.msg_count for row in rows)
+
+    def has_messages(self, number: int) -> bool:
+        return self.messages() == number
 
     def state(self, day: date = DAY) -> State | None:
         entry = self.warehouse.coverage(ACCOUNT, getupstreammsg, Origin.CUBE).get(day)
@@ -105,16 +111,33 @@ def test_without_new_events_nothing_is_computed(site: Site) -> None:
     assert builds()[1:] == [1]
 
 
+def test_the_build_of_another_process_is_said_once_and_is_no_error(site: Site) -> None:
+    site.send("m0")
+    (site.events / FACTS).mkdir()
+    with capture_logs() as logs, site.service():
+        for number in (1, 2):
+            eventually(partial(site.has_messages, number))
+            with ExitStack() as stack:
+                eventually(lambda: stack.enter_context(try_locked(site.events / FACTS / LOCK)))
+                site.send(f"m{number}")
+                # an event of another day, and then one more, show that the service has looked
+                for day in (DAY - timedelta(days=2 * number + turn) for turn in range(2)):
+                    site.send("other", day)
+                    eventually((site.events / "days" / str(day)).exists)
+        eventually(lambda: site.messages() == 3)
+    said = [(one["event"], one["log_level"]) for one in logs if one["event"] != "cube.built"]
+    assert said == [("cube.left_to_another", "info")]
+
+
 def test_an_error_is_logged_once_and_the_service_goes_on(site: Site) -> None:
     site.send("m1")
-    with capture_logs() as logs:
-        with Ledger(site.events / FACTS), site.service():
-            eventually(lambda: [one for one in logs if one["event"] == "cube.not_built"])
-        with site.service():
-            eventually(lambda: site.messages() == 1)
-    reasons = [one["reason"] for one in logs if one["event"] == "cube.not_built"]
-    assert len(reasons) == 1
-    assert "another build is running" in reasons[0]
+    facts = site.events / FACTS
+    facts.write_text("no folder")
+    with capture_logs() as logs, site.service():
+        eventually(lambda: [one for one in logs if one["event"] == "cube.not_built"])
+        facts.unlink()
+        eventually(lambda: site.messages() == 1)
+    assert len([one for one in logs if one["event"] == "cube.not_built"]) == 1
 
 
 @pytest.mark.parametrize(

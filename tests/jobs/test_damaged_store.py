@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ INJURIES = int(os.environ.get("WXCUBE_INJURIES", "30"))
 SEED = int(os.environ.get("WXCUBE_SEED", "12"))
 ACCOUNTS = ("wxdemo-a", "wxdemo-b", "wxdemo-c", "wxdemo-d")
 FIRST = datetime(2026, 2, 26, tzinfo=BEIJING)
+SMALL_CHUNK, ONE_CHUNK = 20_000, 2_000_000
 NOW = FIRST + timedelta(days=8, hours=9)
 
 
@@ -54,10 +56,23 @@ def _event(dice: Random, identity: str, day: int) -> ev.AnyEvent:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened after damage: everything that was told, and the rows."""
+    """What doctor and then the build reported, and the rows."""
 
-    told: list[str]
+    by_doctor: list[str]
+    by_build: list[str]
     rows: Rows
+
+    @property
+    def told(self) -> list[str]:
+        return self.by_doctor + self.by_build
+
+    @property
+    def kind(self) -> str:
+        """Who noticed the damage."""
+        who = [
+            name for name, said in (("doctor", self.by_doctor), ("build", self.by_build)) if said
+        ]
+        return f"noticed by {' and '.join(who)}" if who else "harmless"
 
 
 def problems(folder: Path) -> list[str]:
@@ -72,18 +87,17 @@ def problems(folder: Path) -> list[str]:
     return found
 
 
-def outcome(folder: Path) -> Outcome:
-    told = problems(folder)
+def outcome(folder: Path, chunk_bytes: int = ONE_CHUNK) -> Outcome:
+    by_doctor, by_build = problems(folder), list[str]()
     try:
-        result, troubles = built(folder, NOW)
-        told += troubles
-        told += [
+        result, by_build = built(folder, NOW, chunk_bytes=chunk_bytes)
+        by_build += [
             f"{path}: {why}"
             for path, why in (*result.unreadable.items(), *result.recomputed.items())
         ]
     except WxcubeError as error:
-        told.append(str(error))
-    return Outcome(told, rows_of(folder))
+        by_build.append(str(error))
+    return Outcome(by_doctor, by_build, rows_of(folder))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +160,7 @@ def group_of(path: Path) -> int | None:
 def assert_harmless_or_told(
     template: Path, expected: Outcome, folder: Path, injure: Any, dice: Random
 ) -> str:
-    """Damage a copy of the store; "told" or "harmless"."""
+    """Damage a copy of the store; who noticed it, or "harmless"."""
     shutil.copytree(template, folder)
     files = sorted(p for p in (folder / "events").rglob("*") if p.is_file() and p.stat().st_size)
     path = dice.choice(files)
@@ -154,7 +168,8 @@ def assert_harmless_or_told(
     injured = {path, other} if injure is swap else {path}
     injure(path, other, dice)
     case = f"{injure.__name__} {', '.join(str(p.relative_to(folder)) for p in sorted(injured))}"
-    after = outcome(folder)
+    after = outcome(folder, dice.choice((SMALL_CHUNK, *[ONE_CHUNK] * 4)))
+    print(f"{case}: {after.kind}", flush=True)  # noqa: T201 - to be read with pytest -s
     before = rows_of(template)
     is_of_log = any(p.parent.name == "wal" for p in injured)
     groups = {group_of(p) for p in injured}
@@ -164,8 +179,7 @@ def assert_harmless_or_told(
         assert is_of_log or after.rows[account] <= known, (case, after.told)
         if None not in groups and number % GROUPS not in groups:
             assert after.rows[account] == expected.rows[account], (case, after.told)
-    shutil.rmtree(folder)
-    return "told" if after.told else "harmless"
+    return after.kind
 
 
 @pytest.fixture
@@ -181,10 +195,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_damage_anywhere_is_told_or_changes_no_figure(
     template: Path, expected: Outcome, tmp_path: Path
 ) -> None:
-    dice, counts = Random(SEED), Counter[str]()
+    dice, counts, faults = Random(SEED), Counter[str](), list[str]()
     injuries: list[Any] = [flip] * FLIPS
     injuries += [dice.choice([cut, delete, swap]) for _ in range(INJURIES)]
-    for injure in injuries:
-        end = assert_harmless_or_told(template, expected, tmp_path / "site", injure, dice)
-        counts[f"{injure.__name__} {end}"] += 1
-    print(dict(counts))  # noqa: T201 - the counts are a result
+    dice.shuffle(injuries)
+    for number, injure in enumerate(injuries, 1):
+        site = tmp_path / f"site{number}"
+        try:
+            end = assert_harmless_or_told(template, expected, site, injure, dice)
+        # what crashes is a fault like what is wrong, and the other cases are tried all the same
+        except Exception:  # noqa: BLE001
+            end = "at fault"
+            faults.append(f"case {number}: {traceback.format_exc()}")
+        shutil.rmtree(site, ignore_errors=True)
+        counts[f"{injure.__name__}: {end}"] += 1
+        if number % 50 == 0 or number == len(injuries):
+            # the counts are a result, of a long run that is ended early as well
+            print(number, dict(sorted(counts.items())), *faults, flush=True)  # noqa: T201
+    assert not faults, "\n".join(faults)

@@ -18,6 +18,7 @@ import pytest
 
 from support.command_line import Site
 from support.polling import eventually
+from support.receivers import free_port
 from support.tapping import message_server, tap_process
 from wxcube.contract import ENDPOINTS, Window
 from wxcube.contract.endpoint import Group
@@ -35,7 +36,7 @@ TIMES = {"total_time_cost", "max_time_cost"}
 def circle(folder: Path, *, is_encrypted: bool) -> Iterator[tuple[Site, RunningEmulator]]:
     """A site whose store and database have both origins."""
     with RunningEmulator(days=DAYS, accounts=2, seed=3) as running, message_server() as server:
-        target_port = 18_320 + is_encrypted
+        target_port = free_port()
         url = f"http://127.0.0.1:{target_port}"
         emulator = running.emulator
         with emulator.push_to(Target(url, is_encrypted=is_encrypted)) as pusher:

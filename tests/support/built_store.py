@@ -36,7 +36,7 @@ def rows_of(folder: Path) -> Rows:
 
 
 def built(
-    folder: Path, now: datetime, *, through_now: bool = False
+    folder: Path, now: datetime, *, through_now: bool = False, chunk_bytes: int = 20_000
 ) -> tuple[BuildResult, list[str]]:
     """Compact the folder's store and build it up to yesterday; the result, and the troubles."""
     clock = ManualClock(now)
@@ -49,7 +49,7 @@ def built(
             store,
             warehouse,
             open_engine=lambda: DuckDbEngine(threads=1, memory_limit="256MB"),
-            chunk_bytes=20_000,
+            chunk_bytes=chunk_bytes,
             first=None,
             last=day_of(now) - timedelta(days=0 if through_now else 1),
             accounts=[],

@@ -16,7 +16,8 @@ from wxcube.events.columns import user_number
 from wxcube.events.store.keys import load_keys
 from wxcube.events.store.store import EventStore
 from wxcube.i18n import _
-from wxcube.tap.drain import Channels, Drain
+from wxcube.tap.channels import Channels
+from wxcube.tap.drain import Drain
 from wxcube.tap.mapping import HashUser
 from wxcube.tap.service import user_hasher
 from wxcube.tap.spool import Spool, line_of, segments

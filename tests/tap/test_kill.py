@@ -20,14 +20,13 @@ from support.polling import eventually
 from support.tapped_site import all_bytes, stored_events, tapped_site
 from support.tapping import RunningTap, message_server, send, tap_process
 
-NOW = int(time.time())
 KILLS = 4
 
 
 def message(number: int, *, is_encrypted: bool) -> Any:
-    make = encrypted if is_encrypted else plain
-    body = xml(MsgId=10**15 + number, CreateTime=NOW)
-    return make(body, timestamp=NOW, nonce=str(random.random()))
+    make, now = encrypted if is_encrypted else plain, int(time.time())
+    body = xml(MsgId=10**15 + number, CreateTime=now)
+    return make(body, timestamp=now, nonce=str(random.random()))
 
 
 def answered(tap: RunningTap, callback: Callback) -> bool:
@@ -140,8 +139,9 @@ def test_a_mirror_records_messages_and_followers(tmp_path: Path) -> None:
     tapped_site(tmp_path)
     with tap_process(tmp_path, kind="mirror") as tap:
         assert send(tap.url, message(1, is_encrypted=False)).status == 200
-        follow = event("subscribe", CreateTime=NOW)
-        assert send(tap.url, plain(follow, timestamp=NOW)).status == 200
+        now = int(time.time())
+        follow = event("subscribe", CreateTime=now)
+        assert send(tap.url, plain(follow, timestamp=now)).status == 200
     assert tap.result["events"] == 2
     assert tap.result["replies"] == 0
     assert len(stored_events(tmp_path, "follow")) == 1

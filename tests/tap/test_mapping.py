@@ -5,7 +5,7 @@ import pytest
 from support.callbacks import APPID, AT, OPENID, accounts, event, hash_user, plain, xml
 from support.evidence import webhook
 from wxcube.contract.codes import TABLES
-from wxcube.tap.mapping import EVENTS_WITHOUT_FIGURES, MSG_TYPES, UNCODED, Mapped, mapped
+from wxcube.tap.mapping import EVENTS_WITHOUT_FIGURES, MAX_LINK, MSG_TYPES, UNCODED, Mapped, mapped
 from wxcube.tap.refused import Reason, RefusedError
 from wxcube.tap.verification import query_of, verify
 
@@ -120,6 +120,18 @@ def test_a_mass_send_whose_link_has_no_number() -> None:
     }
     found = meaning(mass_send(ArticleUrlResult=urls)).events
     assert [one["msgid"] for one in found] == ["1000001625_1", "1000001625_2"]
+
+
+def test_a_link_without_end_is_none() -> None:
+    urls = {"ResultList": {"item": {"ArticleIdx": 1, "ArticleUrl": LINK + "x" * MAX_LINK}}}
+    (publish,) = meaning(mass_send(ArticleUrlResult=urls)).events
+    assert publish["msgid"] == "1000001625_1"
+    assert "content_url" not in publish
+
+
+def test_two_mass_sends_in_one_second_are_two() -> None:
+    assert meaning(mass_send()).identity != meaning(mass_send(MsgID=2)).identity
+    assert meaning(mass_send()).identity == meaning(mass_send(Status="send fail")).identity
 
 
 @pytest.mark.parametrize("status", ["err(30003)", "send fail"])

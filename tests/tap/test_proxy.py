@@ -1,6 +1,5 @@
 import random
 import time
-from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -192,64 +191,6 @@ def test_the_check_of_the_address_is_passed_on(memory: Memory, recorder: Recorde
     assert server.received == request
     assert recorder.tally.verifications == 1
     assert memory.events == []
-
-
-def hostile(random_: random.Random) -> bytes:
-    """A request that no tap should take, or an unharmed one with one thing wrong."""
-    good = plain(xml())
-    kinds: list[Callable[[], tuple[str, bytes]]] = [
-        lambda: (good.query, random_.randbytes(random_.randrange(2_000))),
-        lambda: (good.query, good.body[: random_.randrange(len(good.body) - 1)]),
-        lambda: (good.query.replace("signature=", f"signature={random_.randrange(99)}"), good.body),
-        lambda: (good.query, b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + good.body),
-        lambda: (good.query, good.body.replace(b"gh_", b"xx_")),
-        lambda: (good.query, b"<xml>" + b"<a>" * random_.randrange(20, 10_000)),
-        lambda: (good.query, b"{" * random_.randrange(1, 60_000)),
-        lambda: (good.query, b"x" * random_.randrange(65_537, 200_000)),
-        lambda: ("", good.body),
-        lambda: (good.query, good.body.replace(b"<MsgId>", b"<MsgId>x")),
-        lambda: (good.query, good.body.replace(str(AT).encode(), b"9" * random_.randrange(11, 5_000))),
-        lambda: (encrypted(xml()).query, encrypted(xml(), key="B" * 42 + "A").body),
-        lambda: (encrypted(xml()).query, encrypted(xml(), appid="wx1").body),
-    ]  # fmt: skip
-    query, body = random_.choice(kinds)()
-    return (
-        f"POST /wx?{query} HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-
-
-def test_a_thousand_hostile_requests_reach_the_server_and_disturb_nothing(
-    memory: Memory, recorder: Recorder
-) -> None:
-    random_ = random.Random(12)
-    requests = [hostile(random_) for _ in range(1_000)]
-    with message_server() as server, tap(recorder, memory.flush, server.url) as url:
-        with structlog.testing.capture_logs() as logs:
-            for number, request in enumerate(requests):
-                server.received.clear()
-                answer = exchanged(url, request)
-                assert bytes(server.received) == request
-                assert answer.startswith(b"HTTP/1.1 200")
-                if number % 100 == 0:
-                    assert send(url, plain(xml())).body == b"success"
-        replies(memory, 10)
-    assert len(memory.of("message")) == len(memory.of("reply")) == 10
-    assert sum(recorder.tally.refused.values()) == 1_000
-    assert OPENID not in repr(logs) + repr(recorder.tally)
-    assert len(logs) < 60
-
-
-@pytest.mark.parametrize(
-    "garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"\0" * 5_000]
-)
-def test_what_is_no_http_is_passed_on(memory: Memory, recorder: Recorder, garbage: bytes) -> None:
-    with (
-        message_server(raw=b"some bytes") as server,
-        tap(recorder, memory.flush, server.url) as url,
-    ):
-        assert exchanged(url, garbage) == b"some bytes"
-    assert server.received == garbage
 
 
 def test_large_bodies_in_both_directions(memory: Memory, recorder: Recorder) -> None:

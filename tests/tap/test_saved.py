@@ -132,9 +132,78 @@ def test_an_access_log_has_replies_only_and_says_so(tmp_path: Path) -> None:
         assert "figures of replies only" in " ".join(result.text.split())
     replies = stored_events(tmp_path, "reply")
     assert sorted((one["at"], one["ms"], one["ok"]) for one in replies) == [
-        (AT + 1, 35, True), (AT + 1, 5_001, False), (AT + 1, 5_001, False),
+        (AT - 4, 5_001, False), (AT - 4, 5_001, False), (AT + 1, 35, True),
     ]  # fmt: skip
     assert stored_events(tmp_path, "message") == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ('7 "-" "Mozilla/4.0" 0.035 0.034', 35),
+        ('7 "-" "Mozilla/4.0" "0.035" "0.034"', 35),
+        ('7 "-" "a 9.999 b" rt=0.035', 35),
+        ('7 "9.999, x" "9.999" 0.035', 9_999),
+        ("7 " + "9" * 400 + ".000 0.035", 35),
+    ],
+)
+def test_the_time_of_a_request_is_no_number_in_a_text(
+    tmp_path: Path, rest: str, expected: Any
+) -> None:
+    site = tapped_site(tmp_path)
+    line = log_line(plain(xml()), rest=rest)
+    assert site.run("tap", "read", written(site, "access.log", line)).code == 0
+    (reply,) = stored_events(tmp_path, "reply")
+    assert reply["ms"] == expected
+
+
+@pytest.mark.parametrize("kind", ["flipped", "cut"])
+@pytest.mark.parametrize("name", ["saved.jsonl.gz", "access.log.gz"])
+def test_a_damaged_file_is_told(tmp_path: Path, name: str, kind: str) -> None:
+    site = tapped_site(tmp_path)
+    lines = [plain(xml(), nonce=str(n)) for n in range(2_000)]
+    one = saved if "jsonl" in name else log_line
+    content = bytearray(gzip.compress("\n".join(map(one, lines)).encode()))
+    if kind == "cut":
+        del content[-1_000:]
+    else:
+        content[-1_000:-900] = bytes(100)
+    (tmp_path / name).write_bytes(content)
+    result = site.run("tap", "read", name)
+    assert result.code == 1
+    assert "is a damaged or incomplete gzip file" in " ".join(result.text.split())
+
+
+@pytest.mark.parametrize(
+    "change", [{"ms": -5}, {"ms": 1e300}, {"ms": 1, "received": 1e300}, {"ms": 1, "received": -1}]
+)
+def test_impossible_numbers_of_a_reply_cost_the_reply_alone(
+    tmp_path: Path, change: dict[str, float]
+) -> None:
+    site = tapped_site(tmp_path)
+    line = saved(plain(xml()), **change)
+    result = site.run("tap", "read", written(site, "saved.jsonl", line), "--json")
+    assert counts(result)["refused"] == {"wrong_member": 1}
+    assert len(stored_events(tmp_path, "message")) == 1
+    assert stored_events(tmp_path, "reply") == []
+
+
+def test_an_old_file_changes_no_newer_channel(tmp_path: Path) -> None:
+    """The file is read after a tap has recorded that the person came back."""
+    site = tapped_site(tmp_path)
+    before, after = AT - 86_400 * 3, AT + 60
+
+    def read(name: str, *changes: tuple[str, int, str]) -> None:
+        bodies = [event(kind, CreateTime=at, EventKey=key) for kind, at, key in changes]
+        assert site.run("tap", "read", written(site, name, *bodies)).code == 0
+
+    read("new.xml", ("subscribe", AT, ""))
+    old = ("subscribe", before, "qrscene_1"), ("unsubscribe", before + 60, "")
+    read("old.xml", *old)
+    read("later.xml", ("unsubscribe", after, ""))
+    read("old.xml", *old)
+    rows = sorted(stored_events(tmp_path, "follow"), key=lambda row: int(str(row["at"])))
+    assert [(row["change"], row["source"]) for row in rows] == [(1, 30), (-1, 30), (1, 0), (-1, 0)]
 
 
 def test_an_access_log_without_times_says_what_to_add(tmp_path: Path) -> None:

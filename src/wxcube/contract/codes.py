@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from wxcube.contract.errcodes import ERRCODES, ErrCode, reply_error
 
+OTHER_FOLLOW_SOURCE = 0
+"""user_source of followers whose channel is none of the others."""
+QR_CODE_FOLLOW_SOURCE = 30
+"""user_source of followers who scanned a QR code."""
 ALL_CHANNELS = 99999999
 """user_source of the row for all reading channels, with each user counted once."""
 ALL_SCENES = "全部"
@@ -51,10 +55,10 @@ USER_SOURCE_FOLLOW = CodeTable(
     "user_source_follow",
     "getusersummary.user_source",
     (
-        Meaning(0, "其他合计", "all other channels together"),
+        Meaning(OTHER_FOLLOW_SOURCE, "其他合计", "all other channels together"),
         Meaning(1, "公众号搜索", "search for the account"),
         Meaning(17, "名片分享", "shared name card"),
-        Meaning(30, "扫描二维码", "scanned QR code"),
+        Meaning(QR_CODE_FOLLOW_SOURCE, "扫描二维码", "scanned QR code"),
         Meaning(57, "文章内账号名称", "account name inside an article"),
         Meaning(100, "微信广告", "WeChat ads", since="2020-06"),
         Meaning(149, "小程序关注", "followed from a mini program"),
@@ -228,7 +232,9 @@ __all__ = [
     "ALL_CHANNELS_SINCE",
     "ALL_SCENES",
     "ERRCODES",
+    "OTHER_FOLLOW_SOURCE",
     "PERMISSION_SETS",
+    "QR_CODE_FOLLOW_SOURCE",
     "TABLES",
     "CodeTable",
     "ErrCode",

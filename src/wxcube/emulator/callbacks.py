@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from wxcube.contract.codes import QR_CODE_FOLLOW_SOURCE
 from wxcube.events.columns import Batch
 from wxcube.settings import Secret
 from wxcube.simulator.account import SimulatedAccount
 from wxcube.tap.encryption import MessageKey
-from wxcube.tap.mapping import MSG_TYPES, QR_CODE
+from wxcube.tap.mapping import MSG_TYPES
 from wxcube.tap.signature import signature
 
 # of several kinds with the same code, the first
@@ -102,7 +103,7 @@ def _follows(batch: Batch, owners: Sequence[SimulatedAccount]) -> Iterator[Callb
         *(columns[name].tolist() for name in names), strict=True
     ):
         name = "subscribe" if change > 0 else "unsubscribe"
-        key = "qrscene_demo" if change > 0 and source == QR_CODE else ""
+        key = "qrscene_demo" if change > 0 and source == QR_CODE_FOLLOW_SOURCE else ""
         inside = f"<Event><![CDATA[{name}]]></Event><EventKey><![CDATA[{key}]]></EventKey>"
         yield _callback(owners[place], at, user, "event", inside)
 

@@ -59,7 +59,7 @@ class Pushed:
 
 @dataclass
 class Measured:
-    """The replies of the server: parallel lists, in the order in which they came."""
+    """The replies of the server on a day: parallel lists, in the order in which they came."""
 
     appid: list[str] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
@@ -124,7 +124,8 @@ class Pusher:
                 await self._push_day(session, of_day.pop(day, []), started)
                 if self._stopped.is_set():
                     return
-                self._simulation.use_replies(self._measured, day)
+                replies, self._measured = self._measured, Measured()
+                self._simulation.use_replies(replies, day)
                 self.state.through = day
                 day += timedelta(days=1)
 

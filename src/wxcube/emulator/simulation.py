@@ -71,7 +71,7 @@ class Simulation:
             return self._cube
 
     def use_replies(self, replies: MeasuredReplies, through: date) -> None:
-        """Replace the simulated replies up to the end of a day by measured ones."""
+        """Replace the simulated replies up to a day's end by these and earlier ones."""
         numbers = {appid: place for place, appid in enumerate(self.accounts)}
         measured = family(
             "reply",
@@ -81,7 +81,9 @@ class Simulation:
             ok=replies.ok,
         )
         with self._lock:
-            self._replies, self._replies_through, self._cube = measured, through, None
+            earlier = self._replies or {name: values[:0] for name, values in measured.items()}
+            joined = {name: np.concatenate([earlier[name], measured[name]]) for name in measured}
+            self._replies, self._replies_through, self._cube = joined, through, None
 
     def _with_measured(self, batch: Batch) -> Batch:
         """The events with the measured replies; those of an account are ordered by time."""

@@ -12,7 +12,7 @@ import structlog
 
 from wxcube.beijing import Clock, day_of
 from wxcube.cube.incremental.progress import Progress
-from wxcube.errors import WxcubeError
+from wxcube.errors import BuildRunningError, WxcubeError
 from wxcube.events.store.layout import FORMAT
 from wxcube.events.store.store import EventStore
 from wxcube.jobs.cube_build import build
@@ -47,6 +47,7 @@ class CubeService:
     """The running day of the last build, and the revisions of the partitions."""
     _reported: set[str] = field(default_factory=set, init=False)
     """Problems that were logged since the last look without any, each once."""
+    _is_left_to_another: bool = field(default=False, init=False)
 
     def __enter__(self) -> Self:
         if self.cube.refresh_seconds and self.cube.engine == "duckdb":
@@ -67,11 +68,19 @@ class CubeService:
                     self._reported.clear()
             except _StoppedError:
                 return
+            except BuildRunningError:
+                self._leave_to_another()
             except WxcubeError as error:
                 self._report("cube.not_built", str(error))
             except Exception as error:  # noqa: BLE001 - the next build may succeed
                 self._report("cube.not_built", f"{type(error).__name__}: {error}")
             self._stopped.wait(self.cube.refresh_seconds)
+
+    def _leave_to_another(self) -> None:
+        """Another process, such as a second server, builds: said once for all such times."""
+        if not self._is_left_to_another:
+            self._is_left_to_another = True
+            _log.info("cube.left_to_another", reason="another process builds the same store")
 
     def _report(self, event: str, reason: str) -> None:
         if reason not in self._reported:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from wxcube.errors import EventError
 from wxcube.i18n import _
 from wxcube.tap.accounts import TappedAccounts
+from wxcube.tap.mapping import MAX_MILLISECONDS
 from wxcube.tap.refused import Reason, RefusedError
 from wxcube.tap.reply_check import TIMEOUT_SECONDS
 from wxcube.tap.saved import opened
@@ -27,18 +29,18 @@ _LINE = re.compile(
     rb"\[(?P<time>\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "
     rb'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<status>\d{3}) (?P<rest>.*)$'
 )
-_SECONDS = re.compile(rb"(?:^|[\s=\"])(\d+\.\d{3})(?=[\s\",]|$)")
+_TEXT = re.compile(rb'"[^"]*[^"\d., -][^"]*"')
+"""What a caller sent, such as its User-Agent, in which a number is no time."""
+_SECONDS = re.compile(rb"(?:^|[\s=\"])(\d{1,9}\.\d{3})(?=[\s\",]|$)")
 _TIME = "%d/%b/%Y:%H:%M:%S %z"
 _OK = 200
 
 
 def is_access_log(path: Path) -> bool:
     """Whether a file is an access log in one of nginx's formats."""
-    try:
-        with opened(path) as file:
-            return bool(_LINE.search(file.readline(1 << 16).rstrip()))
-    except (OSError, EOFError):
-        return False
+    with suppress(EventError), opened(path) as file:
+        return bool(_LINE.search(file.readline(1 << 16).rstrip()))
+    return False
 
 
 def replies(path: Path, accounts: TappedAccounts, tally: Tally) -> Iterator[dict[str, Any]]:
@@ -47,24 +49,17 @@ def replies(path: Path, accounts: TappedAccounts, tally: Tally) -> Iterator[dict
     Raises:  EventError if it cannot be read, or has no times of requests.
     """
     seen: Counter[bytes] = Counter()
-    try:
-        with opened(path) as file:
-            for line in file:
-                try:
-                    event = _reply(line.rstrip(), accounts, seen)
-                except RefusedError as error:
-                    tally.refuse(error)
-                    continue
-                if event:
-                    tally.replies += 1
-                    tally.failed += not event["ok"]
-                    yield event
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise EventError(
-            _("{path} cannot be read ({reason})", path=path, reason=reason),
-            hint=_("check its name and permissions"),
-        ) from error
+    with opened(path) as file:
+        for line in file:
+            try:
+                event = _reply(line.rstrip(), accounts, seen)
+            except RefusedError as error:
+                tally.refuse(error)
+                continue
+            if event:
+                tally.replies += 1
+                tally.failed += not event["ok"]
+                yield event
 
 
 def _reply(line: bytes, accounts: TappedAccounts, seen: Counter[bytes]) -> dict[str, Any] | None:
@@ -80,7 +75,7 @@ def _reply(line: bytes, accounts: TappedAccounts, seen: Counter[bytes]) -> dict[
         raise RefusedError(Reason.WRONG_SIGNATURE)
     if len(found) > 1:
         raise RefusedError(Reason.UNKNOWN_ACCOUNT, "several accounts have this token")
-    seconds = _SECONDS.search(match["rest"])
+    seconds = _SECONDS.search(_TEXT.sub(b"", match["rest"]))
     if seconds is None:
         raise EventError(
             _("the access log has no times of requests"),
@@ -93,8 +88,9 @@ def _reply(line: bytes, accounts: TappedAccounts, seen: Counter[bytes]) -> dict[
         "event": "reply",
         "id": f"n-{digest.hex()}-{seen[digest]}",
         "account": found[0].appid,
-        "at": _seconds(match["time"].decode()),
-        "ms": min(round(took * 1000), 2**31 - 1),
+        # nginx writes a line at the end of a request, with the time in whole seconds
+        "at": int(_seconds(match["time"].decode()) + 0.5 - took),
+        "ms": min(round(took * 1000), MAX_MILLISECONDS),
         "ok": int(match["status"]) == _OK and took <= TIMEOUT_SECONDS,
     }
 

@@ -1,30 +1,25 @@
 """From the spool to the event store: each event once, whatever is interrupted.
 
-The channel of a follower is remembered by the hash of the person, so that their unfollowing counts
-for the channel through which they came. How far a file has been read is recorded in one
-transaction with these channels; if an event is stored again after an interruption, it is the same.
+How far a file has been read is recorded in one transaction with the channels of followers; if an
+event is stored again after an interruption, it is the same.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import structlog
 
-from wxcube.errors import EventStoreError, WxcubeError
+from wxcube.errors import WxcubeError
 from wxcube.events.intake.batches import OnError, store_batch
-from wxcube.events.store.durable import OWNER_ONLY, file_error, make_folder, sync_file
+from wxcube.events.store.durable import locked, sync_file
 from wxcube.events.store.store import EventStore
-from wxcube.i18n import _
-from wxcube.tap.mapping import OTHER_CHANNEL
+from wxcube.tap.channels import Channels
 from wxcube.tap.spool import TORN, has_writer, read_part, segments
 
-DATABASE = "channels.db"
+DRAIN_LOCK = "drain.lock"
 PART_BYTES = 1 << 15
 """About 200 events: one write to the disk stores them."""
 PAUSE_SECONDS = 0.5
@@ -32,81 +27,6 @@ _MAX_PAUSE = 10.0
 _ORIGIN = "tap"
 
 _log = structlog.get_logger()
-
-
-class Channels:
-    """The channel of each follower, and how far each segment was read, in an SQLite file."""
-
-    def __init__(self, folder: Path) -> None:
-        """The channels of a folder.
-
-        Raises:  EventStoreError if the file cannot be used.
-        """
-        make_folder(folder)
-        path = folder / DATABASE
-        try:
-            path.touch(OWNER_ONLY)
-            self._database = sqlite3.connect(path, check_same_thread=False)
-            self._database.executescript(
-                "PRAGMA journal_mode = WAL;"
-                "CREATE TABLE IF NOT EXISTS channel (account TEXT, user TEXT, source INTEGER,"
-                " PRIMARY KEY (account, user)) WITHOUT ROWID;"
-                "CREATE TABLE IF NOT EXISTS segment (name TEXT PRIMARY KEY, position INTEGER)"
-            )
-            self._database.commit()
-        except OSError as error:
-            raise file_error(path, error) from error
-        except sqlite3.Error as error:
-            raise EventStoreError(
-                _("{path} cannot be used ({reason})", path=path, reason=error),
-                hint=_("move the file away: only the channels of followers are forgotten"),
-            ) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def complete(self, events: Iterable[bytes]) -> list[bytes]:
-        """The events, with the channel of those who unfollow; followers are remembered."""
-        return [self._completed(event) for event in events]
-
-    def _completed(self, event: bytes) -> bytes:
-        if b"follow" not in event:
-            return event
-        members: dict[str, Any] = msgspec.json.decode(event)
-        key = members.get("account"), members.get("user")
-        if members["event"] == "follow":
-            values = (*key, members.get("source", OTHER_CHANNEL))
-            self._database.execute("INSERT OR REPLACE INTO channel VALUES (?, ?, ?)", values)
-        elif members["event"] == "unfollow":
-            found = self._database.execute(
-                "SELECT source FROM channel WHERE account = ? AND user = ?", key
-            ).fetchone()
-            return msgspec.json.encode(members | {"source": found[0] if found else OTHER_CHANNEL})
-        return event
-
-    def position(self, segment: Path) -> int:
-        """How far a segment was read."""
-        row = self._database.execute(
-            "SELECT position FROM segment WHERE name = ?", (segment.name,)
-        ).fetchone()
-        return row[0] if row else 0
-
-    def commit(self, segment: Path | None = None, position: int = 0) -> None:
-        """Record the channels, and how far a segment was read."""
-        if segment:
-            values = segment.name, position
-            self._database.execute("INSERT OR REPLACE INTO segment VALUES (?, ?)", values)
-        self._database.commit()
-
-    def forget(self, segment: Path) -> None:
-        """Remove the record of a segment that is no more."""
-        self._database.execute("DELETE FROM segment WHERE name = ?", (segment.name,))
-        self._database.commit()
-
-    def roll_back(self) -> None:
-        """Forget what was not recorded."""
-        self._database.rollback()
 
 
 def store_events(store: EventStore, events: Iterable[bytes], origin: str = _ORIGIN) -> int:
@@ -127,13 +47,15 @@ def store_events(store: EventStore, events: Iterable[bytes], origin: str = _ORIG
 
 
 class Drain:
-    """Moves events from a spool to the store."""
+    """Moves events from a spool to the store; no two of a spool are at work at once."""
 
     def __init__(self, folder: Path, open_store: Callable[[], EventStore]) -> None:
         self._folder = folder
         self._open_store = open_store
         self._store: EventStore | None = None
         self._channels: Channels | None = None
+        self._lock = ExitStack()
+        self._is_locked = False
         self._is_failing = False
 
     def run(self, is_over: Callable[[float], bool]) -> None:
@@ -148,13 +70,15 @@ class Drain:
         self.close()
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and let another drain work."""
         store, self._store = self._store, None
         channels, self._channels = self._channels, None
         if channels:
             channels.close()
         if store:
             store.close()
+        self._lock.close()
+        self._is_locked = False
 
     def run_once(self) -> int:
         """Store everything that the spool has; the number of events.
@@ -162,6 +86,10 @@ class Drain:
         Raises:  EventStoreError, OSError or sqlite3.Error; what is not stored remains.
         """
         stored = 0
+        if not self._is_locked:
+            # the process of a proxy that was killed may still be at work
+            self._lock.enter_context(locked(self._folder / DRAIN_LOCK))
+            self._is_locked = True
         found = segments(self._folder)
         # asked after the list was made: a file that is begun later is not in it
         is_written = has_writer(self._folder)

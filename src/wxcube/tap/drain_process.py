@@ -19,18 +19,38 @@ import structlog
 
 from wxcube import log
 from wxcube.beijing import SystemClock
-from wxcube.events.store.durable import locked
 from wxcube.server.events_intake import open_store
 from wxcube.settings import EventsSettings, Settings
 from wxcube.tap.drain import Drain
 
-DRAIN_LOCK = "drain.lock"
 _CHECK_SECONDS = 0.5
+STABLE_SECONDS = 30.0
+"""A process that runs for longer has started well."""
+MAX_PAUSE = 60.0
 _END_SECONDS = 60.0
 _NICE = 10
 
 _log = structlog.get_logger()
 _spawning = get_context("spawn")
+
+
+class Restarts:
+    """How long to wait before a process that ended is started again."""
+
+    def __init__(self) -> None:
+        self.is_failing = False
+        """Whether it ended and has not run well since."""
+        self._pause = 0.0
+
+    def pause(self) -> float:
+        """Seconds after one more end: none at first, then twice as many each time."""
+        pause, self.is_failing = self._pause, True
+        self._pause = min(max(2 * pause, 1.0), MAX_PAUSE)
+        return pause
+
+    def succeed(self) -> None:
+        """The process has run for some time."""
+        self.is_failing, self._pause = False, 0.0
 
 
 class DrainProcess:
@@ -63,19 +83,36 @@ class DrainProcess:
         self._end = ours
 
     async def watch(self) -> None:
-        """Start the process again whenever it ends."""
+        """Start the process again whenever it ends, later and later if it ends at once."""
+        restarts, time = Restarts(), asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(_CHECK_SECONDS)
-            if self._process is None or not self._process.is_alive():
-                _log.error("tap.drain_ended", consequence="it is started again")
-                try:
-                    self.start()
-                except OSError as error:
-                    # such as no memory for another process; the next attempt may succeed
+            started = time()
+            while self._process and self._process.is_alive():
+                await asyncio.sleep(_CHECK_SECONDS)
+                if restarts.is_failing and time() - started > STABLE_SECONDS:
+                    restarts.succeed()
+                    _log.warning("tap.drain_back")
+            is_reported, pause = restarts.is_failing, restarts.pause()
+            if not is_reported:
+                code = self._process.exitcode if self._process else None
+                _log.error("tap.drain_ended", code=code, consequence="it is started again")
+            await asyncio.sleep(pause)
+            try:
+                self.start()
+            except OSError as error:
+                # such as no memory for another process; the next attempt may succeed
+                self._process = None
+                if not is_reported:
                     _log.error("tap.drain_not_started", reason=error.strerror)
 
     def stop(self) -> None:
-        """Let it store what there is, and wait until it ends."""
+        """Let it store what there is, and wait until it ends.
+
+        What it has not stored within a minute waits for the next tap, or for `wxcube tap drain`.
+        """
+        if self._process and not self._process.is_alive():
+            with suppress(OSError):
+                self.start()
         process, end = self._process, self._end
         self._process = self._end = None
         if end:
@@ -84,6 +121,7 @@ class DrainProcess:
             process.join(_END_SECONDS)
             if process.is_alive():
                 process.kill()
+                _log.warning("tap.drain_unfinished", spool=str(self._folder))
 
 
 def _main(end: Connection, folder: Path, events: EventsSettings, level: str, is_json: bool) -> None:  # noqa: FBT001 - multiprocessing passes it so
@@ -99,9 +137,7 @@ def _main(end: Connection, folder: Path, events: EventsSettings, level: str, is_
             return end.poll(seconds)
         return True
 
-    # the process of a proxy that was killed may still be at work
-    with locked(folder / DRAIN_LOCK):
-        Drain(folder, lambda: open_store(events, SystemClock())).run(is_over)
+    Drain(folder, lambda: open_store(events, SystemClock())).run(is_over)
 
 
 def _yield_to_the_proxy() -> None:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from urllib.parse import parse_qs
 
 from wxcube.beijing import DAY_SECONDS
+from wxcube.contract.codes import OTHER_FOLLOW_SOURCE, QR_CODE_FOLLOW_SOURCE
 from wxcube.events import kinds as ev
 from wxcube.events.intake.openid_filter import has_openid
 from wxcube.tap.document import Members, items, text
@@ -35,13 +36,13 @@ EVENTS_WITHOUT_FIGURES = frozenset(
     {"SCAN", "LOCATION", "CLICK", "VIEW", "TEMPLATESENDJOBFINISH", "view_miniprogram"}
 )
 """Events that are known, and that no figure is made of."""
-QR_CODE = 30
-"""The channel of a follower who scanned a QR code with a parameter."""
-OTHER_CHANNEL = 0
-"""The channel of any other follower: callbacks do not say how they came."""
-
+_TOLD_APART = {"CLICK": "EventKey", "VIEW": "EventKey", "MASSSENDJOBFINISH": "MsgID"}
+"""The member by which two events of a person in one second are told apart."""
+MAX_LINK = 2_048
+"""Characters of the link to an article; a longer one is none."""
 _QR_PREFIX = "qrscene_"
 _TIMES = get_args(ev.Timestamp)[1]
+MAX_MILLISECONDS: int = get_args(ev.Amount)[1].le
 _AMOUNT = re.compile(r"[0-9]{1,9}")
 _OPENID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -73,8 +74,7 @@ def mapped(push: Push, hash_user: HashUser) -> Mapped:
     """
     members = push.members
     at = int(_member(members, "CreateTime", _NUMBER))
-    is_possible = _TIMES.ge <= at < _TIMES.lt
-    if not is_possible or (push.timestamp and abs(at - push.timestamp) > DAY_SECONDS):
+    if not is_possible_time(at) or (push.timestamp and abs(at - push.timestamp) > DAY_SECONDS):
         raise RefusedError(Reason.WRONG_TIME)
     user = hash_user(_member(members, "FromUserName", _OPENID))
     kind = text(members, "MsgType").lower()
@@ -89,14 +89,20 @@ def mapped(push: Push, hash_user: HashUser) -> Mapped:
     return Mapped(kind, f"m-{number}", (message | head,))
 
 
+def is_possible_time(at: int) -> bool:
+    """Whether an event may have happened at a Unix second."""
+    return bool(_TIMES.ge <= at < _TIMES.lt)
+
+
 def _event(members: Members, head: dict[str, Any], user: str) -> Mapped:
     name = text(members, "Event")
-    # two clicks of a person in one second are two events
-    rest = f"-{_fingerprint(text(members, 'EventKey'))}" if name in {"CLICK", "VIEW"} else ""
+    other = _TOLD_APART.get(name)
+    rest = f"-{_fingerprint(text(members, other))}" if other else ""
     identity = f"{user}-{head['at']}-{_name(name)}{rest}"
     if name == "subscribe":
         scanned = text(members, "EventKey").startswith(_QR_PREFIX)
-        source = QR_CODE if scanned else OTHER_CHANNEL
+        # of any other follower, callbacks do not say how they came
+        source = QR_CODE_FOLLOW_SOURCE if scanned else OTHER_FOLLOW_SOURCE
         event = {"event": "follow", "id": identity, "user": user, "source": source}
         return Mapped(name, identity, (event | head,))
     if name == "unsubscribe":
@@ -142,9 +148,10 @@ _PUBLISHED: dict[str, Callable[[Members], Iterator[dict[str, Any]]]] = {
 
 def _publish(job: str, index: str, url: str, rest: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The event of an article; its number is that in its link, else that of the job."""
+    if len(url) > MAX_LINK:
+        url = ""
     # `urlsplit` refuses some of what is no link
-    query = url.partition("#")[0].partition("?")[2]
-    found = parse_qs(query) if len(url) < 2_048 else {}  # noqa: PLR2004 - no link is longer
+    found = parse_qs(url.partition("#")[0].partition("?")[2])
     data_id = found.get("mid", [job])[0]
     place = found.get("idx", [index])[0]
     if _DATA_ID.fullmatch(data_id) and _INDEX.fullmatch(place):
@@ -161,8 +168,8 @@ def _member(members: Members, name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _name(given: str) -> str:
-    """A name of a message or event, if it looks like one."""
-    return given if _NAME.fullmatch(given) else UNNAMED
+    """A name of a message or event, if it looks like one, and not like an openid."""
+    return given if _NAME.fullmatch(given) and not has_openid(given) else UNNAMED
 
 
 def _fingerprint(content: str) -> str:

@@ -29,12 +29,16 @@ _BUFFERED = 1 << 18
 """Bytes of a caller that wait for the connection to the server behind."""
 _ADDRESS_SECONDS = 30.0
 """How long the address of the server behind is used before it is looked up again."""
+_HEAD_BYTES = 1 << 16
+"""Bytes of headers, or of a chunked body's trailers, that are read; a server allows fewer."""
 _CHECK_SECONDS = 0.02
 _MIRRORED = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-content-type-options: nosniff\r\n"
     b"content-length: %d\r\n\r\n%b"
 )
 _INTERIM = 200
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_LENGTHS = frozenset(map(len, {b"date", *_FRAMING}))
 
 
 @dataclass(frozen=True)
@@ -139,23 +143,45 @@ class _Requests:
         self._limit = relay.recorder.message_bytes
         self._exchange = _Exchange(0.0)
         self._url = b""
+        self._framing = b""
+        """The headers that say how long a body is."""
+        self._head_bytes = 0
         self.is_reading = True
 
     def feed(self, content: bytes) -> None:
-        """Read further bytes; nothing more after an error or an upgrade."""
-        if not self.is_reading:
-            return
-        try:
-            self._parser.feed_data(content)
-        except httptools.HttpParserError:
-            self.is_reading = False
-            self._relay.recorder.too_large(RefusedError(Reason.MALFORMED, "not HTTP"))
-        except httptools.HttpParserUpgrade:
-            self.is_reading = False
+        """Read further bytes; nothing more after an error or a CONNECT."""
+        while content and self.is_reading:
+            self._head_bytes += len(content)
+            try:
+                self._parser.feed_data(content)
+                content = b""
+            except httptools.HttpParserError:
+                self._end(Reason.MALFORMED, "not HTTP")
+                return
+            except httptools.HttpParserUpgrade as offer:
+                content = self._without_offer() + content[offer.args[0] :]
+            if self._head_bytes > _HEAD_BYTES:
+                self._end(Reason.TOO_LARGE, "headers")
+
+    def _end(self, reason: Reason, detail: str) -> None:
+        self.is_reading = False
+        self._relay.recorder.refuse(RefusedError(reason, detail))
+
+    def _without_offer(self) -> bytes:
+        """The head of the request again, for a parser that reads the body too.
+
+        Java's client offers HTTP/2 with its first request, and servers seldom accept. The parser
+        expects that they do, and leaves the body unread.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        one = self._exchange
+        head = b"%b %b HTTP/1.1\r\n%bdate: %b\r\n\r\n"
+        return head % (one.method, self._url, self._framing, one.date.encode("latin-1"))
 
     def on_message_begin(self) -> None:
         self._exchange = _Exchange(self._relay.loop.time())
-        self._url = b""
+        self._url = self._framing = b""
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         # a query of such a length is left unread anyway
@@ -163,8 +189,14 @@ class _Requests:
             self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == 4 and name.lower() == b"date":  # noqa: PLR2004 - PERF: compares few names
+        # PERF: few names have these lengths
+        if len(name) not in _LENGTHS:
+            return
+        lower = name.lower()
+        if lower == b"date":
             self._exchange.date = value.decode("latin-1")
+        elif lower in _FRAMING:
+            self._framing += b"%b: %b\r\n" % (name, value)
 
     def on_headers_complete(self) -> None:
         self._exchange.method = self._parser.get_method()
@@ -172,6 +204,7 @@ class _Requests:
         self._exchange.query = query.decode("latin-1")
 
     def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
         exchange = self._exchange
         if len(exchange.body) + len(body) > self._limit:
             exchange.is_too_large = True
@@ -179,9 +212,11 @@ class _Requests:
             exchange.body += body
 
     def on_message_complete(self) -> None:
-        self._begin(self._exchange)
         if self._exchange.method == b"CONNECT":
             self.is_reading = False
+        elif self._parser.should_upgrade():
+            return
+        self._begin(self._exchange)
 
 
 class _Replies:
@@ -316,6 +351,9 @@ class Caller(asyncio.Protocol):
             if self._unsent_bytes > _BUFFERED:
                 self.pause(is_paused=True)
         self._requests.feed(data)
+        if not self._relay.upstream and not self._requests.is_reading and self._transport:
+            # a mirror's target cannot answer what it does not read
+            self._transport.close()
 
     def eof_received(self) -> bool:
         """Pass on that the caller sends no more; the connection stays open for the reply."""
@@ -343,14 +381,16 @@ class Caller(asyncio.Protocol):
         self._fail_all()
 
     def pause_writing(self) -> None:
-        """Read nothing of the server behind while the caller is slower."""
-        if self._behind:
-            self._behind.pause_reading()
+        """Read nothing more to be answered while the caller is slower."""
+        if answering := self._behind or self._transport:
+            with suppress(RuntimeError):
+                answering.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on reading."""
-        if self._behind:
-            self._behind.resume_reading()
+        if answering := self._behind or self._transport:
+            with suppress(RuntimeError):
+                answering.resume_reading()
 
     # --- what the server behind does -------------------------------------------------------------
 
@@ -401,13 +441,15 @@ class Caller(asyncio.Protocol):
         """A request is complete."""
         recorder = self._relay.recorder
         echo = b""
-        if exchange.method != b"POST":
+        if exchange.method == b"GET":
             echo = recorder.verification(exchange.query)
-        elif exchange.is_too_large:
-            recorder.too_large(RefusedError(Reason.TOO_LARGE))
-        else:
+        elif exchange.method == b"POST" and exchange.is_too_large:
+            recorder.refuse(RefusedError(Reason.TOO_LARGE))
+        elif exchange.method == b"POST":
             body = bytes(exchange.body)
             exchange.recorded = recorder.push(exchange.query, body, exchange.date)
+        # a server that does not reply may let many requests wait
+        exchange.body = bytearray()
         if self._relay.upstream is None:
             self._answer_mirrored(echo)
             return
@@ -436,7 +478,7 @@ class Caller(asyncio.Protocol):
         """The server behind has replied to the oldest request."""
         if self._waiting:
             self._record(self._next(), is_ok=is_valid)
-        else:
+        elif self._requests.is_reading:
             self._early.append(is_valid)
 
     def _fail_all(self) -> None:

@@ -81,7 +81,7 @@ class Recorder:
             self.tally.events += len(meaning.events)
         return Recorded(push.account.appid, int(self._arrival(push, date).timestamp()))
 
-    def too_large(self, error: RefusedError) -> None:
+    def refuse(self, error: RefusedError) -> None:
         """Count a callback that was not read to its end."""
         self.tally.refuse(error)
 
@@ -115,6 +115,6 @@ class Recorder:
         if push.account.is_simulated and date:
             try:
                 return parsedate_to_datetime(date)
-            except ValueError:
+            except (ValueError, OverflowError):
                 """The machine's time is as good."""
         return self._clock.now()

@@ -11,6 +11,8 @@ FRESH_SECONDS = 300
 
 Attempts are 5 seconds apart, and WeChat holds its pushes for a minute after failures.
 """
+MAX_REMEMBERED = 1 << 20
+"""Callbacks of these seconds that are remembered; forged ones may have one timestamp for ever."""
 
 
 class Repeats:
@@ -45,6 +47,7 @@ class Repeats:
 
     def _move(self, timestamp: int) -> None:
         self._newest = max(self._newest, timestamp)
-        if self._newest - self._since > FRESH_SECONDS:
+        is_full = len(self._recent) >= MAX_REMEMBERED
+        if is_full or self._newest - self._since > FRESH_SECONDS:
             self._earlier, self._recent = self._recent, {}
             self._since = self._newest

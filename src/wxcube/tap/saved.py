@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, cast
@@ -20,7 +22,7 @@ import msgspec
 from wxcube.errors import EventError
 from wxcube.i18n import _
 from wxcube.tap.accounts import TappedAccounts
-from wxcube.tap.mapping import HashUser, mapped
+from wxcube.tap.mapping import MAX_MILLISECONDS, HashUser, is_possible_time, mapped
 from wxcube.tap.refused import Reason, RefusedError
 from wxcube.tap.reply_check import TIMEOUT_SECONDS, is_valid_reply
 from wxcube.tap.tally import Tally
@@ -89,8 +91,10 @@ class SavedReader:
         yield from meaning.events
         if saved.ms is not None:
             at = int(saved.received) or push.timestamp
-            if not at:
+            if not is_possible_time(at):
                 raise RefusedError(Reason.WRONG_MEMBER, "received")
+            if not 0 <= saved.ms <= MAX_MILLISECONDS:
+                raise RefusedError(Reason.WRONG_MEMBER, "ms")
             yield self._reply(push.account.appid, at, saved, meaning.identity)
 
     def _reply(self, appid: str, at: int, saved: SavedCallback, identity: str) -> dict[str, Any]:
@@ -118,26 +122,35 @@ def _of_xml(content: bytes) -> SavedCallback:
 def _contents(
     path: Path, refuse: Callable[[RefusedError], None]
 ) -> Iterator[bytes | SavedCallback]:
+    with opened(path) as file:
+        start = file.read(_READ)
+        if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            yield from _json_lines(start, file, refuse)
+        else:
+            yield from _documents(start, file, refuse)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file, unpacked if it is a gzip file.
+
+    Raises:  EventError if it cannot be read, also later.
+    """
     try:
-        with opened(path) as file:
-            start = file.read(_READ)
-            if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-                yield from _json_lines(start, file, refuse)
-            else:
-                yield from _documents(start, file, refuse)
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        with path.open("rb") as file:
+            is_packed = file.read(len(_GZIP)) == _GZIP
+        with cast("IO[bytes]", gzip.open(path)) if is_packed else path.open("rb") as file:
+            yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise EventError(
-            _("{path} cannot be read ({reason})", path=path, reason=reason),
+            _("{path} is a damaged or incomplete gzip file", path=path),
+            hint=_("copy the file again and read it: what is stored already counts once"),
+        ) from error
+    except OSError as error:
+        raise EventError(
+            _("{path} cannot be read ({reason})", path=path, reason=error.strerror),
             hint=_("check its name and permissions"),
         ) from error
-
-
-def opened(path: Path) -> IO[bytes]:
-    """A file, unpacked if it is a gzip file."""
-    with path.open("rb") as file:
-        is_packed = file.read(len(_GZIP)) == _GZIP
-    return cast("IO[bytes]", gzip.open(path)) if is_packed else path.open("rb")
 
 
 def _json_lines(

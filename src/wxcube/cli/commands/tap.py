@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,19 +127,15 @@ def drain(spool: str | None, *, as_json: bool) -> None:
     Examples:
       wxcube tap drain
     """
-    from wxcube.events.store.durable import locked
     from wxcube.tap.drain import Drain
-    from wxcube.tap.drain_process import DRAIN_LOCK
     from wxcube.tap.spool import Spool
 
     root = context()
     folder = _folder(root, spool)
     # refused if a tap is running
     Spool(folder).close()
-    with locked(folder / DRAIN_LOCK):
-        drained = Drain(folder, _opener(root))
+    with closing(Drain(folder, _opener(root))) as drained:
         count = drained.run_once()
-        drained.close()
     if as_json:
         click.echo(json_line({"events": count}))
     else:
@@ -248,7 +244,8 @@ def _open_new_accounts(root: Context, accounts: TappedAccounts) -> None:
 def _read(root: Context, path: Path) -> Tally:
     from wxcube.tap.access_log import is_access_log, replies
     from wxcube.tap.accounts import tapped_accounts
-    from wxcube.tap.drain import Channels, store_events
+    from wxcube.tap.channels import Channels
+    from wxcube.tap.drain import store_events
     from wxcube.tap.saved import SavedReader
     from wxcube.tap.tally import Tally
 
