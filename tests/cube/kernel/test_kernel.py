@@ -10,11 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wxcube.contract import article
+from wxcube.cube.compute import order_of
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.daily_steps import run
-from wxcube.cube.kernel import activity, counted, first, message, ordered
+from wxcube.cube.kernel import activity, counted, first, message, ordered, readers
 from wxcube.cube.steps import Step, needed
+from wxcube.cube.steps.readers import DAY_CHANNELS, HOUR_CHANNELS, SPLIT
 from wxcube.cube.steps.resumed import NEXT_DAY, NEXT_DAYS
+from wxcube.cube.steps.step import CONTENT
 from wxcube.events.action_bits import CHANNELS, FEED_SCENE, ActionBit, action_masks
 from wxcube.events.columns import Action, Columns
 
@@ -59,8 +63,9 @@ def assert_same(tables: Mapping[str, Columns], expected: Mapping[str, Columns]) 
 class Dice:
     """Random columns of events from a seed: few different values, and some extreme ones."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, start: int = START) -> None:
         self._dice = np.random.default_rng(seed)
+        self._start = start
         self.count = int(self._dice.choice([0, 1, 2, 30, 400]))
         self._users = self._dice.choice([1, 5, 60])
         self._articles = self._dice.choice([1, 3, 20])
@@ -73,7 +78,7 @@ class Dice:
         users = np.concatenate(([-(2**63), 2**63 - 1, 0], np.arange(self._users) * 2**40 - 7))
         return {
             "acct": self.of(np.asarray([0, 3, 8, 1_000], "i4"), count),
-            "d": self.of(np.arange(START, START + 4, dtype="i4"), count),
+            "d": self.of(np.arange(self._start, self._start + 4, dtype="i4"), count),
             "person": self.of(users.astype("i8"), count),
         }
 
@@ -124,8 +129,9 @@ class Dice:
         }
 
 
-ACTIVITY = ["account_hour", "account_day", "user_share_hour", "touched", "article_users"]
-ACTIVITY += ["article_times"]
+ACTIVITY = ["account_hour", "account_day", "touched", "article_users", "article_times"]
+SHARES = ["getusersharehour", "getusershare"]
+READERS = ["getuserreadhour", "getuserread", "getarticleread", "getarticleshare"]
 MESSAGES = ["message_day", "getupstreammsghour", "getupstreammsg", "getupstreammsgdist"]
 WEEKLY = ["getupstreammsgweek", "getupstreammsgdistweek"]
 MONTHLY = ["getupstreammsgmonth", "getupstreammsgdistmonth"]
@@ -159,12 +165,36 @@ def test_the_tables_of_activity_equal_those_of_the_steps(engine: DuckDbEngine, s
     dice = Dice(seed)
     acted, followed = dice.activity(), dice.followed()
     given = {"activity": acted, "article_follow": followed}
-    expected = tables(engine, given, needed(ACTIVITY, given), ACTIVITY)
+    names = ACTIVITY + SHARES
+    expected = tables(engine, given, needed(names, given), names)
     events = activity.Activity(acted, followed)
     made = activity.account_tables(events) | activity.article_tables(events)
-    assert_same(made | {"user_share_hour": activity.share_table(events)}, expected)
+    assert_same(made | activity.share_tables(events), expected)
     assert (np.diff(made["touched"]["d"]) >= 0).all()
     assert (np.diff(made["article_times"]["d"]) >= 0).all()
+
+
+@given(seed=SEEDS, start=st.sampled_from([START, SPLIT - 2, CONTENT - 2]))
+@FEW
+def test_the_rows_of_readers_equal_those_of_the_steps_and_are_in_order(
+    engine: DuckDbEngine, seed: int, start: int
+) -> None:
+    dice = Dice(seed, start)
+    events = activity.Activity(dice.activity(), dice.followed())
+    given = activity.account_tables(events) | activity.article_tables(events)
+    expected = tables(engine, given, needed(READERS, given), READERS)
+    hours = readers.user_read(given["account_hour"], HOUR_CHANNELS)
+    days = readers.user_read(given["account_day"], DAY_CHANNELS)
+    made = {
+        "getuserreadhour": hours,
+        "getuserread": days,
+        "getarticleread": readers.article_readers(given["article_users"]),
+        "getarticleshare": readers.article_sharers(given["article_users"]),
+    }
+    assert_same(made, expected)
+    for rows, endpoint in ((hours, article.getuserreadhour), (days, article.getuserread)):
+        keys = list(zip(*(rows[name].tolist() for name in order_of(endpoint)), strict=True))
+        assert keys == sorted(keys)
 
 
 @given(seed=SEEDS)
@@ -224,6 +254,18 @@ def test_distinct_values_and_their_indexes(values: list[int]) -> None:
         distinct, index = function(column)
         assert sorted(distinct.tolist()) == sorted(set(values))
         assert distinct[index].tolist() == values
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(-3, 6), st.integers(0, 2**62 - 1)), max_size=60),
+    bits=st.sampled_from([63, 5]),
+)
+@FEW
+def test_rows_are_put_in_order_by_several_columns(rows: list[tuple[int, int]], bits: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordered, "PACKED_BITS", bits)
+        order = ordered.sort_order(*np.asarray(rows, "i8").reshape(-1, 2).T)
+    assert [rows[index] for index in order] == sorted(rows)
 
 
 @given(

@@ -1,4 +1,4 @@
-"""The check of whole columns accepts and refuses the same rows as the check of single records."""
+"""Rows that are read together are accepted and refused as they are one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from support.event_files import sample_events
 from wxcube.events.intake import files
 from wxcube.events.intake.admission import Admission, Admitted
 from wxcube.events.intake.files import read_batches
-from wxcube.events.intake.plain_csv import ABSENT, INVALID, MAX_DIGITS, Cells
 from wxcube.events.intake.tables import KINDS, Records
 from wxcube.events.kinds import AnyEvent
 from wxcube.events.store.accounts import AccountNumbers
@@ -33,26 +32,26 @@ NAMES = (
 
 
 def both_checks(folder: Path, records: Records) -> tuple[Admitted, Admitted]:
-    """The results of rows checked by column, and as single records."""
+    """The results of rows checked together, and as single records."""
     (folder / "a").mkdir()
     (folder / "b").mkdir()
     admissions = [Admission(KEYS, AccountNumbers(folder / name), EARLIEST) for name in "ab"]
-    by_column, by_row = admissions
-    return by_column.admit_records(records), by_row._admit_singly(by_row._read_records(records))
+    together, single = admissions
+    return together.admit_records(records), single._admit_singly(single._read_records(records))
 
 
 def assert_same(folder: Path, records: Records) -> Admitted:
-    by_column, one_by_one = both_checks(folder, records)
+    together, one_by_one = both_checks(folder, records)
     # NaN is not equal to itself
-    assert repr(by_column.refused) == repr(one_by_one.refused)
-    assert by_column.events == one_by_one.events
-    assert by_column.chunk.keys() == one_by_one.chunk.keys()
+    assert repr(together.refused) == repr(one_by_one.refused)
+    assert together.events == one_by_one.events
+    assert together.chunk.keys() == one_by_one.chunk.keys()
     for family, columns in one_by_one.chunk.items():
-        assert columns.keys() == by_column.chunk[family].keys()
+        assert columns.keys() == together.chunk[family].keys()
         for name, column in columns.items():
-            actual = by_column.chunk[family][name]
+            actual = together.chunk[family][name]
             assert (actual.dtype, actual.tolist()) == (column.dtype, column.tolist())
-    return by_column
+    return together
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -110,7 +109,7 @@ def csv_rows(draw: st.DrawFn) -> list[dict[str, str]]:
 
 @settings(max_examples=200, deadline=None)
 @given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
-def test_string_cells_are_checked_by_column_as_by_row(
+def test_string_cells_are_checked_together_as_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
 ) -> None:
     shown = tuple(names[:width])
@@ -119,89 +118,12 @@ def test_string_cells_are_checked_by_column_as_by_row(
     assert_same(tmp_path_factory.mktemp("csv"), records)
 
 
-def test_valid_rows_are_valid_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_rows_are_valid_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = tuple([row.get(name, "") for row in GOOD] for name in NAMES)
     records = Records(NAMES, columns, range(2, len(GOOD) + 2))
     monkeypatch.setattr(Admission, "_read_record", None)
     admission = Admission(KEYS, AccountNumbers(tmp_path))
     assert admission.admit_records(records).events == len(GOOD)
-
-
-def plain_ascii(cell: str) -> str:
-    """A cell in ASCII that needs no quotes."""
-    return cell.encode("ascii", "replace").decode().translate({ord(c): "?" for c in ',"\r\n'})
-
-
-def ascii_records(names: Sequence[str], rows: Sequence[dict[str, str]]) -> Records | None:
-    """Rows as positions in the text of a file; None if a line is empty."""
-    cells = [[plain_ascii(row.get(name, "")) for name in names] for row in rows]
-    text = "".join(",".join(row) + "\n" for row in cells)
-    columns = files._plain_columns(len(names), text)
-    if columns is None:
-        assert any(not any(row) for row in cells)
-        return None
-    assert all(isinstance(column, Cells) for column in columns)
-    assert list(map(list, columns)) == list(map(list, zip(*cells, strict=True)))
-    return Records(tuple(names), columns, range(2, len(rows) + 2))
-
-
-@settings(max_examples=200, deadline=None)
-@given(csv_rows(), st.permutations([*NAMES, "colour"]), st.integers(6, 30))
-def test_ascii_cells_are_checked_by_column_as_by_row(
-    tmp_path_factory: pytest.TempPathFactory, rows: Any, names: Sequence[str], width: int
-) -> None:
-    records = ascii_records(names[:width], rows)
-    if records:
-        assert_same(tmp_path_factory.mktemp("csv"), records)
-
-
-def test_valid_ascii_cells_never_become_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    records = ascii_records(NAMES, GOOD)
-    assert records
-    monkeypatch.setattr(Admission, "_read_record", None)
-    admission = Admission(KEYS, AccountNumbers(tmp_path))
-    assert admission.admit_records(records).events == len(GOOD)
-
-
-ASCII = st.text(st.characters(codec="ascii", exclude_characters=',"\r\n'), max_size=40)
-
-
-@given(st.lists(st.tuples(ASCII, st.sampled_from(["", "ab", *WHOLE, "007", "18", "1" * 18]))))
-def test_ascii_cells_behave_as_strings(rows: list[tuple[str, str]]) -> None:
-    text = "".join(f"x,{cell},{number}\n" for cell, number in rows) or "x,,\n"
-    given_rows = rows or [("", "")]
-    columns = files._plain_columns(3, text)
-    assert columns
-    _, cells, numbers = columns
-    assert isinstance(cells, Cells)
-    assert isinstance(numbers, Cells)
-    string_array = [cell for cell, _ in given_rows]
-    assert (list(cells), cells[-1], list(cells[1:])) == (
-        string_array,
-        string_array[-1],
-        string_array[1:],
-    )
-    joined = cells.concatenated()
-    assert (joined.content.decode(), joined.lengths.tolist()) == (
-        "".join(string_array),
-        list(map(len, string_array)),
-    )
-    for value, (_, text) in zip(numbers.integers().tolist(), given_rows, strict=True):
-        is_valid = text.isdigit() and str(int(text)) == text and len(text) <= MAX_DIGITS
-        assert value == (int(text) if is_valid else INVALID if text else ABSENT)
-
-
-def test_the_default_of_an_optional_string_is_empty() -> None:
-    """The check of ASCII cells relies on it: an empty cell is its own default."""
-    optional = {
-        (member.name, member.default)
-        for kind in KINDS.values()
-        for member in msgspec.structs.fields(kind)
-        if not member.required and isinstance(member.default, str | None)
-    }
-    assert optional == {("title", ""), ("content_url", ""), ("msgid", None)}
 
 
 def test_a_duplicate_column_name_is_read_as_in_records(tmp_path: Path) -> None:
@@ -323,14 +245,16 @@ def parquet(folder: Path, columns: dict[str, tuple[str, list[str]]]) -> Records:
 
 @pytest.mark.parametrize("kind", IN_PARQUET)
 @pytest.mark.parametrize("name", ["event", "id", "at", "msgid", "finished", "title", "colour"])
-def test_columns_of_every_type_are_checked_as_by_row(tmp_path: Path, kind: str, name: str) -> None:
+def test_columns_of_every_type_are_checked_as_one_by_one(
+    tmp_path: Path, kind: str, name: str
+) -> None:
     values = IN_PARQUET[kind]
     columns = {n: (k, [value] * len(values)) for n, (k, value) in PLAIN.items()}
     columns |= {name: (kind, values)}
     assert_same(tmp_path, parquet(tmp_path, columns))
 
 
-def test_events_of_every_kind_are_valid_by_column(
+def test_events_of_every_kind_are_valid_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[AnyEvent] = sample_events(300)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wxcube.beijing import day_number, day_of_number
 from wxcube.cube.engines.choice import OpenEngine
-from wxcube.cube.incremental.articles import Published
-from wxcube.cube.incremental.daily_steps import tuples
+from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.ledger import Ledger
 from wxcube.cube.incremental.schedule import (
@@ -31,8 +34,6 @@ _FIRST = """SELECT DISTINCT ON (acct, article) * FROM published
     ORDER BY acct, article, moment, publish_type, target_user, title, content_url"""
 """Publish events of the same second are ordered by their content."""
 
-_Articles = dict[tuple[int, int], Published]
-
 
 def update(
     engine: OpenEngine,
@@ -47,24 +48,23 @@ def update(
     Publish event.
     """
     first = _first(engine, _files(events, partitions))
-    known = _keyed(ledger.articles(first).tuples())
+    known = ledger.articles(_pairs(first))
+    updates = first.select(_are_earlier(first, known))
     removed = _removed(ledger, partitions, first)
-    updates = {key: one for key, one in first.items() if _is_update(one, known.get(key))}
-    if removed:
+    old = known.among(*updates.keys) + removed
+    if len(removed):
         groups = {group for _, group in partitions}
         everywhere = [(day_number(d), g) for d, g in events.revisions() if g in groups]
-        remaining = _first(engine, _files(events, everywhere))
-        updates |= {key: remaining[key] for key in removed if key in remaining}
-    known |= removed
-    old = [known[key] for key in {*updates, *removed} if key in known]
+        updates += _first(engine, _files(events, everywhere)).among(*removed.keys)
+    deleted = removed.select(updates.positions(*removed.keys) < 0)
     built = ledger.built()
     count = events.group_count
     with ledger.transaction():
-        ledger.delete_articles(removed.keys() - updates.keys())
-        ledger.set_articles(updates.values(), count)
-        for group, days in _days((*updates.values(), *old), count).items():
+        ledger.delete_articles(_pairs(deleted))
+        ledger.set_articles(updates.tuples(), count)
+        for group, days in _days(_partitions(updates, count) | _partitions(old, count)).items():
             ledger.add_pending(group, _work(days, group, built, through))
-        ledger.set_built(dict.fromkeys({(one[2], one[0] % count) for one in old}, REBUILD))
+        ledger.set_built(dict.fromkeys(_partitions(old, count), REBUILD))
 
 
 def _files(events: Events, partitions: Iterable[NumberedPartition]) -> list[Path]:
@@ -75,45 +75,54 @@ def _files(events: Events, partitions: Iterable[NumberedPartition]) -> list[Path
     ]
 
 
-def _first(engine: OpenEngine, files: list[Path]) -> _Articles:
+def _first(engine: OpenEngine, files: list[Path]) -> Articles:
     """The first Publish event of each article in files."""
     engine.read("published", _COLUMNS, files, _TYPES)
-    articles = _keyed(tuples(engine.query(_FIRST)))
+    articles = Articles.of(list(engine.query(_FIRST).values()))
     engine.drop("published")
     return articles
 
 
-def _removed(
-    ledger: Ledger,
-    partitions: Iterable[NumberedPartition],
-    first: Mapping[tuple[int, int], Published],
-) -> _Articles:
+def _removed(ledger: Ledger, partitions: Iterable[NumberedPartition], first: Articles) -> Articles:
     """Known articles of changed partitions whose Publish event is no longer there."""
     days_of: dict[int, list[int]] = defaultdict(list)
     for day, group in partitions:
         days_of[group].append(day)
-    known = (
-        one
-        for group, days in days_of.items()
-        for span in consecutive_ranges(days)
-        for one in ledger.articles_published(span[0], span[-1], [group]).tuples()
+    known = Articles.none()
+    for group, days in days_of.items():
+        for span in consecutive_ranges(days):
+            known += ledger.articles_published(span[0], span[-1], [group])
+    return known.select(_are_earlier(known, first))
+
+
+def _are_earlier(articles: Articles, others: Articles) -> NDArray[Any]:
+    """Whether each article's Publish event is earlier than among others, or only here."""
+    positions = others.positions(*articles.keys)
+    are_earlier = positions < 0
+    both = np.flatnonzero(~are_earlier)
+    pairs = zip(
+        articles.select(both).tuples(), others.select(positions[both]).tuples(), strict=True
     )
-    return {k: one for k, one in _keyed(known).items() if k not in first or first[k][3:] > one[3:]}
+    are_earlier[both] = [one[3:] < other[3:] for one, other in pairs]
+    return are_earlier
 
 
-def _keyed(articles: Iterable[Published]) -> _Articles:
-    return {(one[0], one[1]): one for one in articles}
+def _pairs(articles: Articles) -> Iterator[tuple[int, int]]:
+    return zip(*(column.tolist() for column in articles.keys), strict=True)
 
 
-def _is_update(article: Published, known: Published | None) -> bool:
-    return known is None or article[3:] < known[3:]
+def _partitions(articles: Articles, group_count: int) -> set[NumberedPartition]:
+    """The days on which articles were published, with their groups."""
+    groups = articles.columns["acct"].astype("i8") % group_count
+    pairs = np.unique(articles.columns["d"].astype("i8") * group_count + groups)
+    return {divmod(pair, group_count) for pair in pairs.tolist()}
 
 
-def _days(articles: Iterable[Published], group_count: int) -> dict[int, set[int]]:
-    """The days of articles by group."""
-    days: dict[int, set[int]] = {}
-    for one in articles:
-        days.setdefault(one[0] % group_count, set()).add(one[2])
+def _days(partitions: Iterable[NumberedPartition]) -> dict[int, set[int]]:
+    """The days of partitions by group."""
+    days: dict[int, set[int]] = defaultdict(set)
+    for day, group in partitions:
+        days[group].add(day)
     return days
 
 

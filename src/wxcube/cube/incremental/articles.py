@@ -36,7 +36,7 @@ class Articles:
     """Their numbers and texts, under the names of a Publish event's members."""
 
     @classmethod
-    def of(cls, columns: Sequence[Sequence[Any]]) -> Articles:
+    def of(cls, columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Articles:
         """Articles from columns in the order of `Published`."""
         types = {**_NUMBERS, **dict.fromkeys(_TEXTS, "O")}
         pairs = zip(types.items(), columns, strict=True)
@@ -56,6 +56,11 @@ class Articles:
             {name: np.concatenate((c, others.columns[name])) for name, c in self.columns.items()}
         )
 
+    @property
+    def keys(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Their accounts and numbers."""
+        return self.columns["acct"], self.columns["article"]
+
     def tuples(self) -> Iterator[Published]:
         """The articles as tuples."""
         return zip(*(column.tolist() for column in self.columns.values()), strict=True)
@@ -70,13 +75,15 @@ class Articles:
 
     def of_accounts(self, accounts: Iterable[int]) -> Articles:
         """The articles of some accounts."""
-        chosen = np.isin(self.columns["acct"], np.asarray(list(accounts), "i4"))
-        return Articles({name: column[chosen] for name, column in self.columns.items()})
+        return self.select(np.isin(self.columns["acct"], np.asarray(list(accounts), "i4")))
 
     def among(self, acct: NDArray[Any], article: NDArray[Any]) -> Articles:
         """Those of these articles that have the given accounts and numbers."""
         positions = np.unique(self.positions(acct, article))
-        chosen = positions[positions >= 0]
+        return self.select(positions[positions >= 0])
+
+    def select(self, chosen: NDArray[Any]) -> Articles:
+        """Some of these articles, by index or by a truth value for each."""
         return Articles({name: column[chosen] for name, column in self.columns.items()})
 
     def positions(self, acct: NDArray[Any], article: NDArray[Any]) -> NDArray[Any]:

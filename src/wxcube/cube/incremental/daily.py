@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import zip_longest
 
@@ -21,7 +21,7 @@ from wxcube.cube.incremental.schedule import (
     NumberedPartition,
     chunks,
 )
-from wxcube.cube.incremental.strategy import Strategy
+from wxcube.cube.incremental.strategy import DayTables, Strategy
 from wxcube.cube.kernel.ordered import positions_of
 from wxcube.events.columns import Columns
 from wxcube.i18n import NOTHING, Message, verbatim
@@ -34,6 +34,7 @@ class DailyBuild:
 
     def __init__(self, context: BuildContext) -> None:
         self._context = context
+        self._sizes: dict[NumberedPartition, int] = {}
         self.built: dict[NumberedPartition, int] = {}
         """The partitions that are built, and the revisions of their events."""
         self.starts: dict[int, tuple[int, ...]] = {}
@@ -51,7 +52,7 @@ class DailyBuild:
             self._report(len(changed), verbatim(str(day_of_number(chunk.days[0]))))
             strategy = self._strategy_of(chunk)
             before = self._touched_before(chunk)
-            tables = (*strategy.make_day_tables(chunk), "article")
+            tables = strategy.make_day_tables(chunk)
             if following:
                 self._strategy_of(following).prefetch(following)
             self._build_chunk(chunk, strategy, tables, before, changed, through)
@@ -69,14 +70,17 @@ class DailyBuild:
         return self._context.strategy_for(self._size(*one) for one in chunk.partitions())
 
     def _size(self, day: int, group: int) -> int:
-        size = self._context.events.size
-        return sum(size(family, day_of_number(day), group) for family in _SIZED_FAMILIES)
+        if (day, group) not in self._sizes:
+            size = self._context.events.size
+            of_families = (size(family, day_of_number(day), group) for family in _SIZED_FAMILIES)
+            self._sizes[day, group] = sum(of_families)
+        return self._sizes[day, group]
 
     def _build_chunk(
         self,
         chunk: Chunk,
         strategy: Strategy,
-        tables: Sequence[str],
+        tables: DayTables,
         before: Mapping[NumberedPartition, Columns],
         changed: Mapping[NumberedPartition, int],
         through: Mapping[int, int],
@@ -97,15 +101,16 @@ class DailyBuild:
         accounts = {a: min(d, known.get(a, d)) for a, d in (known | chunk_first_days).items()}
         built_before = ledger.built()
         missing = self._missing_days(chunk_first_days, known, changed, built_before, through)
+        in_engine = (*tables.names, "article")
         for endpoint, table in daily_steps.results(
-            engine, daily_steps.ENDPOINTS, tables, chunk.days
+            engine, daily_steps.ENDPOINTS, in_engine, chunk.days, tables.finished
         ):
             writer.write(endpoint, accounts, chunk.days, table, articles)
             writer.write_empty(endpoint, chunk_first_days, missing, table)
         for endpoint in running_totals.ENDPOINTS:
             empty = running_totals.empty_table(endpoint)
             writer.write_empty(endpoint, chunk_first_days, missing, empty)
-        daily_steps.drop(engine, tables)
+        daily_steps.drop(engine, in_engine)
         sync_disk()
         with ledger.transaction():
             ledger.update_first_days(chunk_first_days, self._context.events.group_count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -187,9 +187,16 @@ def results(
     endpoints: Iterable[Endpoint[Any]],
     present: Iterable[str],
     days: Sequence[int],
+    finished: Mapping[str, Callable[[], Columns]] | None = None,
 ) -> Iterator[tuple[Endpoint[Any], Columns]]:
-    """The rows of endpoints on some ref_dates, computed from the tables that are present."""
+    """The rows of endpoints on some ref_dates, computed from the tables that are present.
+
+    Those of `finished` are computed by the functions there, already ordered.
+    """
     wanted = {endpoint.name: endpoint for endpoint in endpoints}
+    for name, make in (finished or {}).items():
+        endpoint = wanted.pop(name)
+        yield endpoint, _of_days(since_first(endpoint, make()), days)
     for name, table in _tables(engine, wanted, set(present)):
         yield wanted[name], _of_days(since_first(wanted[name], table), days)
 
@@ -197,8 +204,6 @@ def results(
 def _tables(
     engine: OpenEngine, wanted: Mapping[str, Endpoint[Any]], present: Collection[str]
 ) -> Iterator[tuple[str, Columns]]:
-    for name in sorted(wanted.keys() & present):
-        yield name, engine.fetch(name, order_of(wanted[name]))
     steps = needed(wanted, present=present)
     # no other step reads these, so their SELECT is queried without making a table
     final = wanted.keys() - {name for step in steps for name in step.inputs}

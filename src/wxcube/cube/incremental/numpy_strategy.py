@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from wxcube.beijing import day_of_number
+from wxcube.contract import article as article_endpoints
+from wxcube.contract import content as content_endpoints
+from wxcube.contract import message as message_endpoints
 from wxcube.contract.endpoint import Endpoint
 from wxcube.cube.compute import order_of, since_first
 from wxcube.cube.engines.duckdb import DuckDbEngine
@@ -19,9 +23,11 @@ from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.fact_files import FactFile, Facts, empty
 from wxcube.cube.incremental.rollup_steps import MONTHS, WEEKS, EndpointTables
 from wxcube.cube.incremental.schedule import Chunk, split_by_size
-from wxcube.cube.incremental.strategy import Result, Unit
+from wxcube.cube.incremental.strategy import DayTables, MakeRows, Result, Unit
 from wxcube.cube.inputs import DETAIL_DAYS
-from wxcube.cube.kernel import activity, first, message
+from wxcube.cube.kernel import activity, first, message, readers
+from wxcube.cube.kernel.ordered import sort_order
+from wxcube.cube.steps.readers import DAY_CHANNELS, HOUR_CHANNELS
 from wxcube.events.columns import FAMILIES, Columns
 from wxcube.events.parquet_paths import read_parquet
 
@@ -48,15 +54,20 @@ _ACTIVITY = {
 _MESSAGE = {"acct": "account", "d": "d", "h": "h", "person": '"user"', "msg_type": "msg_type"}
 _FOLLOW = {"acct": "account", "d": "d", "article": "article", "person": '"user"'}
 _EVENT_TABLES = ("reply", "follow", "opening", "publish")
+_FINISHED = (
+    message_endpoints.getupstreammsghour,
+    message_endpoints.getupstreammsg,
+    message_endpoints.getupstreammsgdist,
+    article_endpoints.getusersharehour,
+    article_endpoints.getusershare,
+)
+"""Endpoints whose rows are computed from a unit's events; those of all units only need an order."""
 _KERNEL_TABLES = (
     "account_hour",
     "account_day",
-    "user_share_hour",
     "article_users",
     "article_times",
-    "getupstreammsghour",
-    "getupstreammsg",
-    "getupstreammsgdist",
+    *(endpoint.name for endpoint in _FINISHED),
 )
 _MESSAGE_DAYS = "message_account_day"
 
@@ -92,8 +103,8 @@ class NumpyStrategy:
             for days in split_by_size(self._event_sizes(group, chunk.days), self._unit_bytes)
         ]
 
-    def make_day_tables(self, chunk: Chunk) -> tuple[str, ...]:
-        """Concatenate the tables of all units, and load them into the engine."""
+    def make_day_tables(self, chunk: Chunk) -> DayTables:
+        """Concatenate the tables of all units, and load what steps still read into the engine."""
         if chunk not in self._prefetched:
             self._prefetched.clear()
             self.prefetch(chunk)
@@ -102,12 +113,14 @@ class NumpyStrategy:
         tables = {
             name: _concatenated(unit.tables.pop(name) for unit in units) for name in _KERNEL_TABLES
         }
+        self._facts.add(file for unit in units for file in unit.files)
+        finished = _finished(tables)
         per_type = tables["getupstreammsg"]
         tables[_MESSAGE_DAYS] = {"acct": per_type["acct"], "d": per_type["ref_date"]}
-        for name, table in tables.items():
-            self._engine.load(name, table)
-        self._facts.add(file for unit in units for file in unit.files)
-        return (*_EVENT_TABLES, *tables)
+        loaded = ("account_day", "article_users", "article_times", _MESSAGE_DAYS)
+        for name in loaded:
+            self._engine.load(name, tables[name])
+        return DayTables((*_EVENT_TABLES, *loaded), finished)
 
     def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> EndpointTables:
         """Sort the facts of one group and some weeks or months at a time."""
@@ -126,9 +139,7 @@ class NumpyStrategy:
         ]
         results = list(self.parallel_map(lambda unit: self._period_tables(*unit), units))
         for endpoint, tables in zip(endpoints, zip(*results, strict=True), strict=False):
-            table = _concatenated(tables)
-            order = np.lexsort([table[name] for name in reversed(order_of(endpoint))])
-            yield endpoint, since_first(endpoint, {n: c[order] for n, c in table.items()})
+            yield endpoint, since_first(endpoint, _ordered(endpoint, _concatenated(tables)))
 
     def save_first_people(self, articles: Articles, chunk: Chunk) -> None:
         """Sort the facts of one group and some days at a time."""
@@ -184,7 +195,7 @@ class NumpyStrategy:
             self._rows("follow", _FOLLOW, group, days, "change > 0 AND article > 0"),
         )
         tables |= activity.account_tables(events)
-        tables["user_share_hour"] = activity.share_table(events)
+        tables |= activity.share_tables(events)
         tables |= activity.article_tables(events)
         files = [
             file
@@ -263,3 +274,30 @@ def _concatenated(parts: Iterable[Columns]) -> Columns:
     """The rows of tables with the same columns in one table."""
     tables = list(parts)
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _finished(tables: Mapping[str, Columns]) -> dict[str, MakeRows]:
+    """Functions that return the rows of endpoints from the tables of all units."""
+
+    def ordered(endpoint: Endpoint[Any], make: MakeRows) -> MakeRows:
+        return lambda: _ordered(endpoint, make())
+
+    hours, days = tables["account_hour"], tables["account_day"]
+    of_articles = tables["article_users"]
+    return {
+        "getuserreadhour": lambda: readers.user_read(hours, HOUR_CHANNELS),
+        "getuserread": lambda: readers.user_read(days, DAY_CHANNELS),
+        "getarticleread": ordered(
+            content_endpoints.getarticleread, lambda: readers.article_readers(of_articles)
+        ),
+        "getarticleshare": ordered(
+            content_endpoints.getarticleshare, lambda: readers.article_sharers(of_articles)
+        ),
+        **{one.name: ordered(one, partial(tables.__getitem__, one.name)) for one in _FINISHED},
+    }
+
+
+def _ordered(endpoint: Endpoint[Any], table: Columns) -> Columns:
+    """The rows of an endpoint's table in the order of account and key."""
+    order = sort_order(*(table[name] for name in order_of(endpoint)))
+    return {name: column[order] for name, column in table.items()}

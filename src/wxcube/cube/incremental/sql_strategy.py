@@ -12,7 +12,7 @@ from wxcube.cube.incremental.events import Events
 from wxcube.cube.incremental.fact_files import Facts
 from wxcube.cube.incremental.rollup_steps import EndpointTables
 from wxcube.cube.incremental.schedule import Chunk
-from wxcube.cube.incremental.strategy import Result, Unit
+from wxcube.cube.incremental.strategy import DayTables, Result, Unit
 from wxcube.events.columns import Columns
 
 
@@ -30,7 +30,7 @@ class SqlStrategy:
     def prefetch(self, chunk: Chunk) -> None:
         """Do nothing: the engine runs one step at a time."""
 
-    def make_day_tables(self, chunk: Chunk) -> tuple[str, ...]:
+    def make_day_tables(self, chunk: Chunk) -> DayTables:
         """Run the steps up to the facts, and save these."""
         facts = daily_steps.FACT_TABLES
         daily_steps.load_events(self._engine, self._events, chunk)
@@ -38,7 +38,7 @@ class SqlStrategy:
         for step in daily_steps.run(self._engine, daily_steps.FACT_STEPS, keep=facts):
             if step.name in facts:
                 self._facts.save(self._engine, step.name, chunk.days, chunk.groups)
-        return (*daily_steps.EVENT_TABLES, "article_follow", *facts)
+        return DayTables((*daily_steps.EVENT_TABLES, "article_follow", *facts), {})
 
     def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> EndpointTables:
         """Run the steps that follow the fact message_day."""

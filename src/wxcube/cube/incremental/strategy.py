@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 from wxcube.cube.incremental.articles import Articles
 from wxcube.cube.incremental.rollup_steps import EndpointTables
@@ -12,6 +12,19 @@ from wxcube.events.columns import Columns
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
+
+
+MakeRows = Callable[[], Columns]
+"""Computes an endpoint's rows, ordered by account and key."""
+
+
+class DayTables(NamedTuple):
+    """The tables from which the rows of some days are computed."""
+
+    names: tuple[str, ...]
+    """The tables in the engine."""
+    finished: Mapping[str, MakeRows]
+    """Endpoints whose rows are computed without the engine, by name."""
 
 
 class Strategy(Protocol):
@@ -26,11 +39,8 @@ class Strategy(Protocol):
         """Start to compute the next chunk in the background, where the strategy can do that."""
         ...
 
-    def make_day_tables(self, chunk: Chunk) -> tuple[str, ...]:
-        """Make the tables from which a chunk's rows are computed, and save its facts.
-
-        Returns:  the names of the tables.
-        """
+    def make_day_tables(self, chunk: Chunk) -> DayTables:
+        """Make the tables from which a chunk's rows are computed, and save its facts."""
         ...
 
     def periods(self, groups: Sequence[int], weeks: set[int], months: set[int]) -> EndpointTables:

@@ -139,10 +139,10 @@ class Activity:
         acct, number = np.divmod(pairs, max(1, len(numbers)))
         return self._accounts[0][acct], numbers[number], index
 
-    def columns_of(self, account_days: Numbers) -> Columns:
+    def columns_of(self, account_days: Numbers, day_name: str = "d") -> Columns:
         """The account and day of numbers like those in `account_day`."""
         d, acct = np.divmod(account_days, max(1, len(self._accounts[0])))
-        return {"acct": self._accounts[0][acct].astype("i4"), "d": self.days_at(d)}
+        return {"acct": self._accounts[0][acct].astype("i4"), day_name: self.days_at(d)}
 
     def days_at(self, offsets: Numbers) -> Numbers:
         """The days at some offsets from the first."""
@@ -191,23 +191,34 @@ def account_tables(events: Activity) -> dict[str, Columns]:
     }
 
 
-def share_table(events: Activity) -> Columns:
-    """The table user_share_hour: the number of shares by user and scene."""
+def share_tables(events: Activity) -> dict[str, Columns]:
+    """The tables getusersharehour and getusershare."""
     shares = np.flatnonzero(events.activity["action"] == Action.SHARE)
     scenes, scene = distinct(events.activity["scene"][shares])
-    rows = SortedRows.of(
-        (events.account_day[shares], events.account_day_size),
-        (events.activity["h"][shares], HOURS),
-        (scene, len(scenes)),
-        (events.user[shares], len(events.users)),
-    )
-    starts = rows.starts(4)
-    account_day, hour, scene, user = (column[starts] for column in rows.columns)
-    return events.columns_of(account_day) | {
-        "h": hour.astype("i4"),
-        "scene": scenes[scene].astype("i4"),
-        "person": events.users[user],
-        "n": np.diff(starts, append=len(shares)),
+    account_day = (events.account_day[shares], events.account_day_size)
+    hour = (events.activity["h"][shares], HOURS)
+    by_scene = (scene, len(scenes))
+    user = (events.user[shares], len(events.users))
+    by_hour = SortedRows.of(account_day, hour, by_scene, user)
+    by_day = SortedRows.of(account_day, by_scene, user)
+    at_hour, at_day = by_hour.starts(3), by_day.starts(2)
+    return {
+        "getusersharehour": events.columns_of(by_hour.columns[0][at_hour], "ref_date")
+        | {"ref_hour": (by_hour.columns[1][at_hour] * 100).astype("i4")}
+        | _shares(by_hour, at_hour, scenes),
+        "getusershare": events.columns_of(by_day.columns[0][at_day], "ref_date")
+        | _shares(by_day, at_day, scenes),
+    }
+
+
+def _shares(rows: SortedRows, starts: Numbers, scenes: Numbers) -> Columns:
+    """Users and shares by scene; the last two columns of the rows are the scene and the user."""
+    *keys, scene, user = rows.columns
+    is_user = changes(*keys, scene, user)
+    return {
+        "share_scene": scenes[scene[starts]].astype("i4"),
+        "share_user": np.add.reduceat(is_user, starts, dtype="i8") if len(starts) else starts,
+        "share_count": np.diff(starts, append=len(scene)),
     }
 
 

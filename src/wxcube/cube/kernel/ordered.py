@@ -87,6 +87,23 @@ def changes(*columns: Numbers) -> Numbers:
     return is_changed
 
 
+def sort_order(*columns: Numbers) -> Numbers:
+    """The indexes of rows sorted by the first column, then the second, and so on."""
+    if not len(columns[0]):
+        return np.zeros(0, "i8")
+    lowest = [int(column.min()) for column in columns]
+    widths = [
+        (int(column.max()) - low).bit_length() for column, low in zip(columns, lowest, strict=True)
+    ]
+    if sum(widths) > PACKED_BITS:
+        return np.lexsort(columns[::-1])
+    packed = np.zeros(len(columns[0]), "i8")
+    for column, low, width in zip(columns, lowest, widths, strict=True):
+        packed <<= width
+        packed |= column.astype("i8") - low
+    return np.argsort(packed)
+
+
 @dataclass(frozen=True)
 class SortedRows:
     """Columns of numbers, their rows sorted by the first column, then the second, and so on."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from wxcube.beijing import day_number
 from wxcube.contract.codes import ALL_CHANNELS, ALL_CHANNELS_SINCE
@@ -23,7 +24,8 @@ from wxcube.cube.steps.step import (
 from wxcube.events.action_bits import CHANNELS, READ_FROM, SHARE_FROM, ActionBit
 from wxcube.events.columns import Action
 
-_SPLIT = day_number(date.fromisoformat(ALL_CHANNELS_SINCE))
+SPLIT = day_number(date.fromisoformat(ALL_CHANNELS_SINCE))
+"""The day from which getuserread has a row for all channels."""
 READER_BITS = (
     ActionBit.READ,
     ActionBit.SHARE,
@@ -67,7 +69,7 @@ def _account(grain: str, key: Sequence[str]) -> tuple[Step, ...]:
     )
 
 
-_FIGURES = [
+READ_FIGURES = (
     "int_page_read_user",
     "int_page_read_count",
     "ori_page_read_user",
@@ -76,47 +78,66 @@ _FIGURES = [
     "share_count",
     "add_to_fav_user",
     "add_to_fav_count",
-]
+)
+"""The figures of getuserread and getuserreadhour."""
 _ORIGINALS = ("read_original", "originals")
 _FAVOURITES = ("favourite", "favourites")
-_NONE = (ZERO, ZERO)
+_NONE = (None, None)
 
 
-def _channel(code: int, values: Sequence[str], condition: str) -> str:
+class ChannelRows(NamedTuple):
     """The rows of one user_source, from the table with a column per channel."""
-    figures = ", ".join(f"{value} AS {name}" for value, name in zip(values, _FIGURES, strict=True))
-    source = f"CAST({code} AS INT) AS user_source"
-    return f"SELECT {{key}}, {source}, {figures} FROM {{table}} WHERE {condition}"
+
+    code: int
+    columns: tuple[str | None, ...]
+    """The column with each figure of `READ_FIGURES`; None if it is always 0."""
+    counted: tuple[str, ...]
+    """There is a row where these columns add up to more than 0."""
+    is_after_split: bool
+    """Whether the rows are those from `SPLIT` on, or those before it."""
 
 
-def _before_split() -> Iterator[str]:
+def _before_split() -> Iterator[ChannelRows]:
     """Until 2020-02-27, channels had only reads; other figures were in the row of channel 0."""
-    values = ("read_from_0", "reads_from_0", *_ORIGINALS, "share", "shares", *_FAVOURITES)
-    some = "reads_from_0 + originals + shares + favourites > 0"
-    yield _channel(0, values, f"d < {_SPLIT} AND {some}")
+    columns = ("read_from_0", "reads_from_0", *_ORIGINALS, "share", "shares", *_FAVOURITES)
+    some = ("reads_from_0", "originals", "shares", "favourites")
+    yield ChannelRows(0, columns, some, is_after_split=False)
     for c in CHANNELS[1:]:
-        values = (f"read_from_{c}", f"reads_from_{c}", *_NONE, *_NONE, *_NONE)
-        yield _channel(c, values, f"d < {_SPLIT} AND reads_from_{c} > 0")
+        reads = (f"read_from_{c}", f"reads_from_{c}")
+        reads_alone = (*reads, *_NONE, *_NONE, *_NONE)
+        yield ChannelRows(c, reads_alone, reads[1:], is_after_split=False)
 
 
-def _after_split(*, by_day: bool) -> Iterator[str]:
+def _after_split(*, by_day: bool) -> Iterator[ChannelRows]:
     """From 2020-02-28, a row counts all channels; other figures are in daily rows only."""
     originals, favourites = (_ORIGINALS, _FAVOURITES) if by_day else (_NONE, _NONE)
-    some = "reads + shares + originals + favourites" if by_day else "reads + shares"
-    values = ("read", "reads", *originals, "share", "shares", *favourites)
-    yield _channel(ALL_CHANNELS, values, f"d >= {_SPLIT} AND {some} > 0")
+    some = ("reads", "shares", *(("originals", "favourites") if by_day else ()))
+    columns = ("read", "reads", *originals, "share", "shares", *favourites)
+    yield ChannelRows(ALL_CHANNELS, columns, some, is_after_split=True)
     for c in CHANNELS:
-        reads, shares = (
-            (f"read_from_{c}", f"reads_from_{c}"),
-            (f"share_from_{c}", f"shares_from_{c}"),
-        )
-        some = f"{reads[1]} + {shares[1]} > 0"
-        yield _channel(c, (*reads, *_NONE, *shares, *_NONE), f"d >= {_SPLIT} AND {some}")
+        reads = (f"read_from_{c}", f"reads_from_{c}")
+        shares = (f"share_from_{c}", f"shares_from_{c}")
+        columns = (*reads, *_NONE, *shares, *_NONE)
+        yield ChannelRows(c, columns, (reads[1], shares[1]), is_after_split=True)
 
 
-def _user_read(name: str, table: str, key: str, *, by_day: bool) -> Step:
-    channels = [*_before_split(), *_after_split(by_day=by_day)]
-    return step(name, " UNION ALL ".join(c.format(key=key, table=table) for c in channels))
+HOUR_CHANNELS = (*_before_split(), *_after_split(by_day=False))
+"""The rows of getuserreadhour, from account_hour."""
+DAY_CHANNELS = (*_before_split(), *_after_split(by_day=True))
+"""The rows of getuserread, from account_day."""
+
+
+def _user_read(name: str, table: str, key: str, channels: Iterable[ChannelRows]) -> Step:
+    return step(name, " UNION ALL ".join(_channel(one, table, key) for one in channels))
+
+
+def _channel(rows: ChannelRows, table: str, key: str) -> str:
+    pairs = zip(rows.columns, READ_FIGURES, strict=True)
+    figures = ", ".join(f"{column or ZERO} AS {name}" for column, name in pairs)
+    source = f"CAST({rows.code} AS INT) AS user_source"
+    when = f"d {'>=' if rows.is_after_split else '<'} {SPLIT}"
+    some = " + ".join(rows.counted)
+    return f"SELECT {key}, {source}, {figures} FROM {table} WHERE {when} AND {some} > 0"
 
 
 def _user_share(name: str, table: str, key: str, grouped: str) -> Step:
@@ -175,8 +196,8 @@ READERS = (
     ),
     *_account("hour", ("acct", "d", "h")),
     *_account("day", ("acct", "d")),
-    _user_read("getuserreadhour", "account_hour", _BY_HOUR, by_day=False),
-    _user_read("getuserread", "account_day", _BY_DAY, by_day=True),
+    _user_read("getuserreadhour", "account_hour", _BY_HOUR, HOUR_CHANNELS),
+    _user_read("getuserread", "account_day", _BY_DAY, DAY_CHANNELS),
     step(
         "user_share_hour",
         f"""SELECT acct, d, h, scene, person, {COUNT} AS n FROM activity

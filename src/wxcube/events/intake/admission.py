@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import msgspec
 
 from wxcube.errors import EventError
 from wxcube.events import kinds as ev
-from wxcube.events.intake.decoding import by_member, decode
+from wxcube.events.intake.decoding import by_member, convert, decode
 from wxcube.events.intake.families import Chunk
 from wxcube.events.intake.lines import Lines
 from wxcube.events.intake.openid_filter import has_openid
@@ -23,13 +23,7 @@ from wxcube.events.intake.pseudonyms import (
 )
 from wxcube.events.intake.reasons import Reasons, not_an_integer
 from wxcube.events.intake.refusal import Refusal, redacted_line, redacted_record
-from wxcube.events.intake.tables import (
-    INTEGERS,
-    MemberColumns,
-    Records,
-    check_columns,
-    is_integer,
-)
+from wxcube.events.intake.tables import INTEGERS, Records, is_integer
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.keys import Keys
 from wxcube.i18n import Message, _
@@ -104,6 +98,10 @@ class Admission:
         events = decode(lines)
         if len(events) != expected:
             raise NeedsFullCheckError
+        return self._prepare(events, accounts)
+
+    def _prepare(self, events: Sequence[Any], accounts: NewAccounts) -> list[UnhashedEvents]:
+        """Decoded events as columns, after what decoding did not check."""
         kinds = by_member(events)
         if any(map(has_openid, kinds.get("publish", {}).get("content_url", ()))):
             raise NeedsFullCheckError
@@ -113,24 +111,23 @@ class Admission:
 
     def admit_records(self, records: Records) -> Admitted:
         """The events of a table, where numbers may be given as text."""
-        checked = check_columns(records, self.earliest)
-        undecided = list(self._read_records(records.select(checked.undecided)))
-        refused = tuple(one for one in undecided if isinstance(one, Refusal))
-        if len(refused) < len(undecided):
+        accounts, events = NewAccounts(self._accounts), list[UnhashedEvents]()
+        if not records.are_regular:
             return self._admit_singly(self._read_records(records))
-        return self._admit_members(checked.kinds, refused)
+        try:
+            for batch in records.batches(_DECODE_LINES):
+                events += self._prepare(convert(batch), accounts)
+        except (msgspec.ValidationError, UnicodeError, NeedsFullCheckError):
+            return self._admit_singly(self._read_records(records))
+        return self._admitted(events, accounts)
 
     def _admit_singly(self, read: Iterable[ev.AnyEvent | Refusal]) -> Admitted:
         results = list(read)
         events = [one for one in results if not isinstance(one, Refusal)]
         refused = tuple(one for one in results if isinstance(one, Refusal))
-        return self._admit_members(by_member(events), refused)
-
-    def _admit_members(
-        self, kinds: Mapping[str, MemberColumns], refused: tuple[Refusal, ...]
-    ) -> Admitted:
         accounts = NewAccounts(self._accounts)
-        return self._admitted(self._pseudonymizer.prepare(kinds, accounts), accounts, refused)
+        prepared = self._pseudonymizer.prepare(by_member(events), accounts)
+        return self._admitted(prepared, accounts, refused)
 
     def _admitted(
         self,

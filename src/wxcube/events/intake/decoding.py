@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import msgspec
@@ -56,7 +56,8 @@ _GETTERS: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
     "fen": lambda events: [event.fen for event in events],
 }
 """For each member, the function that lists its values."""
-_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[tuple(_FAST)])  # noqa: UP007 - a union of a computed list
+_ANY: Any = Union[tuple(_FAST)]  # noqa: UP007 - a union of a computed list
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_ANY)
 
 
 def decode(lines: bytes) -> Sequence[Any]:
@@ -66,6 +67,15 @@ def decode(lines: bytes) -> Sequence[Any]:
     RecursionError.
     """
     return _decoder.decode_lines(lines)
+
+
+def convert(records: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    """The events of records, in which numbers may be text; the pattern of `msgid` is not checked.
+
+    Raises:  msgspec.ValidationError for anything else that is not an event; UnicodeError.
+    """
+    events: Sequence[Any] = msgspec.convert(records, list[_ANY], strict=False)
+    return events
 
 
 def by_member(events: Sequence[Any]) -> dict[str, MemberColumns]:

@@ -24,12 +24,13 @@ from wxcube.events.columns import (
     user_numbers,
 )
 from wxcube.events.intake.families import ID_COLUMNS, STORED, Chunk, pick, string_array
-from wxcube.events.intake.plain_csv import Cells
 from wxcube.events.intake.siphash import KEY_BYTES, Strings, siphash
-from wxcube.events.intake.tables import CACHE_SIZE, MemberColumns, to_list
+from wxcube.events.intake.tables import MemberColumns
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.keys import Keys
 
+CACHE_SIZE = 500_000
+"""Article numbers in a cache at most."""
 _MSGID = re.compile(get_args(ev.MsgId)[1].pattern)
 _FAMILY_OF_KIND: dict[str, tuple[str, dict[str, int]]] = {
     "open": ("open", {}),
@@ -142,19 +143,19 @@ class Pseudonymizer:
         family, fixed = _FAMILY_OF_KIND[tag]
         count, dtypes = len(members["at"]), STORED[family]
         columns = {name: np.full(count, value, dtypes[name]) for name, value in fixed.items()}
-        columns["account"] = accounts.numbers(to_list(members["account"]))
+        columns["account"] = accounts.numbers(members["account"])
         for name in dtypes.keys() - columns.keys() - ID_COLUMNS.keys() - {"user"}:
             columns[name] = self._column(members, name, dtypes[name], count)
-        openids = _hashable(members["user"]) if "user" in members else None
-        return UnhashedEvents(family, columns, _hashable(members["id"]), openids)
+        openids = Strings.of(members["user"]) if "user" in members else None
+        return UnhashedEvents(family, columns, Strings.of(members["id"]), openids)
 
     def _column(self, members: MemberColumns, name: str, dtype: str, count: int) -> NDArray[Any]:
         if name == "article" and "msgid" in members:
-            return self._articles.numbers(to_list(members["msgid"]))
+            return self._articles.numbers(members["msgid"])
         if name not in members:
             return np.zeros(count, dtype)
         values = members[name]
-        return string_array(to_list(values)) if dtype == "O" else _array(values, dtype)
+        return string_array(values) if dtype == "O" else np.fromiter(values, dtype, count)
 
     def finish(self, events: Sequence[UnhashedEvents], accounts: NewAccounts) -> Chunk:
         """The events, hashed, as columns by family; events of one kind keep their order.
@@ -196,16 +197,6 @@ class _RowReader:
         """The next `count` rows."""
         start, self._start = self._start, self._start + count
         return pick(self._columns, slice(start, self._start))
-
-
-def _hashable(values: Sequence[Any] | NDArray[Any]) -> Strings:
-    return values.concatenated() if isinstance(values, Cells) else Strings.of(to_list(values))
-
-
-def _array(values: Sequence[Any] | NDArray[Any], dtype: str) -> NDArray[Any]:
-    if isinstance(values, np.ndarray):
-        return values.astype(dtype)
-    return np.fromiter(values, dtype, len(values))
 
 
 def _concatenated(parts: Sequence[Columns], names: Iterable[str]) -> Columns:
