@@ -8,8 +8,9 @@ import random
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 import structlog
@@ -18,7 +19,7 @@ from support.documented import APP, DocumentedServer
 from support.polling import eventually
 from wxcube.beijing import SystemClock
 from wxcube.server.http import DirectCalls, RunningServer, asgi
-from wxcube.server.messages import Reply, Request
+from wxcube.server.messages import Later, Reply, Request
 from wxcube.settings import LimitSettings
 
 BODY = b'{"begin_date":"2014-12-07","end_date":"2014-12-07"}'
@@ -129,6 +130,10 @@ NOISE = random.Random(7).randbytes(20_000)
 LATE_SECONDS = 1.5 * LIMITS.idle_seconds
 
 
+def later(reply: Coroutine[Any, Any, Reply]) -> Reply:
+    return Reply(later=Later(asyncio.ensure_future(reply), lambda done: done.result()))
+
+
 class Waiting:
     """Answers at once, after waiting, or never."""
 
@@ -142,8 +147,8 @@ class Waiting:
         if request.path.endswith("noise"):
             return Reply(NOISE)
         if request.path.endswith("latest"):
-            return Reply(later=self._latest)
-        return Reply(later=self._later) if request.path.endswith("later") else Reply(b"x" * 70_000)
+            return later(self._latest())
+        return later(self._later()) if request.path.endswith("later") else Reply(b"x" * 70_000)
 
     async def _later(self) -> Reply:
         return Reply(b"late")
@@ -238,3 +243,32 @@ def test_a_request_that_is_arriving_when_the_server_stops_is_answered(
             received += piece
     assert received.endswith(b"x" * 70_000)
     assert b"connection: close" in received
+
+
+def test_a_reply_that_is_waited_for_when_the_server_stops_is_sent(
+    waiting: tuple[Waiting, RunningServer],
+) -> None:
+    handler, server = waiting
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+        connection.sendall(post(b"t", path=b"latest"))
+        eventually(lambda: handler.asked)
+        server._server.should_exit = True
+        received = b""
+        while piece := connection.recv(1 << 16):
+            received += piece
+    assert received.endswith(b"latest")
+    assert b"connection: close" in received
+
+
+def test_a_caller_may_leave_while_its_reply_is_waited_for(
+    waiting: tuple[Waiting, RunningServer],
+) -> None:
+    handler, server = waiting
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+        connection.sendall(post(b"t", path=b"latest"))
+        eventually(lambda: handler.asked)
+    eventually(lambda: not server._server.server_state.connections)
+    assert exchanged(server, post(b"t", headers=CLOSE, path=b"latest")).endswith(b"latest")
+    assert len(server._server.server_state.connections) == 0

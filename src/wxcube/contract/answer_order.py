@@ -16,7 +16,7 @@ def in_answer_order(endpoint: Endpoint[Any], rows: Sequence[Any]) -> Sequence[An
 
     The row of all channels comes before those of the channels. Rows are structs or mappings.
     """
-    whole = _whole(endpoint)
+    whole = whole_of(endpoint)
     if whole is None or not rows:
         return rows
     column, code = whole
@@ -31,7 +31,7 @@ def _member(row: Mapping[str, Any], name: str) -> Any:
 
 
 @cache
-def _whole(endpoint: Endpoint[Any]) -> tuple[str, int | str] | None:
+def whole_of(endpoint: Endpoint[Any]) -> tuple[str, int | str] | None:
     """The key column with a code for all channels, and that code."""
     for column in endpoint.columns:
         if column.name in endpoint.key and isinstance(column.kind, Code) and column.kind.table:

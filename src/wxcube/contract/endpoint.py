@@ -257,7 +257,7 @@ class Endpoint(Generic[RowT]):
     @property
     def has_labels(self) -> bool:
         """Whether a row's ref_date stands for a week or month."""
-        return self.grain in {Grain.WEEK, Grain.MONTH}
+        return self.grain is Grain.WEEK or self.grain is Grain.MONTH
 
     def label(self, day: date) -> date:
         """The ref_date of the row that includes a day: its Monday, its 1st, or the day itself."""
@@ -267,7 +267,8 @@ class Endpoint(Generic[RowT]):
 
     def labels(self, window: Window) -> list[date]:
         """The ref_dates inside a window, oldest first."""
-        return [day for day in window if self.label(day) == day]
+        days = list(window)
+        return [day for day in days if self.label(day) == day] if self.has_labels else days
 
     def labels_over(self, window: Window) -> list[date]:
         """The ref_dates whose period overlaps a window, oldest first.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -31,9 +31,10 @@ from wxcube.server.backend import App
 from wxcube.server.flights import Flights, Threads
 from wxcube.server.gateway import Gateway, StoredAnswer
 from wxcube.server.kept_answers import Asked, KeptAnswers
-from wxcube.server.messages import Reply, refusal
+from wxcube.server.messages import Later, Reply, refusal
 from wxcube.settings import LimitSettings
 from wxcube.warehouse.change_watch import ChangeWatch
+from wxcube.warehouse.changes import Progress
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.25
@@ -46,6 +47,9 @@ _MOST_PAUSES = 1_000
 _SYSTEM_ERROR, _NO_CALLS_LEFT = -1, 45009
 _PASSED_ON = (AccessError, RetiredError, QuotaError, NotReadyError)
 """WeChat's refusals that concern the caller; its others concern this server."""
+
+_State = tuple[int, Progress | None]
+"""The database file, and how far an account was, when reading began."""
 
 _log = logging.getLogger(__name__)
 
@@ -88,8 +92,10 @@ class Answering:
         self._read_through = read_through
         self._seconds = limits.answer_seconds
         self._fetch_seconds = limits.read_through_seconds
-        self._threads = Threads(limits.database_threads)
-        self._look_thread = Threads(1)
+        self._threads = Threads(
+            limits.database_threads, limits.answer_seconds, is_brief=watch.is_instant
+        )
+        self._look_thread = Threads(1, _LOOK_LIMIT_SECONDS)
         self._flights = Flights()
         self._version = (0, 0)
         """The database file, counted, and its commit, at the last look."""
@@ -107,23 +113,24 @@ class Answering:
 
     def rows(
         self, app: App, endpoint: Endpoint[Any], window: Window, params: Mapping[str, object]
-    ) -> Reply | Awaitable[Reply]:
-        """The answer if it is kept and current, or what gives it after waiting.
+    ) -> Reply | Later:
+        """The answer if it is kept and current, or the one that is read now.
 
-        Raises:  (the awaitable) ReplyError.
+        Making that one raises a ReplyError if there is none.
         """
         asked = Asked(app.account, endpoint, window, tuple(params.items()))
         if self._is_looked(app.account):
             kept = self.kept.get(asked)
             return kept if kept is not None else self._answer(asked)
-        return self._look_and_answer(asked)
+        return _by_task(self._look_and_answer(asked))
 
     async def run(self, check: Callable[[], T]) -> T:
         """The result of a check of the database, for all who ask for it meanwhile.
 
         Raises:  TimeoutError; the error of the check.
         """
-        return await self._flights.join(check, lambda: self._threads.run(check, self._seconds))
+        flight = self._flights.get(check, partial(self._threads.run, check))
+        return await asyncio.shield(flight)
 
     async def close(self) -> None:
         """Stop all work."""
@@ -172,7 +179,7 @@ class Answering:
     async def _look_and_answer(self, asked: Asked) -> Reply:
         await self._look(asked.account)
         kept = self.kept.get(asked)
-        return kept if kept is not None else await self._answer(asked)
+        return kept if kept is not None else await self._answer(asked).wait()
 
     async def _look(self, account: str) -> None:
         await self._flights.join(account, partial(self._look_at_server, account))
@@ -182,7 +189,7 @@ class Answering:
         work = partial(self._watch.changes, account, before)
         self._looked_at[account] = started + _LOOK_LIMIT_SECONDS
         try:
-            changes = await self._look_thread.run(work, _LOOK_LIMIT_SECONDS)
+            changes = await self._look_thread.run(work)
         except (WarehouseError, TimeoutError):
             self._not_looked.add(account)
         else:
@@ -192,35 +199,51 @@ class Answering:
 
     # --- what is not kept ------------------------------------------------------------------------
 
-    async def _answer(self, asked: Asked) -> Reply:
+    def _answer(self, asked: Asked) -> Later:
+        state = (self._file, self.kept.progress(asked.account))
         # what was begun before the last change is not for those who ask after it
-        key = (asked, self._file, self.kept.progress(asked.account))
-        return await self._flights.join(key, partial(self._read_and_keep, asked))
+        key = (asked, self._file, self.kept.stage(asked.account))
+        if self._read_through is None:
+            # PERF: what only reads needs no task
+            read = self._flights.get(key, partial(self._read, asked))
+            return Later(read, partial(self._reply, asked, state))
+        load = partial(self._read_and_load, asked, state, self._read_through)
+        return Later(self._flights.get(key, lambda: asyncio.create_task(load())), _result)
 
-    async def _read_and_keep(self, asked: Asked) -> Reply:
-        file, since = self._file, self.kept.progress(asked.account)
-        answer = await self._read(asked)
-        if answer.missing and self._read_through and not self._is_paused(asked):
-            await self._fetch(asked, answer.missing, self._read_through)
-            since = self.kept.progress(asked.account)
-            answer = await self._read(asked)
+    async def _read_and_load(self, asked: Asked, state: _State, source: ReadThrough) -> Reply:
+        answer = self._answer_of(await _ended(self._read(asked)))
+        if answer.missing and not self._is_paused(asked):
+            await self._fetch(asked, answer.missing, source)
+            state = (state[0], self.kept.progress(asked.account))
+            answer = self._answer_of(await _ended(self._read(asked)))
             if answer.missing:
                 self._pauses[asked] = (time.monotonic() + _PAUSE_SECONDS, 0)
+        return self._keep(asked, answer, state)
+
+    def _read(self, asked: Asked) -> asyncio.Future[StoredAnswer]:
+        account, endpoint, window, params = asked
+        return self._threads.run(
+            partial(self._gateway.read, account, endpoint, window, dict(params))
+        )
+
+    def _reply(self, asked: Asked, state: _State, read: asyncio.Future[StoredAnswer]) -> Reply:
+        return self._keep(asked, self._answer_of(read), state)
+
+    def _answer_of(self, read: asyncio.Future[StoredAnswer]) -> StoredAnswer:
+        try:
+            return read.result()
+        except TimeoutError:
+            _log.error("api.too_late: the database took more than %s seconds", self._seconds)
+            raise refusal(_SYSTEM_ERROR) from None
+
+    def _keep(self, asked: Asked, answer: StoredAnswer, state: _State) -> Reply:
+        """The reply of an answer, which is kept if it still is the one after this state."""
         reply = self._gateway.checked(answer)
+        file, since = state
         # another file may be as far as the one that was read
         if answer.is_lasting and file == self._file:
             self.kept.put(asked, reply, since)
         return reply
-
-    async def _read(self, asked: Asked) -> StoredAnswer:
-        work = partial(
-            self._gateway.read, asked.account, asked.endpoint, asked.window, dict(asked.params)
-        )
-        try:
-            return await self._threads.run(work, self._seconds)
-        except TimeoutError:
-            _log.error("api.too_late: the database took more than %s seconds", self._seconds)
-            raise refusal(_SYSTEM_ERROR) from None
 
     async def _fetch(self, asked: Asked, days: Sequence[date], source: ReadThrough) -> None:
         """Have days loaded from WeChat.
@@ -260,6 +283,20 @@ class Answering:
         seconds = _SHORT_PAUSE_SECONDS if errcode == _SYSTEM_ERROR else _PAUSE_SECONDS
         self._pauses[asked] = (time.monotonic() + seconds, errcode)
         raise refusal(errcode)
+
+
+def _by_task(work: Coroutine[Any, Any, Reply]) -> Later:
+    return Later(asyncio.create_task(work), _result)
+
+
+def _result(done: asyncio.Future[Reply]) -> Reply:
+    return done.result()
+
+
+async def _ended(future: asyncio.Future[T]) -> asyncio.Future[T]:
+    """A future that others may share, once it is done."""
+    await asyncio.wait([future])
+    return future
 
 
 def _errcode_of(error: Exception) -> int:

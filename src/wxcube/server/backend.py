@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -10,7 +10,7 @@ from typing import Generic, Protocol
 
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.window import Window
-from wxcube.server.reply import Reply
+from wxcube.server.reply import Later, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class Backend(Protocol):
         endpoint: Endpoint[RowT],
         window: Window,
         params: Mapping[str, object],
-    ) -> RowSet[RowT] | Reply | Awaitable[Reply]:
+    ) -> RowSet[RowT] | Reply | Later:
         """The rows available now whose ref_date is in a window; or the reply with them.
 
-        Raises:  ReplyError to return its errcode instead.
+        Raises:  ReplyError to return its errcode instead; so may making a later reply.
         """
         ...

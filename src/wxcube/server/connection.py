@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from wxcube.server.addresses import plain_address
-from wxcube.server.messages import Reply, Request
+from wxcube.server.messages import Later, Reply, Request
 from wxcube.settings import LimitSettings
 
 RESET = "wxcube.reset"
@@ -63,6 +65,10 @@ class Direct(Protocol):
         """The reply to a request; must not raise."""
         ...
 
+    def waited_for(self, request: Request, later: Later) -> Reply:
+        """The reply that was waited for, and is sent whole and at once; must not raise."""
+        ...
+
     def whole(self, reply: Reply) -> bytes:
         """A plain reply as it is sent now."""
         ...
@@ -70,6 +76,21 @@ class Direct(Protocol):
     def app(self, reply: Reply) -> Any:
         """The application that sends any other reply."""
         ...
+
+
+class _Waiting:
+    """The place of a request in its connection whose direct reply is waited for.
+
+    It has what uvicorn looks at in the cycle of a request.
+    """
+
+    more_body = False
+    message_event = asyncio.Event()
+    """Nobody waits for it."""
+
+    def __init__(self) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
 
 
 class Connection(HttpToolsProtocol):
@@ -94,8 +115,8 @@ class Connection(HttpToolsProtocol):
         """Whether the request that arrives is one that `direct` answers."""
         self._body = b""
         """What has arrived of its body."""
-        self._active: RequestResponseCycle | None = None
-        """The request that an application answers."""
+        self._active: RequestResponseCycle | _Waiting | None = None
+        """The request that is being answered, and not at once."""
         self._idle: asyncio.TimerHandle | None = None
         """Looks from time to time whether the connection is idle."""
         self._answered_at = 0.0
@@ -121,9 +142,9 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.more_body and not self.flow.write_paused
 
     @property
-    def _unanswered(self) -> RequestResponseCycle | None:
+    def _unanswered(self) -> RequestResponseCycle | _Waiting | None:
         """The request in progress, perhaps incomplete; None if there is none."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle: RequestResponseCycle | _Waiting | None = self.cycle
         return None if cycle is None or cycle.response_complete else cycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -209,7 +230,9 @@ class Connection(HttpToolsProtocol):
         PERF: `send` checks every header of every response by regular expressions.
         """
         cycle = self._active
-        if cycle is None or cycle.response_started or cycle.disconnected:
+        if not isinstance(cycle, RequestResponseCycle):
+            return False
+        if cycle.response_started or cycle.disconnected:
             return False
         if self.flow.write_paused or not cycle.keep_alive or cycle.scope["method"] == "HEAD":
             return False
@@ -246,22 +269,53 @@ class Connection(HttpToolsProtocol):
     def _answer_directly(self, direct: Direct) -> None:
         self._is_direct = False
         path, _mark, query = self.url.partition(b"?")
-        reply = direct.reply(
-            Request(
-                "POST",
-                path.decode("latin-1"),
-                query.decode("latin-1"),
-                self._body,
-                *self._address,
-                self.headers,
-            )
+        request = Request(
+            "POST",
+            path.decode("latin-1"),
+            query.decode("latin-1"),
+            self._body,
+            *self._address,
+            self.headers,
         )
+        reply = direct.reply(request)
         is_last = self._is_shutting_down or not self.parser.should_keep_alive()
-        if is_last or not reply.is_plain or self.flow.write_paused:
+        if is_last or not (reply.is_plain or reply.later) or self.flow.write_paused:
             self._begin(direct.app(reply))
             super().on_message_complete()
+        elif reply.later:
+            self._active = self.cycle = waiting = _Waiting()  # type: ignore[assignment] # in its place
+            answer = partial(self._answer_late, direct, request, waiting, reply.later)
+            reply.later.done.add_done_callback(answer)
+        else:
+            self._send_directly(direct.whole(reply))
+
+    def _answer_late(
+        self,
+        direct: Direct,
+        request: Request,
+        waiting: _Waiting,
+        later: Later,
+        done: asyncio.Future[Any],
+    ) -> None:
+        """Send a direct reply that was waited for, and go on with what arrived meanwhile."""
+        if done.cancelled():
+            self.transport.abort()
             return
-        self.transport.write(direct.whole(reply))
+        reply = direct.waited_for(request, later)
+        if waiting.disconnected:
+            return
+        waiting.response_complete = True
+        if not waiting.keep_alive or reply.closes_connection:
+            self.transport.write(direct.whole(replace(reply, closes_connection=True)))
+            self.transport.close()
+            return
+        self._send_directly(direct.whole(reply))
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def _send_directly(self, response: bytes) -> None:
+        self.transport.write(response)
         self.server_state.total_requests += 1
         # PERF: one timer for many requests
         self._answered_at = self.loop.time()

@@ -12,18 +12,32 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _Piece = tuple[Callable[[], Any], asyncio.Future[Any]]
-_PIECES = 4
+_Done = tuple[asyncio.Future[Any], Any, Exception | None]
+_PIECES = 16
 """Pieces of work after which a thread hands over what is done."""
+_STALL_SECONDS = 0.005
+"""After so long without a piece that is done, other threads help."""
 
 
 class Flights:
     """Work in progress, by what it is for."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
+        self._flights: dict[Hashable, asyncio.Future[Any]] = {}
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._flights)
+
+    def get(self, key: Hashable, start: Callable[[], asyncio.Future[T]]) -> asyncio.Future[T]:
+        """What will have the result of the work for a key, which is started unless it is running.
+
+        It is shared: whoever awaits it in a task that may be cancelled has to shield it.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = start()
+            flight.add_done_callback(partial(self._end, key))
+        return flight
 
     async def join(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of the work for a key, which is started unless it is in progress.
@@ -32,85 +46,138 @@ class Flights:
 
         Raises:  the error of the work.
         """
-        task = self._tasks.get(key)
-        if task is None:
-            task = self._tasks[key] = asyncio.create_task(start())
-            task.add_done_callback(partial(self._end, key))
-        return await asyncio.shield(task)
+        return await asyncio.shield(self.get(key, lambda: asyncio.create_task(start())))
 
     async def close(self) -> None:
         """Stop all work."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
 
-    def _end(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        del self._tasks[key]
-        if not task.cancelled():
+    def _end(self, key: Hashable, flight: asyncio.Future[Any]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
             # those who waited may have given up
-            task.exception()
+            flight.exception()
 
 
 class Threads:
-    """A few threads for work that blocks.
+    """A few threads for work that blocks, and may take a number of seconds.
 
-    PERF: a change of threads costs as much as a short read, so that a thread does several pieces of
-    work that wait before it hands over their results.
+    PERF: a change of threads costs as much as a short read. Work that comes in one turn of the
+    event loop is begun together, a thread does several pieces before it hands over their results,
+    and one timer serves all time limits. Where the work `is_brief`, one thread does it alone as
+    long as it gets on: several would only take the interpreter's lock from each other.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, seconds: float, *, is_brief: bool = False) -> None:
         self._count = count
+        self._seconds = seconds
+        self._is_brief = is_brief
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="wxcube-read")
         self._waiting: deque[_Piece] = deque()
+        self._done: deque[_Done] = deque()
+        """What the threads have done, and the event loop has not heard of."""
+        self._done_count = 0
+        self._running: dict[asyncio.Future[Any], float] = {}
+        """What is not done, and by when it has to be, in this order."""
+        self._limit: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._is_starting = False
         self._busy = 0
 
-    async def run(self, work: Callable[[], T], seconds: float) -> T:
-        """The result of work on one of the threads.
+    def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """What will have the result of work on one of the threads, or its error.
 
-        Work that is not begun by then is never begun.
-
-        Raises:  TimeoutError if it takes longer; the error of the work.
+        It is a TimeoutError if the work takes too long. Work that is not begun by then, or that is
+        cancelled, is never begun.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._waiting.append((work, result))
-        self._start(loop)
-        async with asyncio.timeout(seconds):
-            return await result
+        self._running[result] = loop.time() + self._seconds
+        if self._limit is None:
+            self._limit = loop.call_later(self._seconds, self._stop_late, loop)
+        if not self._is_starting:
+            self._is_starting = True
+            loop.call_soon(self._start, loop)
+        return result
 
     def close(self) -> None:
         """Begin no more work."""
         self._waiting.clear()
+        for timer in (self._limit, self._look):
+            if timer:
+                timer.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _stop_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for result in [one for one, ends_at in self._running.items() if ends_at <= now]:
+            del self._running[result]
+            if not result.done():
+                result.set_exception(TimeoutError())
+        ends_at = next(iter(self._running.values()), None)
+        self._limit = None if ends_at is None else loop.call_at(ends_at, self._stop_late, loop)
+
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_starting = False
+        if not (self._busy and self._is_brief):
+            self._begin(loop)
+        if self._busy and self._look is None:
+            done = self._done_count
+            self._look = loop.call_later(_STALL_SECONDS, self._look_for_stall, loop, done)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._waiting and self._busy < self._count:
             self._busy += 1
             self._pool.submit(self._work, loop)
 
+    def _look_for_stall(self, loop: asyncio.AbstractEventLoop, done: int) -> None:
+        """Hand over what was done before a piece that takes long, and let another thread help."""
+        self._look = None
+        if self._done_count == done:
+            self._hand_over()
+            self._begin(loop)
+        self._start(loop)
+
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         # the event loop may be closed while this thread waits for the database
         with suppress(RuntimeError):
-            while pieces := self._take():
-                done = [(result, *_outcome(work)) for work, result in pieces]
-                loop.call_soon_threadsafe(_hand_over, done)
+            while piece := self._next():
+                work, result = piece
+                self._done.append((result, *_outcome(work)))
+                self._done_count += 1
+                if not self._waiting or len(self._done) >= _PIECES:
+                    loop.call_soon_threadsafe(self._hand_over)
             loop.call_soon_threadsafe(self._end, loop)
 
-    def _take(self) -> list[_Piece]:
+    def _next(self) -> _Piece | None:
         """Some work that somebody still waits for."""
-        pieces: list[_Piece] = []
         with suppress(IndexError):
-            while len(pieces) < _PIECES:
-                piece = self._waiting.popleft()
+            while piece := self._waiting.popleft():
                 if not piece[1].done():
-                    pieces.append(piece)
-        return pieces
+                    return piece
+        return None
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         self._busy -= 1
+        self._hand_over()
         # work that came when the thread had already looked
         self._start(loop)
+
+    def _hand_over(self) -> None:
+        with suppress(IndexError):
+            while True:
+                result, value, error = self._done.popleft()
+                self._running.pop(result, None)
+                if result.done():
+                    continue
+                if error:
+                    result.set_exception(error)
+                else:
+                    result.set_result(value)
 
 
 def _outcome(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -118,13 +185,3 @@ def _outcome(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return work(), None
     except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
         return None, error
-
-
-def _hand_over(done: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
-    for result, value, error in done:
-        if result.done():
-            continue
-        if error:
-            result.set_exception(error)
-        else:
-            result.set_result(value)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
-from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.codes import ERRCODES, reply_error
-from wxcube.contract.encoding import encode_answer
+from wxcube.contract.encoding import answer_of
 from wxcube.contract.endpoint import Endpoint, RowT
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
@@ -131,15 +130,17 @@ class Gateway:
             with_withdrawn=not self._strict,
             answered_at=None if self._is_live else now,
         )
-        open_days = _open_days(endpoint, served.days, beijing.yesterday(now))
+        yesterday = beijing.yesterday(now)
+        is_over = window.last <= yesterday and not endpoint.has_labels
+        open_days = () if is_over else _open_days(endpoint, served.days, yesterday)
         missing = [
             day for day, one in served.days.items() if not one.is_loaded and day not in open_days
         ]
         is_delay = endpoint.has_delay_flag and not all(
             one.is_current for one in served.days.values()
         )
-        body = encode_answer(endpoint, in_answer_order(endpoint, served.rows), is_delay=is_delay)
-        reply = Reply(body, rows=len(served.rows), headers=_headers(tuple(served.days.values())))
+        body = answer_of(endpoint, served.rows, is_delay=is_delay)
+        reply = Reply(body, rows=served.count, headers=_headers(tuple(served.days.values())))
         return StoredAnswer(
             reply, missing, len(served.days), not open_days and not served.lacks_unfinished
         )

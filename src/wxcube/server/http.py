@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import resource
@@ -32,7 +33,7 @@ from wxcube.server.connection import (
     Direct,
     OpenConnections,
 )
-from wxcube.server.messages import Reply, Request
+from wxcube.server.messages import Later, Reply, Request
 from wxcube.settings import LimitSettings
 
 BODY_LIMIT = LimitSettings().body_bytes
@@ -50,6 +51,9 @@ _OTHER_DESCRIPTORS = 128
 
 _WAITING_THREADS = 8
 """Requests of a path that can wait at once for the database or for WeChat; others wait for them."""
+
+_OBJECTS = 20_000
+"""Objects more than before, after which garbage is collected."""
 
 _log = structlog.get_logger()
 
@@ -135,9 +139,15 @@ class DirectCalls:
                 reply = self._handler.handle(request)
         except Exception:  # noqa: BLE001 - it is logged
             return _FAULT
-        if len(reply.body) >= COMPRESSED_FROM and _accepts_gzip(request.headers):
-            return reply.compressed
-        return reply
+        return _as_accepted(reply, request.headers)
+
+    def waited_for(self, request: Request, later: Later) -> Reply:
+        """The reply that was waited for, which is sent whole and at once. Never raises."""
+        try:
+            with _logging_faults(request.path):
+                return _as_accepted(later.make(later.done), request.headers)
+        except Exception:  # noqa: BLE001 - it is logged
+            return _FAULT
 
     def whole(self, reply: Reply) -> bytes:
         """A plain reply as it is sent now."""
@@ -178,9 +188,9 @@ async def _respond(
     send: Send,
 ) -> None:
     if reply.later:
-        reply = await reply.later()
-    if compresses and len(reply.body) >= COMPRESSED_FROM and _accepts_gzip(scope["headers"]):
-        reply = reply.compressed
+        reply = await reply.later.wait()
+    if compresses:
+        reply = _as_accepted(reply, scope["headers"])
     if reply.is_plain and _write(scope, reply, clock.now()):
         return
     if reply.delay_seconds:
@@ -205,6 +215,12 @@ async def _reply(handler: RequestHandler, request: Request) -> Reply:
 def _waiting(_path: str) -> ThreadPoolExecutor:
     # the calls that wait for WeChat must not hold up those that wait for the database
     return ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wxcube-waiting")
+
+
+def _as_accepted(reply: Reply, headers: Iterable[tuple[bytes, bytes]]) -> Reply:
+    """The reply, compressed if that pays and the caller accepts it."""
+    is_long = len(reply.body) >= COMPRESSED_FROM
+    return reply.compressed if is_long and _accepts_gzip(headers) else reply
 
 
 def _accepts_gzip(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -460,8 +476,19 @@ def serve_forever(  # noqa: PLR0913 - all but two by keyword
     url = url_of(listener, is_encrypted=tls is not None)
     ready = partial(on_ready, url) if on_ready else None
     server = _Server(app, limits or LimitSettings(), ready, trusted_proxies, tls, direct)
+    _collect_garbage_seldom()
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
+
+
+def _collect_garbage_seldom() -> None:
+    """Leave what is imported out of the collections of garbage, and make them less frequent.
+
+    PERF: requests that wait for their answers are looked at again and again, and none is garbage.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS)
 
 
 class RunningServer:

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, NamedTuple
 
 from wxcube.contract.endpoint import Endpoint
@@ -39,6 +40,7 @@ class Asked(NamedTuple):
 class _Account:
     version: Hashable
     progress: Progress
+    stage: int
     keys: set[Asked] = field(default_factory=set)
     recent: deque[tuple[int, Sequence[Changed] | None]] = field(
         default_factory=lambda: deque(maxlen=_RECENT)
@@ -55,6 +57,7 @@ class KeptAnswers:
         self._bytes = 0
         self._answers: OrderedDict[Asked, tuple[Reply, float]] = OrderedDict()
         self._accounts: dict[str, _Account] = {}
+        self._stages = count(1)
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -86,12 +89,19 @@ class KeptAnswers:
         known = self._accounts.get(account)
         return known.progress if known else None
 
+    def stage(self, account: str) -> int:
+        """A number of the account's progress, which is never used again; 0: not known."""
+        known = self._accounts.get(account)
+        return known.stage if known else 0
+
     def notice(self, account: str, version: Hashable, changes: Changes) -> None:
         """Drop the answers that changes concern; the others are of this version now."""
         known = self._accounts.get(account)
         if known is None:
-            self._accounts[account] = _Account(version, changes.progress)
+            self._accounts[account] = _Account(version, changes.progress, next(self._stages))
             return
+        if changes.progress != known.progress:
+            known.stage = next(self._stages)
         if changes.days is None or changes.days:
             known.recent.append((known.progress.finished, changes.days))
             self._drop(known, changes.days)

@@ -16,9 +16,9 @@ from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.window import Window
 from wxcube.errors import ReplyError
 from wxcube.server.backend import App
-from wxcube.server.reply import Reply
+from wxcube.server.reply import Later, Reply
 
-__all__ = ["Call", "Reply", "Request", "json_reply", "refusal"]
+__all__ = ["Call", "Later", "Reply", "Request", "json_reply", "refusal"]
 
 _ONLY_TOKEN = re.compile(r"access_token=([\w.~-]+)", re.ASCII).fullmatch
 

@@ -6,19 +6,21 @@ callers choose.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter, time
+from typing import Any
 
 from wxcube.contract import ENDPOINTS
 from wxcube.server.http import AsgiApp, Receive, RequestHandler, Scope, Send, send_text
-from wxcube.server.messages import Reply, Request
+from wxcube.server.messages import Later, Reply, Request
 
 PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -130,14 +132,13 @@ class Measured:
         started = perf_counter()
         reply = self._handler.handle(request)
         if reply.later:
-            return Reply(later=partial(self._wait, request.path, reply.later, started))
+            finish = partial(self._finish, request.path, reply.later, started)
+            return Reply(later=Later(reply.later.done, finish))
         self._metrics.observe(request.path, reply, perf_counter() - started)
         return reply
 
-    async def _wait(
-        self, path: str, later: Callable[[], Awaitable[Reply]], started: float
-    ) -> Reply:
-        reply = await later()
+    def _finish(self, path: str, later: Later, started: float, done: asyncio.Future[Any]) -> Reply:
+        reply = later.make(done)
         self._metrics.observe(path, reply, perf_counter() - started)
         return reply
 

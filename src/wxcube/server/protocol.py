@@ -7,11 +7,12 @@ token, body and permission are valid.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,7 +33,7 @@ from wxcube.server.access import Access, MemoryAccess
 from wxcube.server.authentication import Authenticator
 from wxcube.server.backend import Backend, RowSet
 from wxcube.server.front_page import GATEWAY_PAGE
-from wxcube.server.messages import Call, Reply, Request, refusal
+from wxcube.server.messages import Call, Later, Reply, Request, refusal
 from wxcube.server.quota_calls import QuotaCalls, RefusedCall
 from wxcube.server.request_parsing import read_body
 from wxcube.server.token_calls import STABLE_PATH, TOKEN_PATH, TokenCalls
@@ -189,12 +190,12 @@ class Api:
             return rows
         if isinstance(rows, RowSet):
             return Reply(self._hooks.encode(endpoint, rows), rows=len(rows.rows))
-        return Reply(later=partial(self._finish, call, rows, perf_counter()))
+        return Reply(later=Later(rows.done, partial(self._finish, call, rows, perf_counter())))
 
-    async def _finish(self, call: Call, answer: Awaitable[Reply], started: float) -> Reply:
-        """The reply to a call whose answer has to be waited for; never raises."""
+    def _finish(self, call: Call, later: Later, started: float, done: asyncio.Future[Any]) -> Reply:
+        """The reply to a call whose answer had to be waited for; never raises."""
         try:
-            return await answer
+            return later.make(done)
         except ReplyError as error:
             return self._refused(call, error, started)
         except Exception as error:  # noqa: BLE001 - callers must not see a traceback

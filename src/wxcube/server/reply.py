@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
+from typing import Any
 
+_Headers = tuple[tuple[bytes, bytes], ...]
+_LENGTH = b"content-length"
 JSON_TYPE = "application/json; encoding=utf-8"
 """WECHAT: `encoding` instead of `charset`, as in a header that was observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A reply that has to be waited for.
+
+    PERF: what is done to it on the way to the caller needs no task and no future of its own.
+    """
+
+    done: asyncio.Future[Any]
+    """What it is made of; all who wait for the same may share it, so that nobody cancels it."""
+    make: Callable[[asyncio.Future[Any]], Reply]
+    """The reply, once that is done."""
+
+    async def wait(self) -> Reply:
+        """The reply.
+
+        Raises:  what making it raises.
+        """
+        await asyncio.wait([self.done])
+        return self.make(self.done)
 
 
 @dataclass(frozen=True)
@@ -33,27 +58,28 @@ class Reply:
     """Whether the connection is closed after the response, which then says so."""
     is_reset: bool = False
     """Whether the connection is closed without a response."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: _Headers = ()
     """Further headers: names in lower case, and values."""
-    later: Callable[[], Awaitable[Reply]] | None = field(default=None, repr=False)
-    """What gives the reply itself, after waiting for something; this one is then empty."""
+    later: Later | None = field(default=None, repr=False)
+    """The reply itself, for which one has to wait; this one is then empty."""
 
     @cached_property
     def head(self) -> bytes:
         """The status line and all headers but Date, as they are sent."""
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
-        lines += [b"%b: %b" % header for header in self.undated_headers]
-        return b"".join(b"%b\r\n" % line for line in lines)
+        begin, end = _around_length(self.status, self._other_headers)
+        return b"%b%d%b" % (begin, len(self.body), end)
 
     @property
     def undated_headers(self) -> list[tuple[bytes, bytes]]:
         """All headers but Date."""
-        headers = [(b"content-length", str(len(self.body)).encode())]
-        if self.closes_connection:
-            headers.append((b"connection", b"close"))
+        return [(_LENGTH, str(len(self.body)).encode()), *self._other_headers]
+
+    @property
+    def _other_headers(self) -> _Headers:
+        headers = self.headers
         if self.body:
-            headers.append((b"content-type", self.content_type.encode()))
-        return [*headers, *self.headers]
+            headers = ((b"content-type", self.content_type.encode()), *headers)
+        return ((b"connection", b"close"), *headers) if self.closes_connection else headers
 
     @cached_property
     def compressed(self) -> Reply:
@@ -72,3 +98,10 @@ class Reply:
             and self.clock_error_seconds == 0
             and not self.closes_connection
         )
+
+
+@lru_cache(maxsize=1_024)
+def _around_length(status: int, headers: _Headers) -> tuple[bytes, bytes]:
+    """What is before and after the length of a body. PERF: many replies differ in nothing else."""
+    begin = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode() + _LENGTH + b": "
+    return begin, b"\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -31,6 +31,8 @@ def params_text(endpoint: Endpoint[Any], params: Mapping[str, object]) -> str:
 
     Answers to different params are stored as different series.
     """
+    if not (endpoint.params or params):
+        return ""
     defaults = {p.name: p.default for p in endpoint.params if p.default is not None}
     return "&".join(f"{name}={value}" for name, value in sorted({**defaults, **params}.items()))
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
 from wxcube.contract.window import Window
-from wxcube.warehouse import reading
+from wxcube.warehouse import encoded_rows, reading
 from wxcube.warehouse.coverage import SETTLED, State
+from wxcube.warehouse.encoded_rows import EncodedDay, can_encode
 from wxcube.warehouse.rows import Record
 from wxcube.warehouse.series import params_text, scope_of
 from wxcube.warehouse.statements import Connected, Statement, cursor_of
 from wxcube.warehouse.tables import ROW_TABLES, RowTable, coverage
-from wxcube.warehouse.unfinished import has_computed, without_unfinished
+from wxcube.warehouse.unfinished import (
+    finished_through,
+    has_computed,
+    is_finished,
+    without_unfinished,
+)
 from wxcube.warehouse.wire_rows import to_wire
 
 _ENTRIES = Statement(
@@ -45,13 +52,16 @@ _ENTRIES = Statement(
 )
 _CURRENT = SETTLED | {State.MOVING}
 """States of days whose rows are what WeChat would answer now."""
-_STATES = {state.value: state for state in State}
+_ORIGINS = [origin.value for origin in Origin]
 _ANSWERED = (State.WAITING, State.MOVING)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedDay:
-    """How far one day is, by the origin that its rows are from."""
+    """How far one day is, by the origin that its rows are from.
+
+    PERF: there is one object of each kind, so that many are compared quickly.
+    """
 
     state: State
     is_loaded: bool = True
@@ -65,16 +75,19 @@ class ServedDay:
         return self.state in _CURRENT
 
 
-NEVER = ServedDay(State.NEVER, is_loaded=False)
-_Entry = tuple[State, bool, int | None]
-"""State, whether it has rows, and errcode."""
+_served = cache(ServedDay)
+_Entry = tuple[str, str, bool, int | None]
+"""Origin and state, whether it has rows, and errcode."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedWindow:
-    """Rows as members of WeChat's JSON, and the days of the window."""
+    """Rows as WeChat's JSON, and the days of the window."""
 
-    rows: Sequence[dict[str, Any]]
+    rows: bytes
+    """The list of an answer, encoded."""
+    count: int
+    """The number of rows."""
     days: Mapping[date, ServedDay]
     lacks_unfinished: bool = False
     """Whether computed rows were left out that WeChat would not answer yet."""
@@ -94,23 +107,101 @@ def served_window(  # noqa: PLR0913 - what is asked for, and how
 
     `answered_at` leaves out computed rows that WeChat would not answer at that time.
     """
-    table, scope = ROW_TABLES[endpoint.name], scope_of(appid, endpoint, None, params)
     key = (appid, endpoint.name, params_text(endpoint, params), *_ends(window))
+    if can_encode(connection.dialect, endpoint):
+        return _encoded_window(connection, endpoint, window, key, with_withdrawn, answered_at)
+    table, scope = ROW_TABLES[endpoint.name], scope_of(appid, endpoint, None, params)
     read = _read_at_once if is_read_at_once(connection.dialect, endpoint) else _read
     found, known = read(connection, reading.selects(table, scope, window), key)
-    found = reading.chosen(table, scope, found, with_withdrawn=with_withdrawn)
-    shown = found
+    found = shown = reading.chosen(table, scope, found, with_withdrawn=with_withdrawn)
     if answered_at and has_computed(table, found):
         shown = without_unfinished(endpoint, table, found, _computed_at(known), answered_at)
-    lacks_unfinished = any(len(some) < len(every) for some, every in zip(shown, found, strict=True))
-    found = shown
-    origins, entries = _origins(table, found[0]), _entries(known)
-    days = ((day, day.isoformat()) for day in endpoint.labels(window))
+    rows = in_answer_order(endpoint, to_wire(table, shown))
     return ServedWindow(
-        to_wire(table, found),
-        {day: _served_day(origins.get(text), entries.get(text)) for day, text in days},
-        lacks_unfinished,
+        msgspec.json.encode(rows),
+        len(rows),
+        _days(endpoint, window, _origins(table, shown[0]), known),
+        any(len(some) < len(every) for some, every in zip(shown, found, strict=True)),
     )
+
+
+def _encoded_window(
+    connection: Connected,
+    endpoint: Endpoint[Any],
+    window: Window,
+    key: Sequence[str],
+    with_withdrawn: bool,  # noqa: FBT001
+    answered_at: datetime | None,
+) -> ServedWindow:
+    """The window, with rows that the database has written as JSON."""
+    found, known = _read_encoded(connection, endpoint, key, with_withdrawn=with_withdrawn)
+    days = shown = encoded_rows.of_best_origin(found)
+    if answered_at and any(one.origin == Origin.CUBE.value for one in days):
+        ends = finished_through(endpoint, _computed_at(known), answered_at)
+        shown = [one for one in days if is_finished(one.origin, one.day, one.day, ends)]
+    return ServedWindow(
+        encoded_rows.encoded(endpoint, shown),
+        sum([one.size for one in shown]),
+        _days(endpoint, window, {one.day: one.origin for one in shown}, known),
+        len(shown) < len(days),
+    )
+
+
+def _days(
+    endpoint: Endpoint[Any],
+    window: Window,
+    origins: Mapping[str, str],
+    known: Sequence[Sequence[Any]],
+) -> dict[date, ServedDay]:
+    """How far each day is, by the origins of its rows and the entries of the ledger."""
+    entries: dict[str, tuple[_Entry, ...]] = {}
+    for day, origin, state, fetched_at, errcode in known:
+        entry = (origin, state, fetched_at is not None, errcode)
+        entries[day] = (*entries[day], entry) if day in entries else (entry,)
+    days = ((day, day.isoformat()) for day in endpoint.labels(window))
+    return {day: _served_day(origins.get(text), entries.get(text, ())) for day, text in days}
+
+
+@lru_cache(maxsize=4_096)
+def _served_day(origin: str | None, entries: tuple[_Entry, ...]) -> ServedDay:
+    """How far a day is. PERF: most days of a database are in the same few states."""
+    states = {entry[0]: State(entry[1]) for entry in entries}
+    if origin is not None:
+        return _served(states.get(origin, State.MOVING), origin=Origin(origin))
+    if not entries:
+        return _served(State.NEVER, is_loaded=False)
+    known = sorted(entries, key=_rank)
+    for name, _state, has_rows, errcode in known:
+        state = states[name]
+        is_answered = state in _ANSWERED and errcode is None
+        if has_rows or is_answered or state in SETTLED:
+            return _served(state)
+    return _served(states[known[0][0]], is_loaded=False)
+
+
+def _rank(entry: _Entry) -> tuple[bool, int]:
+    """Settled ones first, then the better origin."""
+    return State(entry[1]) not in SETTLED, _ORIGINS.index(entry[0])
+
+
+def _read_encoded(
+    connection: Connected, endpoint: Endpoint[Any], key: Sequence[str], *, with_withdrawn: bool
+) -> tuple[Sequence[EncodedDay], Sequence[Sequence[Any]]]:
+    """The encoded days of a window, and the entries of the ledger.
+
+    PERF: in one step of one statement; see `_read_at_once`.
+    """
+    appid, _endpoint, params, first, last = key
+    select = _select_encoded(connection.dialect, endpoint, with_withdrawn)
+    values = (appid, params, first, last, *key)
+    days, known = cursor_of(connection).execute(select, values).fetchone()
+    return encoded_rows.days_of(days), msgspec.json.decode(known)
+
+
+@cache
+def _select_encoded(dialect: sa.Dialect, endpoint: Endpoint[Any], with_withdrawn: bool) -> str:  # noqa: FBT001
+    days = encoded_rows.select(dialect, endpoint, with_withdrawn=with_withdrawn)
+    return f"SELECT ({days}), {_as_json(dialect, _ENTRIES)}"
 
 
 _Selects = Sequence[tuple[Statement, Sequence[object]]]
@@ -184,33 +275,3 @@ def _origins(table: RowTable, records: Sequence[Record]) -> dict[str, str]:
 def _places(table: RowTable) -> tuple[int, int]:
     names = [column.name for column in table.table.columns]
     return names.index("ref_date"), names.index("origin")
-
-
-def _entries(rows: Sequence[Sequence[Any]]) -> dict[str, dict[str, _Entry]]:
-    found: dict[str, dict[str, _Entry]] = {}
-    for day, origin, state, fetched_at, errcode in rows:
-        found.setdefault(day, {})[origin] = (_STATES[state], fetched_at is not None, errcode)
-    return found
-
-
-def _served_day(origin: str | None, entries: Mapping[str, _Entry] | None) -> ServedDay:
-    if origin is not None:
-        entry = entries.get(origin) if entries else None
-        return _with_rows(origin, entry[0] if entry else State.MOVING)
-    if not entries:
-        return NEVER
-    known = [entries[one.value] for one in Origin if one.value in entries]
-    for state, has_rows, errcode in sorted(known, key=_is_open):
-        is_answered = state in _ANSWERED and errcode is None
-        if has_rows or is_answered or state in SETTLED:
-            return ServedDay(state)
-    return ServedDay(known[0][0], is_loaded=False)
-
-
-@cache
-def _with_rows(origin: str, state: State) -> ServedDay:
-    return ServedDay(state, origin=Origin(origin))
-
-
-def _is_open(entry: _Entry) -> bool:
-    return entry[0] not in SETTLED
