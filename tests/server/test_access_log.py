@@ -47,3 +47,16 @@ def test_a_request_is_one_entry_without_its_query_and_body() -> None:
     }
     assert entry.items() >= expected.items()
     assert "planted" not in repr(entry)
+
+
+def test_it_can_be_switched_while_the_server_runs() -> None:
+    is_on = [False]
+    app = with_access_log(asgi(Fine()), lambda: is_on[0])
+    with structlog.testing.capture_logs() as entries, RunningServer(app) as server:
+        address = server.url.removeprefix("http://")
+        with closing(http.client.HTTPConnection(address, timeout=60)) as connection:
+            for on in (False, True, False):
+                is_on[0] = on
+                connection.request("GET", f"/{on}")
+                connection.getresponse().read()
+    assert [one["path"] for one in entries if one["event"] == "http.request"] == ["/True"]

@@ -18,9 +18,11 @@ from wxcube.errors import SettingsError
 from wxcube.i18n import verbatim
 from wxcube.server.admin_app import admin_app
 from wxcube.server.http import RunningServer, asgi, listen_at
+from wxcube.server.messages import Reply
 from wxcube.server.metrics import Measured, Metrics, with_metrics
 from wxcube.server.tls import Certificate
 from wxcube.server.tls import certificate as of_settings
+from wxcube.server.worker_metrics import WorkerMetrics, counts_before
 
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+')
 
@@ -73,6 +75,29 @@ def test_answers_are_counted_by_endpoint_and_errcode() -> None:
         assert secret not in text
 
 
+def test_the_metrics_of_workers_are_added_and_a_new_worker_goes_on_from_the_old(
+    tmp_path: Path,
+) -> None:
+    def worker(number: int, answers: int, apps: float) -> WorkerMetrics:
+        gauges = [("wxcube_apps", "Apps.", lambda: apps)]
+        metrics = Metrics(gauges, before=counts_before(tmp_path, number))
+        for _ in range(answers):
+            metrics.observe("/cgi-bin/token", Reply(rows=2), 0.003)
+        return WorkerMetrics(tmp_path, number, metrics)
+
+    worker(0, 3, 2).store()
+    worker(1, 4, 3).store()
+    text = worker(1, 5, 3).text()
+    assert 'wxcube_answers_total{endpoint="token",status="200",errcode="0"} 12\n' in text
+    assert 'wxcube_answer_seconds_bucket{endpoint="token",le="0.005"} 12\n' in text
+    assert "wxcube_rows_total 24\n" in text
+    assert "wxcube_apps 3\n" in text
+    assert 'process_open_fds{worker="0"} ' in text
+    assert [
+        x for x in text.splitlines() if not x.startswith("# ") and not SAMPLE.fullmatch(x)
+    ] == []
+
+
 def test_every_line_of_the_metrics_is_one_that_prometheus_reads() -> None:
     with measured() as (server, metrics):
         server.token()
@@ -87,7 +112,7 @@ def test_every_line_of_the_metrics_is_one_that_prometheus_reads() -> None:
 def test_the_admin_address_may_be_a_file_that_only_its_user_can_reach(tmp_path: Path) -> None:
     reloads: list[int] = []
     file = tmp_path / "admin.sock"
-    app = admin_app(Metrics(), lambda: reloads.append(1), dict)
+    app = admin_app(Metrics().text, lambda: reloads.append(1), dict)
     for _start in range(2):
         with RunningServer(app, listener=listen_at(f"unix:{file}")) as server:
             assert server.url == f"unix:{file}"
@@ -107,7 +132,7 @@ def test_what_is_wrong_with_a_reload_is_answered_and_web_pages_are_refused() -> 
     def reload() -> None:
         raise SettingsError(verbatim("port is wrong"), hint=verbatim("correct it"))
 
-    with RunningServer(admin_app(Metrics(), reload, dict)) as server:
+    with RunningServer(admin_app(Metrics().text, reload, dict)) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
         assert answer(connection, "POST", "/reload") == (422, "port is wrong; correct it\n")
         assert answer(connection, "POST", "/reload", Origin="http://evil.example")[0] == 403
@@ -119,7 +144,7 @@ def test_what_is_wrong_with_a_reload_is_answered_and_web_pages_are_refused() -> 
 @pytest.mark.parametrize("is_named", [False, True])
 def test_the_public_address_has_metrics_only_if_that_is_named(is_named: bool) -> None:
     app = asgi(DocumentedServer().api)
-    with RunningServer(with_metrics(app, Metrics()) if is_named else app) as server:
+    with RunningServer(with_metrics(app, Metrics().text) if is_named else app) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
         assert answer(connection, "GET", "/metrics")[0] == (200 if is_named else 404)
         assert answer(connection, "POST", "/reload")[0] == 404

@@ -7,6 +7,7 @@ import gzip
 import random
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, suppress
@@ -272,3 +273,53 @@ def test_a_caller_may_leave_while_its_reply_is_waited_for(
     eventually(lambda: not server._server.server_state.connections)
     assert exchanged(server, post(b"t", headers=CLOSE, path=b"latest")).endswith(b"latest")
     assert len(server._server.server_state.connections) == 0
+
+
+def test_a_large_answer_is_compressed_once_and_not_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reply, threads = Reply(NOISE * 8), list[str]()
+    compress = Reply._compress
+
+    def watched(self: Reply) -> Reply:
+        threads.append(threading.current_thread().name)
+        return compress(self)
+
+    class Large:
+        def handle(self, _request: Request) -> Reply:
+            return reply
+
+    monkeypatch.setattr(Reply, "_compress", watched)
+    clock = SystemClock()
+    app, direct = asgi(Large(), clock, compresses=True), DirectCalls(Large(), clock)
+    asked = post(b"x", headers=b"accept-encoding: gzip\r\n" + CLOSE)
+    for server in (RunningServer(app), RunningServer(app, direct=direct)):
+        with server:
+            for _ in range(2):
+                head, _empty, body = exchanged(server, asked).partition(b"\r\n\r\n")
+                assert b"content-encoding: gzip" in head
+                assert gzip.decompress(body) == reply.body
+    assert len(threads) == 1
+    assert threads[0] != "wxcube-server"
+
+
+def test_nothing_is_received_for_a_time_from_who_comes_too_often() -> None:
+    class TooOften:
+        def __init__(self) -> None:
+            self.asked: list[float] = []
+
+        def handle(self, _request: Request) -> Reply:
+            self.asked.append(time.monotonic())
+            return Reply(b"too often", pause_seconds=0.5)
+
+    for is_direct in (False, True):
+        handler, clock = TooOften(), SystemClock()
+        direct = DirectCalls(handler, clock) if is_direct else None
+        with RunningServer(asgi(handler, clock), direct=direct) as server:
+            host, port = server.url.removeprefix("http://").split(":")
+            with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+                for _ in range(2):
+                    connection.sendall(post(b"x"))
+                    assert connection.recv(1 << 16).endswith(b"too often")
+        first, second = handler.asked
+        assert second - first > 0.4

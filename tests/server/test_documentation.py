@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,10 +22,19 @@ import wxcube.server
 from support.browser import Seen, chromium, context
 from support.documented import DocumentedServer
 from support.emulated import Caller, content, small_emulator
+from wxcube.beijing import BEIJING, ManualClock
 from wxcube.contract import ENDPOINTS
 from wxcube.contract.openapi import openapi
+from wxcube.contract.openapi_parts import Schema
 from wxcube.emulator.own_calls import emulator_description
-from wxcube.server.documentation import CSP, described, with_documentation
+from wxcube.server.documentation import (
+    CSP,
+    DOCUMENT,
+    Description,
+    _Documentation,
+    described,
+    with_documentation,
+)
 from wxcube.server.health import with_health
 from wxcube.server.http import RunningServer, asgi
 from wxcube.server.own_calls import gateway_description
@@ -263,3 +272,41 @@ def test_wrong_credentials_are_told(gateway: RunningServer, page: Page) -> None:
     page.locator("input[name=secret]").fill("x")
     page.get_by_role("button", name="Get a token").click()
     expect(page.get_by_role("status")).to_contain_text("40013 invalid appid")
+
+
+def test_the_document_is_made_once_a_day_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[date] = []
+
+    def watched(description: Description, newest: date) -> Schema:
+        made.append(newest)
+        return described(description, newest)
+
+    monkeypatch.setattr("wxcube.server.documentation.described", watched)
+    clock = ManualClock(datetime(2026, 3, 10, 9, tzinfo=BEIJING))
+    page = _Documentation(gateway_description(has_health=True, accepts_events=False), clock)
+
+    def document(host: bytes) -> bytes:
+        content = page.content({"path": DOCUMENT, "headers": [(b"host", host)]})
+        assert content
+        return content.body
+
+    assert document(b"a.example") is document(b"a.example")
+    for number in range(20):
+        decoded = msgspec.json.decode(document(b"h%d.example" % number))
+        assert decoded["servers"] == [{"url": f"http://h{number}.example"}]
+    assert len(page._documents) <= 4
+    assert len(made) == 1
+    clock.advance(timedelta(days=1))
+    document(b"a.example")
+    assert len(made) == 2
+
+
+def test_the_call_for_wechats_token_is_described_with_both_methods() -> None:
+    description = gateway_description(
+        has_health=True, accepts_events=False, gives_wechat_token=True
+    )
+    call = described(description, date(2026, 3, 9))["paths"]["/wxcube/wechat_token"]
+    assert {one["name"] for one in call["get"]["parameters"]} == {"appid", "secret", "access_token"}
+    members = call["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert set(members) == {"appid", "secret", "refused"}
+    assert [one["name"] for one in call["post"]["parameters"]] == ["access_token"]

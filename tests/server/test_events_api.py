@@ -28,8 +28,7 @@ from wxcube.beijing import ManualClock
 from wxcube.cli.commands.context import Context
 from wxcube.cli.commands.servers import _event_intake
 from wxcube.events.intake.batches import OnError
-from wxcube.events.intake.body import ingest_body
-from wxcube.events.intake.lines import MAX_LINES
+from wxcube.events.intake.body import BATCH_LINES, ingest_body
 from wxcube.events.store.store import EventStore
 from wxcube.server.events_api import EventsApi, RequestHead, with_events
 from wxcube.server.http import RunningServer, asgi
@@ -161,7 +160,9 @@ def test_many_invalid_lines_are_not_all_in_memory(store: EventStore) -> None:
             tracemalloc.stop()
 
 
-@pytest.mark.parametrize("number", [1, MAX_LINES - 1, MAX_LINES, MAX_LINES + 1, MAX_LINES * 2])
+@pytest.mark.parametrize(
+    "number", [1, BATCH_LINES - 1, BATCH_LINES, BATCH_LINES + 1, BATCH_LINES * 2]
+)
 def test_a_body_of_any_number_of_lines_is_stored_completely(store: EventStore, number: int) -> None:
     body = lines([message(place) for place in range(number - 1)]) + b"{}"
     for end in (b"", b"\n"):

@@ -176,6 +176,22 @@ def test_memory_is_limited_and_the_oldest_use_goes_first() -> None:
     assert (len(kept), kept.bytes) == (0, 0)
 
 
+def test_a_lower_limit_of_memory_holds_from_the_next_answer_on() -> None:
+    kept = KeptAnswers(100_000)
+    kept.notice("wx1", 1, Changes(Progress()))
+    asked = [
+        Asked("wx1", getusersummary, Window.day(YESTERDAY - timedelta(days=n))) for n in range(40)
+    ]
+    for one in asked[:20]:
+        kept.put(one, Reply(b"x" * 2_000), Progress())
+    kept.limit = 10_000
+    kept.put(asked[20], Reply(b"x" * 2_000), Progress())
+    assert (len(kept), kept.bytes <= 10_000) == (2, True)
+    kept.limit = 0
+    kept.put(asked[21], Reply(b"x"), Progress())
+    assert (len(kept), kept.bytes) == (0, 0)
+
+
 @pytest.mark.parametrize(("proved", "proving"), sorted(PROVED_BY.items()))
 def test_an_answer_that_proves_days_of_another_endpoint_concerns_it(
     proved: str, proving: str

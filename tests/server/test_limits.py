@@ -18,6 +18,7 @@ import structlog
 from support.polling import eventually
 from wxcube.errors import WarehouseError
 from wxcube.i18n import verbatim
+from wxcube.server.connection import Connection
 from wxcube.server.health import with_health
 from wxcube.server.http import Receive, RunningServer, Scope, Send, asgi
 from wxcube.server.messages import Reply, Request
@@ -103,6 +104,61 @@ def test_a_head_beyond_the_limits_is_refused(head: bytes, status: int) -> None:
             assert received(connection).startswith(b"HTTP/1.1 %d " % status)
         assert handler.requests == []
         assert is_answered(server)
+
+
+def test_headers_are_refused_at_the_limit_and_not_when_all_have_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    on_header = Connection.on_header
+
+    def counted(self: Connection, name: bytes, value: bytes) -> None:
+        seen.append(1)
+        on_header(self, name, value)
+
+    monkeypatch.setattr(Connection, "on_header", counted)
+    with running(LimitSettings(drain_seconds=1)) as server, connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10_000)
+        assert received(connection).startswith(b"HTTP/1.1 431 ")
+    assert len(seen) == LimitSettings().header_lines + 1
+
+
+def test_a_body_that_is_too_long_by_its_header_is_refused_before_it_arrives() -> None:
+    with running(LimitSettings(drain_seconds=1)) as server, connect(server) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\ncontent-length: 900000\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 413 ")
+
+
+def test_changed_limits_hold_for_new_connections() -> None:
+    current = [LimitSettings(drain_seconds=1, connections=50)]
+    with (
+        RunningServer(asgi(Fine()), limits=lambda: current[0]) as server,
+        connect(server) as before,
+    ):
+        before.sendall(GET)
+        assert before.recv(1 << 16).endswith(b"fine")
+        current[0] = LimitSettings(drain_seconds=1, header_lines=10, connections=2)
+        head = b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 11 + b"\r\n"
+        before.sendall(head)
+        assert before.recv(1 << 16).endswith(b"fine")
+        with connect(server) as after:
+            after.sendall(head)
+            assert received(after).startswith(b"HTTP/1.1 431 ")
+        with ExitStack() as stack:
+            for _number in range(5):
+                stack.enter_context(connect(server))
+            assert is_closed(before, 60)
+
+
+def test_proxies_that_are_trusted_later_name_the_caller() -> None:
+    handler, trusted = Fine(), list[str]()
+    with RunningServer(asgi(handler), trusted_proxies=lambda: trusted) as server:
+        for proxies in ([], ["127.0.0.1"], []):
+            trusted[:] = proxies
+            with connect(server) as connection:
+                connection.sendall(GET.replace(b"host: x", b"x-forwarded-for: 192.0.2.7"))
+                assert connection.recv(1 << 16).endswith(b"fine")
+    assert [one.client for one in handler.requests] == ["127.0.0.1", "192.0.2.7", "127.0.0.1"]
 
 
 def test_a_header_without_an_end_is_refused_at_the_limit() -> None:

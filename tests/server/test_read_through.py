@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from wxcube.contract.answer_order import in_answer_order
 from wxcube.contract.user import getusersummary
 from wxcube.contract.window import Window
 from wxcube.emulator.faults import Fault
+from wxcube.errors import SettingsError
 from wxcube.jobs.read_through import SettingsReadThrough
 from wxcube.settings import AccountSettings, LimitSettings, Settings, SyncSettings
 from wxcube.testing import RunningEmulator
@@ -61,7 +63,7 @@ def reading_through(
     local = msgspec.structs.replace(LOCAL, account=app.appid)
     clock = running.emulator.clock
     with Warehouse.open(database) as warehouse:
-        source = SettingsReadThrough(settings, warehouse, clock)
+        source = SettingsReadThrough(lambda: settings, warehouse, clock)
         with gateway(database, app=local, clock=clock, limits=QUICK, read_through=source) as caller:
             yield caller
 
@@ -257,3 +259,71 @@ def test_no_secret_and_no_token_is_in_an_error(
     for text in (answered.body.decode(), caplog.text):
         assert app.secret not in text
         assert "access_token=" not in text
+
+
+def test_accounts_of_settings_that_were_read_again_are_asked(
+    tmp_path: Path, running: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, day = running.account(), running.emulator.last_day
+    monkeypatch.setenv("UPSTREAM_SECRET", app.secret)
+    account = AccountSettings(appid=app.appid, secret_env="UPSTREAM_SECRET", base_url=running.url)
+    settings = [Settings(sync=SHORT)]
+    database = tmp_path / "wxcube.db"
+
+    async def load(source: SettingsReadThrough, back: int) -> None:
+        await source.load(app.appid, getusersummary, [day - timedelta(days=back)], {})
+
+    async def loads(warehouse: Warehouse) -> None:
+        source = SettingsReadThrough(lambda: settings[0], warehouse, running.emulator.clock)
+        with pytest.raises(SettingsError, match="no account"):
+            await load(source, 1)
+        settings[0] = Settings(sync=SHORT, accounts=[account])
+        running.emulator.faults.add(Fault(path="getusersummary", slow_seconds=0.3))
+        slow = asyncio.create_task(load(source, 1))
+        await asyncio.to_thread(eventually, lambda: asked(running))
+        # the client of the settings before ends its call, and is closed then
+        before = source._sources[app.appid]
+        settings[0] = Settings(sync=SHORT, accounts=[account])
+        await load(source, 2)
+        await slow
+        assert (before.is_old, source._sources[app.appid] is before) == (True, False)
+        await source.close()
+
+    with Warehouse.open(database) as warehouse:
+        asyncio.run(loads(warehouse))
+        window = Window(day - timedelta(days=2), day - timedelta(days=1))
+        assert len(warehouse.read(app.appid, getusersummary, window)) > 0
+    assert asked(running) == 2
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_processes_that_need_the_same_days_ask_one_after_the_other(
+    tmp_path: Path, running: RunningEmulator, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    app, window = running.account(), week(running)
+    monkeypatch.setenv("UPSTREAM_SECRET", app.secret)
+    account = AccountSettings(appid=app.appid, secret_env="UPSTREAM_SECRET", base_url=running.url)
+    settings = Settings(sync=SHORT, accounts=[account])
+    fault = Fault(path="getusersummary", slow_seconds=0.3)
+    if is_refused:
+        fault = Fault(path="getusersummary", errcode=48001, times=1)
+    running.emulator.faults.add(fault)
+
+    async def both(*warehouses: Warehouse) -> list[object]:
+        sources = [
+            SettingsReadThrough(lambda: settings, one, running.emulator.clock) for one in warehouses
+        ]
+        loads = [one.load(app.appid, getusersummary, list(window), {}) for one in sources]
+        try:
+            return await asyncio.gather(*loads, return_exceptions=True)
+        finally:
+            for one in sources:
+                await one.close()
+
+    database = tmp_path / "wxcube.db"
+    with Warehouse.open(database) as one, Warehouse.open(database) as other:
+        outcomes = asyncio.run(both(one, other))
+        assert len(one.read(app.appid, getusersummary, window)) > 0
+    # who waited asks only for what the first did not get
+    assert asked(running) == 1 + is_refused
+    assert [isinstance(outcome, Exception) for outcome in outcomes].count(True) == is_refused

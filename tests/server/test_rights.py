@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import structlog
 
 from support.documented import NOW, content
+from support.polling import eventually
 from support.shared import SECRET, SharedServer, servers, stored_app
 from wxcube.beijing import ManualClock
 from wxcube.contract import ENDPOINTS
@@ -22,7 +25,7 @@ from wxcube.server.failures import (
     TOKENS_OF_A_CALLER,
     Failures,
 )
-from wxcube.server.messages import Request
+from wxcube.server.messages import Reply, Request
 from wxcube.server.secret_hash import is_secret
 from wxcube.warehouse.store import Warehouse
 
@@ -129,6 +132,75 @@ def test_the_quota_survives_a_restart(template: Path, tmp_path: Path) -> None:
     assert answered == 40
 
 
+LIMITED_CALL = b'{"begin_date":"2026-03-09","end_date":"2026-03-09"}'
+
+
+def limited_call(token: str) -> Request:
+    return Request("POST", "/datacube/getusersummary", f"access_token={token}", LIMITED_CALL)
+
+
+async def errcode_of(server: SharedServer, request: Request) -> int:
+    return await finished(server.api.begin(request))
+
+
+async def finished(reply: Reply) -> int:
+    """The errcode of a reply, after waiting for it if it comes later."""
+    whole = await reply.later.wait() if reply.later else reply
+    return int(content(whole).get("errcode", 0))
+
+
+def test_a_call_waits_for_its_batch_without_holding_up_the_event_loop(
+    server: SharedServer,
+) -> None:
+    token = server.token("daily")["access_token"]
+    gate = threading.Event()
+    server.access._writes.later(lambda: gate.wait(20), list)
+
+    async def calls() -> list[int]:
+        waiting = [server.api.begin(limited_call(token)) for _ in range(5)]
+        assert all(reply.later for reply in waiting)
+        tasks = [asyncio.create_task(finished(reply)) for reply in waiting]
+        await asyncio.sleep(0)
+        gate.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(calls()) == [0] * 5
+
+
+def test_the_next_batch_is_taken_before_the_last_is_used_up(server: SharedServer) -> None:
+    app = stored_app("large", daily_limit=400)
+    server.warehouse.apps.add([app])
+    server.access.refresh()
+    token = server.token("large")["access_token"]
+    calls = server.access.calls
+    key = ("large", "/datacube/getusersummary", calls._day())
+    assert server.code(token) == 0
+
+    async def code() -> int:
+        reply = server.api.begin(limited_call(token))
+        assert reply.later is None
+        return await finished(reply)
+
+    assert [asyncio.run(code()) for _ in range(9)] == [0] * 9
+    eventually(lambda: server.warehouse.apps.calls(key) == 40)
+    for _ in range(390):
+        assert server.code(token) == 0
+    assert server.code(token) == 45009
+
+
+def test_calls_with_a_limit_are_counted_alone_while_the_database_does_not_answer(
+    server: SharedServer,
+) -> None:
+    token = server.token("daily")["access_token"]
+    gate = threading.Event()
+    server.access._writes.later(lambda: gate.wait(20), list)
+    try:
+        codes = [asyncio.run(errcode_of(server, limited_call(token))) for _ in range(3)]
+    finally:
+        gate.set()
+    assert codes == [0, 0, 0]
+
+
 def test_calls_without_a_limit_are_counted_for_all_processes(pair: list[SharedServer]) -> None:
     token = pair[0].token()["access_token"]
     for server in pair * 3:
@@ -139,6 +211,14 @@ def test_calls_without_a_limit_are_counted_for_all_processes(pair: list[SharedSe
     body = b'{"cgi_path":"/datacube/getusersummary"}'
     request = Request("POST", "/cgi-bin/openapi/quota/get", f"access_token={token}", body)
     assert content(pair[1].api.handle(request))["quota"]["used"] == 6
+
+
+def test_who_comes_too_often_waits_for_the_next_request(server: SharedServer) -> None:
+    codes = [server.code("guessed") for _ in range(TOKENS_OF_A_CALLER + 1)]
+    assert codes[-1] == 45011
+    reply = server.api.begin(limited_call("guessed"))
+    assert (reply.errcode, reply.pause_seconds > 0) == (45011, True)
+    assert server.api.begin(Request("GET", "/")).pause_seconds == 0
 
 
 def test_a_cleared_quota_is_cleared_for_the_app(server: SharedServer) -> None:

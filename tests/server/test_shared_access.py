@@ -10,12 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+import structlog
 
 from support.documented import NOW
+from support.polling import eventually
 from support.shared import KEY, SharedServer, servers, stored_app
 from wxcube.beijing import BEIJING, ManualClock
-from wxcube.errors import SettingsError
+from wxcube.errors import ReplyError, SettingsError
+from wxcube.server.apps import LocalApp
 from wxcube.server.database_writes import DatabaseWrites
 from wxcube.server.shared_access import REFRESH_SECONDS, SharedAccess
 from wxcube.server.shared_calls import SharedCalls
@@ -238,14 +242,12 @@ def test_the_thread_takes_in_changes_within_a_second_or_so(path: Path) -> None:
 def test_another_key_is_refused_with_words(path: Path) -> None:
     clock = ManualClock(NOW)
     with Warehouse.open(path) as warehouse:
-        SharedAccess(warehouse.apps, KEY, clock)._writes.close()
+        SharedAccess(warehouse.apps, KEY, clock).close()
         with pytest.raises(SettingsError, match="another server key") as caught:
             SharedAccess(warehouse.apps, Secret("another key of 32 or more characters"), clock)
         assert "wxcube app new-key" in caught.value.hint
         warehouse.apps.forget_key()
-        SharedAccess(
-            warehouse.apps, Secret("another key of 32 or more characters"), clock
-        )._writes.close()
+        SharedAccess(warehouse.apps, Secret("another key of 32 or more characters"), clock).close()
 
 
 def test_a_running_server_refuses_the_tokens_of_a_key_that_was_given_up(
@@ -368,3 +370,96 @@ def test_an_earlier_copy_of_the_database_that_is_restored_is_taken_in(path: Path
         server.access.refresh()
         assert server.access.directory.app("late") is None
         assert server.code(server.token()["access_token"]) == 0
+
+
+def test_tokens_that_could_not_be_stored_are_stored_together(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wxcube.server.shared_tokens.WAIT_SECONDS", 0.01)
+    with servers(path, 1) as [server]:
+        store, gate = server.warehouse.apps, threading.Event()
+        server.access._writes.later(lambda: gate.wait(20), list)
+        before = threading.active_count()
+        new = [server.token(appid)["access_token"] for appid in ("app1", "app2") * 3]
+        assert threading.active_count() == before
+        gate.set()
+        server.access.tokens.flush()
+        server.access._writes._thread.submit(int).result()
+        stored = store.changes(0).tokens
+        assert len({(one.appid, one.nonce) for one in stored}) == len(set(new)) == 6
+        # the newest of each app, and the one before for five minutes
+        assert sum(not one.is_replaced for one in stored) == 2
+
+
+def test_tokens_end_with_the_secret_of_their_app_in_the_file(path: Path) -> None:
+    one = LocalApp(appid="filed", secret="0123456789abcdef", account="account")
+    clock = ManualClock(NOW)
+    with Warehouse.open(path) as warehouse, SharedAccess(warehouse.apps, KEY, clock, [one]) as it:
+        token, stable = it.tokens.issue("filed").token, it.tokens.stable("filed").token
+        it.set_local([one])
+        it.refresh()
+        assert it.tokens.owner(token) == it.tokens.owner(stable) == "filed"
+        assert it.tokens.stable("filed").token == stable
+        it.set_local([msgspec.structs.replace(one, secret="fedcba9876543210")])
+        for ended in (token, stable):
+            with pytest.raises(ReplyError) as caught:
+                it.tokens.owner(ended)
+            assert caught.value.errcode == 40001
+        renewed = it.tokens.stable("filed").token
+        assert (renewed != stable, it.tokens.owner(renewed)) == (True, "filed")
+    with Warehouse.open(path) as warehouse, SharedAccess(warehouse.apps, KEY, clock, [one]) as it:
+        assert it.tokens.owner(it.tokens.issue("filed").token) == "filed"
+
+
+def test_nothing_is_rebuilt_while_nothing_changes(
+    pair: list[SharedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    refresh(*pair)
+    built: list[int] = []
+    set_apps = one.access.tokens.set_apps
+
+    def counted(generations: Mapping[str, int]) -> None:
+        built.append(1)
+        set_apps(generations)
+
+    monkeypatch.setattr(one.access.tokens, "set_apps", counted)
+    for _ in range(3):
+        one.access.refresh()
+    other.warehouse.apps.add_calls({("app1", "/datacube/getusersummary", "2026-03-10"): 1})
+    one.access.refresh()
+    assert built == []
+    other.warehouse.apps.add([stored_app("late")])
+    one.access.refresh()
+    assert built == [1]
+    assert one.access.directory.app("late")
+
+
+def test_a_database_that_is_put_in_place_of_the_apps_is_read_and_written(
+    path: Path, template: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copyfile(template, tmp_path / "other.db"))
+    with Warehouse.open(other) as warehouse:
+        warehouse.apps.rotate("app2", stored_app().secret_hash)
+        # as many changes as the first has
+        warehouse.apps.change("app1", revoked_at=NOW)
+    with servers(path, 1) as [server]:
+        server.warehouse.apps.change("app2", daily_limit=1)
+        server.warehouse.apps.change("app2", daily_limit=2)
+        refresh(server)
+        kept = server.token("app2")["access_token"]
+        with structlog.testing.capture_logs() as entries:
+            other.replace(path)
+            for side in ("-wal", "-shm"):
+                path.with_name(path.name + side).unlink(missing_ok=True)
+
+            def is_taken_in() -> bool:
+                server.access.refresh()
+                return server.access.directory.app("app1") is None
+
+            eventually(is_taken_in)
+        assert "apps.database_replaced" in {entry["event"] for entry in entries}
+        assert server.code(kept) == 40001
+        assert server.code(server.token("app2")["access_token"]) == 0
+    with Warehouse.open(path, read_only=True) as warehouse:
+        assert {one.appid for one in warehouse.apps.changes(0).tokens} == {"app2"}

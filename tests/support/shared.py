@@ -96,7 +96,7 @@ class SharedServer:
         return int(content(self.api.handle(request)).get("errcode", 0))
 
     def close(self) -> None:
-        self.access._writes.close()
+        self.access.close()
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def test_a_change_is_one_for_everybody_who_reads_changes(warehouse: Warehouse) -
     store.add([app(), app("app2")])
     first = store.changes(0)
     assert [one.appid for one in first.apps] == ["app1", "app2"]
-    assert store.changes(first.number) == type(first)(first.number, (), ())
+    assert store.changes(first.number) == type(first)(first.number, None)
     changed = store.change("app2", revoked_at=NOW.replace(microsecond=0))
     store.add_tokens([token("aa")], NOW)
     second = store.changes(first.number)

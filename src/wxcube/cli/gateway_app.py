@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class GatewayApp:
 
     asgi: AsgiApp
     direct: DirectCalls
+    set_limits: Callable[[LimitSettings], None]
+    """Takes in changed limits of answers."""
 
 
 def gateway_app(  # noqa: PLR0913 - what the commands choose
@@ -77,4 +79,4 @@ def gateway_app(  # noqa: PLR0913 - what the commands choose
         accepts_events=accepts_events,
         gives_wechat_token=giver is not None,
     )
-    return GatewayApp(app, DirectCalls(handler, clock))
+    return GatewayApp(app, DirectCalls(handler, clock), answering.set_limits)

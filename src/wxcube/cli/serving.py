@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 
@@ -61,6 +62,8 @@ class Serving:
         self._local, self.change = self._ensure_apps(accounts, stored)
         self._key = serve_key(serve, is_kept=keeps_tokens)
         self.access: SharedAccess | None = None
+        self.set_limits: Callable[[LimitSettings], None] = _nothing
+        """Takes in changed limits of answers."""
 
     @contextmanager
     def access_by(self, warehouse: Warehouse, clock: Clock) -> Iterator[SharedAccess]:
@@ -95,10 +98,28 @@ class Serving:
         """The limits that hold for a new connection."""
         return self.settings.limits
 
+    def trusted_proxies(self) -> Sequence[str]:
+        """The proxies that name the caller now."""
+        return self.settings.serve.trusted_proxies
+
+    def has_access_log(self) -> bool:
+        """Whether requests are logged now."""
+        return self.settings.log_level in {"debug", "info"}
+
     def reload(self) -> None:
         """Take in changed settings, apps and certificates.
 
         Raises:  SettingsError if something is wrong with them, or WarehouseError.
+        """
+        needed = self.take_in()
+        _log.warning("server.reloaded", apps=self.app_count)
+        if needed:
+            _log.warning("server.restart_needed", changed=", ".join(needed))
+
+    def take_in(self) -> list[str]:
+        """Reload without a message; the settings that changed and need a restart.
+
+        Raises:  as `reload`.
         """
         with self._lock:
             settings = self._load()
@@ -110,8 +131,36 @@ class Serving:
             if self.access:
                 self.access.set_local(local)
                 self.access.refresh()
-            self.settings = settings
-        _log.warning("server.reloaded", apps=self.app_count)
+            before, self.settings = self.settings, settings
+            self.set_limits(settings.limits)
+        return changed_until_restart(before, settings)
+
+
+_UNTIL_RESTART = (
+    "database",
+    "serve.host",
+    "serve.port",
+    "serve.key_file",
+    "serve.key_env",
+    "serve.tls_cert",
+    "serve.tls_key",
+    "serve.admin",
+    "limits.body_bytes",
+    "limits.bad_lines",
+    "limits.drain_seconds",
+    "limits.database_threads",
+    "events",
+    "cube",
+)
+
+
+def changed_until_restart(before: Settings, after: Settings) -> list[str]:
+    """The settings that differ, and that a running server does not take in."""
+    return [name for name in _UNTIL_RESTART if attrgetter(name)(before) != attrgetter(name)(after)]
+
+
+def _nothing(_limits: LimitSettings) -> None:
+    """What takes in the limits of a server that has no answers yet."""
 
 
 @contextmanager
@@ -135,10 +184,13 @@ def giver_of(serving: Serving, access: SharedAccess, clock: Clock) -> Iterator[T
         tokens.close()
 
 
-def reload_logged(serving: Serving) -> None:
+def reload_logged(serving: Serving, *, is_told: bool = True) -> None:
     """Reload; what is wrong with the settings is logged, and those before remain in use."""
     try:
-        serving.reload()
+        if is_told:
+            serving.reload()
+        else:
+            serving.take_in()
     except WxcubeError as error:
         _log.error("server.not_reloaded", reason=str(error))
     except Exception:  # noqa: BLE001 - the server goes on

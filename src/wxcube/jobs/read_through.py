@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from wxcube.beijing import Clock
 from wxcube.contract.endpoint import Endpoint
+from wxcube.contract.window import Window
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.jobs.accounts import account_client
-from wxcube.settings import AccountSettings, Settings
+from wxcube.jobs.window_lease import lease_name, leased
+from wxcube.settings import Settings
 from wxcube.warehouse.ask_log import Budgets, WarehouseAskLog
+from wxcube.warehouse.coverage import State
 from wxcube.warehouse.store import Warehouse
 from wxcube.warehouse.writer import Writer
 from wxcube.wechat.client import AsyncClient
 
+_UNANSWERED = frozenset({State.NEVER, State.REFUSED, State.FAILED})
+
+
+@dataclass(slots=True)
+class _Source:
+    """An open client, and the settings that it was opened with."""
+
+    settings: Settings
+    client: AsyncClient
+    stack: AsyncExitStack
+    loads: int = 0
+    """Loads that use it."""
+    is_old: bool = False
+    """Whether there is a newer one."""
+
 
 class SettingsReadThrough:
-    """Asks WeChat with the accounts of the settings, within their budgets, on one event loop."""
+    """Asks WeChat with the accounts of the settings, within their budgets, on one event loop.
 
-    def __init__(self, settings: Settings, warehouse: Warehouse, clock: Clock) -> None:
+    `settings` gives those that hold now: an account is opened anew when they were read again.
+    """
+
+    def __init__(
+        self, settings: Callable[[], Settings], warehouse: Warehouse, clock: Clock
+    ) -> None:
         self._settings = settings
         self._warehouse = warehouse
         self._clock = clock
-        self._accounts = {account.appid: account for account in settings.accounts}
-        self._budgets = Budgets(settings.sync.daily_calls_per_endpoint)
-        self._clients: dict[str, AsyncClient] = {}
-        self._stack = AsyncExitStack()
+        self._sources: dict[str, _Source] = {}
         self._opening = asyncio.Lock()
         self._writer = Writer(warehouse)
 
@@ -46,40 +67,88 @@ class SettingsReadThrough:
         Raises:  SettingsError if the settings do not have the account; BudgetError, ReplyError,
             TransportError or ShapeError of the first call that fails; WarehouseError.
         """
-        client = await self._client(self._account(account))
-        for window in endpoint.calls(days):
-            log = WarehouseAskLog(
-                self._warehouse,
+        name = lease_name(account, endpoint, days, params)
+        async with self._opened(account) as source, leased(self._writer, name) as has_waited:
+            if has_waited:
+                days = await self._missing(source, account, endpoint, days, params)
+            for window in endpoint.calls(days):
+                await self._load(source, account, endpoint, window, params)
+
+    async def _missing(
+        self,
+        source: _Source,
+        account: str,
+        endpoint: Endpoint[Any],
+        days: Sequence[date],
+        params: Mapping[str, object],
+    ) -> list[date]:
+        """The days for which another process got no answer."""
+        entries = await self._writer.write(
+            lambda warehouse: warehouse.coverage(
                 account,
-                self._clock,
-                "serve",
-                self._budgets,
-                client.origin,
-                self._writer,
+                endpoint,
+                source.client.origin,
+                params=params,
+                window=Window(min(days), max(days)),
             )
-            answer = await client.ask(endpoint, window, params, log)
-            await self._writer.write(
-                lambda warehouse, answer=answer: warehouse.replace(  # type: ignore[misc]
-                    account, client.origin, answer, params
-                )
-            )
+        )
+        return [one for one in days if one not in entries or entries[one].state in _UNANSWERED]
+
+    async def _load(
+        self,
+        source: _Source,
+        account: str,
+        endpoint: Endpoint[Any],
+        window: Window,
+        params: Mapping[str, object],
+    ) -> None:
+        client = source.client
+        budgets = Budgets(source.settings.sync.daily_calls_per_endpoint)
+        log = WarehouseAskLog(
+            self._warehouse, account, self._clock, "serve", budgets, client.origin, self._writer
+        )
+        answer = await client.ask(endpoint, window, params, log)
+        await self._writer.write(
+            lambda warehouse: warehouse.replace(account, client.origin, answer, params)
+        )
 
     async def close(self) -> None:
         """Close the connections to WeChat."""
-        await self._stack.aclose()
+        for source in self._sources.values():
+            await source.stack.aclose()
         self._writer.close()
 
-    def _account(self, appid: str) -> AccountSettings:
-        if appid not in self._accounts:
+    @asynccontextmanager
+    async def _opened(self, appid: str) -> AsyncIterator[_Source]:
+        settings = self._settings()
+        async with self._opening:
+            source = self._sources.get(appid)
+            if source is None or source.settings is not settings:
+                source = await self._open(appid, settings, source)
+        source.loads += 1
+        try:
+            yield source
+        finally:
+            source.loads -= 1
+            await _close_if_done(source)
+
+    async def _open(self, appid: str, settings: Settings, before: _Source | None) -> _Source:
+        account = next((one for one in settings.accounts if one.appid == appid), None)
+        if account is None:
             raise SettingsError(
                 _("the settings have no account {account!r}", account=appid),
                 hint=_("add it to wxcube.toml, or serve its stored days only"),
             )
-        return self._accounts[appid]
+        stack = AsyncExitStack()
+        opened = account_client(account, settings.sync, self._clock)
+        client = await stack.enter_async_context(opened)
+        source = self._sources[appid] = _Source(settings, client, stack)
+        if before:
+            before.is_old = True
+            await _close_if_done(before)
+        return source
 
-    async def _client(self, account: AccountSettings) -> AsyncClient:
-        async with self._opening:
-            if account.appid not in self._clients:
-                opened = account_client(account, self._settings.sync, self._clock)
-                self._clients[account.appid] = await self._stack.enter_async_context(opened)
-        return self._clients[account.appid]
+
+async def _close_if_done(source: _Source) -> None:
+    if source.is_old and not source.loads:
+        await source.stack.aclose()

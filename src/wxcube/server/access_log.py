@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 
 import structlog
@@ -12,11 +13,11 @@ from wxcube.server.http import PATH_SHOWN, AsgiApp, AsgiMessage, Receive, Scope,
 _log = structlog.get_logger()
 
 
-def with_access_log(app: AsgiApp) -> AsgiApp:
-    """The application, which then logs its requests at the level info."""
+def with_access_log(app: AsgiApp, is_on: Callable[[], bool] = lambda: True) -> AsgiApp:
+    """The application, which logs its requests at the level info as long as that is on."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and is_on():
             await _logged(app, scope, receive, send)
         else:
             await app(scope, receive, send)

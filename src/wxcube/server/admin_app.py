@@ -10,7 +10,6 @@ from wxcube.errors import WxcubeError
 from wxcube.server.health import with_health
 from wxcube.server.http import (
     PLAIN_TEXT,
-    UNIX,
     AsgiApp,
     Receive,
     Scope,
@@ -18,31 +17,18 @@ from wxcube.server.http import (
     handle_lifespan,
     send_text,
 )
-from wxcube.server.metrics import CONTENT_TYPE, Metrics
+from wxcube.server.metrics import CONTENT_TYPE
 from wxcube.server.metrics import PATH as METRICS
 
 RELOAD = "/reload"
 
 
-def admin_address(address: str, worker: int) -> str:
-    """The admin address of a worker: the first has the given one, the others those after it.
-
-    >>> admin_address("127.0.0.1:8301", 2), admin_address("unix:/run/admin.sock", 1)
-    ('127.0.0.1:8303', 'unix:/run/admin.sock.1')
-    """
-    if not worker:
-        return address
-    host, colon, port = address.rpartition(":")
-    if address.startswith(UNIX) or not port.isdecimal():
-        return f"{address}.{worker}"
-    return f"{host}{colon}{int(port) + worker}"
-
-
 def admin_app(
-    metrics: Metrics, reload: Callable[[], object], check: Callable[[], object]
+    metrics: Callable[[], str], reload: Callable[[], object], check: Callable[[], object]
 ) -> AsgiApp:
     """The application: GET /metrics, GET /healthz and /readyz, POST /reload.
 
+    `metrics` gives them as text.
     `reload` takes in changed settings and raises a WxcubeError that says what is wrong with them.
     """
 
@@ -55,7 +41,7 @@ def admin_app(
     async def _answer(scope: Scope) -> tuple[int, str, str]:
         request = (scope["method"], scope["path"])
         if request == ("GET", METRICS):
-            return 200, metrics.text(), CONTENT_TYPE
+            return 200, await asyncio.to_thread(metrics), CONTENT_TYPE
         if request == ("POST", RELOAD):
             if any(name == b"origin" for name, _value in scope["headers"]):
                 return 403, "not for web pages\n", PLAIN_TEXT

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -90,12 +90,12 @@ class Answering:
         self._watch = watch
         self._is_instant = watch.is_instant
         self._read_through = read_through
-        self._seconds = limits.answer_seconds
-        self._fetch_seconds = limits.read_through_seconds
         self._threads = Threads(
             limits.database_threads, limits.answer_seconds, is_brief=watch.is_instant
         )
         self._look_thread = Threads(1, _LOOK_LIMIT_SECONDS)
+        self._fetch_seconds = 0.0
+        self.set_limits(limits)
         self._flights = Flights()
         self._version = (0, 0)
         """The database file, counted, and its commit, at the last look."""
@@ -106,6 +106,12 @@ class Answering:
         """Accounts whose changes could not be read the last time."""
         self._pauses: dict[Asked, tuple[float, int]] = {}
         """Until when a window is not asked for, and how it is refused; 0: it is not."""
+
+    def set_limits(self, limits: LimitSettings) -> None:
+        """Keep to other limits of memory and time from now on, but not of threads."""
+        self.kept.limit = limits.kept_bytes
+        self._threads.seconds = limits.answer_seconds
+        self._fetch_seconds = limits.read_through_seconds
 
     def app(self, appid: str) -> App | None:
         """The local app with this appid."""
@@ -122,7 +128,7 @@ class Answering:
         if self._is_looked(app.account):
             kept = self.kept.get(asked)
             return kept if kept is not None else self._answer(asked)
-        return _by_task(self._look_and_answer(asked))
+        return Later.by_task(self._look_and_answer(asked))
 
     async def run(self, check: Callable[[], T]) -> T:
         """The result of a check of the database, for all who ask for it meanwhile.
@@ -208,7 +214,7 @@ class Answering:
             read = self._flights.get(key, partial(self._read, asked))
             return Later(read, partial(self._reply, asked, state))
         load = partial(self._read_and_load, asked, state, self._read_through)
-        return Later(self._flights.get(key, lambda: asyncio.create_task(load())), _result)
+        return Later.of(self._flights.get(key, lambda: asyncio.create_task(load())))
 
     async def _read_and_load(self, asked: Asked, state: _State, source: ReadThrough) -> Reply:
         answer = self._answer_of(await _ended(self._read(asked)))
@@ -233,7 +239,9 @@ class Answering:
         try:
             return read.result()
         except TimeoutError:
-            _log.error("api.too_late: the database took more than %s seconds", self._seconds)
+            _log.error(
+                "api.too_late: the database took more than %s seconds", self._threads.seconds
+            )
             raise refusal(_SYSTEM_ERROR) from None
 
     def _keep(self, asked: Asked, answer: StoredAnswer, state: _State) -> Reply:
@@ -283,14 +291,6 @@ class Answering:
         seconds = _SHORT_PAUSE_SECONDS if errcode == _SYSTEM_ERROR else _PAUSE_SECONDS
         self._pauses[asked] = (time.monotonic() + seconds, errcode)
         raise refusal(errcode)
-
-
-def _by_task(work: Coroutine[Any, Any, Reply]) -> Later:
-    return Later(asyncio.create_task(work), _result)
-
-
-def _result(done: asyncio.Future[Reply]) -> Reply:
-    return done.result()
 
 
 async def _ended(future: asyncio.Future[T]) -> asyncio.Future[T]:

@@ -16,6 +16,8 @@ class AppDirectory:
 
     def __init__(self, local: Iterable[LocalApp] = ()) -> None:
         self._local: dict[str, App] = {}
+        self._secrets: dict[str, int] = {}
+        """The numbers of their secrets."""
         self._stored: dict[str, StoredApp] = {}
         self._apps: dict[str, App] = {}
         self.set_local(local)
@@ -29,14 +31,14 @@ class AppDirectory:
 
     def generations(self) -> dict[str, int]:
         """The number of the secret of each app that may call now."""
-        return {
-            appid: self._stored[appid].generation if appid in self._stored else 0
-            for appid in self._apps
-        }
+        stored = {appid: app.generation for appid, app in self._stored.items()}
+        return {appid: stored.get(appid, self._secrets.get(appid, 0)) for appid in self._apps}
 
     def set_local(self, local: Iterable[LocalApp]) -> None:
         """Replace the apps of the file."""
-        self._local = {one.appid: app_of_file(one) for one in local}
+        apps = list(local)
+        self._local = {one.appid: app_of_file(one) for one in apps}
+        self._secrets = {one.appid: one.generation for one in apps}
         self._merge()
 
     def update(self, changed: Iterable[StoredApp], *, are_all: bool = False) -> None:

@@ -6,6 +6,7 @@ Days and months are those of Beijing; counts start at 0 in every period.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
 
 from wxcube.beijing import Clock, day_of, in_beijing
@@ -34,9 +35,18 @@ class CallQuota:
 
         Raises:  ReplyError 45011 or 45009 if a limit is reached.
         """
+        for limit in self._limits(app, path):
+            self._spend(*limit)
+
+    def awaited(self, app: App, path: str) -> Callable[[], Awaitable[None]] | None:  # noqa: ARG002
+        """What has to be awaited so that counting a call need not wait; None: nothing."""
+        return None
+
+    def _limits(self, app: App, path: str) -> Iterator[tuple[Key, int | None, int]]:
+        """The limits that a call counts for, each with the errcode beyond it."""
         if app.minute_limit is not None:
-            self._spend((app.appid, EVERY_PATH, self._minute()), app.minute_limit, 45011)
-        self.spend(app.appid, path, app.daily_limit)
+            yield (app.appid, EVERY_PATH, self._minute()), app.minute_limit, 45011
+        yield (app.appid, path, self._day()), app.daily_limit, 45009
 
     def spend(self, appid: str, path: str, limit: int | None) -> None:
         """Count one call.

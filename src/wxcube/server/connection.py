@@ -19,6 +19,8 @@ RESET = "wxcube.reset"
 WRITE = "wxcube.write"
 """The extension that sends a whole response: `write(status, head, body) -> bool`, where the head
 has the status line and the headers, without the empty line after them. False: nothing was sent."""
+PAUSE = "wxcube.pause"
+"""The extension that receives nothing for a time: `pause(seconds)`; not behind a proxy."""
 _DIRECT_BODY = 16_384
 """Bytes of a body from which on a request is left to the application."""
 
@@ -30,8 +32,9 @@ class OpenConnections:
     oldest that is not waiting for its answer.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
+        self.limit = 1
+        """The number, which may change."""
         self._open: dict[Connection, None] = {}
 
     def __len__(self) -> int:
@@ -39,7 +42,7 @@ class OpenConnections:
 
     def add(self, connection: Connection) -> None:
         """Add a connection; it or an older one is closed if there are too many."""
-        spare = self._spare() or connection if len(self._open) >= self._limit else None
+        spare = self._spare() or connection if len(self._open) >= self.limit else None
         self._open[connection] = None
         if spare:
             self.remove(spare)
@@ -105,10 +108,14 @@ class Connection(HttpToolsProtocol):
         limits: LimitSettings,
         others: OpenConnections,
         direct: Direct | None = None,
+        is_proxied: bool = False,
         **uvicorn: Any,
     ) -> None:
         super().__init__(**uvicorn)
+        self.timeout_keep_alive = limits.idle_seconds
         self._limits = limits
+        self._is_proxied = is_proxied
+        """Whether the requests may be those of several callers."""
         self._others = others
         self._direct = direct
         self._is_direct = False
@@ -190,14 +197,19 @@ class Connection(HttpToolsProtocol):
         self._is_receiving = self._is_in_head = True
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header."""
+        # not when all have arrived: a part has room for thousands of them
+        if len(self.headers) >= self._limits.header_lines:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin to answer a request, or put it into the queue."""
         self._is_in_head = False
         # PERF: nearly every request arrives at once, and is shorter than its headers may be
         if not self._is_short:
             self._check_size()
-        if len(self.headers) > self._limits.header_lines:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if len(self.pipeline) >= self._limits.pipelined:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
         self._body = b""
@@ -212,6 +224,8 @@ class Connection(HttpToolsProtocol):
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
         self.scope["extensions"] = {RESET: self.transport.abort, WRITE: self._write}  # type: ignore[dict-item] # ours
+        if not self._is_proxied:
+            self.scope["extensions"][PAUSE] = self._pause  # type: ignore[assignment] # ours
         usual, self.app = self.app, app or self.app
         try:
             super().on_headers_complete()
@@ -287,7 +301,7 @@ class Connection(HttpToolsProtocol):
             answer = partial(self._answer_late, direct, request, waiting, reply.later)
             reply.later.done.add_done_callback(answer)
         else:
-            self._send_directly(direct.whole(reply))
+            self._send_directly(direct, reply)
 
     def _answer_late(
         self,
@@ -304,18 +318,25 @@ class Connection(HttpToolsProtocol):
         reply = direct.waited_for(request, later)
         if waiting.disconnected:
             return
+        if reply.later:
+            answer = partial(self._answer_late, direct, request, waiting, reply.later)
+            reply.later.done.add_done_callback(answer)
+            return
         waiting.response_complete = True
         if not waiting.keep_alive or reply.closes_connection:
             self.transport.write(direct.whole(replace(reply, closes_connection=True)))
             self.transport.close()
             return
-        self._send_directly(direct.whole(reply))
-        self.flow.resume_reading()
+        self._send_directly(direct, reply)
+        if not reply.pause_seconds:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
-    def _send_directly(self, response: bytes) -> None:
-        self.transport.write(response)
+    def _send_directly(self, direct: Direct, reply: Reply) -> None:
+        self.transport.write(direct.whole(reply))
+        if reply.pause_seconds:
+            self._pause(reply.pause_seconds)
         self.server_state.total_requests += 1
         # PERF: one timer for many requests
         self._answered_at = self.loop.time()
@@ -327,6 +348,15 @@ class Connection(HttpToolsProtocol):
         # the connection was not idle meanwhile, whichever way it answers
         self._answered_at = self.loop.time()
         super().on_response_complete()
+
+    def _pause(self, seconds: float) -> None:
+        """Receive nothing for a time, in which the connection counts as idle."""
+        self.flow.pause_reading()
+        self.loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _close_if_idle(self) -> None:
         left = self._answered_at + self._limits.idle_seconds - self.loop.time()

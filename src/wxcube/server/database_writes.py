@@ -6,11 +6,12 @@ what it decided by itself is written later.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedInVain
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -32,8 +33,20 @@ class DatabaseWrites:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wxcube-apps")
+        self._lock = threading.Lock()
         self._waiting = 0
         self._hopeless_until = 0.0
+
+    def begin(self, write: Callable[[], T]) -> Future[T] | None:
+        """Begin a write that may be waited for; None while the database does not answer."""
+        if monotonic() < self._hopeless_until or self._waiting >= _MOST_WAITING:
+            return None
+        return self._submit(write)
+
+    def give_up(self, reason: str) -> None:
+        """Begin no write for a moment: one was waited for in vain, or failed."""
+        self._hopeless_until = monotonic() + _PAUSE_SECONDS
+        _log.warning("apps.not_shared", reason=reason)
 
     def result(self, write: Callable[[], T], seconds: float) -> T | None:
         """The result of a write; None if the database did not answer in time or failed.
@@ -41,36 +54,43 @@ class DatabaseWrites:
         Other errors of the write are raised. A write that was waited for in vain is dropped if it
         has not begun.
         """
-        if monotonic() < self._hopeless_until:
-            return None
-        future = self._thread.submit(write)
+        future = self.begin(write)
+        return None if future is None else self.wait(future, seconds)
+
+    def wait(self, begun: Future[T], seconds: float) -> T | None:
+        """The result of a write that was begun, in the same way."""
         try:
-            return future.result(seconds)
+            return begun.result(seconds)
         except WaitedInVain:
-            future.cancel()
-            reason = f"no answer in {seconds:g} s"
+            begun.cancel()
+            self.give_up(f"no answer in {seconds:g} s")
         except WarehouseError as error:
-            reason = str(error)
-        self._hopeless_until = monotonic() + _PAUSE_SECONDS
-        _log.warning("apps.not_shared", reason=reason)
+            self.give_up(str(error))
         return None
 
     def later(self, write: Callable[[], object], on_failure: Callable[[], object]) -> None:
         """Make a write without waiting for it; `on_failure` is called if the database fails."""
-        if self._waiting >= _MOST_WAITING:
-            on_failure()
-            return
-        self._waiting += 1
 
         def done(future: Future[object]) -> None:
-            self._waiting -= 1
-            if future.cancelled():
-                return
-            if error := future.exception():
+            if not future.cancelled() and (error := future.exception()):
                 _log.warning("apps.not_shared", reason=str(error))
                 on_failure()
 
-        self._thread.submit(write).add_done_callback(done)
+        if self._waiting >= _MOST_WAITING:
+            on_failure()
+        else:
+            self._submit(write).add_done_callback(done)
+
+    def _submit(self, write: Callable[[], T]) -> Future[T]:
+        with self._lock:
+            self._waiting += 1
+        future = self._thread.submit(write)
+        future.add_done_callback(self._count_done)
+        return future
+
+    def _count_done(self, _future: Future[Any]) -> None:
+        with self._lock:
+            self._waiting -= 1
 
     def close(self) -> None:
         """End the thread after the writes that wait; without them if the database is too slow."""

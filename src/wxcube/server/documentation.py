@@ -35,6 +35,7 @@ CSP = (
 _HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_MOST_DOCUMENTS = 4
 _PART = 1 << 16
 """Bytes that wait at most for a caller that reads slowly."""
 
@@ -101,30 +102,41 @@ def with_documentation(app: AsgiApp, description: Description, clock: Clock) -> 
 
 
 class _Documentation:
-    """The contents by path; the document is made once a day."""
+    """The contents by path; the document is made and encoded once a day."""
 
     def __init__(self, description: Description, clock: Clock) -> None:
         self._description = description
         self._clock = clock
         self._newest = date.min
-        self._document: Schema = {}
+        self._encoded = b""
+        self._documents: dict[str, _Content] = {}
+        """By the URL under which the caller reached this server."""
 
     def content(self, scope: Scope) -> _Content | None:
         """What a path has; None for one of the application."""
         path = scope["path"]
         if path == DOCUMENT:
-            document = self._current() | {"servers": [{"url": _own_url(scope)}]}
-            return _Content(msgspec.json.encode(document), "application/json")
+            return self._document(_own_url(scope))
         if path == PAGE:
             reader = preferred(_header(scope, b"accept-language"))
             return _Content(_page(self._description, reader), "text/html; charset=utf-8")
         return _assets().get(path) if path.startswith(f"{PAGE}/") else None
 
-    def _current(self) -> Schema:
+    def _document(self, url: str) -> _Content:
         newest = beijing.latest_ready_day(self._clock.now())
         if newest != self._newest:
-            self._newest, self._document = newest, described(self._description, newest)
-        return self._document
+            document = described(self._description, newest)
+            document.pop("servers", None)
+            self._newest, self._encoded = newest, msgspec.json.encode(document)
+            self._documents.clear()
+        if url not in self._documents:
+            if len(self._documents) >= _MOST_DOCUMENTS:
+                # callers choose the URL
+                self._documents.clear()
+            servers = msgspec.json.encode({"servers": [{"url": url}]})
+            body = b"%b,%b" % (servers[:-1], self._encoded[1:])
+            self._documents[url] = _Content(body, "application/json")
+        return self._documents[url]
 
 
 def described(description: Description, newest: date) -> Schema:

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,7 +30,7 @@ from wxcube.errors import EventStoreError
 from wxcube.events.intake.batches import OnError
 from wxcube.events.intake.body import IngestedBody, ingest_body
 from wxcube.events.store.store import EventStore
-from wxcube.server.http import AsgiApp, Receive, Scope, Send, date_header
+from wxcube.server.http import AsgiApp, Receive, Scope, Send, date_header, pause_after
 from wxcube.settings import LimitSettings, Secret
 
 PATH = "/events"
@@ -31,6 +38,8 @@ CONTENT_TYPES = ("application/x-ndjson", "application/ndjson", "application/json
 ORIGIN = "http"
 _SMALL_BYTES = 1 << 16
 """Bodies up to this size are checked in the event loop, larger ones in a worker thread."""
+_PAUSE_SECONDS = 1.0
+"""How long a sender of a batch with too many invalid lines waits for its next one."""
 
 _log = structlog.get_logger()
 
@@ -62,6 +71,8 @@ class Response:
     status: int
     content: dict[str, Any]
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    pause_seconds: float = 0.0
+    """How long nothing more is received from this sender, after the response."""
 
 
 class EventsApi:
@@ -78,6 +89,8 @@ class EventsApi:
         self._token = token.reveal().encode()
         self.body_limit = body_limit
         self._bad_lines = bad_lines
+        self._room = _Room(body_limit)
+        self._checking = asyncio.Lock()
 
     def refusal(self, head: RequestHead) -> Response | None:
         """The response to a request that is refused before its body is read."""
@@ -98,6 +111,11 @@ class EventsApi:
         """The response to a body over the limit."""
         return _error(413, f"a batch has at most {self.body_limit} bytes; send smaller ones")
 
+    def room(self, head: RequestHead) -> AbstractAsyncContextManager[object]:
+        """What a request holds while its body is in memory, which is not received before."""
+        size = int(head.headers.get("content-length", self.body_limit))
+        return nullcontext() if size <= _SMALL_BYTES else self._room.taken(size)
+
     async def handle(self, head: RequestHead, body: bytes) -> Response:
         """Store a batch; the response is sent when it is durable, or has failed."""
         try:
@@ -108,7 +126,12 @@ class EventsApi:
 
     async def _ingest(self, body: bytes, on_error: OnError) -> IngestedBody:
         ingest = partial(ingest_body, self._store, body, on_error, ORIGIN, self._bad_lines)
-        ingested = await asyncio.to_thread(ingest) if len(body) > _SMALL_BYTES else ingest()
+        if len(body) > _SMALL_BYTES:
+            # several at once are not faster, and hold up the event loop
+            async with self._checking:
+                ingested = await asyncio.to_thread(ingest)
+        else:
+            ingested = ingest()
         for written in ingested.written:
             await asyncio.wrap_future(written)
         return ingested
@@ -120,13 +143,36 @@ class EventsApi:
         return kind.lower() == "bearer" and hmac.compare_digest(raw_token, self._token)
 
 
+class _Room:
+    """Bytes of memory that bodies share; each waits until there are enough for it."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def taken(self, size: int) -> AsyncIterator[None]:
+        """Hold a part of it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free >= size)
+            self._free -= size
+        try:
+            yield
+        finally:
+            self._free += size
+            async with self._changed:
+                self._changed.notify_all()
+
+
 def with_events(app: AsgiApp, events: EventsApi) -> AsgiApp:
     """The application with POST /events added."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
             with suppress(ConnectionAbortedError):
-                await _send(send, await _respond(events, scope, receive))
+                response = await _respond(events, scope, receive)
+                await _send(send, response)
+                pause_after(scope, response.pause_seconds)
         else:
             await app(scope, receive, send)
 
@@ -142,8 +188,9 @@ async def _respond(events: EventsApi, scope: Scope, receive: Receive) -> Respons
     refusal = events.refusal(head)
     if refusal:
         return refusal
-    body = await _read_body(receive, events.body_limit)
-    return events.too_large() if body is None else await events.handle(head, body)
+    async with events.room(head):
+        body = await _read_body(receive, events.body_limit)
+        return events.too_large() if body is None else await events.handle(head, body)
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
@@ -151,16 +198,17 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
 
     Raises:  ConnectionAbortedError if the caller disconnects.
     """
-    body = bytearray()
+    body = BytesIO()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError
-        body += message.get("body", b"")
-        if len(body) > limit:
+        body.write(message.get("body", b""))
+        if body.tell() > limit:
             return None
         if not message.get("more_body", False):
-            return bytes(body)
+            # PERF: without a copy
+            return body.getvalue()
 
 
 async def _send(send: Send, response: Response) -> None:
@@ -187,4 +235,5 @@ def _receipt(ingested: IngestedBody) -> Response:
         content["error"] = "too many lines are invalid: nothing is stored, the rest is not checked"
     if ingested.dead_letters:
         content["dead_letters"] = ingested.dead_letters.name
-    return Response(422 if ingested.is_rejected else 200, content)
+    pause_seconds = _PAUSE_SECONDS if ingested.is_cut else 0.0
+    return Response(422 if ingested.is_rejected else 200, content, pause_seconds=pause_seconds)

@@ -73,7 +73,8 @@ class Threads:
 
     def __init__(self, count: int, seconds: float, *, is_brief: bool = False) -> None:
         self._count = count
-        self._seconds = seconds
+        self.seconds = seconds
+        """The limit of what comes from now on."""
         self._is_brief = is_brief
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="wxcube-read")
         self._waiting: deque[_Piece] = deque()
@@ -96,9 +97,9 @@ class Threads:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._waiting.append((work, result))
-        self._running[result] = loop.time() + self._seconds
+        self._running[result] = loop.time() + self.seconds
         if self._limit is None:
-            self._limit = loop.call_later(self._seconds, self._stop_late, loop)
+            self._limit = loop.call_later(self.seconds, self._stop_late, loop)
         if not self._is_starting:
             self._is_starting = True
             loop.call_soon(self._start, loop)

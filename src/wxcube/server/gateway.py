@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from wxcube import beijing
@@ -153,7 +152,6 @@ def _open_days(endpoint: Endpoint[Any], labels: Iterable[date], yesterday: date)
     return [day for day in labels if day > yesterday]
 
 
-@lru_cache(maxsize=1_024)
 def _headers(days: tuple[ServedDay, ...]) -> tuple[tuple[bytes, bytes], ...]:
     """Where the rows are from, and how far their days are."""
     origins = {one.origin for one in days}

@@ -9,24 +9,26 @@ import re
 import resource
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from email.utils import formatdate
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import structlog
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 from wxcube.server.addresses import plain_address
 from wxcube.server.connection import (
+    PAUSE,
     RESET,
     WRITE,
     Connection,
@@ -46,17 +48,16 @@ PATH_SHOWN = 200
 COMPRESSED_FROM = 1_400
 """Bytes of a body from which on it is compressed; a shorter one is one packet anyway."""
 _GZIP = re.compile(rb"(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
+_SWITCH_SECONDS = 0.0001
 _OTHER_DESCRIPTORS = 128
 """Descriptors kept free for the database, logs and libraries."""
-
-_WAITING_THREADS = 8
-"""Requests of a path that can wait at once for the database or for WeChat; others wait for them."""
 
 _OBJECTS = 20_000
 """Objects more than before, after which garbage is collected."""
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 AsgiMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[AsgiMessage]]
@@ -70,6 +71,12 @@ class RequestHandler(Protocol):
     def handle(self, request: Request) -> Reply:
         """The reply to a request; must not raise."""
         ...
+
+
+def beginning(handler: RequestHandler) -> Callable[[Request], Reply]:
+    """What gives a handler's reply without waiting: its `begin` if it has one."""
+    begin: Callable[[Request], Reply] = getattr(handler, "begin", handler.handle)
+    return begin
 
 
 def asgi(
@@ -88,17 +95,19 @@ def asgi(
     without a response.
     """
     dated_by = clock or SystemClock()
+    begin = beginning(handler)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await handle_lifespan(receive, send, on_shutdown)
         elif scope["type"] == "http":
-            body = await _read_body(receive, body_bytes)
+            is_long = _length(scope.get("headers", ())) > body_bytes
+            body = None if is_long else await _read_body(receive, body_bytes)
             if body is None:
                 await _send(send, Reply(status=413), dated_by.now())
                 return
             with _logging_faults(scope["path"]):
-                reply = await _reply(handler, _request(scope, body))
+                reply = begin(_request(scope, body))
                 await _respond(reply, dated_by, compresses, scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
@@ -129,25 +138,33 @@ class DirectCalls:
 
     def __init__(self, handler: RequestHandler, clock: Clock, prefix: str = "/datacube/") -> None:
         self.prefix = prefix.encode()
-        self._handler = handler
+        self._begin = beginning(handler)
         self._clock = clock
 
     def reply(self, request: Request) -> Reply:
         """The reply to a request; it may have to be waited for. Never raises."""
         try:
             with _logging_faults(request.path):
-                reply = self._handler.handle(request)
+                reply = self._begin(request)
         except Exception:  # noqa: BLE001 - it is logged
             return _FAULT
-        return _as_accepted(reply, request.headers)
+        return self._as_accepted(reply, request.headers)
 
     def waited_for(self, request: Request, later: Later) -> Reply:
         """The reply that was waited for, which is sent whole and at once. Never raises."""
         try:
             with _logging_faults(request.path):
-                return _as_accepted(later.make(later.done), request.headers)
+                return self._as_accepted(later.make(later.done), request.headers)
         except Exception:  # noqa: BLE001 - it is logged
             return _FAULT
+
+    def _as_accepted(self, reply: Reply, headers: Iterable[tuple[bytes, bytes]]) -> Reply:
+        """The reply, compressed if that pays and the caller accepts it, perhaps later."""
+        if not _is_to_compress(reply, headers):
+            return reply
+        if reply.is_slow_to_compress:
+            return Reply(later=Later.by_task(_compressed_once(reply)))
+        return reply.compressed
 
     def whole(self, reply: Reply) -> bytes:
         """A plain reply as it is sent now."""
@@ -189,9 +206,10 @@ async def _respond(
 ) -> None:
     if reply.later:
         reply = await reply.later.wait()
-    if compresses:
-        reply = _as_accepted(reply, scope["headers"])
+    if compresses and _is_to_compress(reply, scope["headers"]):
+        reply = (await _compressed_once(reply)).compressed
     if reply.is_plain and _write(scope, reply, clock.now()):
+        pause_after(scope, reply.pause_seconds)
         return
     if reply.delay_seconds:
         await asyncio.sleep(reply.delay_seconds)
@@ -199,33 +217,35 @@ async def _respond(
         await _reset(scope, receive)
     else:
         await _send(send, reply, clock.now())
+        pause_after(scope, reply.pause_seconds)
 
 
-async def _reply(handler: RequestHandler, request: Request) -> Reply:
-    """The reply; on a thread if the handler may have to wait, so that other callers do not."""
-    waits = getattr(handler, "waits", None)
-    if waits is None or not waits(request):
-        return handler.handle(request)
-    return await asyncio.get_running_loop().run_in_executor(
-        _waiting(request.path), handler.handle, request
-    )
+def pause_after(scope: Scope, seconds: float) -> None:
+    """Receive nothing from a caller for a time, after the response; nothing behind a proxy."""
+    if seconds and (pause := scope.get("extensions", {}).get(PAUSE)):
+        pause(seconds)
 
 
-@cache
-def _waiting(_path: str) -> ThreadPoolExecutor:
-    # the calls that wait for WeChat must not hold up those that wait for the database
-    return ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wxcube-waiting")
+async def _compressed_once(reply: Reply) -> Reply:
+    """The same reply, which knows its compressed form; a large one is compressed on a thread."""
+    if reply.is_slow_to_compress:
+        await asyncio.to_thread(getattr, reply, "compressed")
+    return reply
 
 
-def _as_accepted(reply: Reply, headers: Iterable[tuple[bytes, bytes]]) -> Reply:
-    """The reply, compressed if that pays and the caller accepts it."""
-    is_long = len(reply.body) >= COMPRESSED_FROM
-    return reply.compressed if is_long and _accepts_gzip(headers) else reply
+def _is_to_compress(reply: Reply, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return len(reply.body) >= COMPRESSED_FROM and _accepts_gzip(headers)
 
 
 def _accepts_gzip(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     accepted = (value for name, value in headers if name == b"accept-encoding")
     return any(_GZIP.search(value) for value in accepted)
+
+
+def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """The length of a body as its headers say; 0 if they do not."""
+    text = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(text) if text.isdigit() else 0
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:
@@ -399,6 +419,10 @@ def url_of(listener: socket.socket, *, is_encrypted: bool = False) -> str:
 
 Limits = LimitSettings | Callable[[], LimitSettings]
 """The limits of a server, or what gives those that hold now."""
+Proxies = Sequence[str] | Callable[[], Sequence[str]]
+"""Addresses of proxies that name the caller, or what gives those that are trusted now."""
+Directly = Direct | Callable[[], Direct | None] | None
+"""What answers without the application, or what gives it for a new connection."""
 
 
 class _Server(uvicorn.Server):
@@ -409,21 +433,28 @@ class _Server(uvicorn.Server):
         app: AsgiApp,
         limits: Limits,
         on_ready: Callable[[], None] | None = None,
-        trusted_proxies: Sequence[str] = (),
+        trusted_proxies: Proxies = (),
         tls: ssl.SSLContext | None = None,
-        direct: Direct | None = None,
+        direct: Directly = None,
     ) -> None:
         current = limits if callable(limits) else partial(_same, limits)
+        trusted = trusted_proxies if callable(trusted_proxies) else partial(_same, trusted_proxies)
+        directly = direct if callable(direct) else partial(_same, direct)
         first = current()
-        others = OpenConnections(_affordable(first.connections))
-        if trusted_proxies:
+        others = OpenConnections()
+
+        def connection(**uvicorn: Any) -> Connection:
+            limits, is_proxied = current(), bool(trusted())
+            others.limit = _affordable(limits.connections)
             # what names the caller is around the application
-            direct = None
+            direct = None if is_proxied else directly()
+            return Connection(
+                limits=limits, others=others, direct=direct, is_proxied=is_proxied, **uvicorn
+            )
+
         config = uvicorn.Config(
-            app,
-            http=lambda **uvicorn: Connection(  # type: ignore[arg-type] # a function instead of a class
-                limits=current(), others=others, direct=direct, **uvicorn
-            ),
+            _with_proxies(app, trusted),
+            http=connection,  # type: ignore[arg-type] # a function instead of a class
             ssl_context_factory=(lambda _config, _default: tls) if tls else None,
             log_config=None,
             # applications log their own faults
@@ -432,10 +463,8 @@ class _Server(uvicorn.Server):
             server_header=False,
             # applications send the Date of their own clock
             date_header=False,
-            # without a proxy, callers could choose their own address
-            proxy_headers=bool(trusted_proxies),
-            forwarded_allow_ips=list(trusted_proxies),
-            timeout_keep_alive=first.idle_seconds,
+            # ours are those that are trusted now
+            proxy_headers=False,
             timeout_graceful_shutdown=first.drain_seconds,
         )
         super().__init__(config)
@@ -447,8 +476,26 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
 
-def _same(limits: LimitSettings) -> LimitSettings:
-    return limits
+def _same(value: T) -> T:
+    return value
+
+
+def _with_proxies(app: AsgiApp, trusted: Callable[[], Sequence[str]]) -> AsgiApp:
+    """The application with the callers that trusted proxies name.
+
+    Without a proxy, callers could choose their own address.
+    """
+    proxies: Sequence[str] = ()
+    named: Any = app
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal proxies, named
+        if (current := tuple(trusted())) != proxies:
+            proxies = current
+            named = ProxyHeadersMiddleware(app, list(current)) if current else app  # type: ignore[arg-type] # of ASGI
+        await named(scope, receive, send)
+
+    return application
 
 
 def _affordable(connections: int) -> int:
@@ -464,10 +511,10 @@ def serve_forever(  # noqa: PLR0913 - all but two by keyword
     listener: socket.socket,
     *,
     limits: Limits | None = None,
-    trusted_proxies: Sequence[str] = (),
+    trusted_proxies: Proxies = (),
     tls: ssl.SSLContext | None = None,
     on_ready: Callable[[str], None] | None = None,
-    direct: Direct | None = None,
+    direct: Directly = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the URL once it accepts requests.
 
@@ -476,18 +523,18 @@ def serve_forever(  # noqa: PLR0913 - all but two by keyword
     url = url_of(listener, is_encrypted=tls is not None)
     ready = partial(on_ready, url) if on_ready else None
     server = _Server(app, limits or LimitSettings(), ready, trusted_proxies, tls, direct)
-    _collect_garbage_seldom()
+    _let_nothing_hold_up_the_loop()
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
 
 
-def _collect_garbage_seldom() -> None:
-    """Leave what is imported out of the collections of garbage, and make them less frequent.
-
-    PERF: requests that wait for their answers are looked at again and again, and none is garbage.
-    """
+def _let_nothing_hold_up_the_loop() -> None:
+    # a thread at work keeps the event loop waiting for so long, whenever it has something to do
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # a full collection would visit all that was imported, which takes 50 ms
     gc.collect()
     gc.freeze()
+    # PERF: requests that wait for their answers are looked at again and again; none is garbage
     gc.set_threshold(_OBJECTS)
 
 
@@ -503,12 +550,12 @@ class RunningServer:
         app: AsgiApp,
         host: str = "127.0.0.1",
         port: int = 0,
-        limits: LimitSettings | None = None,
+        limits: Limits | None = None,
         *,
         listener: socket.socket | None = None,
-        trusted_proxies: Sequence[str] = (),
+        trusted_proxies: Proxies = (),
         tls: ssl.SSLContext | None = None,
-        direct: Direct | None = None,
+        direct: Directly = None,
     ) -> None:
         self._app = app
         self._listener = listener or listen(host, port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -41,7 +41,8 @@ class _Account:
     version: Hashable
     progress: Progress
     stage: int
-    keys: set[Asked] = field(default_factory=set)
+    keys: defaultdict[str, set[Asked]] = field(default_factory=lambda: defaultdict(set))
+    """What is kept, by endpoint."""
     recent: deque[tuple[int, Sequence[Changed] | None]] = field(
         default_factory=lambda: deque(maxlen=_RECENT)
     )
@@ -52,7 +53,8 @@ class KeptAnswers:
     """Answers by what they answer, in a limited memory; the one that was not used longest goes."""
 
     def __init__(self, limit_bytes: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit_bytes
+        self.limit = limit_bytes
+        """The memory that they may take, which may change."""
         self._now = now
         self._bytes = 0
         self._answers: OrderedDict[Asked, tuple[Reply, float]] = OrderedDict()
@@ -119,24 +121,30 @@ class KeptAnswers:
         It is not kept if something changed since then that concerns it.
         """
         known, size = self._accounts.get(asked.account), _size(reply)
-        if known is None or since is None or size > self._limit or _is_late(known, asked, since):
+        if known is None or since is None or _is_late(known, asked, since):
             return
         self._remove(asked)
-        while self._bytes + size > self._limit:
+        is_kept = size <= self.limit
+        # the limit may be lower than it was
+        while self._answers and self._bytes + size * is_kept > self.limit:
             self._remove(next(iter(self._answers)))
+        if not is_kept:
+            return
         self._answers[asked] = (reply, self._now() + LIFE_SECONDS)
         self._bytes += size
-        known.keys.add(asked)
+        known.keys[asked.endpoint.name].add(asked)
 
     def _drop(self, account: _Account, days: Sequence[Changed] | None) -> None:
-        for asked in [one for one in account.keys if one.is_concerned(days)]:
-            self._remove(asked)
+        changed = set(account.keys) if days is None else {n for one in days for n in one.endpoints}
+        for keys in [account.keys[name] for name in changed & account.keys.keys()]:
+            for asked in [one for one in keys if one.is_concerned(days)]:
+                self._remove(asked)
 
     def _remove(self, asked: Asked) -> None:
         kept = self._answers.pop(asked, None)
         if kept is not None:
             self._bytes -= _size(kept[0])
-            self._accounts[asked.account].keys.discard(asked)
+            self._accounts[asked.account].keys[asked.endpoint.name].discard(asked)
 
 
 def _is_late(account: _Account, asked: Asked, since: Progress) -> bool:

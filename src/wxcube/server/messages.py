@@ -66,6 +66,8 @@ class Call:
     app: App | None = None
     endpoint: Endpoint[Any] | None = None
     window: Window | None = None
+    may_await: bool = False
+    """Whether the reply may be one that comes later."""
 
 
 def json_reply(content: object, *, rows: int = 0) -> Reply:

@@ -12,14 +12,24 @@ import resource
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
+import msgspec
+
 from wxcube.contract import ENDPOINTS
-from wxcube.server.http import AsgiApp, Receive, RequestHandler, Scope, Send, send_text
+from wxcube.server.http import (
+    AsgiApp,
+    Receive,
+    RequestHandler,
+    Scope,
+    Send,
+    beginning,
+    send_text,
+)
 from wxcube.server.messages import Later, Reply, Request
 
 PATH = "/metrics"
@@ -38,18 +48,46 @@ _STATM = Path("/proc/self/statm")
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
+class Counts(msgspec.Struct, kw_only=True):
+    """What a process has counted, and how it is."""
+
+    answers: dict[str, dict[str, int]] = {}
+    """By endpoint, and by status and errcode such as `200 0`."""
+    times: dict[str, list[int]] = {}
+    seconds: dict[str, float] = {}
+    rows: int = 0
+    gauges: dict[str, float] = {}
+    process: dict[str, float] = {}
+
+    def add(self, other: Counts) -> None:
+        """Add what another process counted; gauges are those of the whole server."""
+        for name, answers in other.answers.items():
+            self.answers[name] = Counter(self.answers.get(name, {})) + Counter(answers)
+        for name, times in other.times.items():
+            own = self.times.get(name, [0] * len(times))
+            self.times[name] = [mine + one for mine, one in zip(own, times, strict=True)]
+        self.seconds = dict(Counter(self.seconds) + Counter(other.seconds))
+        self.rows += other.rows
+        for name, value in other.gauges.items():
+            self.gauges[name] = max(self.gauges.get(name, value), value)
+
+
 class Metrics:
     """Counts of answers and their times; threads may share it.
 
     `gauges` are further values, each with its name, its help and what gives it; `version` is that
-    of the program.
+    of the program. `before` is what an earlier process in place of this one had counted.
     """
 
     def __init__(
-        self, gauges: Sequence[tuple[str, str, Callable[[], float]]] = (), version: str = ""
+        self,
+        gauges: Sequence[tuple[str, str, Callable[[], float]]] = (),
+        version: str = "",
+        before: Counts | None = None,
     ) -> None:
         self._gauges = gauges
         self._version = version
+        self._before = before
         self._lock = threading.Lock()
         self._answers: Counter[tuple[str, int, int]] = Counter()
         self._times: dict[str, list[int]] = {}
@@ -66,12 +104,26 @@ class Metrics:
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
             self._rows += reply.rows
 
-    def text(self) -> str:
-        """All metrics."""
+    def counts(self) -> Counts:
+        """What was counted so far."""
+        counts = Counts()
         with self._lock:
-            answers = sorted(self._answers.items())
-            times = {name: list(counts) for name, counts in sorted(self._times.items())}
-            seconds, rows = dict(self._seconds), self._rows
+            for (name, status, errcode), count in self._answers.items():
+                counts.answers.setdefault(name, {})[f"{status} {errcode}"] = count
+            counts.times = {name: list(times) for name, times in self._times.items()}
+            counts.seconds, counts.rows = dict(self._seconds), self._rows
+        if self._before:
+            counts.add(self._before)
+        counts.gauges = {name: value() for name, _text, value in self._gauges}
+        counts.process = {name: value() for name, _text, value in self._process()}
+        return counts
+
+    def text(self, workers: Mapping[str, Counts] | None = None) -> str:
+        """All metrics; those of several workers are added, except what is of a process."""
+        workers = workers or {"": self.counts()}
+        counts = Counts()
+        for one in workers.values():
+            counts.add(one)
         return "".join(
             (
                 _family(
@@ -84,16 +136,17 @@ class Metrics:
                     "wxcube_answers_total",
                     "counter",
                     "Answers by endpoint, HTTP status and errcode; errcode 0 is success.",
-                    (
-                        f'{{endpoint="{name}",status="{status}",errcode="{errcode}"}} {count}'
-                        for (name, status, errcode), count in answers
-                    ),
+                    _answers(counts),
                 ),
-                _family("wxcube_rows_total", "counter", "Rows in answers.", [f" {rows}"]),
-                _histogram(times, seconds),
+                _family("wxcube_rows_total", "counter", "Rows in answers.", [f" {counts.rows}"]),
+                _histogram(dict(sorted(counts.times.items())), counts.seconds),
                 *(
-                    _family(name, _kind(name), text, [f" {value():g}"])
-                    for name, text, value in (*self._gauges, *self._process())
+                    _family(name, _kind(name), text, [f" {counts.gauges[name]:g}"])
+                    for name, text, _value in self._gauges
+                ),
+                *(
+                    _family(name, _kind(name), text, _of_processes(workers, name))
+                    for name, text, _value in self._process()
                 ),
             )
         )
@@ -106,12 +159,26 @@ class Metrics:
             yield "process_open_fds", "Open files.", lambda: len(os.listdir(_DESCRIPTORS))  # noqa: PTH208 - only their number
 
 
-def with_metrics(app: AsgiApp, metrics: Metrics) -> AsgiApp:
+def _answers(counts: Counts) -> Iterator[str]:
+    for name, answers in sorted(counts.answers.items()):
+        for key, count in sorted(answers.items(), key=lambda one: [int(n) for n in one[0].split()]):
+            status, errcode = key.split()
+            yield f'{{endpoint="{name}",status="{status}",errcode="{errcode}"}} {count}'
+
+
+def _of_processes(workers: Mapping[str, Counts], name: str) -> Iterator[str]:
+    for worker, counts in sorted(workers.items()):
+        label = f'{{worker="{worker}"}}' if worker else ""
+        if name in counts.process:
+            yield f"{label} {counts.process[name]:.17g}"
+
+
+def with_metrics(app: AsgiApp, text: Callable[[], str]) -> AsgiApp:
     """The application with GET /metrics added, for an address that anybody may ask."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (scope["method"], scope["path"]) == ("GET", PATH):
-            await send_text(send, 200, metrics.text(), CONTENT_TYPE)
+            await send_text(send, 200, text(), CONTENT_TYPE)
         else:
             await app(scope, receive, send)
 
@@ -122,15 +189,13 @@ class Measured:
     """A handler of requests whose answers are counted."""
 
     def __init__(self, handler: RequestHandler, metrics: Metrics) -> None:
-        self._handler = handler
+        self._begin = beginning(handler)
         self._metrics = metrics
-        self.waits = getattr(handler, "waits", _never)
-        """Whether the reply to a request may have to wait."""
 
     def handle(self, request: Request) -> Reply:
-        """The handler's reply."""
+        """The handler's reply, or what gives it later."""
         started = perf_counter()
-        reply = self._handler.handle(request)
+        reply = self._begin(request)
         if reply.later:
             finish = partial(self._finish, request.path, reply.later, started)
             return Reply(later=Later(reply.later.done, finish))
@@ -141,10 +206,6 @@ class Measured:
         reply = later.make(done)
         self._metrics.observe(path, reply, perf_counter() - started)
         return reply
-
-
-def _never(_request: Request) -> bool:
-    return False
 
 
 def _family(name: str, kind: str, text: str, samples: Iterable[str]) -> str:

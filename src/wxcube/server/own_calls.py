@@ -15,7 +15,7 @@ from wxcube.server.http import AsgiApp
 from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH
 
 OWN_TAG = "wxcube"
-_TOKEN_ERRCODES = (-1, 40013, 40125, 40164, 45011, 48001)
+_TOKEN_ERRCODES = (-1, 40001, 40013, 40125, 40164, 41001, 41002, 41004, 42001, 45009, 45011, 48001)
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _RECEIPT: Schema = {
     "type": "object",
@@ -89,20 +89,28 @@ def _health() -> dict[str, Any]:
 
 
 def _wechat_token() -> dict[str, Any]:
+    responses = {"200": either("Token", _TOKEN_ERRCODES, {"access_token": "…", "expires_in": 7000})}
+    summary = "WeChat's own token of the app's account, for apps that may have it"
+    description = "With appid and secret, or with an access_token of this server."
+    text = {"type": "string"}
     get = {
-        "operationId": "wechat_token",
-        "tags": [OWN_TAG],
-        "summary": "WeChat's own token of the app's account, for apps that may have it",
-        "security": [],
+        **_reading("wechat_token", summary, responses),
+        "description": description,
         "parameters": [
-            {"name": name, "in": "query", "required": True, "schema": {"type": "string"}}
-            for name in ("appid", "secret")
+            {"name": name, "in": "query", "schema": text}
+            for name in ("appid", "secret", "access_token")
         ],
-        "responses": {
-            "200": either("Token", _TOKEN_ERRCODES, {"access_token": "…", "expires_in": 7000})
-        },
     }
-    return {WECHAT_TOKEN_PATH: {"get": get}}
+    refused = text | {"description": "a token that WeChat refused: another one is given"}
+    members = {"appid": text, "secret": text, "refused": refused}
+    body = {"schema": {"type": "object", "properties": members}}
+    post = {
+        **_reading("wechat_token_post", summary, responses),
+        "description": description,
+        "parameters": [{"name": "access_token", "in": "query", "schema": text}],
+        "requestBody": {"required": False, "content": {"application/json": body}},
+    }
+    return {WECHAT_TOKEN_PATH: {"get": get, "post": post}}
 
 
 def _reading(name: str, summary: str, responses: Schema) -> Schema:

@@ -12,13 +12,13 @@ import logging
 import random
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,26 +31,28 @@ from wxcube.contract.window import Window
 from wxcube.errors import ReplyError
 from wxcube.server.access import Access, MemoryAccess
 from wxcube.server.authentication import Authenticator
-from wxcube.server.backend import Backend, RowSet
+from wxcube.server.backend import App, Backend, RowSet
 from wxcube.server.front_page import GATEWAY_PAGE
 from wxcube.server.messages import Call, Later, Reply, Request, refusal
 from wxcube.server.quota_calls import QuotaCalls, RefusedCall
-from wxcube.server.request_parsing import read_body
+from wxcube.server.request_parsing import AskedDays, read_body
 from wxcube.server.token_calls import STABLE_PATH, TOKEN_PATH, TokenCalls
+from wxcube.server.waiting import on_thread
 from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH, TokenGiver, WechatTokenCall
 
 _log = logging.getLogger(__name__)
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
-_CLEAR_PATHS = ("/cgi-bin/clear_quota", "/cgi-bin/clear_quota/v2", "/cgi-bin/openapi/quota/clear")
-_QUOTA_PATH = "/cgi-bin/openapi/quota/get"
-_WAITING = frozenset({TOKEN_PATH, STABLE_PATH, WECHAT_TOKEN_PATH, _QUOTA_PATH, *_CLEAR_PATHS})
-"""Calls that may write to the database, read counts from it, or ask WeChat."""
 REMEMBERED_BYTES = 2_048
 """Bytes of a refused body that can be looked up by its rid."""
+_TOO_OFTEN = 45011
+_PAUSE_SECONDS = 1.0
+"""How long a connection waits for its next request after one that came too often."""
 _RIDS_SINCE = datetime(2020, 8, 1, tzinfo=BEIJING)
 _NOT_FOUND = Reply(status=404)
 
-Handler = Callable[[Call], Reply]
+T = TypeVar("T")
+Handler = Callable[[Call], Reply | Callable[[], Reply]]
+"""Gives the reply, or what gives it after waiting for the database or for WeChat."""
 Encode = Callable[[Endpoint[Any], RowSet[Any]], bytes]
 
 
@@ -128,26 +130,38 @@ class Api:
         self._handlers = self._route()
 
     def handle(self, request: Request) -> Reply:
-        """The reply to a request; never raises."""
+        """The reply to a request, perhaps after waiting; never raises."""
         return self.reply_to(Call(request, self._clock.now()))
+
+    def begin(self, request: Request) -> Reply:
+        """The reply to a request without waiting, or what gives it later; never raises.
+
+        What has to wait for the database or for WeChat does so on threads.
+        """
+        return self.reply_to(Call(request, self._clock.now(), may_await=self._may_wait))
 
     def reply_to(self, call: Call) -> Reply:
         """The reply to a call; sets its app, endpoint and window; never raises."""
         started = perf_counter()
-        handler = self._handler(call.request.path)
+        path = call.request.path
+        handler = self._handler(path)
         if handler is None:
-            is_front_page = (call.request.method, call.request.path) == ("GET", "/")
+            is_front_page = (call.request.method, path) == ("GET", "/")
             return self._front_page if is_front_page else _NOT_FOUND
+        reply = self._done(call, partial(handler, call), started)
+        if isinstance(reply, Reply):
+            return reply
+        rest = partial(self._done, call, reply, started)
+        return Reply(later=Later.by_task(on_thread(path, rest))) if call.may_await else rest()
+
+    def _done(self, call: Call, step: Callable[[], T], started: float) -> T | Reply:
+        """What a step of a call gives, or the refusal; never raises."""
         try:
-            return handler(call)
+            return step()
         except ReplyError as error:
             return self._refused(call, error, started)
         except Exception as error:  # noqa: BLE001 - callers must not see a traceback
             return self._failed(call, error, started)
-
-    def waits(self, request: Request) -> bool:
-        """Whether the reply may have to wait for the database or for WeChat."""
-        return self._may_wait and request.path in _WAITING
 
     def _route(self) -> dict[str, Handler]:
         token_calls = TokenCalls(self._authenticator, self.call_quota, self._hooks.gate)
@@ -180,6 +194,15 @@ class Api:
             raise refusal(app.unauthorized)
         if self.era is Era.CURRENT and endpoint.is_retired:
             raise refusal(47009)
+        count = partial(self._count_and_answer, endpoint, call, app, asked)
+        if call.may_await and (set_aside := self.call_quota.awaited(app, endpoint.path)):
+            waited = self._after(call, set_aside, count, perf_counter())
+            return Reply(later=Later.by_task(waited))
+        return count()
+
+    def _count_and_answer(
+        self, endpoint: Endpoint[Any], call: Call, app: App, asked: AskedDays
+    ) -> Reply:
         self.call_quota.spend_call(app, endpoint.path)
         call.window = asked.checked_window(self._latest(call.at))
         params = asked.checked_params()
@@ -191,6 +214,18 @@ class Api:
         if isinstance(rows, RowSet):
             return Reply(self._hooks.encode(endpoint, rows), rows=len(rows.rows))
         return Reply(later=Later(rows.done, partial(self._finish, call, rows, perf_counter())))
+
+    async def _after(
+        self,
+        call: Call,
+        wait: Callable[[], Awaitable[None]],
+        count_and_answer: Callable[[], Reply],
+        started: float,
+    ) -> Reply:
+        """The reply to a call that may be counted only after waiting; never raises."""
+        await wait()
+        reply = self._done(call, count_and_answer, started)
+        return await reply.later.wait() if reply.later else reply
 
     def _finish(self, call: Call, later: Later, started: float, done: asyncio.Future[Any]) -> Reply:
         """The reply to a call whose answer had to be waited for; never raises."""
@@ -214,7 +249,9 @@ class Api:
             self._quota_calls.refused.append(
                 _refused_call(call, rid, body, perf_counter() - started)
             )
-        return Reply(body, errcode=error.errcode)
+        is_too_often = self._may_wait and error.errcode == _TOO_OFTEN
+        pause_seconds = _PAUSE_SECONDS if is_too_often else 0.0
+        return Reply(body, errcode=error.errcode, pause_seconds=pause_seconds)
 
     def _hint(self) -> str:
         """Six letters and eight digits, what errors had before they had a rid."""

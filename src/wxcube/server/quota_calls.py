@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from wxcube.contract import ENDPOINTS
@@ -55,9 +56,11 @@ class QuotaCalls:
     gate: Callable[[Call], None]
     refused: deque[RefusedCall] = field(default_factory=lambda: deque(maxlen=1_000))
 
-    def quota(self, call: Call) -> Reply:
-        """The limit, the used and the remaining calls of one path today."""
-        app, path = self._app_and_path(call)
+    def quota(self, call: Call) -> Callable[[], Reply]:
+        """What gives the limit, the used and the remaining calls of one path today."""
+        return partial(self._quota, *self._app_and_path(call))
+
+    def _quota(self, app: App, path: str) -> Reply:
         limit = _OWN_LIMITS.get(path, app.daily_limit)
         daily = UNLIMITED if limit is None else limit
         used = self.call_quota.used(app.appid, path)
@@ -68,27 +71,29 @@ class QuotaCalls:
             component_rate_limit=no_rate,
         )
 
-    def clear_one(self, call: Call) -> Reply:
-        """Reset today's calls of one path."""
-        app, path = self._app_and_path(call)
+    def clear_one(self, call: Call) -> Callable[[], Reply]:
+        """What resets today's calls of one path."""
+        return partial(self._clear_one, *self._app_and_path(call))
+
+    def _clear_one(self, app: App, path: str) -> Reply:
         self.call_quota.spend_clearing(app.appid, "one", CLEARINGS_OF_ONE)
         self.call_quota.clear(app.appid, path)
         return _ok()
 
-    def clear_all(self, call: Call) -> Reply:
-        """Reset today's calls of all paths, authenticated by token."""
+    def clear_all(self, call: Call) -> Callable[[], Reply]:
+        """What resets today's calls of all paths, authenticated by token."""
         app, body = self._app_and_body(call)
         if body.get("appid") != app.appid:
             raise refusal(40013)
-        return self._clear_all(app)
+        return partial(self._clear_all, app)
 
-    def clear_all_by_secret(self, call: Call) -> Reply:
-        """Reset today's calls of all paths, authenticated by secret."""
+    def clear_all_by_secret(self, call: Call) -> Callable[[], Reply]:
+        """What resets today's calls of all paths, authenticated by secret."""
         _require_post(call)
         body = read_object(call.request.body)
         app = self.authenticator.by_secret(call, body.get("appid"), body.get("appsecret"))
         self.gate(call)
-        return self._clear_all(app)
+        return partial(self._clear_all, app)
 
     def rid(self, call: Call) -> Reply:
         """The refused call with a rid."""

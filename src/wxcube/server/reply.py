@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 _Headers = tuple[tuple[bytes, bytes], ...]
 _LENGTH = b"content-length"
 JSON_TYPE = "application/json; encoding=utf-8"
 """WECHAT: `encoding` instead of `charset`, as in a header that was observed."""
+_SLOW_TO_COMPRESS = 1 << 16
+"""Bytes of a body from which on compressing takes a millisecond or more."""
+_COMPRESSED = "_compressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,16 @@ class Later:
     """What it is made of; all who wait for the same may share it, so that nobody cancels it."""
     make: Callable[[asyncio.Future[Any]], Reply]
     """The reply, once that is done."""
+
+    @classmethod
+    def of(cls, done: asyncio.Future[Reply]) -> Self:
+        """The reply that is the result of a future."""
+        return cls(done, asyncio.Future.result)
+
+    @classmethod
+    def by_task(cls, work: Coroutine[Any, Any, Reply]) -> Self:
+        """The reply that a coroutine gives, which begins to run."""
+        return cls.of(asyncio.create_task(work))
 
     async def wait(self) -> Reply:
         """The reply.
@@ -56,6 +69,8 @@ class Reply:
     """Whether the Date header has hyphens, as WeChat has sent it: Thu, 22-Feb-2018 08:00:00 GMT."""
     closes_connection: bool = False
     """Whether the connection is closed after the response, which then says so."""
+    pause_seconds: float = 0.0
+    """How long nothing more is received from this caller, after the response."""
     is_reset: bool = False
     """Whether the connection is closed without a response."""
     headers: _Headers = ()
@@ -81,9 +96,19 @@ class Reply:
             headers = ((b"content-type", self.content_type.encode()), *headers)
         return ((b"connection", b"close"), *headers) if self.closes_connection else headers
 
-    @cached_property
+    @property
+    def is_slow_to_compress(self) -> bool:
+        """Whether others would notice that it is compressed; it is compressed once."""
+        return len(self.body) >= _SLOW_TO_COMPRESS and _COMPRESSED not in self.__dict__
+
+    @property
     def compressed(self) -> Reply:
         """The same reply, compressed by gzip."""
+        # not a cached property: its lock would make other replies wait for a large one
+        known: Reply | None = self.__dict__.get(_COMPRESSED)
+        return known or self.__dict__.setdefault(_COMPRESSED, self._compress())
+
+    def _compress(self) -> Reply:
         body = gzip.compress(self.body, compresslevel=5, mtime=0)
         headers = (*self.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
         return replace(self, body=body, headers=headers)

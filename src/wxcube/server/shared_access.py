@@ -27,7 +27,7 @@ from wxcube.server.shared_calls import SharedCalls
 from wxcube.server.shared_tokens import SharedTokens
 from wxcube.server.token_seal import TokenSeal
 from wxcube.settings import Secret
-from wxcube.warehouse.app_store import AppStore, TokenRequest
+from wxcube.warehouse.app_store import AppStore, Changes, TokenRequest
 
 REFRESH_SECONDS = 1.0
 """How long a change made by another process goes unnoticed, at most, while the database answers."""
@@ -56,6 +56,9 @@ class SharedAccess:
         self._writes = DatabaseWrites()
         self._refreshing = threading.Lock()
         self._seen = 0
+        self._watch = store.watch()
+        self._version: tuple[int, int] | None = None
+        """The file and its last commit when changes were read."""
         self._forgot_at: datetime | None = None
         self.directory = AppDirectory(local)
         """Gives the app of an appid, from memory."""
@@ -67,6 +70,7 @@ class SharedAccess:
         self.failures = Failures(SystemClock())
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wxcube-access", daemon=True)
+        self.tokens.set_apps(self.directory.generations())
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -78,7 +82,14 @@ class SharedAccess:
         self._thread.join()
         if isinstance(self.calls, SharedCalls):
             self.calls.close()
+        self.tokens.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open; where the `with` block is not used."""
         self._writes.close()
+        if self._watch:
+            self._watch.close()
 
     def set_local(self, local: Iterable[LocalApp]) -> None:
         """Replace the apps of the apps file."""
@@ -92,16 +103,26 @@ class SharedAccess:
         """
         # a reload refreshes too: of two that overlap, the older one must not come last
         with self._refreshing:
-            changes = self._store.changes(self._seen)
-            if is_older := changes.number < self._seen:
-                # an earlier copy of the database was restored
-                changes = self._store.changes(0)
-            self._seen = changes.number
-            if self._store.key_check() not in self._key_checks:
-                self.tokens.end_all()
-            self.directory.update(changes.apps, are_all=is_older)
+            version = self._watch.version() if self._watch else None
+            if version and version == self._version:
+                return
+            is_other = bool(version and self._version and version[0] != self._version[0])
+            if is_other:
+                _log.warning("apps.database_replaced", effect="apps and tokens are read anew")
+            self._take_in(self._store.changes(0 if is_other else self._seen), is_other=is_other)
+            self._version = version
+
+    def _take_in(self, changes: Changes, *, is_other: bool) -> None:
+        if changes.number < self._seen and not is_other:
+            # an earlier copy of the database was restored
+            changes, is_other = self._store.changes(0), True
+        if changes.key_check not in self._key_checks:
+            self.tokens.end_all()
+        if changes.number != self._seen or is_other:
+            self.directory.update(changes.apps, are_all=is_other)
             self.tokens.set_apps(self.directory.generations())
             self.tokens.update(changes.tokens)
+        self._seen = changes.number
 
     def note(self, request: TokenRequest) -> None:
         """Store who asked for WeChat's own token, without waiting for it."""
@@ -126,6 +147,7 @@ class SharedAccess:
     def _report(self) -> None:
         if isinstance(self.calls, SharedCalls):
             self.calls.flush()
+        self.tokens.flush()
         now = self._clock.now()
         if self._forgot_at is None or abs(now - self._forgot_at) > _FORGET_EVERY:
             self._forgot_at = now

@@ -7,13 +7,17 @@ database does not answer, a process counts alone.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
 from time import monotonic
 
 from wxcube.beijing import Clock
 from wxcube.errors import WarehouseError
+from wxcube.server.backend import App
 from wxcube.server.call_quota import CallQuota, Key
 from wxcube.server.database_writes import DatabaseWrites
 from wxcube.server.messages import refusal
@@ -43,6 +47,8 @@ class SharedCalls(CallQuota):
         self._left: Counter[Key] = Counter()
         """Calls that are set aside for this process."""
         self._taken_at: dict[Key, float] = {}
+        self._taking: dict[Key, Future[None]] = {}
+        """Batches that are being set aside, and those that were last."""
         self._refused_until: dict[Key, float] = {}
         self._unsent: Counter[Key] = Counter()
         """Calls that are not in the database yet."""
@@ -82,6 +88,7 @@ class SharedCalls(CallQuota):
             old = {k: -self._left.pop(k, 0) for k, at in self._taken_at.items() if at < limit}
             for key in old:
                 del self._taken_at[key]
+                self._taking.pop(key, None)
             unsent, self._unsent = self._unsent, Counter()
         changes = Counter(unsent)
         changes.update({key: number for key, number in old.items() if number})
@@ -97,6 +104,7 @@ class SharedCalls(CallQuota):
 
     def close(self) -> None:
         """Report everything, and give back what is left."""
+        wait(list(self._taking.values()), WAIT_SECONDS)
         with self._lock:
             self._taken_at = dict.fromkeys(self._left, 0.0)
         self._report()
@@ -106,39 +114,97 @@ class SharedCalls(CallQuota):
             self._unsent.update(unsent)
         self._is_reporting = False
 
-    def _spend(self, key: Key, limit: int | None, errcode: int) -> None:
-        with self._lock:
-            if limit is None:
-                self._unsent[key] += 1
-                return
-            if self._left[key] > 0:
-                self._left[key] -= 1
-                return
-            if monotonic() < self._refused_until.get(key, 0):
-                raise refusal(errcode)
-        taken = self._writes.result(lambda: self._take(key, limit), WAIT_SECONDS)
-        if taken is None:
-            self._spend_alone(key, limit, errcode)
-            return
-        with self._lock:
-            if self._left[key] > 0:
-                self._left[key] -= 1
-                return
-            if len(self._refused_until) > _MOST_REFUSED:
-                self._refused_until.clear()
-            self._refused_until[key] = monotonic() + _REFUSED_SECONDS
-        raise refusal(errcode)
+    # --- limits ----------------------------------------------------------------------------------
 
-    def _take(self, key: Key, limit: int) -> int:
-        """Set a batch aside; the number of its calls."""
-        taken, _all = self._store.take_calls(key, limit, max(limit // _BATCHES, 1))
+    def awaited(self, app: App, path: str) -> Callable[[], Awaitable[None]] | None:
+        """What has to be awaited so that counting a call need not wait; None: nothing."""
+        limited = [(key, limit) for key, limit, _errcode in self._limits(app, path) if limit]
+        return partial(self._set_aside, limited) if self._unknown(limited) else None
+
+    async def _set_aside(self, limited: Sequence[tuple[Key, int]]) -> None:
+        """Wait until a call of each limit is set aside, or one is used up, but not for long."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while unknown := self._unknown(limited):
+                    taken = self._begin_taking(*unknown)
+                    if taken is None:
+                        return
+                    # others wait for it too
+                    await asyncio.shield(asyncio.wrap_future(taken))
+        except TimeoutError:
+            self._writes.give_up(f"no answer in {WAIT_SECONDS:g} s")
+        except WarehouseError as error:
+            self._writes.give_up(str(error))
+
+    def _unknown(self, limited: Sequence[tuple[Key, int]]) -> tuple[Key, int] | None:
+        """The first limit of which no call is set aside, and that is not known to be used up."""
+        with self._lock:
+            now = monotonic()
+            return next(
+                (
+                    one
+                    for one in limited
+                    if self._left[one[0]] <= 0 and now >= self._refused_until.get(one[0], 0)
+                ),
+                None,
+            )
+
+    def _spend(self, key: Key, limit: int | None, errcode: int) -> None:
+        if limit is None:
+            with self._lock:
+                self._unsent[key] += 1
+        elif not self._spend_set_aside(key, limit, errcode):
+            if taken := self._begin_taking(key, limit):
+                self._writes.wait(taken, WAIT_SECONDS)
+            if not self._spend_set_aside(key, limit, errcode):
+                self._spend_alone(key, limit, errcode)
+
+    def _spend_set_aside(self, key: Key, limit: int, errcode: int) -> bool:
+        """Count a call that is set aside; False if there is none.
+
+        Raises:  ReplyError if the limit is known to be used up.
+        """
+        with self._lock:
+            if (left := self._left[key]) > 0:
+                self._left[key] = left - 1
+            elif monotonic() < self._refused_until.get(key, 0):
+                raise refusal(errcode)
+            else:
+                return False
+        if left - 1 == _batch(limit) // 2 > 0:
+            # the next one, before anybody has to wait for it
+            self._begin_taking(key, limit)
+        return True
+
+    def _begin_taking(self, key: Key, limit: int) -> Future[None] | None:
+        """Begin to set a batch aside; None while the database does not answer."""
+        with self._lock:
+            known = self._taking.get(key)
+            if known is None or known.done():
+                known = self._writes.begin(partial(self._take, key, limit))
+                if known is None:
+                    self._taking.pop(key, None)
+                else:
+                    self._taking[key] = known
+            return known
+
+    def _take(self, key: Key, limit: int) -> None:
+        taken, _all = self._store.take_calls(key, limit, _batch(limit))
         with self._lock:
             self._left[key] += taken
             self._taken_at[key] = monotonic()
-        return taken
+            if not taken:
+                if len(self._refused_until) > _MOST_REFUSED:
+                    self._refused_until.clear()
+                self._refused_until[key] = monotonic() + _REFUSED_SECONDS
 
     def _spend_alone(self, key: Key, limit: int, errcode: int) -> None:
         """Count one call while the database does not answer."""
         super()._spend(key, limit, errcode)
         with self._lock:
             self._unsent[key] += 1
+
+
+def _batch(limit: int) -> int:
+    """The number of calls that are set aside at once."""
+    return max(limit // _BATCHES, 1)

@@ -49,6 +49,8 @@ class SharedTokens:
         self._newest: dict[tuple[str, TokenKind], Grant] = {}
         self._appids: dict[bytes, str] = {}
         self._tags: dict[str, bytes] = {}
+        self._unstored: dict[tuple[str, str, str], StoredToken] = {}
+        """Issued or replaced while the database did not answer."""
         self._is_over = False
         """Whether the key was given up: no token of it is good any more."""
 
@@ -150,18 +152,27 @@ class SharedTokens:
         tokens = [_stored(one) for one in changed]
         self.update(tokens)
         if not self._store.is_read_only:
-            self._store_later(tokens)
+            self._add_unstored(tokens)
+            self.flush()
         return self._grants[changed[0].token]
 
-    def _store_later(self, tokens: Sequence[StoredToken]) -> None:
-        def again() -> None:
-            timer = threading.Timer(WAIT_SECONDS, self._store_later, [tokens])
-            timer.daemon = True
-            timer.start()
+    def flush(self) -> None:
+        """Store the tokens that could not be stored when they were issued, all together."""
+        now = self._clock.now()
+        with self._lock:
+            tokens = [one for one in self._unstored.values() if one.issued_at + LIFE > now]
+            self._unstored.clear()
+        if tokens:
+            self._writes.later(
+                lambda: self._store.add_tokens(tokens, now), lambda: self._add_unstored(tokens)
+            )
 
-        if tokens[0].issued_at + LIFE > self._clock.now():
-            now = self._clock.now()
-            self._writes.later(lambda: self._store.add_tokens(tokens, now), again)
+    def _add_unstored(self, tokens: Iterable[StoredToken]) -> None:
+        with self._lock:
+            for one in tokens:
+                key = (one.appid, one.kind, one.nonce)
+                if one.is_replaced or key not in self._unstored:
+                    self._unstored[key] = one
 
     def _create(self, appid: str, kind: TokenKind, now: datetime) -> Grant:
         nonce = secrets.token_hex(NONCE_BYTES)

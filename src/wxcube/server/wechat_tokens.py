@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -61,14 +62,17 @@ class WechatTokenCall:
     giver: TokenGiver
     quota: CallQuota
 
-    def token(self, call: Call) -> Reply:
-        """WeChat's token; the parameters are in the query of a GET, or the JSON body of a POST.
+    def token(self, call: Call) -> Callable[[], Reply]:
+        """What gives WeChat's token.
 
-        They are appid and secret, or an access_token of this server in the query. A POST may name a
-        token that WeChat refused, as `refused`. An app may ask as often as for a token of its own.
+        The parameters are in the query of a GET, or in the JSON body of a POST: appid and secret,
+        or an access_token of this server in the query. A POST may name a token that WeChat refused,
+        as `refused`. An app may ask as often as for a token of its own.
         """
         members = _members(call)
-        app = self._app(call, members)
+        return partial(self._give, call, self._app(call, members), members)
+
+    def _give(self, call: Call, app: App, members: dict[str, object]) -> Reply:
         self.quota.spend(app.appid, WECHAT_TOKEN_PATH, TOKENS_A_DAY)
         try:
             given = self._given(app, members.get("refused"))

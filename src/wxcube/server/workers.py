@@ -16,11 +16,13 @@ import structlog
 from wxcube.errors import SettingsError
 from wxcube.i18n import _
 
-_SHORTEST_LIFE_SECONDS = 1.0
-"""A process that ends sooner is started again only after this time."""
+_SHORTEST_LIFE_SECONDS = 10.0
+"""A process that ends sooner is started again after a pause; to fail may take it seconds."""
+_PAUSE_SECONDS = 1.0
 _MOST_SHORT_LIVES = 5
 """After so many in a row there is something that a further start does not mend."""
 _LOOK_SECONDS = 1.0
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = structlog.get_logger()
 
 
@@ -70,14 +72,16 @@ class _Workers:
             if number is None or self._is_ending:
                 continue
             _log.error("worker.ended", worker=number, status=os.waitstatus_to_exitcode(status))
-            is_short = time.monotonic() - self._started.pop(pid) < _SHORTEST_LIFE_SECONDS
+            lived = time.monotonic() - self._started.pop(pid)
+            # who kills processes says nothing about their start
+            is_short = lived < _SHORTEST_LIFE_SECONDS and not os.WIFSIGNALED(status)
             self._short_lives = self._short_lives + 1 if is_short else 0
             if self._short_lives == _MOST_SHORT_LIVES:
                 self._is_ending = True
                 self._signal(signal.SIGTERM)
                 continue
             if is_short:
-                time.sleep(_SHORTEST_LIFE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)
             if not self._is_ending:
                 self._start(number)
         if self._short_lives == _MOST_SHORT_LIVES:
@@ -113,8 +117,13 @@ class _Workers:
 def _start(number: int, work: Callable[[int], None]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
+    # the new process has the handlers of this one at first, which are not for it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     pid = os.fork()
-    return pid or _work(number, work)
+    if not pid:
+        _work(number, work)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
 
 
 def _work(number: int, work: Callable[[int], None]) -> Never:
@@ -123,9 +132,11 @@ def _work(number: int, work: Callable[[int], None]) -> Never:
     try:
         # Ctrl-C reaches the parent only, which then ends all in the same way
         os.setpgrp()
-        for one in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(one, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # until it can reload, a reload does not end it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         work(number)
         status = 0

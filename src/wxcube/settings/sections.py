@@ -142,7 +142,7 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     header_lines: Annotated[int, Meta(ge=10, le=10_000)] = 100
     pipelined: Annotated[int, Meta(ge=1, le=10_000)] = 32
     """Requests that wait on a connection for the answer to an earlier one."""
-    body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 1 << 20
+    body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 1 << 16
     """The largest body of a request, except POST /events."""
     bad_lines: Annotated[int, Meta(ge=0, le=100_000_000)] = 10_000
     """Invalid lines of a batch sent to POST /events; with more, nothing of it is stored."""

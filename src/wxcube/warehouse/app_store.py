@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from wxcube.warehouse.app_tables import app_calls, app_state, app_tokens, wechat_token_requests
 from wxcube.warehouse.app_tables import apps as app_table
-from wxcube.warehouse.databases.database import Database
+from wxcube.warehouse.databases.database import Database, Watch
 
 T = TypeVar("T")
 LOCK = "apps"
@@ -69,11 +69,13 @@ class StoredToken:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Apps and tokens that changed, up to the change with a number."""
+    """Apps and tokens that changed, up to the change with a number, and the key in use."""
 
     number: int
-    apps: tuple[StoredApp, ...]
-    tokens: tuple[StoredToken, ...]
+    key_check: str | None
+    """As `AppStore.key_check`."""
+    apps: tuple[StoredApp, ...] = ()
+    tokens: tuple[StoredToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,10 @@ class AppStore:
     def is_read_only(self) -> bool:
         """Whether nothing can be changed."""
         return self._database.read_only
+
+    def watch(self) -> Watch | None:
+        """What tells at once whether anybody changed the database; None where nothing does."""
+        return self._database.watch(is_logged=False)
 
     # --- apps ------------------------------------------------------------------------------------
 
@@ -179,13 +185,14 @@ class AppStore:
     def changes(self, since: int) -> Changes:
         """What changed after the change with a number; everything since 0."""
         with self._database.reading() as connection:
-            number = _last_change(connection)
+            number, key_check = _last_change(connection), _state(connection, _KEY_CHECK)
             if number == since:
-                return Changes(number, (), ())
+                return Changes(number, key_check)
             new_apps = sa.select(app_table).where(app_table.c.changed > since)
             new_tokens = sa.select(app_tokens).where(app_tokens.c.changed > since)
             return Changes(
                 number,
+                key_check,
                 tuple(map(_app, connection.execute(new_apps))),
                 tuple(map(_token, connection.execute(new_tokens))),
             )

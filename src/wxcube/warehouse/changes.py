@@ -27,6 +27,10 @@ _SINCE = Statement(
     "b_finished",
 )
 _BUILD = Statement(sa.select(sa.func.max(builds.c.ledger), sa.func.sum(builds.c.parts)))
+_PROVES = {
+    prover: tuple(proved for proved, by in PROVED_BY.items() if by == prover)
+    for prover in PROVED_BY.values()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,14 @@ class Changed:
     endpoint: str
     window: Window
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints whose rows or states may have changed; answers can prove other ones."""
+        return (self.endpoint, *_PROVES.get(self.endpoint, ()))
+
     def concerns(self, endpoint: str, window: Window) -> bool:
-        """Whether rows or states of a window may have changed; answers can prove other ones."""
-        is_related = self.endpoint in {endpoint, PROVED_BY.get(endpoint)}
-        return is_related and self.window.overlap(window) is not None
+        """Whether rows or states of a window may have changed."""
+        return endpoint in self.endpoints and self.window.overlap(window) is not None
 
 
 @dataclass(frozen=True, slots=True)

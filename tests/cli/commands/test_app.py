@@ -267,6 +267,33 @@ def test_sighup_takes_in_the_apps_file_without_closing_connections(site: Site) -
         assert "access_token" in server.token({"appid": "late", "secret": "0123456789abcdef"})
 
 
+def test_sighup_takes_in_what_it_can_and_names_what_needs_a_restart(site: Site) -> None:
+    app = added(site, "add", "reports", "--account", "shop")
+    settings = site.folder / "wxcube.toml"
+    before = settings.read_text("utf-8") if settings.exists() else ""
+    with serving(site) as server:
+        changed = (
+            'log_level = "info"\n[serve]\ntrusted_proxies = ["127.0.0.1"]\nport = 8399\n'
+            'admin = "public"\n[limits]\nkept_bytes = 0\nbody_bytes = 2048\n'
+        )
+        settings.write_text(changed, encoding="utf-8")
+        try:
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "server.restart_needed" in server.log.read_text("utf-8"))
+            assert server.code(server.token(app)["access_token"]) == 0
+        finally:
+            settings.write_text(before, encoding="utf-8")
+            if not before:
+                settings.unlink()
+        text = server.log.read_text("utf-8")
+    [line] = [line for line in text.splitlines() if "server.restart_needed" in line]
+    assert "serve.admin, limits.body_bytes" in line
+    assert "kept_bytes" not in line
+    assert "proxies" not in line
+    # the access log is on
+    assert "path=/datacube/getusersummary" in text
+
+
 def test_serve_with_tls_and_an_admin_address(site: Site) -> None:
     pem = certificate(site.folder, "localhost")
     pem.chmod(0o644)

@@ -400,6 +400,8 @@ def _imported(local: LocalApp, now: datetime) -> StoredApp:
         is_platform=local.is_platform,
         gets_wechat_token=local.gets_wechat_token,
         created_at=now,
+        # its tokens go on
+        generation=local.generation,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from socket import socket
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -140,14 +143,22 @@ def _serve_gateway(
     serving: Serving,
     options: _GatewayOptions,
     ready: Callable[[str], None] | None,
-    number: int = 0,
+    worker: _Worker | None = None,
 ) -> None:
-    """Serve in this process, which is the worker of that number."""
+    """Serve in this process, which may be one of several."""
     from wxcube.cli.gateway_app import gateway_app
-    from wxcube.cli.serving import PUBLIC, ending_in_order, giver_of, reloading_on_hangup
+    from wxcube.cli.serving import (
+        PUBLIC,
+        ending_in_order,
+        giver_of,
+        reload_logged,
+        reloading_on_hangup,
+    )
     from wxcube.jobs.read_through import SettingsReadThrough
+    from wxcube.server.access_log import with_access_log
     from wxcube.server.gateway import Missing
     from wxcube.server.http import serve_forever
+    from wxcube.server.metrics import with_metrics
 
     clock = root.account_clock if options.read_through else root.clock
     with ending_in_order(), _event_intake(root) as events, ExitStack() as stack:
@@ -156,9 +167,13 @@ def _serve_gateway(
         warehouse = stack.enter_context(root.warehouse(read_only=True))
         access = stack.enter_context(serving.access_by(writable, clock))
         stack.enter_context(reloading_on_hangup(serving))
-        if not number:
+        if worker:
+            # one that is started in place of another begins with the settings of the first start
+            reload_logged(serving, is_told=False)
+        if not worker or not worker.number:
             stack.enter_context(_builds(root, writable))
-        metrics = _metrics(root, serving, warehouse, stack, number)
+        measuring = _measuring(serving, stack, worker)
+        _serve_admin(root, serving, warehouse, stack, measuring, worker)
         app = gateway_app(
             warehouse,
             access.directory,
@@ -166,29 +181,30 @@ def _serve_gateway(
             serving.settings.limits,
             access=access,
             giver=stack.enter_context(giver_of(serving, access, clock)),
-            metrics=metrics,
+            metrics=measuring.metrics if measuring else None,
             strict=options.strict,
             missing=Missing(options.missing),
             any_span=options.any_span,
             is_live=options.is_live,
             accepts_events=bool(events),
             read_through=(
-                SettingsReadThrough(root.settings, writable, clock)
+                SettingsReadThrough(lambda: serving.settings, writable, clock)
                 if options.read_through
                 else None
             ),
         )
+        serving.set_limits = app.set_limits
         served = _with_events(app.asgi, events)
-        if metrics and serving.settings.serve.admin == PUBLIC:
-            served = _with_metrics(served, metrics)
+        if measuring and serving.settings.serve.admin == PUBLIC:
+            served = with_metrics(served, measuring.text)
         serve_forever(
-            _with_access_log(root, served),
+            with_access_log(served, serving.has_access_log),
             listener,
             limits=serving.limits,
-            trusted_proxies=serving.settings.serve.trusted_proxies,
+            trusted_proxies=serving.trusted_proxies,
             tls=serving.certificate.context if serving.certificate else None,
             on_ready=ready,
-            direct=None if _has_access_log(root) else app.direct,
+            direct=lambda: None if serving.has_access_log() else app.direct,
         )
 
 
@@ -212,32 +228,85 @@ def _serve_by_workers(
     with _warehouse(root) as warehouse, serving.access_by(warehouse, root.clock):
         pass
 
-    def work(number: int) -> None:
-        _serve_gateway(root, listener, serving, options, None if number else ready, number)
+    with TemporaryDirectory(prefix="wxcube-") as folder:
+        # opened once: any worker answers at it for all
+        admin = _admin_listener(serving)
 
-    run_workers(workers, work)
+        def work(number: int) -> None:
+            worker = _Worker(number, Path(folder), admin)
+            _serve_gateway(root, listener, serving, options, None if number else ready, worker)
+
+        run_workers(workers, work)
 
 
-def _metrics(
-    root: Context, serving: Serving, warehouse: Warehouse, stack: ExitStack, number: int
-) -> Metrics | None:
-    """What counts answers, with its address served; None if the settings name none."""
+@dataclass(frozen=True)
+class _Worker:
+    """One of several processes, and what it has in common with the others."""
+
+    number: int
+    folder: Path
+    """Where they store what they have counted."""
+    admin: socket | None
+    """The admin address, which all of them answer at."""
+
+
+def _admin_listener(serving: Serving) -> socket | None:
+    """The admin address, if there is one; of its own, that is."""
     from wxcube.cli.serving import PUBLIC
-    from wxcube.server.admin_app import admin_address, admin_app
-    from wxcube.server.http import RunningServer, listen_at
-    from wxcube.server.metrics import Metrics
+    from wxcube.server.http import listen_at
 
-    admin = serving.settings.serve.admin
-    if not admin:
+    address = serving.settings.serve.admin
+    return listen_at(address) if address and address != PUBLIC else None
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    metrics: Metrics
+    text: Callable[[], str]
+
+
+def _measuring(serving: Serving, stack: ExitStack, worker: _Worker | None) -> _Measuring | None:
+    """What counts answers; None if the settings have no address for that."""
+    from wxcube.server.metrics import Metrics
+    from wxcube.server.worker_metrics import WorkerMetrics, counts_before
+
+    if not serving.settings.serve.admin:
         return None
     gauges = [("wxcube_apps", "Apps that may call.", lambda: serving.app_count)]
-    metrics = Metrics(gauges, wxcube.__version__)
-    if admin != PUBLIC:
-        app = admin_app(metrics, serving.reload, warehouse.accounts)
-        server = RunningServer(app, listener=listen_at(admin_address(admin, number)))
-        url = stack.enter_context(server).url
+    before = counts_before(worker.folder, worker.number) if worker else None
+    metrics = Metrics(gauges, wxcube.__version__, before)
+    if worker is None:
+        return _Measuring(metrics, metrics.text)
+    shared = stack.enter_context(WorkerMetrics(worker.folder, worker.number, metrics))
+    return _Measuring(metrics, shared.text)
+
+
+def _serve_admin(
+    root: Context,
+    serving: Serving,
+    warehouse: Warehouse,
+    stack: ExitStack,
+    measuring: _Measuring | None,
+    worker: _Worker | None,
+) -> None:
+    """Serve metrics and reload in another thread, if they have an address of their own."""
+    from wxcube.server.admin_app import admin_app
+    from wxcube.server.http import RunningServer
+
+    listener = worker.admin if worker else _admin_listener(serving)
+    if not listener or not measuring:
+        return
+
+    def reload() -> None:
+        serving.reload()
+        if worker:
+            # what is right for this worker is so for all
+            os.kill(os.getppid(), signal.SIGHUP)
+
+    app = admin_app(measuring.text, reload, warehouse.accounts)
+    url = stack.enter_context(RunningServer(app, listener=listener)).url
+    if not worker or not worker.number:
         root.notes.print(root.translate(_("metrics and reload at {url}", url=url)))
-    return metrics
 
 
 def _with_events(app: AsgiApp, events: EventsApi | None) -> AsgiApp:
@@ -245,12 +314,6 @@ def _with_events(app: AsgiApp, events: EventsApi | None) -> AsgiApp:
     from wxcube.server.events_api import with_events
 
     return with_events(app, events) if events else app
-
-
-def _with_metrics(app: AsgiApp, metrics: Metrics) -> AsgiApp:
-    from wxcube.server.metrics import with_metrics
-
-    return with_metrics(app, metrics)
 
 
 def _served_accounts(root: Context) -> tuple[list[str], dict[str, StoredApp]]:

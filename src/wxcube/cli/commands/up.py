@@ -135,13 +135,14 @@ def _serve_api(
         access=access,
         giver=stack.enter_context(giver_of(serving, access, clock)),
     )
+    serving.set_limits = app.set_limits
     serve = serving.settings.serve
     server = RunningServer(
         app.asgi,
         serve.host,
         serve.port,
-        serving.settings.limits,
-        trusted_proxies=serve.trusted_proxies,
+        serving.limits,
+        trusted_proxies=serving.trusted_proxies,
         tls=serving.certificate.context if serving.certificate else None,
         direct=app.direct,
     )

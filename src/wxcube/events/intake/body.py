@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from wxcube.events.intake.admission import Admitted
 from wxcube.events.intake.batches import MAX_REPORTED, OnError, renumbered
-from wxcube.events.intake.lines import MAX_LINES, Lines
+from wxcube.events.intake.lines import LineBatch, Lines
 from wxcube.events.intake.refusal import DeadLetterFile, Refusal
 
 if TYPE_CHECKING:
     from wxcube.events.store.store import EventStore
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BATCH_LINES, _PART_BYTES = 2_000, 1 << 19
+"""What is checked at once; other threads of a server wait meanwhile."""
 
 
 @dataclass
@@ -47,7 +50,7 @@ def ingest_body(
     ingested, valid = IngestedBody(), list[Admitted]()
     with ExitStack() as files:
         file: DeadLetterFile | None = None
-        for batch in Lines(body.removeprefix(BYTE_ORDER_MARK)).batches(MAX_LINES):
+        for batch in _batches(body.removeprefix(BYTE_ORDER_MARK)):
             admitted = store.admit(batch.content)
             refused = renumbered(admitted.refused, batch.first - 1)
             _add_refused(ingested, refused)
@@ -62,10 +65,36 @@ def ingest_body(
                 valid.append(replace(admitted, refused=()))
             if ingested.is_cut:
                 break
+        if file and ingested.is_cut:
+            # the sender has to send all of it again
+            file.remove()
+            file = None
     ingested.dead_letters = file.path if file else None
     ingested.accepted = sum(one.events for one in valid)
     ingested.written = [store.append(one) for one in valid]
     return ingested
+
+
+def _batches(body: bytes) -> Iterator[LineBatch]:
+    """The lines of a body, part by part: the places of millions of lines would take much memory."""
+    start = lines = 0
+    while True:
+        part = _part(body, start)
+        batch = LineBatch(0, 0, b"")
+        for batch in Lines(part).batches(BATCH_LINES):
+            yield LineBatch(lines + batch.first, lines + batch.last, batch.content)
+        start, lines = start + len(part), lines + batch.last
+        if start >= len(body):
+            return
+
+
+def _part(body: bytes, start: int) -> bytes:
+    """Whole lines from a place on, as many as a part has, or one that is longer."""
+    limit = start + _PART_BYTES
+    if limit >= len(body):
+        return body[start:]
+    end = body.rfind(b"\n", start, limit) + 1 or body.find(b"\n", limit) + 1
+    return body[start : end or len(body)]
 
 
 def _dead_letter_file(store: EventStore, origin: str, files: ExitStack) -> DeadLetterFile:

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 _END, _OBJECT = b"\n{"
-MAX_LINES = 20_000
-"""Lines of a request body per batch: each refused line takes about 0.5 KiB of memory."""
 
 
 class LineBatch(NamedTuple):

@@ -179,7 +179,8 @@ class DeadLetterFile:
         traceback: TracebackType | None,
     ) -> None:
         if kind:
-            self._remove()
+            self.remove()
+        if self._file.closed:
             return
         try:
             self._file.flush()
@@ -187,10 +188,11 @@ class DeadLetterFile:
             self._file.close()
             sync_folder(self.path.parent)
         except OSError as problem:
-            self._remove()
+            self.remove()
             raise file_error(self.path, problem) from problem
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Close and remove the file."""
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):

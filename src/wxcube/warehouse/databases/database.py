@@ -170,8 +170,11 @@ class Database(ABC):
         Raises:  WarehouseError if it fails, writes, or is more than one statement.
         """
 
-    def watch(self) -> Watch | None:
-        """What tells at once whether anybody changed the database; None where nothing does."""
+    def watch(self, *, is_logged: bool = True) -> Watch | None:  # noqa: ARG002 - for files
+        """What tells at once whether anybody changed the database; None where nothing does.
+
+        That the database is another one is logged, unless somebody else does.
+        """
         return None
 
     @contextmanager

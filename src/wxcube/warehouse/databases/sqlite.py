@@ -141,9 +141,9 @@ class SqliteDatabase(Database):
         """The cause of an error, if it is not the statement's."""
         return cause_of(error)
 
-    def watch(self) -> SqliteWatch:
+    def watch(self, *, is_logged: bool = True) -> SqliteWatch:
         """What tells whether anybody changed the file, or put another one in its place."""
-        return SqliteWatch(self.path, self.close)
+        return SqliteWatch(self.path, self.close, is_logged=is_logged)
 
     def prepare_new(self) -> None:
         """Turn on the journal in which readers and a writer do not wait for each other."""

@@ -25,6 +25,7 @@ _Identity = tuple[int, int] | None
 _Times = tuple[int, int] | None
 """Time of change and size."""
 _log = structlog.get_logger()
+_SILENT = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
 
 
 class SqliteWatch:
@@ -33,8 +34,11 @@ class SqliteWatch:
     `on_other_file` is called when the file is another one, before it is read.
     """
 
-    def __init__(self, path: Path, on_other_file: Callable[[], object]) -> None:
+    def __init__(
+        self, path: Path, on_other_file: Callable[[], object], *, is_logged: bool = True
+    ) -> None:
         self._path = path
+        self._log = _log if is_logged else _SILENT
         self._wal_path = wal_of(path)
         self._on_other_file = on_other_file
         self._connection: sqlite3.Connection | None = None
@@ -95,9 +99,9 @@ class SqliteWatch:
                 self._look_at_content(times)
             return
         if file is None:
-            _log.error("database.removed", path=str(self._path))
+            self._log.error("database.removed", path=str(self._path))
         else:
-            _log.warning("database.replaced", path=str(self._path))
+            self._log.warning("database.replaced", path=str(self._path))
         self._reopen()
 
     def _look_at_content(self, times: _Times) -> None:
@@ -108,7 +112,7 @@ class SqliteWatch:
         self.close()
         self._open()
         if self._last_ask < last_ask:
-            _log.warning("database.restored", path=str(self._path))
+            self._log.warning("database.restored", path=str(self._path))
         if self._last_ask < last_ask or self._schema != schema or not self._is_shared:
             self._reopen()
 
@@ -130,14 +134,14 @@ class SqliteWatch:
             self._connection = open_to_read(self._path, 0, check_same_thread=False)
             self._read_content(self._connection)
         except (sqlite3.Error, WarehouseError) as error:
-            _log.error("database.unreadable", path=str(self._path), reason=str(error))
+            self._log.error("database.unreadable", path=str(self._path), reason=str(error))
         self._wal, _times = _status(self._wal_path)
 
     def _read_content(self, connection: sqlite3.Connection) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         if mode != "wal" and self._is_shared and self._warned_of != self._files:
             self._warned_of = self._files
-            _log.warning(
+            self._log.warning(
                 "database.not_in_wal_mode",
                 path=str(self._path),
                 journal_mode=mode,
