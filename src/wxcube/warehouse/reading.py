@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -78,15 +79,20 @@ def _select(table: RowTable, names: tuple[str, ...], sizes: tuple[int, ...]) -> 
 def of_best_origin(table: RowTable, found: list[list[Record]]) -> list[list[Record]]:
     """The records without those of the first table that are not of the best origin of their day."""
     rows, *nested = found
-    names = [column.name for column in table.table.columns]
-    origin, day = names.index("origin"), names.index("ref_date")
-    origins = {record[origin] for record in rows}
-    if len(origins) <= 1:
+    day, origin = day_and_origin(table)
+    if len(set(map(itemgetter(origin), rows))) <= 1:
         return found
     best: dict[str, int] = {}
     for record in rows:
         best[record[day]] = min(best.get(record[day], len(_RANK)), _RANK[record[origin]])
     return [[record for record in rows if _RANK[record[origin]] == best[record[day]]], *nested]
+
+
+@cache
+def day_and_origin(table: RowTable) -> tuple[int, int]:
+    """The places of day and origin in a record."""
+    names = [column.name for column in table.table.columns]
+    return names.index("ref_date"), names.index("origin")
 
 
 def in_order(table: RowTable, found: list[Record]) -> list[Record]:

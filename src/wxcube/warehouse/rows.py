@@ -167,6 +167,9 @@ def to_rows(table: RowTable, records: Sequence[Sequence[Values]]) -> list[Any]:
 
     There is one list of records per table of `table.walk()`, in the order of its lists.
     """
+    if not table.lists:
+        to_row = _to_row(table)
+        return [to_row(record, ()) for record in records[0]]
     by_table = dict(zip(table.walk(), records, strict=True))
     return [row for _key, row in _keyed_rows(table, by_table)]
 
@@ -175,8 +178,6 @@ def _keyed_rows(
     table: RowTable, records: Mapping[RowTable, Sequence[Values]]
 ) -> list[tuple[Record, Any]]:
     key_of, to_row = key_reader(table), _to_row(table)
-    if not table.lists:
-        return [(key_of(record), to_row(record, ())) for record in records[table]]
     lists = [_by_parent_key(table, child, records) for child in table.lists]
     keyed = ((key_of(record), record) for record in records[table])
     return [(key, to_row(record, [of.get(key, []) for of in lists])) for key, record in keyed]
@@ -187,8 +188,13 @@ def _by_parent_key(
 ) -> dict[Record, list[Any]]:
     by_key: dict[Record, list[Any]] = {}
     width = len(parent.key)
-    for key, row in _keyed_rows(table, records):
-        by_key.setdefault(key[:width], []).append(row)
+    if table.lists:
+        for key, row in _keyed_rows(table, records):
+            by_key.setdefault(key[:width], []).append(row)
+        return by_key
+    parent_key, to_row = key_reader(table, width), _to_row(table)
+    for record in records[table]:
+        by_key.setdefault(parent_key(record), []).append(to_row(record, ()))
     return by_key
 
 
@@ -230,8 +236,9 @@ def _struct_maker(
     lists: Mapping[str, int],
     absent: frozenset[str],
 ) -> Callable[[Values, Sequence[list[Any]]], Any]:
-    plain = [(m.name, order.index(m.name)) for m in members(row) if isinstance(m, Column)]
-    days = [m.name for m in members(row) if isinstance(m, Column) and m.type is date]
+    plain = [m for m in members(row) if isinstance(m, Column)]
+    names, values_of = [m.name for m in plain], _reader([order.index(m.name) for m in plain])
+    days = [m.name for m in plain if m.type is date]
     nested_members = [m for m in members(row) if isinstance(m, Nested)]
     missing = [m.name for m in nested_members if prefix + m.name in absent]
     present = [m for m in nested_members if m.name not in missing]
@@ -242,14 +249,32 @@ def _struct_maker(
         if not m.many
     ]
 
-    def make(record: Values, nested: Sequence[list[Any]]) -> Any:
-        values = {name: record[index] for name, index in plain}
+    def own(record: Values) -> dict[str, Any]:
+        values = dict(zip(names, values_of(record), strict=True))
         for name in days:
             if values[name] is not None:
                 values[name] = date.fromisoformat(values[name])
-        values.update(dict.fromkeys(missing))
-        values.update((name, nested[index]) for name, index in many)
-        values.update((name, make_inner(record, nested)) for name, make_inner in inner)
+        return values
+
+    if not nested_members:
+        return lambda record, _nested: row(**own(record))
+
+    def make(record: Values, nested: Sequence[list[Any]]) -> Any:
+        values = own(record)
+        for name in missing:
+            values[name] = None
+        for name, index in many:
+            values[name] = nested[index]
+        for name, make_inner in inner:
+            values[name] = make_inner(record, nested)
         return row(**values)
 
     return make
+
+
+def _reader(places: Sequence[int]) -> Callable[[Values], Values]:
+    """What gives the values at some places of a record."""
+    first = places[0]
+    if list(places) == list(range(first, first + len(places))):
+        return itemgetter(slice(first, first + len(places)))
+    return lambda record: [record[place] for place in places]

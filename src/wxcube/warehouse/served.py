@@ -267,11 +267,5 @@ def _computed_at(entries: Sequence[Sequence[Any]]) -> dict[date, datetime]:
 
 
 def _origins(table: RowTable, records: Sequence[Record]) -> dict[str, str]:
-    day, origin = _places(table)
+    day, origin = reading.day_and_origin(table)
     return {record[day]: record[origin] for record in records}
-
-
-@cache
-def _places(table: RowTable) -> tuple[int, int]:
-    names = [column.name for column in table.table.columns]
-    return names.index("ref_date"), names.index("origin")
