@@ -126,6 +126,16 @@ def test_valid_rows_are_valid_together(tmp_path: Path, monkeypatch: pytest.Monke
     assert admission.admit_records(records).events == len(GOOD)
 
 
+@pytest.mark.parametrize("name", ["id", "account", "user"])
+def test_a_cell_that_is_not_utf8_refuses_its_row_only(tmp_path: Path, name: str) -> None:
+    row = {"event": "message", "id": "1", "account": "a", "at": "1772300000", "user": "o1"}
+    row |= {"msg_type": "1"}
+    rows = [row, row | {"id": "2"} | {name: "\udcb1"}]
+    columns = tuple([one[member] for one in rows] for member in row)
+    admitted = assert_same(tmp_path, Records(tuple(row), columns, [2, 3]))
+    assert (admitted.events, len(admitted.refused)) == (1, 1)
+
+
 def test_a_duplicate_column_name_is_read_as_in_records(tmp_path: Path) -> None:
     names = ("event", "id", "account", "at", "user", "msg_type", "user")
     rows = [["message", "1", "a", "1772300000", "o1", "1", "o2"], ["reply", "2", *[""] * 5]]

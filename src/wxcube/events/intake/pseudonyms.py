@@ -76,11 +76,16 @@ class NewAccounts(dict[str, int]):
     def __missing__(self, account: str) -> int:
         number = self._known.get(account)
         if number is None:
+            # a lone surrogate cannot be stored
+            account.encode()
             number = self[account] = -1 - len(self)
         return number
 
     def numbers(self, accounts: Sequence[str]) -> NDArray[Any]:
-        """The number of each account, provisional for a new one."""
+        """The number of each account, provisional for a new one.
+
+        Raises:  UnicodeError for a lone surrogate.
+        """
         try:
             return np.fromiter(map(self._known.__getitem__, accounts), "i4", len(accounts))
         except KeyError:
