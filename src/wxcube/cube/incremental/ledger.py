@@ -27,7 +27,7 @@ from wxcube.cube.incremental.schedule import (
     Rollup,
 )
 from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
-from wxcube.errors import EngineError, EventStoreError
+from wxcube.errors import BuildRunningError, EngineError, EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store.checksums import checksum, damage
 from wxcube.events.store.durable import file_operation, sync_folder, try_locked
@@ -97,7 +97,7 @@ class Ledger:
         """Hold the lock for builds, and check the file, which is closed with a new checksum."""
         folder = self._path.parent
         if not stack.enter_context(try_locked(folder / LOCK)):
-            raise EngineError(
+            raise BuildRunningError(
                 _("another build is running in {folder}", folder=folder),
                 hint=_("wait until it has ended, then try again"),
             )

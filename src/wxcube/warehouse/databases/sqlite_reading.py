@@ -62,7 +62,8 @@ def open_to_read(
 
 def can_write_beside(path: Path) -> bool:
     """Whether files can be created beside a file."""
-    return os.access(path.resolve().parent, os.W_OK)
+    # resolve() raises an error of its own kind where links go round in a circle
+    return os.access(Path(os.path.realpath(path)).parent, os.W_OK)
 
 
 def can_write(path: Path) -> bool:
