@@ -405,9 +405,11 @@ def test_a_clock_set_back_and_refused_lines_are_reported(shop: Site) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of a POSIX system")
-def test_a_build_beside_another(shop: Site) -> None:
+def test_a_build_beside_another(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wxcube.cli.commands import cube
     from wxcube.events.store.durable import try_locked
 
+    monkeypatch.setattr(cube, "WAIT_SECONDS", 0.1)
     with try_locked(shop.folder / "events" / "facts" / "build.lock"):
         result = shop.run("cube", "build", "--quiet")
         assert_chinese(result, 1)

@@ -121,8 +121,12 @@ def _logging_faults(path: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        _log.exception("http.failed", path=path[:PATH_SHOWN])
+        _log_fault(path)
         raise
+
+
+def _log_fault(path: str) -> None:
+    _log.exception("http.failed", path=path[:PATH_SHOWN])
 
 
 _FAULT = Reply(
@@ -144,18 +148,19 @@ class DirectCalls:
     def reply(self, request: Request) -> Reply:
         """The reply to a request; it may have to be waited for. Never raises."""
         try:
-            with _logging_faults(request.path):
-                reply = self._begin(request)
+            reply = self._begin(request)
         except Exception:  # noqa: BLE001 - it is logged
+            _log_fault(request.path)
             return _FAULT
-        return self._as_accepted(reply, request.headers)
+        is_short = len(reply.body) < COMPRESSED_FROM
+        return reply if is_short else self._as_accepted(reply, request.headers)
 
     def waited_for(self, request: Request, later: Later) -> Reply:
         """The reply that was waited for, which is sent whole and at once. Never raises."""
         try:
-            with _logging_faults(request.path):
-                return self._as_accepted(later.make(later.done), request.headers)
+            return self._as_accepted(later.make(later.done), request.headers)
         except Exception:  # noqa: BLE001 - it is logged
+            _log_fault(request.path)
             return _FAULT
 
     def _as_accepted(self, reply: Reply, headers: Iterable[tuple[bytes, bytes]]) -> Reply:

@@ -118,6 +118,8 @@ class SharedCalls(CallQuota):
 
     def awaited(self, app: App, path: str) -> Callable[[], Awaitable[None]] | None:
         """What has to be awaited so that counting a call need not wait; None: nothing."""
+        if app.minute_limit is None and app.daily_limit is None:
+            return None
         limited = [(key, limit) for key, limit, _errcode in self._limits(app, path) if limit]
         return partial(self._set_aside, limited) if self._unknown(limited) else None
 
