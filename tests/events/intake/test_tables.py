@@ -126,14 +126,23 @@ def test_valid_rows_are_valid_together(tmp_path: Path, monkeypatch: pytest.Monke
     assert admission.admit_records(records).events == len(GOOD)
 
 
-@pytest.mark.parametrize("name", ["id", "account", "user"])
+@pytest.mark.parametrize("name", ["id", "account", "user", "title", "content_url"])
 def test_a_cell_that_is_not_utf8_refuses_its_row_only(tmp_path: Path, name: str) -> None:
     row = {"event": "message", "id": "1", "account": "a", "at": "1772300000", "user": "o1"}
     row |= {"msg_type": "1"}
+    if name in {"title", "content_url"}:
+        row = {"event": "publish", "id": "1", "account": "a", "at": "1772300000", "msgid": "13_1"}
+        row |= {"publish_type": "0", "target_user": "0", "title": "t", "content_url": ""}
     rows = [row, row | {"id": "2"} | {name: "\udcb1"}]
     columns = tuple([one[member] for one in rows] for member in row)
     admitted = assert_same(tmp_path, Records(tuple(row), columns, [2, 3]))
     assert (admitted.events, len(admitted.refused)) == (1, 1)
+
+
+@pytest.mark.parametrize("names", [("event", "id"), ("title", "user")])
+def test_rows_without_any_cell_are_refused_each(tmp_path: Path, names: tuple[str, ...]) -> None:
+    columns = tuple([""] * 3 for _name in names)
+    assert len(assert_same(tmp_path, Records(names, columns, [2, 3, 4])).refused) == 3
 
 
 def test_a_duplicate_column_name_is_read_as_in_records(tmp_path: Path) -> None:

@@ -160,7 +160,11 @@ class Pseudonymizer:
         if name not in members:
             return np.zeros(count, dtype)
         values = members[name]
-        return string_array(values) if dtype == "O" else np.fromiter(values, dtype, count)
+        if dtype != "O":
+            return np.fromiter(values, dtype, count)
+        # a lone surrogate cannot be stored
+        "".join(values).encode()
+        return string_array(values)
 
     def finish(self, events: Sequence[UnhashedEvents], accounts: NewAccounts) -> Chunk:
         """The events, hashed, as columns by family; events of one kind keep their order.

@@ -83,6 +83,9 @@ def _by_kind(names: Sequence[str], columns: Sequence[list[Any]]) -> list[dict[st
             dict(zip(shown, row, strict=False))
             for row in zip(*(cells_of[name] for name in shown), strict=True)
         ]
+        if not shown:
+            # rows without any cell are refused like others that are no event
+            of_kind = [{} for _row in rows]
         if any(absent[name] for name in shown):
             of_kind = [{n: c for n, c in one.items() if c is not None} for one in of_kind]
         records += of_kind
