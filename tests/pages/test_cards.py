@@ -212,7 +212,7 @@ def test_a_form_with_unchanged_dates_keeps_its_rolling_range(
         fields = dict(re.findall(r'name="(first|last|shown)"[^>]*value="([^"]*)"', page))
         if rolling == "range=all":
             assert date.fromisoformat(fields["first"]) <= oldest
-            assert f"({fields['first']} … {fields['last']})" in page
+            assert f"({fields['first']} – {fields['last']})" in page
         chosen = urlencode({**fields, "account": appid})
         assert rolling in follow(visitor, f"/followers?{chosen}")
         assert f"account={appid}" in follow(visitor, f"/followers?{chosen}")

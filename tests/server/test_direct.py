@@ -59,17 +59,27 @@ def post(
     return head + b"\r\n" + body
 
 
+def connected(server: RunningServer) -> closing[socket.socket]:
+    """A connection to a server, which is closed at the end of a `with` block."""
+    host, port = server.url.removeprefix("http://").split(":")
+    return closing(socket.create_connection((host, int(port)), timeout=60))
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """All that comes until the server closes a connection."""
+    received = b""
+    while piece := connection.recv(1 << 16):
+        received += piece
+    return received
+
+
 def exchanged(server: RunningServer, *parts: bytes) -> bytes:
     """All that a server sends for the parts of one or several requests, until it closes."""
-    host, port = server.url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in parts:
             connection.sendall(part)
-        received = b""
-        while piece := connection.recv(1 << 16):
-            received += piece
-    return received
+        return until_closed(connection)
 
 
 def plain(received: bytes) -> list[bytes]:
@@ -189,8 +199,7 @@ def test_a_body_is_compressed_once(waiting: tuple[Waiting, RunningServer], heade
 
 def test_a_connection_is_idle_since_its_last_answer(waiting: tuple[Waiting, RunningServer]) -> None:
     _handler, server = waiting
-    host, port = server.url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.sendall(post(b"t", path=b"now") + post(b"t", path=b"latest"))
         received = b""
         while not received.endswith(b"latest"):
@@ -214,8 +223,7 @@ def test_a_caller_that_does_not_read_gets_no_more_than_fits(
     waiting: tuple[Waiting, RunningServer],
 ) -> None:
     handler, server = waiting
-    host, port = server.url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.setblocking(False)
         sent = 0
         try:
@@ -231,17 +239,14 @@ def test_a_request_that_is_arriving_when_the_server_stops_is_answered(
     waiting: tuple[Waiting, RunningServer],
 ) -> None:
     _handler, server = waiting
-    host, port = server.url.removeprefix("http://").split(":")
     request = post(b"t", path=b"now")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.sendall(post(b"t", path=b"later") + request[:-10])
         assert connection.recv(1 << 16).endswith(b"late")
         server._server.should_exit = True
-        eventually(lambda: not can_connect(host, int(port)))
+        eventually(lambda: not can_connect(*connection.getpeername()))
         connection.sendall(request[-10:])
-        received = b""
-        while piece := connection.recv(1 << 16):
-            received += piece
+        received = until_closed(connection)
     assert received.endswith(b"x" * 70_000)
     assert b"connection: close" in received
 
@@ -250,14 +255,11 @@ def test_a_reply_that_is_waited_for_when_the_server_stops_is_sent(
     waiting: tuple[Waiting, RunningServer],
 ) -> None:
     handler, server = waiting
-    host, port = server.url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.sendall(post(b"t", path=b"latest"))
         eventually(lambda: handler.asked)
         server._server.should_exit = True
-        received = b""
-        while piece := connection.recv(1 << 16):
-            received += piece
+        received = until_closed(connection)
     assert received.endswith(b"latest")
     assert b"connection: close" in received
 
@@ -266,8 +268,7 @@ def test_a_caller_may_leave_while_its_reply_is_waited_for(
     waiting: tuple[Waiting, RunningServer],
 ) -> None:
     handler, server = waiting
-    host, port = server.url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
+    with connected(server) as connection:
         connection.sendall(post(b"t", path=b"latest"))
         eventually(lambda: handler.asked)
     eventually(lambda: not server._server.server_state.connections)
@@ -315,11 +316,10 @@ def test_nothing_is_received_for_a_time_from_who_comes_too_often() -> None:
     for is_direct in (False, True):
         handler, clock = TooOften(), SystemClock()
         direct = DirectCalls(handler, clock) if is_direct else None
-        with RunningServer(asgi(handler, clock), direct=direct) as server:
-            host, port = server.url.removeprefix("http://").split(":")
-            with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
-                for _ in range(2):
-                    connection.sendall(post(b"x"))
-                    assert connection.recv(1 << 16).endswith(b"too often")
+        server = RunningServer(asgi(handler, clock), direct=direct)
+        with server, connected(server) as connection:
+            for _ in range(2):
+                connection.sendall(post(b"x"))
+                assert connection.recv(1 << 16).endswith(b"too often")
         first, second = handler.asked
         assert second - first > 0.4

@@ -50,6 +50,15 @@ class Window:
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
 
+    @property
+    def in_short(self) -> str:
+        """The first and the last day for people; one day is written once.
+
+        >>> Window.parse("2026-03-02..2026-03-08").in_short
+        '2026-03-02 – 2026-03-08'
+        """
+        return f"{self.first}" if self.first == self.last else f"{self.first} – {self.last}"
+
     def __len__(self) -> int:
         return (self.last - self.first).days + 1
 

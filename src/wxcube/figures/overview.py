@@ -136,17 +136,13 @@ def moved(reader: Reader, of: Filter) -> Figure:
         ),
         help=_help(),
         notes=(
-            _("compared with {days}", days=_in_short(earlier(window, versus))),
+            _("compared with {days}", days=earlier(window, versus).in_short),
             whole,
             *reader.notes_on_accounts(of),
         ),
         refusal=NOTHING if found else _("No figure has two complete periods to compare."),
         sentence=found[0].words if found else NOTHING,
     )
-
-
-def _in_short(window: Window) -> str:
-    return f"{window.first}" if len(window) == 1 else f"{window.first} … {window.last}"
 
 
 # --- one day -------------------------------------------------------------------------------------

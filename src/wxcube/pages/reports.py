@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wxcube.errors import SettingsError
+from wxcube.export.files import MEDIA_TYPES
 from wxcube.i18n import _
 from wxcube.pages.card_files import PICTURE_CSP
 from wxcube.pages.reader_language import reader_language
@@ -21,7 +22,7 @@ _MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "pdf": "application/pdf",
     "png": "image/png",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsx": MEDIA_TYPES["xlsx"],
     "md": "text/markdown; charset=utf-8",
 }
 

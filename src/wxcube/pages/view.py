@@ -148,23 +148,19 @@ class View:
     @property
     def days_title(self) -> str:
         """The first and the last day of the range, or its only one."""
-        return _in_short(self.window)
+        return self.window.in_short
 
     @property
     def versus_title(self) -> str:
         """The days that the range is compared with."""
-        return _in_short(earlier(self.window, self.filter.versus)) if self.filter.versus else ""
+        versus = self.filter.versus
+        return earlier(self.window, versus).in_short if versus else ""
 
     @property
     def range_title(self) -> Message:
         """The range in words."""
         shown = self.filter.range
         return verbatim(str(shown)) if isinstance(shown, Window) else RANGE_TITLES[shown]
-
-
-def _in_short(window: Window) -> str:
-    first, last = window.first, window.last
-    return f"{first}" if first == last else f"{first} … {last}"
 
 
 def view_of(request: Request, path: str) -> View:

@@ -9,7 +9,7 @@ from html import escape
 from wxcube.figures import numbers
 from wxcube.figures.figure import Total
 from wxcube.i18n import Listing, Meaning, Message, _
-from wxcube.report.report import Card, Chapter, Report, in_short
+from wxcube.report.report import Card, Chapter, Report
 
 MOST_ROWS = 40
 """Rows of a table; a longer one is left out, the workbook has it."""
@@ -40,7 +40,7 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         yield from self._paragraph("# ", self.report.title)
-        days = in_short(self.report.versus)
+        days = self.report.versus.in_short
         yield from self._paragraph("", _("compared with {window}", window=days))
         for note in self.report.notes:
             yield from self._paragraph("", note)

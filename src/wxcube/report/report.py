@@ -99,7 +99,7 @@ class Card:
         """The title, with its days if they are not those of the report."""
         if self.figure.window == report.window:
             return self.figure.title
-        days = in_short(self.figure.window)
+        days = self.figure.window.in_short
         return _("{title} ({days})", title=self.figure.title, days=days)
 
 
@@ -148,7 +148,7 @@ class Report:
     @property
     def days(self) -> str:
         """The first and the last day."""
-        return in_short(self.window)
+        return self.window.in_short
 
     @property
     def origin(self) -> Message:
@@ -164,15 +164,6 @@ class Report:
         for chapter in self.chapters:
             for section in chapter.sections:
                 yield from section.cards
-
-
-def in_short(window: Window) -> str:
-    """The first and the last day of a window; one day is written once.
-
-    >>> in_short(Window.parse("2026-03-02..2026-03-08"))
-    '2026-03-02 – 2026-03-08'
-    """
-    return f"{window.first}" if len(window) == 1 else f"{window.first} – {window.last}"
 
 
 def report_of(reader: Reader, of: Filter, names: Mapping[str, str], language: Language) -> Report:

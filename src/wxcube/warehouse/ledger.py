@@ -42,18 +42,6 @@ _SELECT = Statement(
     "b_first",
     "b_last",
 )
-_SELECT_SETTLED = Statement(
-    sa.select(coverage.c.ref_date)
-    .where(
-        *_OF_SERIES,
-        coverage.c.ref_date.between(sa.bindparam("b_first"), sa.bindparam("b_last")),
-        coverage.c.state.in_([sa.literal_column(f"'{state.value}'") for state in sorted(SETTLED)]),
-    )
-    .order_by(coverage.c.ref_date),
-    *_SERIES_NAMES,
-    "b_first",
-    "b_last",
-)
 _SELECT_OPEN = Statement(
     _ALL.where(
         sa.or_(
@@ -109,12 +97,6 @@ def days(connection: sa.Connection, series: SeriesKey, window: Window) -> set[da
     """The days of a window that have entries."""
     key = (*_key(series), window.first.isoformat(), window.last.isoformat())
     return {date.fromisoformat(day) for (day,) in _SELECT_DAYS.execute(connection, key)}
-
-
-def settled_days(connection: sa.Connection, series: SeriesKey, window: Window) -> set[date]:
-    """The settled days of a window."""
-    key = (*_key(series), window.first.isoformat(), window.last.isoformat())
-    return {date.fromisoformat(day) for (day,) in _SELECT_SETTLED.execute(connection, key)}
 
 
 def _key(series: SeriesKey) -> tuple[object, ...]:

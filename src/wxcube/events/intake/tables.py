@@ -79,13 +79,11 @@ def _by_kind(names: Sequence[str], columns: Sequence[list[Any]]) -> list[dict[st
         }
         absent = {name: cells.count(None) for name, cells in cells_of.items()}
         shown = [name for name in cells_of if absent[name] < len(rows)]
+        # with the rows themselves, because some have no cell at all
         of_kind = [
-            dict(zip(shown, row, strict=False))
-            for row in zip(*(cells_of[name] for name in shown), strict=True)
+            dict(zip(shown, cells, strict=False))
+            for _row, *cells in zip(rows, *(cells_of[name] for name in shown), strict=True)
         ]
-        if not shown:
-            # rows without any cell are refused like others that are no event
-            of_kind = [{} for _row in rows]
         if any(absent[name] for name in shown):
             of_kind = [{n: c for n, c in one.items() if c is not None} for one in of_kind]
         records += of_kind

@@ -10,7 +10,6 @@ from jinja2.runtime import Context
 
 from wxcube.figures import numbers
 from wxcube.i18n import Listing, Meaning, Message, _, plural
-from wxcube.report.report import in_short
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +24,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {"_": _, "plural": plural, "in_short": in_short}
+    env.globals |= {"_": _, "plural": plural}
     env.filters |= {"exact": numbers.exact_in_unit, "headline": numbers.headline}
     return env
 
