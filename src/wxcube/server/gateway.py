@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wxcube import beijing
 from wxcube.beijing import Clock, SystemClock
@@ -129,20 +130,21 @@ class Gateway:
             with_withdrawn=not self._strict,
             answered_at=None if self._is_live else now,
         )
+        days = _together(served.days)
         yesterday = beijing.yesterday(now)
         is_over = window.last <= yesterday and not endpoint.has_labels
-        open_days = () if is_over else _open_days(endpoint, served.days, yesterday)
+        labels = () if is_over and days.are_loaded else endpoint.labels(window)
+        open_days = () if is_over else _open_days(endpoint, labels, yesterday)
         missing = [
-            day for day, one in served.days.items() if not one.is_loaded and day not in open_days
+            day
+            for day, one in zip(labels, served.days, strict=False)
+            if not one.is_loaded and day not in open_days
         ]
-        is_delay = endpoint.has_delay_flag and not all(
-            one.is_current for one in served.days.values()
-        )
+        is_delay = endpoint.has_delay_flag and not days.are_current
         body = answer_of(endpoint, served.rows, is_delay=is_delay)
-        reply = Reply(body, rows=served.count, headers=_headers(tuple(served.days.values())))
-        return StoredAnswer(
-            reply, missing, len(served.days), not open_days and not served.lacks_unfinished
-        )
+        reply = Reply(body, rows=served.count, headers=days.headers)
+        is_lasting = not open_days and not served.lacks_unfinished
+        return StoredAnswer(reply, missing, len(served.days), is_lasting)
 
 
 def _open_days(endpoint: Endpoint[Any], labels: Iterable[date], yesterday: date) -> list[date]:
@@ -152,12 +154,26 @@ def _open_days(endpoint: Endpoint[Any], labels: Iterable[date], yesterday: date)
     return [day for day in labels if day > yesterday]
 
 
-def _headers(days: tuple[ServedDay, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Where the rows are from, and how far their days are."""
+class _Together(NamedTuple):
+    """What is said of several days together."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Where the rows are from, and how far the days are."""
+    are_loaded: bool
+    are_current: bool
+
+
+@lru_cache(maxsize=4_096)
+def _together(days: tuple[ServedDay, ...]) -> _Together:
+    """What is said of days. PERF: most windows are in the same few states."""
     origins = {one.origin for one in days}
     states = Counter(one.state for one in days)
     texts = {
         b"x-wxcube-origin": ", ".join(one for one in Origin if one in origins),
         b"x-wxcube-coverage": ", ".join(f"{one}={states[one]}" for one in State if states[one]),
     }
-    return tuple((name, text.encode()) for name, text in texts.items() if text)
+    return _Together(
+        tuple((name, text.encode()) for name, text in texts.items() if text),
+        all(one.is_loaded for one in days),
+        all(one.is_current for one in days),
+    )

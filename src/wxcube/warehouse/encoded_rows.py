@@ -33,21 +33,7 @@ class EncodedDay(NamedTuple):
     places: str
     """For each row a number that its place in an answer follows, separated by spaces."""
     rows: str
-    """All members of each row but the day."""
-
-    @property
-    def size(self) -> int:
-        """The number of rows."""
-        return self.places.count(" ") + 1
-
-    def in_order(self) -> str:
-        """The rows in the order of an answer, separated by commas."""
-        begin = f'{{"ref_date":"{self.day}",'
-        between = f"}},{begin}"
-        arranged = _arranging(self.places)
-        if arranged is None:
-            return f"{begin}{self.rows.replace(_ROW, between)}}}"
-        return f"{begin}{between.join(arranged(self.rows.split(_ROW)))}}}"
+    """The rows, with separators between them."""
 
 
 @cache
@@ -112,13 +98,21 @@ def of_best_origin(days: Sequence[EncodedDay]) -> Sequence[EncodedDay]:
     return sorted(best.values(), key=lambda one: one.day)
 
 
-def encoded(endpoint: Endpoint[Any], days: Sequence[EncodedDay]) -> bytes:
-    """The JSON list of all rows."""
-    rows = ",".join([one.in_order() for one in days])
+def encoded(endpoint: Endpoint[Any], days: Sequence[EncodedDay]) -> tuple[bytes, int]:
+    """The JSON list of all rows, and their number."""
+    rows = _ROW.join([_in_order(places, rows) for _day, _origin, places, rows in days])
+    count = rows.count(_ROW) + 1 if rows else 0
+    rows = rows.replace(_ROW, ",")
     if ":null" in rows:
         for member in _nullable(endpoint):
             rows = rows.replace(member, "")
-    return f"[{rows}]".encode()
+    return b"[%b]" % rows.encode(), count
+
+
+def _in_order(places: str, rows: str) -> str:
+    """The rows of a day in the order of an answer."""
+    arranged = _arranging(places)
+    return _ROW.join(arranged(rows.split(_ROW))) if arranged else rows
 
 
 def _place(endpoint: Endpoint[Any], table: RowTable) -> str:
@@ -137,15 +131,15 @@ def _place(endpoint: Endpoint[Any], table: RowTable) -> str:
 
 
 def _row(table: RowTable, quote: Callable[[str], str]) -> str:
-    """An expression with the JSON of a row's members; those without a value are null."""
-    _day, *columns = table.columns
+    """An expression with the JSON of a row; members without a value are null."""
+    day, *columns = table.columns
     values = {one.name: _value(table, one.name, one.column.type, quote) for one in columns}
-    names = ",".join(f'"{name}":%s' for name in values)
-    texts = ", ".join(values.values())
+    names = ",".join([f'"{day.name}":"%s"', *(f'"{name}":%s' for name in values)])
+    texts = ", ".join([quote(day.name), *values.values()])
     mark = f'"{WITHDRAWN_AT}":"%s"'
     return (
-        f"CASE WHEN {WITHDRAWN_AT} IS NULL THEN printf('{names}', {texts}) "
-        f"ELSE printf('{names},{mark}', {texts}, {WITHDRAWN_AT}) END"
+        f"CASE WHEN {WITHDRAWN_AT} IS NULL THEN printf('{{{names}}}', {texts}) "
+        f"ELSE printf('{{{names},{mark}}}', {texts}, {WITHDRAWN_AT}) END"
     )
 
 

@@ -88,7 +88,8 @@ class ServedWindow:
     """The list of an answer, encoded."""
     count: int
     """The number of rows."""
-    days: Mapping[date, ServedDay]
+    days: tuple[ServedDay, ...]
+    """One for each `ref_date` that the window can have, oldest first."""
     lacks_unfinished: bool = False
     """Whether computed rows were left out that WeChat would not answer yet."""
 
@@ -136,15 +137,14 @@ def _encoded_window(
     """The window, with rows that the database has written as JSON."""
     found, known = _read_encoded(connection, endpoint, key, with_withdrawn=with_withdrawn)
     days = shown = encoded_rows.of_best_origin(found)
-    if answered_at and any(one.origin == Origin.CUBE.value for one in days):
+    origins = {day: origin for day, origin, _places, _rows in days}
+    if answered_at and Origin.CUBE.value in origins.values():
         ends = finished_through(endpoint, _computed_at(known), answered_at)
         shown = [one for one in days if is_finished(one.origin, one.day, one.day, ends)]
-    return ServedWindow(
-        encoded_rows.encoded(endpoint, shown),
-        sum([one.size for one in shown]),
-        _days(endpoint, window, {one.day: one.origin for one in shown}, known),
-        len(shown) < len(days),
-    )
+        origins = {one.day: one.origin for one in shown}
+    rows, count = encoded_rows.encoded(endpoint, shown)
+    states = _days(endpoint, window, origins, known)
+    return ServedWindow(rows, count, states, len(shown) < len(days))
 
 
 def _days(
@@ -152,14 +152,19 @@ def _days(
     window: Window,
     origins: Mapping[str, str],
     known: Sequence[Sequence[Any]],
-) -> dict[date, ServedDay]:
+) -> tuple[ServedDay, ...]:
     """How far each day is, by the origins of its rows and the entries of the ledger."""
+    kinds = {(origin, state, at is not None, errcode) for _day, origin, state, at, errcode in known}
+    is_whole = len(known) == len(origins) == len(window)
+    # PERF: nearly always all days are alike
+    if is_whole and len(kinds) == 1 and len(by := set(origins.values())) == 1:
+        return (_served_day(*by, tuple(kinds)),) * len(window)
     entries: dict[str, tuple[_Entry, ...]] = {}
     for day, origin, state, fetched_at, errcode in known:
         entry = (origin, state, fetched_at is not None, errcode)
         entries[day] = (*entries[day], entry) if day in entries else (entry,)
-    days = ((day, day.isoformat()) for day in endpoint.labels(window))
-    return {day: _served_day(origins.get(text), entries.get(text, ())) for day, text in days}
+    days = map(date.isoformat, endpoint.labels(window))
+    return tuple(_served_day(origins.get(day), entries.get(day, ())) for day in days)
 
 
 @lru_cache(maxsize=4_096)
