@@ -2,9 +2,11 @@
 
 python bench/gateway.py demo/wxcube.db          # or postgresql://USER@HOST/DATABASE
 python bench/gateway.py demo/wxcube.db --years 10       # beside a copy that has so many years
+python bench/gateway.py demo/wxcube.db --accounts 1000  # beside one year of so many accounts
 python bench/gateway.py demo/wxcube.db --writing        # while another process stores in a copy
 
-Needs wrk and Linux with two cores: the server has one, wrk the other. The mix is seven days of six
+Needs wrk and Linux with two cores: the server has one, wrk the other. If nginx is there, it sends
+the same bytes from files, as the limit. The mix is seven days of six
 endpoints in turn, the newest that the database has. Servers take turns, so that all of them meet
 the same noise; the ratios are those of medians. CPU is steadier than requests/s.
 """
@@ -14,11 +16,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +53,9 @@ ENDPOINTS = (
     "getinterfacesummary",
     "getusershare",
 )
-APP = LocalApp(appid="bench", secret="0123456789abcdef", account="")
+SECRET = "0123456789abcdef"
+ASKED_ACCOUNTS = 20
+"""Of many accounts, so many are asked for in turn."""
 CONNECTIONS = 64
 WINDOWS = 20
 """Answers that are not kept are of so many windows, so that few callers wait for the same one."""
@@ -128,10 +135,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("database")
     parser.add_argument("--years", type=int, default=0)
+    parser.add_argument("--accounts", type=int, default=0)
     parser.add_argument("--writing", action="store_true")
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--serve", choices=["bare", "plain", "kept", "read", "logged", "write"])
+    kinds = ["bare", "plain", "nginx", "kept", "read", "logged", "write"]
+    parser.add_argument("--serve", choices=kinds)
     return parser.parse_args()
 
 
@@ -143,10 +152,17 @@ def _kinds(options: argparse.Namespace, folder: Path) -> dict[str, list[str]]:
         "kept, access log": ["logged", options.database],
         "not kept": ["read", options.database],
     }
+    if shutil.which("nginx"):
+        kinds = {"nginx": ["nginx", options.database], **kinds}
     if options.years:
         long = str(folder / "long.db")
         _lengthen(options.database, long, options.years)
         kinds |= {"many years, kept": ["kept", long], "many years, not kept": ["read", long]}
+    if options.accounts:
+        many = str(folder / "many.db")
+        _lengthen(options.database, many, years=1)
+        _multiply(many, options.accounts)
+        kinds |= {"many accounts, kept": ["kept", many], "many accounts, not kept": ["read", many]}
     if options.writing:
         written = str(folder / "written.db")
         _copy(options.database, written)
@@ -180,6 +196,22 @@ def _lengthen(database: str, target: str, years: int) -> None:
         copy.commit()
 
 
+def _multiply(database: str, accounts: int) -> None:
+    """Give the rows of the first account to others, until there are so many."""
+    with closing(sqlite3.connect(database)) as copy:
+        (first,) = copy.execute("SELECT min(appid) FROM coverage").fetchone()
+        for table in (*(named(name).table for name in ENDPOINTS), "coverage"):
+            copy.execute(f"DELETE FROM {table} WHERE appid <> ?", (first,))
+            names = [row[1] for row in copy.execute(f"PRAGMA table_info({table})")]
+            select = ", ".join("?" if name == "appid" else name for name in names)
+            for number in range(1, accounts):
+                copy.execute(
+                    f"INSERT INTO {table} SELECT {select} FROM {table} WHERE appid = ?",
+                    (f"{first}-{number}", first),
+                )
+        copy.commit()
+
+
 def _write(database: str) -> None:
     """Store the newest days again and again, each time with other figures."""
     endpoint = named(ENDPOINTS[0])
@@ -201,11 +233,14 @@ def _started(name: str, folder: Path, kind: str, database: str) -> Iterator[Serv
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout
-        url, token, first, last = process.stdout.readline().split()
-        if token.startswith("http"):
-            token = msgspec.json.decode(urlopen(token).read())["access_token"]
+        url, first, last, *tokens = process.stdout.readline().split()
+        tokens = [msgspec.json.decode(urlopen(one).read())["access_token"] for one in tokens]
         script = folder / f"{name}.lua"
-        paths = ", ".join(f"'/datacube/{one}?access_token={token}'" for one in ENDPOINTS)
+        paths = ", ".join(
+            f"'/datacube/{one}?access_token={token}'"
+            for token in tokens or ["none"]
+            for one in ENDPOINTS
+        )
         newest = Window.parse(f"{first}..{last}")
         windows = [_earlier(newest, n) for n in range(WINDOWS if kind == "read" else 1)]
         bodies = ", ".join(f"'{_body(window)}'" for window in windows)
@@ -253,8 +288,12 @@ def _serve(options: argparse.Namespace) -> None:
     from wxcube.server.access_log import with_access_log
 
     with Warehouse.open(options.database) as warehouse:
-        account = next(iter(warehouse.accounts()))
-        local = msgspec.structs.replace(APP, account=account)
+        account, *others = warehouse.accounts()
+        asked = others[:: len(others) // ASKED_ACCOUNTS] if len(others) > ASKED_ACCOUNTS else []
+        apps = [
+            LocalApp(appid=f"bench{number}", secret=SECRET, account=one)
+            for number, one in enumerate(asked or [account])
+        ]
         newest = min(
             (
                 extent.last
@@ -263,11 +302,14 @@ def _serve(options: argparse.Namespace) -> None:
             ),
         )
         window = Window(newest - timedelta(days=6), newest)
+        if options.serve == "nginx":
+            _serve_by_nginx(_bodies(warehouse, apps[0], window), window)
         if options.serve in {"bare", "plain"}:
-            _serve_bare(_bodies(warehouse, local, window), window, plain=options.serve == "plain")
+            bodies = _bodies(warehouse, apps[0], window)
+            _serve_bare(bodies, window, plain=options.serve == "plain")
             return
         limits = LimitSettings(kept_bytes=0 if options.serve == "read" else 64 << 20)
-        app = gateway_app(warehouse, [local], SystemClock(), limits)
+        app = gateway_app(warehouse, apps, SystemClock(), limits)
         log.configure("info" if options.serve == "logged" else "warning")
         is_logged = options.serve == "logged"
         with listen("127.0.0.1", 0) as listener:
@@ -275,7 +317,7 @@ def _serve(options: argparse.Namespace) -> None:
                 with_access_log(app.asgi) if is_logged else app.asgi,
                 listener,
                 limits=limits,
-                on_ready=lambda url: _announce(url, _token(url), window),
+                on_ready=lambda url: _announce(url, window, *(_token(url, one) for one in apps)),
                 direct=None if is_logged else app.direct,
             )
 
@@ -316,7 +358,7 @@ def _serve_bare(bodies: dict[str, bytes], window: Window, *, plain: bool) -> Non
 
     with listen("127.0.0.1", 0) as listener:
         if not plain:
-            serve_forever(app, listener, on_ready=lambda url: _announce(url, "none", window))
+            serve_forever(app, listener, on_ready=lambda url: _announce(url, window))
             return
         import uvicorn
 
@@ -330,18 +372,54 @@ def _serve_bare(bodies: dict[str, bytes], window: Window, *, plain: bool) -> Non
             date_header=False,
         )
         host, port = listener.getsockname()
-        _announce(f"http://{host}:{port}", "none", window)
+        _announce(f"http://{host}:{port}", window)
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _token(url: str) -> str:
+_NGINX = """
+daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+events { worker_connections 1024; }
+http {
+  access_log off; keepalive_requests 1000000000; default_type "application/json; encoding=utf-8";
+  server { listen 127.0.0.1:%d; root %s; location / { error_page 405 =200 $uri; } }
+}
+"""
+
+
+def _serve_by_nginx(bodies: dict[str, bytes], window: Window) -> None:
+    """Become nginx, which sends files; does not return."""
+    folder = tempfile.mkdtemp()
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    for path, body in bodies.items():
+        file = Path(folder, path.removeprefix("/"))
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(body)
+    config = Path(folder, "nginx.conf")
+    config.write_text(_NGINX % (port, folder))
+    if os.fork() == 0:
+        _wait_for(port)
+        _announce(f"http://127.0.0.1:{port}", window)
+        os._exit(0)
+    os.execvp("nginx", ["nginx", "-p", folder, "-c", str(config)])
+
+
+def _wait_for(port: int) -> None:
+    ends_at = time.monotonic() + 10
+    while time.monotonic() < ends_at:
+        with closing(socket.socket()) as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+
+
+def _token(url: str, app: LocalApp) -> str:
     """The URL of a token: the server cannot ask itself while it announces that it is ready."""
-    words = f"grant_type=client_credential&appid={APP.appid}&secret={APP.secret}"
+    words = f"grant_type=client_credential&appid={app.appid}&secret={SECRET}"
     return f"{url}/cgi-bin/token?{words}"
 
 
-def _announce(url: str, token: str, window: Window) -> None:
-    print(url, token, window.first, window.last, flush=True)
+def _announce(url: str, window: Window, *tokens: str) -> None:
+    print(url, window.first, window.last, *tokens, flush=True)
 
 
 if __name__ == "__main__":
