@@ -285,7 +285,7 @@ def _print(servers: list[Server]) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     from wxcube.cli.gateway_app import gateway_app
-    from wxcube.server.access_log import with_access_log
+    from wxcube.server.access_log import LoggedCalls
 
     with Warehouse.open(options.database) as warehouse:
         account, *others = warehouse.accounts()
@@ -311,14 +311,14 @@ def _serve(options: argparse.Namespace) -> None:
         limits = LimitSettings(kept_bytes=0 if options.serve == "read" else 64 << 20)
         app = gateway_app(warehouse, apps, SystemClock(), limits)
         log.configure("info" if options.serve == "logged" else "warning")
-        is_logged = options.serve == "logged"
+        direct = LoggedCalls(app.direct) if options.serve == "logged" else app.direct
         with listen("127.0.0.1", 0) as listener:
             serve_forever(
-                with_access_log(app.asgi) if is_logged else app.asgi,
+                app.asgi,
                 listener,
                 limits=limits,
                 on_ready=lambda url: _announce(url, window, *(_token(url, one) for one in apps)),
-                direct=None if is_logged else app.direct,
+                direct=direct,
             )
 
 

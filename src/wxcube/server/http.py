@@ -523,7 +523,7 @@ def serve_forever(  # noqa: PLR0913 - all but two by keyword
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. Calls `on_ready` with the URL once it accepts requests.
 
-    What `direct` answers passes by the application, and so by its access log.
+    What `direct` answers passes by the application, and so by its access log; see `LoggedCalls`.
     """
     url = url_of(listener, is_encrypted=tls is not None)
     ready = partial(on_ready, url) if on_ready else None

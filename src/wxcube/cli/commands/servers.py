@@ -155,7 +155,7 @@ def _serve_gateway(
         reloading_on_hangup,
     )
     from wxcube.jobs.read_through import SettingsReadThrough
-    from wxcube.server.access_log import with_access_log
+    from wxcube.server.access_log import LoggedCalls, with_access_log
     from wxcube.server.gateway import Missing
     from wxcube.server.http import serve_forever
     from wxcube.server.metrics import with_metrics
@@ -204,7 +204,7 @@ def _serve_gateway(
             trusted_proxies=serving.trusted_proxies,
             tls=serving.certificate.context if serving.certificate else None,
             on_ready=ready,
-            direct=lambda: None if serving.has_access_log() else app.direct,
+            direct=lambda: LoggedCalls(app.direct) if serving.has_access_log() else app.direct,
         )
 
 
