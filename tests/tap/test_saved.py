@@ -145,6 +145,11 @@ def test_an_access_log_has_replies_only_and_says_so(tmp_path: Path) -> None:
         ('7 "-" "a 9.999 b" rt=0.035', 35),
         ('7 "9.999, x" "9.999" 0.035', 9_999),
         ("7 " + "9" * 400 + ".000 0.035", 35),
+        ('7 "-" "Mozilla/4.0" "-" rt=0.035 uct="0.001" uht="0.034" urt="0.034"', 35),
+        ('7 "-" "Mozilla/4.0"rt=0.035 uct="0.001"', 35),
+        ('7 "-" "-" rt=0.035 uct="-"', 35),
+        ('7 "-" "Mozilla/4.0" urt="0.034" rt="0.035"', 35),
+        ('7 "-" "rt=9.999" upstream 0.034 request_time=0.035', 35),
     ],
 )
 def test_the_time_of_a_request_is_no_number_in_a_text(

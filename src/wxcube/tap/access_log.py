@@ -29,8 +29,9 @@ _LINE = re.compile(
     rb"\[(?P<time>\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "
     rb'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<status>\d{3}) (?P<rest>.*)$'
 )
-_TEXT = re.compile(rb'"[^"]*[^"\d., -][^"]*"')
-"""What a caller sent, such as its User-Agent, in which a number is no time."""
+_QUOTED = re.compile(rb'("[\d., -]*")|"[^"]*"')
+"""Numbers in quotes, or what a caller sent, like its User-Agent, in which a number is no time."""
+_NAMED = re.compile(rb'(?:^|[\s",])(?:rt|request_time)[=:]"?(\d{1,9}\.\d{3})(?=[\s\",]|$)')
 _SECONDS = re.compile(rb"(?:^|[\s=\"])(\d{1,9}\.\d{3})(?=[\s\",]|$)")
 _TIME = "%d/%b/%Y:%H:%M:%S %z"
 _OK = 200
@@ -75,7 +76,9 @@ def _reply(line: bytes, accounts: TappedAccounts, seen: Counter[bytes]) -> dict[
         raise RefusedError(Reason.WRONG_SIGNATURE)
     if len(found) > 1:
         raise RefusedError(Reason.UNKNOWN_ACCOUNT, "several accounts have this token")
-    seconds = _SECONDS.search(_TEXT.sub(b"", match["rest"]))
+    numbers = _QUOTED.sub(rb"\1 ", match["rest"])
+    # beside the time of a request, a format often has those of the server behind nginx
+    seconds = _NAMED.search(numbers) or _SECONDS.search(numbers)
     if seconds is None:
         raise EventError(
             _("the access log has no times of requests"),
