@@ -17,7 +17,7 @@ from wxcube.contract.article import ArticleTotal, ArticleTotalStat, UserRead, Us
 from wxcube.contract.content import BizSummary, BizSummaryDetail, ReadUserSource
 from wxcube.contract.field import Row
 from wxcube.contract.interface import InterfaceSummary, InterfaceSummaryHour
-from wxcube.contract.message import UpstreamMsg, UpstreamMsgHour
+from wxcube.contract.message import UpstreamMsg, UpstreamMsgHour, UpstreamMsgWeek
 from wxcube.contract.source import Origin
 from wxcube.contract.user import UserCumulate, UserSummary
 from wxcube.warehouse.checks import check
@@ -344,6 +344,14 @@ def test_messages_that_were_not_recorded_are_explained_with_their_number(
         users.what == "msg_user is 40 at WeChat and 38 from your events: -2 (msg_type 1: 40 and 38)"
     )
     assert "wxcube check --only message" in counts.remedy
+
+
+def test_the_days_of_a_week_are_to_be_compared_not_its_monday_alone(database: Database) -> None:
+    def week(count: int) -> UpstreamMsgWeek:
+        return UpstreamMsgWeek(ref_date=DAY, msg_type=1, msg_user=2, msg_count=count)
+
+    (finding,) = both(database, [week(9)], [week(8)])
+    assert "--only message --from 2026-03-02 --to 2026-03-08" in finding.remedy
 
 
 def test_messages_that_wechat_does_not_count_are_explained(database: Database) -> None:

@@ -144,9 +144,9 @@ def _remedy(finding: Finding) -> Message:
     if finding.rule is Rule.ORIGINS_DIFFER:
         return _(
             "WeChat's figures are shown where both exist; compare the hours (`wxcube check --only "
-            "{group} --from {day} --to {day}`) with those in which the tap ran",
+            "{group} --from {first} --to {last}`) with those in which the tap ran",
             group=named(finding.endpoint).group.value,
-            day=finding.day,
+            **_period(finding),
         )
     if finding.rule is Rule.WITHDRAWN:
         return _(
@@ -174,5 +174,12 @@ def _remedy_of_computed(finding: Finding) -> Message:
     if finding.rule is Rule.BALANCE:
         return _("nothing, if there is such an event")
     return _(
-        "correct the events, then run `wxcube cube build --from {day} --to {day}`", day=finding.day
+        "correct the events, then run `wxcube cube build --from {first} --to {last}`",
+        **_period(finding),
     )
+
+
+def _period(finding: Finding) -> dict[str, date]:
+    """The first and the last day that the row covers: of a week or month, not only its label."""
+    period = named(finding.endpoint).period(finding.day)
+    return {"first": period.first, "last": period.last}
