@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import signal
 import subprocess
 import sys
@@ -323,6 +324,18 @@ def test_a_damaged_file_is_reported_and_can_be_moved_out(folder: Path, run_comma
     assert run_command("events", "forget", str(file), "--yes")[0] == 0
     assert run_command("events", "compact")[0] == 0
     assert json_lines(run_command("events", "status", "--json")[1])[0]["events"] == 1
+
+
+@pytest.mark.parametrize("words", ["retract --account a id", "forget file", "rotate-key"])
+def test_without_a_terminal_to_ask_in_the_option_is_named(
+    folder: Path, run_command: Any, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    code, _, err = run_command("events", *words.split())
+    assert code == 1
+    assert "confirm the action with --yes" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run_command("events", *words.split())[0] == 130
 
 
 def test_the_key_is_changed_only_on_command(folder: Path, run_command: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.commands.selection import Day
 from wxcube.cli.help import Group
 from wxcube.cli.terminal.paragraph import print_paragraph
+from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, plural, verbatim
 from wxcube.log import redact
 
@@ -396,7 +398,18 @@ def rotate_key(*, yes: bool) -> None:
 def _confirm(root: Context, question: Message, *, yes: bool) -> None:
     """Go on if the user agrees.
 
-    Raises:  click.Abort if not.
+    Raises:  click.Abort if not, SettingsError if there is nobody to ask.
     """
-    if not yes:
-        click.confirm(root.translate(question), abort=True)
+    if yes:
+        return
+    try:
+        has_agreed = click.confirm(root.translate(question))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise SettingsError(
+            _("there is no terminal to ask in"), hint=_("confirm the action with --yes")
+        ) from None
+    if not has_agreed:
+        raise click.Abort
