@@ -100,6 +100,7 @@ def test_an_app_has_the_rights_that_were_named(site: Site) -> None:
     ],
 )
 def test_what_is_wrong_is_reported(site: Site, words: str, english: str, chinese: str) -> None:
+    added(site, "add", "reports", "--account", "shop")
     result = site.run("app", *words.split())
     assert (result.code, english in result.err) == (1, True), result.err
     assert chinese in site.run("app", *words.split(), "--lang", "zh").err
@@ -113,8 +114,45 @@ def test_an_appid_is_used_once_also_after_it_was_revoked(site: Site) -> None:
     )
     assert site.run("app", "revoke", "reports").code == 0
     assert listed(site)["reports"]["revoked_at"]
-    assert site.run("app", "add", "reports", "--account", "shop").code == 1
-    assert "was revoked" in site.run("app", "rotate", "reports").err
+    for again in (("add", "reports", "--account", "shop"), ("rotate", "reports")):
+        result = site.run("app", *again)
+        assert (result.code, "was revoked; add one with another appid" in result.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words", ["import", "new-key", "log", "revoke own", "rotate own", "change own"]
+)
+def test_a_mistyped_database_is_not_created_with_tokens_that_have_ended(
+    site: Site, words: str
+) -> None:
+    added(site, "add", "own", "--account", "shop")
+    text = '[[apps]]\nappid = "of-file"\nsecret = "0123456789abcdef"\naccount = "wxdemo-1"\n'
+    write_private(site.folder / "wxcube-apps.toml", text)
+    result = site.run("app", *words.split(), "--database", "wxcube.bd")
+    assert (result.code, result.out) == (1, "")
+    assert "there is no database wxcube.bd" in result.err
+    assert not (site.folder / "wxcube.bd").exists()
+
+
+def test_the_first_app_says_that_its_database_is_new(site: Site) -> None:
+    is_told = [
+        "wxcube.db is new and empty"
+        in " ".join(site.run("app", "add", name, "--account", "shop").err.split())
+        for name in ("first", "second")
+    ]
+    assert is_told == [True, False]
+
+
+def test_the_list_shortens_nothing(site: Site) -> None:
+    assert "there are no apps yet" in site.run("app", "list").err
+    addresses = [f"192.0.2.{number}" for number in range(1, 12)]
+    rights = [word for one in addresses for word in ("--address", one)]
+    added(site, "add", "an-app-with-quite-a-long-name", "--account", "shop", *rights)
+    result = site.run("app", "list").out
+    assert all(
+        text in result for text in ("an-app-with-quite-a-long-name", "(wxdemo-1)", *addresses)
+    )
+    assert "all" in result
 
 
 def test_a_short_secret_of_the_apps_file_is_not_stored_as_a_hash(site: Site) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.table import Table
 
 from wxcube.cli.commands.context import Context, context, json_line
+from wxcube.cli.commands.servers import warn_empty
 from wxcube.cli.help import Command, Group
+from wxcube.cli.terminal.grid import Heading, show
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.codes import PERMISSION_SETS
 from wxcube.errors import SettingsError
@@ -99,7 +100,8 @@ def add(appid: str, account: str, *, as_json: bool, **rights: Any) -> None:
 
     root, secret = context(), new_secret()
     _check_appid(appid)
-    with _warehouse(root) as warehouse:
+    is_new = not root.has_warehouse()
+    with _warehouse(root, may_create=True) as warehouse:
         new = StoredApp(
             appid=appid,
             account=_account(root, account, warehouse.accounts()),
@@ -110,10 +112,13 @@ def add(appid: str, account: str, *, as_json: bool, **rights: Any) -> None:
             **_rights(**rights),
         )
         if warehouse.apps.add([new]):
+            _require_valid(warehouse.apps.apps()[appid])
             raise SettingsError(
                 _("there is an app {appid} already", appid=appid),
                 hint=_("choose another name, or give it a new secret with `wxcube app rotate`"),
             )
+    if is_new:
+        warn_empty(root)
     _show_secret(root, appid, secret, as_json=as_json)
 
 
@@ -137,23 +142,26 @@ def list_apps(*, as_json: bool) -> None:
         for line in (*map(_stored_line, stored.values()), *map(_local_line, local)):
             click.echo(json_line(line))
         return
-    translate = root.translate
-    titles = (
-        "appid",
-        translate(_("account")),
-        translate(_("permission sets")),
-        translate(_("addresses")),
-        translate(_("per day")),
-        translate(_("per minute")),
-        translate(_("state")),
-    )
-    table = Table(*titles, box=None)
-    for one in stored.values():
-        state = _("revoked on {day}", day=f"{one.revoked_at:%Y-%m-%d}") if one.revoked_at else None
-        table.add_row(*_cells(root, one), translate(state) if state else "")
-    for one_local in local:
-        table.add_row(*_cells(root, one_local), translate(_("in the apps file")))
-    root.console.print(table)
+    rows = [
+        *((*_cells(root, one), _state(root, one)) for one in stored.values()),
+        *((*_cells(root, one), root.translate(_("in the apps file"))) for one in local),
+    ]
+    if not rows:
+        text = _(
+            "there are no apps yet; add one with `wxcube app add`, or start `wxcube serve`, which "
+            "writes a file with one for each account"
+        )
+        print_paragraph(root.notes, root.translate(text))
+        return
+    titles = [
+        _("account"),
+        _("permission sets"),
+        _("addresses"),
+        _("per day"),
+        _("per minute"),
+        _("state"),
+    ]
+    show(root.console, [Heading(name) for name in ("appid", *map(root.translate, titles))], rows)
 
 
 @app.command(cls=Command)
@@ -186,12 +194,7 @@ def rotate(appid: str, *, as_json: bool) -> None:
 
     root, secret = context(), new_secret()
     with _warehouse(root) as warehouse:
-        known = _require(warehouse.apps.apps().get(appid), appid)
-        if known.revoked_at:
-            raise SettingsError(
-                _("the app {appid} was revoked", appid=appid),
-                hint=_("add another one with `wxcube app add`"),
-            )
+        _require_valid(_require(warehouse.apps.apps().get(appid), appid))
         warehouse.apps.rotate(appid, hash_of(secret))
     _show_secret(root, appid, secret, as_json=as_json)
 
@@ -266,7 +269,8 @@ def log_of_requests(*, as_json: bool) -> None:
       wxcube app log
     """
     root = context()
-    with root.warehouse(read_only=not root.can_write_warehouse()) as warehouse:
+    can_write = root.has_warehouse() and root.can_write_warehouse()
+    with root.warehouse(read_only=not can_write) as warehouse:
         requests = warehouse.apps.requests(_REQUESTS_SHOWN)
     if as_json:
         for one in requests:
@@ -276,11 +280,21 @@ def log_of_requests(*, as_json: bool) -> None:
         return
     translate = root.translate
     titles = (_("time"), _("app"), _("account"), _("address"), _("errcode"))
-    table = Table(*map(translate, titles), box=None)
-    for one in requests:
-        time = f"{one.asked_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(time, one.appid, root.title(one.account), one.client, str(one.errcode))
-    root.console.print(table)
+    rows = [
+        (
+            f"{one.asked_at:%Y-%m-%d %H:%M:%S}",
+            one.appid,
+            root.title(one.account),
+            one.client,
+            one.errcode,
+        )
+        for one in requests
+    ]
+    if not rows:
+        text = _("no app has asked for WeChat's token")
+        root.notes.print(translate(text))
+        return
+    show(root.console, [Heading(translate(title)) for title in titles], rows)
 
 
 @app.command("new-key", cls=Command)
@@ -306,9 +320,10 @@ def new_key() -> None:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _warehouse(root: Context) -> Warehouse:
+def _warehouse(root: Context, *, may_create: bool = False) -> Warehouse:
+    """The database; one that does not exist is an error, as its name may be mistyped."""
     root.require_private_warehouse()
-    return root.warehouse()
+    return root.warehouse(read_only=not may_create and not root.has_warehouse())
 
 
 def _rights(
@@ -368,6 +383,14 @@ def _require(app: StoredApp | None, appid: str) -> StoredApp:
     return app
 
 
+def _require_valid(app: StoredApp) -> None:
+    if app.revoked_at:
+        raise SettingsError(
+            _("the app {appid} was revoked", appid=app.appid),
+            hint=_("add one with another appid: `wxcube app add`"),
+        )
+
+
 def _show_secret(root: Context, appid: str, secret: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json_line({"appid": appid, "secret": secret}))
@@ -405,11 +428,18 @@ def _imported(local: LocalApp, now: datetime) -> StoredApp:
     )
 
 
+def _state(root: Context, one: StoredApp) -> str:
+    if not one.revoked_at:
+        return ""
+    return root.translate(_("revoked on {day}", day=f"{one.revoked_at:%Y-%m-%d}"))
+
+
 def _cells(root: Context, one: StoredApp | LocalApp) -> tuple[str, ...]:
+    has_all = set(one.permission_sets) >= set(PERMISSION_SETS)
     return (
         one.appid,
         root.title(one.account),
-        " ".join(map(str, one.permission_sets)),
+        root.translate(_("all")) if has_all else " ".join(map(str, one.permission_sets)),
         " ".join(one.addresses),
         str(one.daily_limit or ""),
         str(one.minute_limit or ""),

@@ -50,11 +50,23 @@ def doctor(*, deep: bool, repair: bool, mend: bool, as_json: bool) -> int:
             click.echo(_json(finding))
         else:
             _show(root, finding)
-    if not findings and not as_json:
-        root.notes.print(root.translate(_("no problems found")))
+    if not as_json:
+        _show_missing(root)
+        if not findings:
+            root.notes.print(root.translate(_("no problems found")))
     repaired = _repair(root, problems, as_json=as_json) if repair or mend else []
     remaining = [one for one in findings if one not in repaired]
     return SERIOUS if any(one.is_serious for one in remaining) else 0
+
+
+def _show_missing(root: Context) -> None:
+    """Note what was not checked, as it is not there: its name may be mistyped."""
+    if not root.has_warehouse():
+        message = _("there is no database {path} yet", path=redact(root.settings.database))
+        print_paragraph(root.notes, root.translate(message), mark="· ")
+    if not _store(root).exists():
+        message = _("there is no event store {folder} yet", folder=_store(root))
+        print_paragraph(root.notes, root.translate(message), mark="· ")
 
 
 def _json(finding: Finding) -> str:

@@ -32,7 +32,8 @@ def rebuild(*, as_json: bool) -> int:
     """
     root = context()
     began = time.perf_counter()
-    with root.warehouse() as warehouse:
+    # one that does not exist is an error, as its name may be mistyped
+    with root.warehouse(read_only=not root.has_warehouse()) as warehouse:
         accounts = warehouse.accounts()
         if not accounts:
             root.notes.print(root.translate(_("the database has no data yet")))

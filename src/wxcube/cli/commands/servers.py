@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 import wxcube
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.help import Command
+from wxcube.cli.terminal.grid import Heading, show
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.endpoint import EARLIEST
 from wxcube.errors import SettingsError, WarehouseError
@@ -119,7 +119,7 @@ def serve(
 
         def ready(url: str) -> None:
             if is_new:
-                _warn_empty(root)
+                warn_empty(root)
             _announce(root, url, serving)
 
         if workers == 1:
@@ -374,7 +374,8 @@ def _has_access_log(root: Context) -> bool:
     return root.settings.log_level in {"debug", "info"}
 
 
-def _warn_empty(root: Context) -> None:
+def warn_empty(root: Context) -> None:
+    """Warn that the database was created just now."""
     message = _(
         "{database} is new and empty: days have no figures until `wxcube sync` or "
         "`wxcube cube build` has stored them",
@@ -629,10 +630,9 @@ def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool
     translate, console = root.translate, root.console
     time = translate(_("Beijing time {time}", time=f"{emulator.clock.now():%Y-%m-%d %H:%M}"))
     console.print(Text.assemble((url, "bold"), f"  {time}"))
-    table = Table("appid", "secret", translate(_("name")), box=None, header_style="bold")
-    for app in emulator.accounts:
-        table.add_row(app.appid, app.secret, emulator.name(app.appid))
-    console.print(table)
+    headings = [Heading("appid"), Heading("secret"), Heading(translate(_("name")))]
+    rows = [(app.appid, app.secret, emulator.name(app.appid)) for app in emulator.accounts]
+    show(console, headings, rows)
     _show_next(root, emulator, url)
     root.notes.print(translate(_("press Ctrl-C to stop")))
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.table import Table
 
 from wxcube import beijing, contract
 from wxcube.cli.commands.context import Context, context
 from wxcube.cli.help import Command, Group, reader
+from wxcube.cli.terminal.grid import Heading, show
 from wxcube.cli.terminal.paragraph import print_paragraph
 from wxcube.contract.endpoint import Endpoint
 from wxcube.contract.source import Origin
@@ -168,13 +168,12 @@ def account(ctx: click.Context) -> None:
 
 def _list(root: Context) -> None:
     translate = root.translate
-    table = Table(
-        translate(_("name")), "appid", translate(_("token")), translate(_("endpoints")), box=None
-    )
-    for one in root.settings.chosen(()):
-        endpoints = ", ".join(one.endpoints) or translate(_("all"))
-        table.add_row(one.title, one.appid, one.token, endpoints)
-    root.console.print(table)
+    titles = (translate(_("name")), "appid", translate(_("token")), translate(_("endpoints")))
+    rows = [
+        (one.title, one.appid, one.token, ", ".join(one.endpoints) or translate(_("all")))
+        for one in root.settings.chosen(())
+    ]
+    show(root.console, [Heading(title) for title in titles], rows)
 
 
 @account.command()

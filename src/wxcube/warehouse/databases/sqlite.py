@@ -242,7 +242,8 @@ def _check_path(path: Path, *, read_only: bool) -> None:
         )
     if read_only and not path.exists():
         raise WarehouseError(
-            _("there is no database {path}", path=path), hint=_("fetch data with `wxcube sync`")
+            _("there is no database {path}", path=path),
+            hint=_("fetch data with `wxcube sync`, or name another file with --database"),
         )
     if not path.absolute().parent.is_dir():
         raise WarehouseError(
