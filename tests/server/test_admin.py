@@ -236,3 +236,14 @@ def test_certificates_that_cannot_be_used_are_reported(
     with pytest.raises(SettingsError, match=reason):
         of_settings(*paths)
     assert of_settings("", "") is None
+
+
+def test_a_certificate_without_a_key_asks_for_the_key(pem: Path, tmp_path: Path) -> None:
+    """Not for another mode of the certificate, which everybody may read."""
+    key, end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n"
+    before, _, rest = pem.read_text("utf-8").partition(key)
+    alone = tmp_path / "certificate.pem"
+    alone.write_text(before + rest.partition(end)[2], encoding="utf-8")
+    with pytest.raises(SettingsError, match="no tls_key"):
+        of_settings(str(alone), "")
+    assert of_settings(str(pem), "") is not None

@@ -135,7 +135,15 @@ def test_a_strange_host_is_not_repeated(emulator: RunningEmulator, host: str) ->
     assert host.encode() not in body
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Get a token"), ("zh-CN", "获取")])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Get a token"),
+        ("zh-CN", "获取"),
+        ("en", "printed by `wxcube app add`"),
+        ("zh-CN", "<h1>wxcube serve：按微信 datacube 接口提供你的数据</h1>"),
+    ],
+)
 def test_the_page_is_in_the_readers_language(
     gateway: RunningServer, language: str, words: str
 ) -> None:

@@ -42,7 +42,7 @@ def emulator_description() -> Description:
         [ClockChange, Expiry, Fault, Entry, Pushed], ref_template="#/components/schemas/{name}"
     )
     return Description(
-        title="wxcube emulate: WeChat's datacube API with simulated accounts",
+        title=_("wxcube emulate: WeChat's datacube API with simulated accounts"),
         calls={
             "tags": [{"name": _TAG, "description": "clock, faults and journal of the emulator"}],
             "paths": {f"{ADMIN}{name}": item for name, item in _calls().items()},

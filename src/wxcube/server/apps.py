@@ -66,7 +66,7 @@ class LocalApp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             try:
                 ip_network(one, strict=False)
             except ValueError:
-                raise ValueError(f"{one!r} is no IP address and no network") from None
+                raise ValueError(f"{one!r} is not an IP address or a network") from None
 
     @property
     def generation(self) -> int:
@@ -165,7 +165,9 @@ def _convert(path: Path, content: dict[str, Any]) -> _File:
 def _invalid(path: Path, reason: Message) -> SettingsError:
     return SettingsError(
         _("the apps file {path} is invalid: {reason}", path=path, reason=reason),
-        hint=_("correct that line, or delete the file so that a new one is written"),
+        hint=_(
+            "correct that line; if you delete the file, a new one is written, with other secrets"
+        ),
     )
 
 

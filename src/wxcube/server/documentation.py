@@ -48,7 +48,7 @@ class Description:
     says where its appids and secrets are; browsers on its machine get them at the path `accounts`.
     """
 
-    title: str
+    title: Message
     calls: Schema
     where: Message
     accounts: str = ""
@@ -142,7 +142,7 @@ class _Documentation:
 def described(description: Description, newest: date) -> Schema:
     """The OpenAPI document of a server: WeChat's calls and its own, with examples of a day."""
     document, own = openapi(newest), description.calls
-    document["info"] |= {"title": description.title}
+    document["info"] |= {"title": str(description.title)}
     document["tags"] += own["tags"]
     document["paths"] |= own["paths"]
     for kind, components in own["components"].items():

@@ -59,7 +59,7 @@ def gateway_description(
     paths |= _wechat_token() if gives_wechat_token else {}
     schemes = {"events_token": {"type": "http", "scheme": "bearer"}} if accepts_events else {}
     return Description(
-        title="wxcube serve: your figures over WeChat's datacube API",
+        title=_("wxcube serve: your figures over WeChat's datacube API"),
         calls={
             "tags": [{"name": OWN_TAG, "description": "calls of this server, not of WeChat"}]
             if paths
@@ -67,7 +67,10 @@ def gateway_description(
             "paths": paths,
             "components": {"securitySchemes": schemes},
         },
-        where=_("AppIDs and their secrets are in the apps file that `wxcube serve` names."),
+        where=_(
+            "AppIDs and their secrets are in the apps file that `wxcube serve` names, or were "
+            "printed by `wxcube app add`."
+        ),
     )
 
 

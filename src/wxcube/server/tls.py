@@ -64,7 +64,7 @@ def _no_password() -> str:
 def certificate(cert: str, key: str) -> Certificate | None:
     """The certificate of two settings; None if neither is set.
 
-    Raises:  SettingsError if only the key is set, or a file cannot be used.
+    Raises:  SettingsError if a certificate or a key is missing, or a file cannot be used.
     """
     if not cert and not key:
         return None
@@ -72,4 +72,10 @@ def certificate(cert: str, key: str) -> Certificate | None:
         raise SettingsError(
             _("there is a tls_key, but no tls_cert"), hint=_("name the certificate too")
         )
-    return Certificate(Path(cert).expanduser(), Path(key or cert).expanduser())
+    path = Path(cert).expanduser()
+    if not key and path.is_file() and b"PRIVATE KEY" not in path.read_bytes():
+        raise SettingsError(
+            _("there is a tls_cert, but no tls_key, and {path} has no key either", path=path),
+            hint=_("name the file of the key too"),
+        )
+    return Certificate(path, Path(key or cert).expanduser())
