@@ -565,6 +565,8 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
         if not is_loopback(host):
             _warn_of_admin_calls(root, password)
         _show_accounts(root, emulator, url, as_json=as_json)
+        if push:
+            _show_pushing(root, push, url)
 
     with listen(host, port) as listener, pusher:
         emulator.prepare()
@@ -635,6 +637,16 @@ def _show_accounts(root: Context, emulator: Emulator, url: str, *, as_json: bool
     show(console, headings, rows)
     _show_next(root, emulator, url)
     root.notes.print(translate(_("press Ctrl-C to stop")))
+
+
+def _show_pushing(root: Context, target: str, url: str) -> None:
+    message = _(
+        "callbacks are pushed to {target} once it has answered the check of its address; "
+        "{url}/_wxcube/pushes counts them",
+        target=target,
+        url=url,
+    )
+    print_paragraph(root.notes, root.translate(message), mark="· ")
 
 
 def _show_next(root: Context, emulator: Emulator, url: str) -> None:
