@@ -4,6 +4,7 @@ from typing import Any
 
 from support.callbacks import APPID, account
 from support.tapped_site import stored_events, tapped_site
+from support.tapping import tap_process
 from wxcube.beijing import BEIJING
 from wxcube.events.store.store import EventStore
 from wxcube.tap.opening import Opened, open_new_accounts
@@ -36,3 +37,10 @@ def test_unknown_followers_are_not_made_up(tmp_path: Path) -> None:
 
 def test_a_simulated_account_is_left_alone(tmp_path: Path) -> None:
     assert opened(tmp_path, 5, is_simulated=True) == []
+
+
+def test_without_a_database_it_is_reported_that_totals_begin_at_0(tmp_path: Path) -> None:
+    tapped_site(tmp_path)
+    with tap_process(tmp_path, kind="mirror") as tap:
+        assert "are unknown, so totals begin at 0" in " ".join(tap.said().split())
+    assert not (tmp_path / "wxcube.db").exists()

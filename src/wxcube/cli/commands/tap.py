@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wxcube.tap.mapping import HashUser
     from wxcube.tap.service import Service
     from wxcube.tap.tally import Tally
+    from wxcube.warehouse.store import Warehouse
 
 _BATCH = 2_000
 """Events of a file that are stored in one batch."""
@@ -219,10 +220,8 @@ def _open_new_accounts(root: Context, accounts: TappedAccounts) -> None:
     """Let new accounts begin with the followers that the database has of yesterday."""
     from wxcube.tap.opening import followers_in, open_new_accounts
 
-    if not root.has_warehouse():
-        return
-    with root.warehouse(read_only=True) as warehouse, _opener(root)() as store:
-        found = followers_in(warehouse)
+    with _stored(root) as warehouse, _opener(root)() as store:
+        found = followers_in(warehouse) if warehouse else (lambda _appid, _day: None)
         for one in open_new_accounts(store, accounts, found, root.clock.now()):
             if one.followers is None:
                 message = _(
@@ -239,6 +238,11 @@ def _open_new_accounts(root: Context, accounts: TappedAccounts) -> None:
                     day=one.day,
                 )
             print_paragraph(root.notes, root.translate(message), mark="· ")
+
+
+def _stored(root: Context) -> AbstractContextManager[Warehouse | None]:
+    """The database, if there is one yet."""
+    return root.warehouse(read_only=True) if root.has_warehouse() else nullcontext()
 
 
 def _read(root: Context, path: Path) -> Tally:
