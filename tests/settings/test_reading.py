@@ -132,6 +132,16 @@ def retaining(folder: Path, **days: int) -> Path:
     return path
 
 
+@pytest.mark.parametrize("address", ["nginx", "10.0.0/8", "10.0.0.1/8", ""])
+def test_a_trusted_proxy_that_no_caller_can_be_is_refused(tmp_path: Path, address: str) -> None:
+    path = tmp_path / "wxcube.toml"
+    path.write_text(f'[serve]\ntrusted_proxies = ["127.0.0.1", "{address}"]\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match="is not an IP address or a network"):
+        load(path, {})
+    path.write_text('[serve]\ntrusted_proxies = ["*", "::1", "10.0.0.0/8"]\n', encoding="utf-8")
+    assert len(load(path, {}).serve.trusted_proxies) == 3
+
+
 def test_settings_errors_survive_pickling(config: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(config, {}).account("other")

@@ -90,6 +90,11 @@ class Serving:
             self.access.set_local(self._local)
 
     @property
+    def accounts_of_file(self) -> set[str]:
+        """The accounts of the apps in the apps file."""
+        return {one.account for one in self._local}
+
+    @property
     def app_count(self) -> int:
         """The number of apps that may call."""
         return len(self.access.directory) if self.access else 0

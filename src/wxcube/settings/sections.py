@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from ipaddress import ip_network
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -130,6 +131,25 @@ class ServeSettings(Section, frozen=True, kw_only=True):
     """Where metrics and reload are: HOST:PORT, unix:FILE, or `public`; empty means nowhere."""
     trusted_proxies: list[str] = []
     """Addresses of reverse proxies whose X-Forwarded-For names the caller; by default none."""
+
+    def __post_init__(self) -> None:
+        for one in self.trusted_proxies:
+            _check_proxy(one)
+
+
+def _check_proxy(address: str) -> None:
+    """Refuse what no caller's address would ever match, such as a name.
+
+    Raises:  SettingsError.
+    """
+    try:
+        if address != "*":
+            ip_network(address)
+    except ValueError:
+        raise SettingsError(
+            _("trusted_proxies: {address!r} is not an IP address or a network", address=address),
+            hint=_("write addresses as 192.0.2.1, networks as 192.0.2.0/24"),
+        ) from None
 
 
 class LimitSettings(Section, frozen=True, kw_only=True):

@@ -283,6 +283,16 @@ def test_apps_of_the_file_go_on_and_are_imported_with_their_tokens(site: Site) -
     assert not file.exists()
 
 
+def test_an_app_of_an_account_that_nobody_knows_is_reported(site: Site) -> None:
+    text = '[[apps]]\nappid = "own"\nsecret = "0123456789abcdef"\naccount = "wxdemo-{}"\n'
+    write_private(site.folder / "wxcube-apps.toml", text.format(1))
+    with serving(site) as server:
+        assert "nothing is stored" not in server.output
+    write_private(site.folder / "wxcube-apps.toml", text.format(11))
+    with serving(site) as server:
+        assert "the settings do not have: wxdemo-11" in " ".join(server.output.split())
+
+
 def test_sighup_takes_in_the_apps_file_without_closing_connections(site: Site) -> None:
     with serving(site) as server:
         log = server.log

@@ -120,6 +120,8 @@ def serve(
         def ready(url: str) -> None:
             if is_new:
                 warn_empty(root)
+            if unknown := serving.accounts_of_file.difference(accounts):
+                _warn_of_unknown(root, serving.apps_file, unknown)
             _announce(root, url, serving)
 
         if workers == 1:
@@ -395,6 +397,16 @@ def _announce(root: Context, url: str, serving: Serving) -> None:
     if serving.certificate is None:
         warn_if_reachable(root, serving.settings.serve.host)
     notes.print(translate(_("press Ctrl-C to stop")))
+
+
+def _warn_of_unknown(root: Context, file: Path, accounts: set[str]) -> None:
+    message = _(
+        "{file} has apps for accounts of which nothing is stored, and which the settings do not "
+        "have: {accounts}",
+        file=file,
+        accounts=Listing(sorted(accounts)),
+    )
+    print_paragraph(root.notes, root.translate(message), mark="! ", style="yellow")
 
 
 def _credentials(file: Path, change: FileChange) -> Message:
