@@ -342,6 +342,16 @@ def test_sighup_takes_in_what_it_can_and_names_what_needs_a_restart(site: Site) 
     assert "proxies" not in line
 
 
+@pytest.mark.parametrize(
+    ("address", "is_warned"), [("0.0.0.0:0", True), ("127.0.0.1:0", False), ("unix:a.sock", False)]
+)
+def test_an_admin_address_that_other_machines_reach_is_warned_of(
+    site: Site, address: str, is_warned: bool
+) -> None:
+    with serving(site, "--admin", address) as server:
+        assert ("other machines can reach metrics and reload" in server.output) is is_warned
+
+
 def test_serve_with_tls_and_an_admin_address(site: Site) -> None:
     pem = certificate(site.folder, "localhost")
     pem.chmod(0o644)

@@ -309,6 +309,17 @@ def _serve_admin(
     url = stack.enter_context(RunningServer(app, listener=listener)).url
     if not worker or not worker.number:
         root.notes.print(root.translate(_("metrics and reload at {url}", url=url)))
+        _warn_if_admin_is_reachable(root, serving.settings.serve.admin)
+
+
+def _warn_if_admin_is_reachable(root: Context, address: str) -> None:
+    from wxcube.server.addresses import is_loopback
+    from wxcube.server.http import UNIX
+
+    host = address.rpartition(":")[0].strip("[]")
+    if not address.startswith(UNIX) and not is_loopback(host):
+        warning = _("other machines can reach metrics and reload, which need no password")
+        print_paragraph(root.notes, root.translate(warning), mark="! ", style="yellow")
 
 
 def _with_events(app: AsgiApp, events: EventsApi | None) -> AsgiApp:
