@@ -1,5 +1,6 @@
 import gzip
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,15 @@ def test_an_address_that_is_none(tmp_path: Path, to: str) -> None:
     assert result.code == 1
     assert "http://127.0.0.1:8080" in result.text
     assert "u:p" not in result.text
+
+
+@pytest.mark.parametrize(
+    ("host", "to"),
+    [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.1")],
+)
+def test_a_tap_does_not_pass_callbacks_on_to_itself(tmp_path: Path, host: str, to: str) -> None:
+    with socket.create_server((host, 0)) as free:
+        port = str(free.getsockname()[1])
+    words = ("tap", "proxy", "--host", host, "--port", port, "--to", f"http://{to}:{port}")
+    result = tapped_site(tmp_path).run(*words)
+    assert (result.code, "the address of the tap itself" in result.err) == (1, True)

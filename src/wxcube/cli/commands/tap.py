@@ -159,6 +159,7 @@ def _run(
     settings = root.settings.tap
     address = host or settings.host
     with listen(address, settings.port if port is None else port) as listener:
+        _refuse_itself(to, *listener.getsockname()[:2])
         with _service(root, spool) as service:
             url = url_of(listener)
 
@@ -314,6 +315,29 @@ def _checked(url: str) -> str:
             hint=_("leave out the path: paths are passed on as WeChat calls them"),
         )
     return url
+
+
+def _refuse_itself(to: str, host: str, port: int) -> None:
+    """Refuse to pass callbacks on to the tap itself, which would never end.
+
+    Raises:  SettingsError.
+    """
+    from urllib.parse import urlsplit
+
+    from wxcube.server.addresses import is_loopback
+
+    parts = urlsplit(to)
+    name = parts.hostname or ""
+    is_here = (
+        name == host
+        or (name == "localhost" and is_loopback(host))
+        or (is_loopback(name) and host in {"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+    )
+    if is_here and parts.port == port:
+        raise SettingsError(
+            _("--to is the address of the tap itself, {to}", to=to),
+            hint=_("name that of the message server, or give the tap another --port"),
+        )
 
 
 def _show(root: Context, tally: Tally, *, as_json: bool) -> None:
