@@ -65,7 +65,7 @@ def _receiver(url: Secret) -> Any:
     except ImportError:
         raise SettingsError(
             _("sending needs a package that is not installed"),
-            hint=_("install it with `pip install 'wxcube[deliver]'`"),
+            hint=_('install it with: pip install "wxcube[{extra}]"', extra="deliver"),
         ) from None
     asset = apprise.AppriseAsset(app_id="wxcube", app_desc="wxcube", app_url="")
     receiver = apprise.Apprise.instantiate(url.reveal(), asset=asset, suppress_exceptions=True)

@@ -50,7 +50,7 @@ def local_certificate(names: Sequence[str], now: datetime) -> LocalCertificate:
     except ImportError:
         raise SettingsError(
             _("certificates are made with the package cryptography, which is not installed"),
-            hint=_("install it with: pip install 'wxcube[tls]'"),
+            hint=_('install it with: pip install "wxcube[{extra}]"', extra="tls"),
         ) from None
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _key in range(2))
     authority = _authority(authority_key, names, now)

@@ -80,7 +80,7 @@ def _cipher(key: bytes) -> Cipher[CBC]:
     except ImportError:
         raise SettingsError(
             _("encrypted callbacks need the package cryptography"),
-            hint=_("install it with `pip install wxcube[tap]`"),
+            hint=_('install it with: pip install "wxcube[{extra}]"', extra="tap"),
         ) from None
     return Cipher(algorithms.AES(key), modes.CBC(key[:_BLOCK]))
 
