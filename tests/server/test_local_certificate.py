@@ -102,7 +102,19 @@ def test_files_of_an_earlier_certificate_stay(site: Site, name: str, is_link: bo
     assert is_link or (folder / name).read_text() == "earlier"
 
 
-@pytest.mark.parametrize("name", ["\u4f8b\u5b50", "a..\u00e9"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u4f8b\u5b50",
+        "a..\u00e9",
+        "two words",
+        "https://stats.lan",
+        "stats.lan:8443",
+        "*.lan",
+        "",
+        "a..b",
+    ],
+)
 def test_other_names_are_refused_with_a_hint(site: Site, name: str) -> None:
     result = site.run("certificate", "tls", "--name", name)
     assert (result.code, "xn--" in result.err) == (1, True)

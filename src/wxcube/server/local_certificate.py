@@ -6,6 +6,7 @@ names of the certificate: a machine that trusts it trusts nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ NAMES = ("api.weixin.qq.com", "localhost", "127.0.0.1", "::1")
 """The names that every certificate has."""
 VALID = timedelta(days=397)
 """Longer ones are refused by some systems."""
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_SERVER_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,13 @@ def _general_name(name: str, *, whole: bool = False) -> x509.GeneralName:
     try:
         address = ip_address(name)
     except ValueError:
-        try:
-            return x509.DNSName(name)
-        except ValueError as error:
+        if not _SERVER_NAME.fullmatch(name):
             raise SettingsError(
                 _("{name!r} cannot be the name of a server", name=name),
-                hint=_("write international names in their form with xn--"),
-            ) from error
+                hint=_(
+                    "write the name alone, as stats.lan, and international names in their form "
+                    "with xn--"
+                ),
+            ) from None
+        return x509.DNSName(name)
     return x509.IPAddress(ip_network(address) if whole else address)
