@@ -81,7 +81,9 @@ def test_an_app_has_the_rights_that_were_named(site: Site) -> None:
         "source": "database",
         "revoked_at": None,
     }
-    assert site.run("app", "change", "shop-app", "--daily-limit", "9").code == 0
+    result = site.run("app", "change", "shop-app", "--daily-limit", "9")
+    # what was not named is the default again, and shown
+    assert (result.code, result.out.split()[-3:]) == (0, ["wxdemo-2", "all", "9"])
     line = listed(site)["shop-app"]
     assert (line["daily_limit"], line["addresses"], line["is_platform"]) == (9, [], False)
 

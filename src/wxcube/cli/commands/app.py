@@ -153,15 +153,7 @@ def list_apps(*, as_json: bool) -> None:
         )
         print_paragraph(root.notes, root.translate(text))
         return
-    titles = [
-        _("account"),
-        _("permission sets"),
-        _("addresses"),
-        _("per day"),
-        _("per minute"),
-        _("state"),
-    ]
-    show(root.console, [Heading(name) for name in ("appid", *map(root.translate, titles))], rows)
+    _show_apps(root, rows)
 
 
 @app.command(cls=Command)
@@ -176,8 +168,9 @@ def change(appid: str, **rights: Any) -> None:
     """
     root = context()
     with _warehouse(root) as warehouse:
-        _require(warehouse.apps.change(appid, **_rights(**rights)), appid)
-    print_paragraph(root.console, root.translate(_("{appid} has its new rights", appid=appid)))
+        changed = _require(warehouse.apps.change(appid, **_rights(**rights)), appid)
+    print_paragraph(root.notes, root.translate(_("{appid} has its new rights", appid=appid)))
+    _show_apps(root, [(*_cells(root, changed), _state(root, changed))])
 
 
 @app.command(cls=Command)
@@ -426,6 +419,18 @@ def _imported(local: LocalApp, now: datetime) -> StoredApp:
         # its tokens go on
         generation=local.generation,
     )
+
+
+def _show_apps(root: Context, rows: list[tuple[str, ...]]) -> None:
+    titles = (
+        _("account"),
+        _("permission sets"),
+        _("addresses"),
+        _("per day"),
+        _("per minute"),
+        _("state"),
+    )
+    show(root.console, [Heading(name) for name in ("appid", *map(root.translate, titles))], rows)
 
 
 def _state(root: Context, one: StoredApp) -> str:
