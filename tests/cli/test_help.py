@@ -43,6 +43,7 @@ def test_help_in_chinese_has_no_english_sentence(
     assert run([*path, "--lang", "zh", "--help"]) == 0
     text = capsys.readouterr().out
     assert "选项" in text
+    assert not re.findall("(?<!用法)[，。；：、！？] \\S", text)
     assert not ENGLISH.findall(NAMES.sub("", text))
 
 

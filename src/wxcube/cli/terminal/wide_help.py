@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import click
@@ -10,6 +11,10 @@ from rich.cells import cell_len
 from wxcube.cli.terminal.paragraph import wrapped
 
 _VERBATIM = "\b"
+_WITHOUT_SPACE = re.compile(
+    r"(?<=[，。；：、！？）」”])\n|(?<=[\u4e00-\u9fff])\n(?=[\u4e00-\u9fff])"
+)
+"""Ends of lines of the catalogue at which Chinese has no space."""
 
 
 class WideFormatter(click.HelpFormatter):
@@ -45,4 +50,6 @@ class WideFormatter(click.HelpFormatter):
 
 def _paragraph(text: str, width: int) -> Iterable[str]:
     lines = text.split("\n")
-    return lines[1:] if lines[0].strip() == _VERBATIM else wrapped(" ".join(lines), width)
+    if lines[0].strip() == _VERBATIM:
+        return lines[1:]
+    return wrapped(_WITHOUT_SPACE.sub("", text).replace("\n", " "), width)
