@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from wxcube.cli.terminal.paragraph import wrapped
 
 _VERBATIM = "\b"
-_WITHOUT_SPACE = re.compile(
-    r"(?<=[，。；：、！？）」”])\n|(?<=[\u4e00-\u9fff])\n(?=[\u4e00-\u9fff])"
-)
+_PUNCTUATION = r"[\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u201d\u300d]"
+_IDEOGRAPH = r"[\u4e00-\u9fff]"
+_WITHOUT_SPACE = re.compile(rf"(?<={_PUNCTUATION})\n|(?<={_IDEOGRAPH})\n(?={_IDEOGRAPH})")
 """Ends of lines of the catalogue at which Chinese has no space."""
 
 
