@@ -220,7 +220,7 @@ SETTINGS = (
 
 APP = '[[apps]]\nappid = "local1"\nsecret = "0123456789abcdef"\naccount = "wx0123456789abcdef"\n'
 APPS = (
-    File("an open bracket", "[[apps", ("apps file", "correct that line, or delete the file")),
+    File("an open bracket", "[[apps", ("apps file", "correct that line; if you delete the file")),
     File(
         "a short secret", APP.replace("0123456789abcdef", "s3cretp", 1), ("length >= 8", "correct")
     ),
