@@ -104,6 +104,12 @@ def test_a_rebuild_changes_nothing_and_reports_its_size(site: Site) -> None:
     assert "重新读取了" in site.run("--lang", "zh", "rebuild").err
 
 
+def test_a_rebuild_does_not_create_a_mistyped_database(site: Site) -> None:
+    result = site.run("rebuild", "--database", "wxcube.bd")
+    assert (result.code, "there is no database wxcube.bd" in result.err) == (1, True)
+    assert not (site.folder / "wxcube.bd").exists()
+
+
 def test_a_rebuild_waits_for_no_sync(site: Site) -> None:
     [appid] = site.run("sql", "SELECT appid FROM accounts", "--format", "csv").out.split()[1:]
     before = content(site.database)

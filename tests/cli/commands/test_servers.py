@@ -109,6 +109,14 @@ def test_the_commands_that_emulate_prints_can_be_pasted(site: Site) -> None:
     assert {row["ref_date"] for row in rows} == {"2026-03-09"}
 
 
+def test_emulate_says_where_it_pushes_callbacks_and_how_many(site: Site) -> None:
+    words = ("emulate", "--port", "0", "--accounts", "1", "--days", "5")
+    with running(site, *words, "--push", "http://127.0.0.1:9") as output:
+        text = " ".join(output.split())
+        assert "callbacks are pushed to http://127.0.0.1:9 once" in text
+        assert re.search(r"http://127\.0\.0\.1:\d+/_wxcube/pushes counts them", text)
+
+
 def test_emulate_starts_at_the_machines_time_by_default(site: Site) -> None:
     with running(site, "emulate", "--port", "0", "--days", "5") as output:
         assert "Beijing time 2026-03-10 09:00" in output

@@ -587,9 +587,9 @@ def emulate(  # noqa: PLR0913, PLR0917 - one per option
     def ready(url: str) -> None:
         if not is_loopback(host):
             _warn_of_admin_calls(root, password)
-        _show_accounts(root, emulator, url, as_json=as_json)
         if push:
             _show_pushing(root, push, url)
+        _show_accounts(root, emulator, url, as_json=as_json)
 
     with listen(host, port) as listener, pusher:
         emulator.prepare()
