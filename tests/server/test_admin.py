@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -151,11 +151,22 @@ def test_the_public_address_has_metrics_only_if_that_is_named(is_named: bool) ->
         connection.close()
 
 
-@pytest.mark.parametrize("address", ["", "localhost", ":1", "127.0.0.1:x", "127.0.0.1:"])
+@pytest.mark.parametrize(
+    "address", ["", "localhost", ":1", "127.0.0.1:x", "127.0.0.1:", "0.0.0.0:99999"]
+)
 def test_an_admin_address_that_is_none_is_reported(address: str) -> None:
     with pytest.raises(SettingsError, match="not an address to listen on") as caught:
         listen_at(address)
     assert "127.0.0.1:8301" in caught.value.hint
+
+
+def test_an_admin_address_that_is_taken_is_told_apart_from_the_port() -> None:
+    with (
+        closing(listen_at("127.0.0.1:0")) as other,
+        pytest.raises(SettingsError, match=r"cannot listen on .*: Address already in use") as taken,
+    ):
+        listen_at(f"127.0.0.1:{other.getsockname()[1]}")
+    assert taken.value.hint == "choose another --admin address"
 
 
 # --- encrypted connections ------------------------------------------------------------------------

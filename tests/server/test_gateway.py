@@ -70,7 +70,7 @@ def test_a_day_that_was_never_loaded_is_61503_and_says_which(caller: GatewayCall
     assert answered.errcode == 61503
     assert "2 of 5 days were never loaded (2026-03-05 to 2026-03-06)" in answered.content["errmsg"]
     assert " rid: " in answered.content["errmsg"]
-    assert "1 of 1 days were never loaded (2026-03-06)" in str(
+    assert "2026-03-06 was never loaded; wxcube sync loads it" in str(
         caller.ask(SUMMARY, days_ago(3)).content
     )
 

@@ -15,12 +15,14 @@ from threading import Event, Thread
 import pytest
 import structlog
 
+import wxcube.server.connection
 from support.polling import eventually
+from wxcube.beijing import SystemClock
 from wxcube.errors import WarehouseError
 from wxcube.i18n import verbatim
 from wxcube.server.connection import Connection
 from wxcube.server.health import with_health
-from wxcube.server.http import Receive, RunningServer, Scope, Send, asgi
+from wxcube.server.http import DirectCalls, Receive, RunningServer, Scope, Send, asgi
 from wxcube.server.messages import Reply, Request
 from wxcube.settings import LimitSettings
 
@@ -317,6 +319,51 @@ def test_requests_in_progress_are_answered_when_the_server_stops() -> None:
         assert received(connection).endswith(b"fine")
         closer.join(60)
         assert not closer.is_alive()
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+def test_busy_callers_are_told_to_close_when_the_server_stops(
+    is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # callers that are slow on a busy machine
+    monkeypatch.setattr(wxcube.server.connection, "_LAST_SECONDS", 10)
+    handler, clock = Fine(), SystemClock()
+    direct = DirectCalls(handler, clock) if is_direct else None
+    server = RunningServer(asgi(handler), limits=LimitSettings(drain_seconds=60), direct=direct)
+    host, port = server.url.removeprefix("http://").split(":")
+    ends: list[str] = []
+
+    def ask_on() -> None:
+        with closing(http.client.HTTPConnection(host, int(port), timeout=60)) as connection:
+            try:
+                while True:
+                    connection.request("POST", "/datacube/x", b"{}")
+                    answer = connection.getresponse()
+                    answer.read()
+                    if answer.getheader("connection") == "close":
+                        ends.append(f"{answer.status}, told to close")
+                        return
+            except (OSError, http.client.HTTPException) as error:
+                ends.append(repr(error))
+
+    callers = [Thread(target=ask_on) for _number in range(8)]
+    with server:
+        for caller in callers:
+            caller.start()
+        eventually(lambda: len(handler.requests) > 200)
+        server.close()
+        for caller in callers:
+            caller.join(60)
+    assert ends == ["200, told to close"] * 8
+
+
+def test_an_idle_connection_is_closed_soon_when_the_server_stops() -> None:
+    server = RunningServer(asgi(Fine()), limits=LimitSettings(drain_seconds=60))
+    with server, connect(server) as connection:
+        connection.sendall(GET)
+        connection.recv(1000)
+        server.close()
+        assert connection.recv(1000) == b""
 
 
 def test_a_fault_of_the_application_is_logged_without_the_query() -> None:

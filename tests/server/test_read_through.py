@@ -235,7 +235,7 @@ def test_an_account_that_is_not_in_the_settings_is_answered_from_the_database(
     with reading_through(tmp_path / "wxcube.db", running, monkeypatch, accounts=False) as caller:
         answered = caller.ask(getusersummary, running.emulator.last_day)
         assert answered.errcode == 61503
-        assert "were never loaded" in answered.content["errmsg"]
+        assert "was never loaded" in answered.content["errmsg"]
 
 
 def test_what_comes_too_late_for_its_caller_is_there_for_the_next(
@@ -259,6 +259,16 @@ def test_no_secret_and_no_token_is_in_an_error(
     for text in (answered.body.decode(), caplog.text):
         assert app.secret not in text
         assert "access_token=" not in text
+
+
+def test_why_nothing_is_read_through_is_logged_once_however_many_ask(
+    caller: GatewayCaller, running: RunningEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.emulator.faults.add(Fault(path="getusersummary", errcode=45009))
+    last = running.emulator.last_day
+    for back in range(5):
+        assert caller.ask(getusersummary, last - timedelta(days=back)).errcode == 45009
+    assert caplog.text.count("api.not_read_through") == 1
 
 
 def test_accounts_of_settings_that_were_read_again_are_asked(

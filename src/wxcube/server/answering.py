@@ -106,6 +106,8 @@ class Answering:
         """Accounts whose changes could not be read the last time."""
         self._pauses: dict[Asked, tuple[float, int]] = {}
         """Until when a window is not asked for, and how it is refused; 0: it is not."""
+        self._silent_until: dict[tuple[str, str, type[Exception]], float] = {}
+        """Until when errors of a kind are not logged again, for an account's endpoint."""
 
     def set_limits(self, limits: LimitSettings) -> None:
         """Keep to other limits of memory and time from now on, but not of threads."""
@@ -264,9 +266,16 @@ class Answering:
                 # the answer is stored even if it comes too late for this caller
                 await self._flights.join(("load", asked), load)
         except (WxcubeError, TimeoutError) as error:
-            _log.warning("api.not_read_through: %s: %s", type(error).__name__, error)
+            self._warn(asked, error)
             if not isinstance(error, SettingsError):
                 self._pause(asked, _errcode_of(error))
+
+    def _warn(self, asked: Asked, error: Exception) -> None:
+        """Log why an endpoint was not read through, once a minute however many ask."""
+        key, now = (asked.account, asked.endpoint.name, type(error)), time.monotonic()
+        if now >= self._silent_until.get(key, 0.0):
+            self._silent_until[key] = now + _PAUSE_SECONDS
+            _log.warning("api.not_read_through: %s: %s", type(error).__name__, error)
 
     def _is_paused(self, asked: Asked) -> bool:
         """Whether WeChat is not asked again yet.

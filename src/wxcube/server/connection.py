@@ -21,6 +21,8 @@ WRITE = "wxcube.write"
 has the status line and the headers, without the empty line after them. False: nothing was sent."""
 PAUSE = "wxcube.pause"
 """The extension that receives nothing for a time: `pause(seconds)`; not behind a proxy."""
+_LAST_SECONDS = 0.25
+"""How long an idle connection is open when the server stops."""
 _DIRECT_BODY = 16_384
 """Bytes of a body from which on a request is left to the application."""
 
@@ -372,10 +374,19 @@ class Connection(HttpToolsProtocol):
         self._idle = self.loop.call_later(seconds, self._close_if_idle)
 
     def shutdown(self) -> None:
-        """Close the connection, after the request that is arriving or being answered."""
+        """Close the connection, after the request that is arriving or being answered.
+
+        An idle one has a moment more, because its caller may just be sending the next request.
+        """
         self._is_shutting_down = True
-        if not self._is_direct:
+        if self._unanswered:
             super().shutdown()
+        else:
+            self.loop.call_later(_LAST_SECONDS, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if not (self._unanswered or self._is_in_head or self._is_direct):
+            self.transport.close()
 
     def _check_size(self) -> None:
         if len(self.url) > self._limits.header_bytes:

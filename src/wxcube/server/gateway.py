@@ -56,11 +56,12 @@ class StoredAnswer:
         """The error that says which days are missing."""
         first, last = self.missing[0], self.missing[-1]
         which = f"{first}" if first == last else f"{first} to {last}"
-        text = (
-            f"{ERRCODES[NOT_READY].errmsg}: {len(self.missing)} of {self.days} days were never "
-            f"loaded ({which}); wxcube sync loads them"
-        )
-        return reply_error(NOT_READY, text)
+        if self.days == 1:
+            what = f"{which} was never loaded; wxcube sync loads it"
+        else:
+            count = f"{len(self.missing)} of {self.days}"
+            what = f"{count} days were never loaded ({which}); wxcube sync loads them"
+        return reply_error(NOT_READY, f"{ERRCODES[NOT_READY].errmsg}: {what}")
 
 
 class Gateway:

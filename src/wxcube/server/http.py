@@ -25,7 +25,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from wxcube.beijing import Clock, SystemClock
 from wxcube.errors import SettingsError
-from wxcube.i18n import _
+from wxcube.i18n import Message, _
 from wxcube.server.addresses import plain_address
 from wxcube.server.connection import (
     PAUSE,
@@ -353,12 +353,12 @@ def listen_at(address: str) -> socket.socket:
     if address.startswith(UNIX):
         return _listen_at_file(Path(address.removeprefix(UNIX)).expanduser())
     host, _colon, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not (host and port.isdecimal() and int(port) < 1 << 16):
         raise SettingsError(
             _("{address!r} is not an address to listen on", address=address),
             hint=_("write it as 127.0.0.1:8301 or unix:/run/wxcube/admin.sock"),
         )
-    return listen(host.strip("[]"), int(port))
+    return listen(host.strip("[]"), int(port), hint=_("choose another --admin address"))
 
 
 def _listen_at_file(path: Path) -> socket.socket:
@@ -391,10 +391,10 @@ def _is_answered(path: Path) -> bool:
     return True
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, hint: Message | None = None) -> socket.socket:
     """A listening socket; port 0 means any free port, and :: every address, also of IPv4.
 
-    Raises:  SettingsError if the address cannot be used.
+    Raises:  SettingsError if the address cannot be used, with a hint what to do.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -406,9 +406,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
+        reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            _("cannot listen on {host}:{port}: {reason}", host=host, port=port, reason=error),
-            hint=_("choose another --host or --port"),
+            _("cannot listen on {host}:{port}: {reason}", host=host, port=port, reason=reason),
+            hint=hint or _("choose another --host or --port"),
         ) from error
     return listener
 

@@ -82,10 +82,19 @@ def test_an_app_has_the_rights_that_were_named(site: Site) -> None:
         "revoked_at": None,
     }
     result = site.run("app", "change", "shop-app", "--daily-limit", "9")
+    assert (result.code, result.out.split()[-2:]) == (0, ["9", "6"])
+    assert listed(site)["shop-app"] == line | {"daily_limit": 9}
+    assert site.run("app", "change", "shop-app", "--address", "192.0.2.7").code == 0
+    assert listed(site)["shop-app"] == line | {"daily_limit": 9, "addresses": ["192.0.2.7"]}
+    result = site.run("app", "change", "shop-app", "--reset", "--daily-limit", "4")
     # what was not named is the default again, and shown
-    assert (result.code, result.out.split()[-3:]) == (0, ["wxdemo-2", "all", "9"])
+    assert (result.code, result.out.split()[-3:]) == (0, ["wxdemo-2", "all", "4"])
     line = listed(site)["shop-app"]
-    assert (line["daily_limit"], line["addresses"], line["is_platform"]) == (9, [], False)
+    assert (line["daily_limit"], line["addresses"], line["is_platform"]) == (4, [], False)
+    result = site.run("app", "change", "shop-app")
+    assert result.code == 1
+    assert "--reset" in result.err
+    assert listed(site)["shop-app"] == line
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,7 @@ def test_an_app_has_the_rights_that_were_named(site: Site) -> None:
         ("add app1 --account shop --address 300.1.1.1", "--address: '300.1.1.1'", "--address"),
         ("rotate nobody", "the database has no app nobody", "没有应用 nobody"),
         ("revoke nobody", "the database has no app nobody", "没有应用 nobody"),
-        ("change nobody", "the database has no app nobody", "没有应用 nobody"),
+        ("change nobody --reset", "the database has no app nobody", "没有应用 nobody"),
         ("import missing.toml", "the apps file missing.toml cannot be read", "missing.toml"),
     ],
 )
@@ -122,7 +131,7 @@ def test_an_appid_is_used_once_also_after_it_was_revoked(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["import", "new-key", "log", "revoke own", "rotate own", "change own"]
+    "words", ["import", "new-key", "log", "revoke own", "rotate own", "change own --reset"]
 )
 def test_a_mistyped_database_is_not_created_with_tokens_that_have_ended(
     site: Site, words: str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from wxcube.cli.commands.context import Context, context, json_line
 from wxcube.cli.commands.servers import warn_empty
@@ -74,6 +75,10 @@ _RIGHTS = [
     ),
     click.option("--wechat-token", is_flag=True, help="Give it WeChat's own token of the account."),
 ]
+
+
+_FIELDS = {"platform": "is_platform", "wechat_token": "gets_wechat_token"}
+"""Fields of an app whose options have other names."""
 
 
 def _with_rights(command: Any) -> Any:
@@ -159,18 +164,28 @@ def list_apps(*, as_json: bool) -> None:
 @app.command(cls=Command)
 @click.argument("appid")
 @_with_rights
-def change(appid: str, **rights: Any) -> None:
-    """Give an app other rights: those that are named; all others are the default again.
+@click.option("--reset", is_flag=True, help="All rights that are not named are the default again.")
+@click.pass_context
+def change(ctx: click.Context, /, appid: str, *, reset: bool, **rights: Any) -> None:
+    """Give an app other rights: those that are named; it keeps the others.
 
     \b
     Examples:
       wxcube app change shop --permission-set 2 --permission-set 7 --daily-limit 5000
+      wxcube app change shop --reset --address 192.0.2.0/24
     """
-    root = context()
+    named = [one for one in rights if ctx.get_parameter_source(one) is ParameterSource.COMMANDLINE]
+    if not (named or reset):
+        raise SettingsError(
+            _("no right is named"), hint=_("name one, such as --daily-limit, or give --reset")
+        )
+    root, values = context(), _rights(**rights)
+    fields = list(values) if reset else [_FIELDS.get(one, one) for one in named]
     with _warehouse(root) as warehouse:
-        changed = _require(warehouse.apps.change(appid, **_rights(**rights)), appid)
+        changed = {field: values[field] for field in fields}
+        app = _require(warehouse.apps.change(appid, **changed), appid)
     print_paragraph(root.notes, root.translate(_("{appid} has its new rights", appid=appid)))
-    _show_apps(root, [(*_cells(root, changed), _state(root, changed))])
+    _show_apps(root, [(*_cells(root, app), _state(root, app))])
 
 
 @app.command(cls=Command)
