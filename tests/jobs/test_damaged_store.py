@@ -1,4 +1,4 @@
-"""Random damage anywhere in the folder of events: it is told, or it changes no figure."""
+"""Random damage anywhere in the folder of events is told, but for bytes that are of no use."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental import checkup
 from wxcube.errors import WxcubeError
 from wxcube.events import kinds as ev
+from wxcube.events.store import keys
+from wxcube.events.store import manifest as state
+from wxcube.events.store.backlog import segments
 from wxcube.events.store.check import check
 
 FLIPS = int(os.environ.get("WXCUBE_FLIPS", "30"))
@@ -157,19 +160,36 @@ def group_of(path: Path) -> int | None:
     return int(name[1:]) if name.startswith("g") else None
 
 
+def is_without_use(template: Path, path: Path, content: bytes) -> bool:
+    """Whether the bytes of a file that differ are of no use any more, and hide nothing.
+
+    Those are batches of the log that are in daily files already, and blanks around a key. Segments
+    that were swapped have their names in them.
+    """
+    before = (template / path).read_bytes()
+    if content in [one.read_bytes() for one in segments(template / "events")]:
+        return True
+    if content.strip() == before.strip():
+        return path.name in {keys.USER_KEY, keys.ID_KEY} or content == before
+    consumed = state.load(template / "events").consumed.get(path.name, 0)
+    return len(content) == len(before) and content[consumed:] == before[consumed:]
+
+
 def assert_harmless_or_told(
     template: Path, expected: Outcome, folder: Path, injure: Any, dice: Random
 ) -> str:
-    """Damage a copy of the store; who noticed it, or "harmless"."""
+    """Damage a copy of the store; who noticed it, or "harmless" if the bytes are of no use."""
     shutil.copytree(template, folder)
     files = sorted(p for p in (folder / "events").rglob("*") if p.is_file() and p.stat().st_size)
     path = dice.choice(files)
     other = dice.choice([p for p in files if p.suffix == path.suffix and p != path] or files)
     injured = {path, other} if injure is swap else {path}
     injure(path, other, dice)
+    contents = {p.relative_to(folder): p.read_bytes() if p.exists() else b"" for p in injured}
     case = f"{injure.__name__} {', '.join(str(p.relative_to(folder)) for p in sorted(injured))}"
     after = outcome(folder, dice.choice((SMALL_CHUNK, *[ONE_CHUNK] * 4)))
     print(f"{case}: {after.kind}", flush=True)  # noqa: T201 - to be read with pytest -s
+    assert after.told or all(is_without_use(template, *one) for one in contents.items()), case
     before = rows_of(template)
     is_of_log = any(p.parent.name == "wal" for p in injured)
     groups = {group_of(p) for p in injured}
@@ -192,9 +212,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.timeout(60 + 10 * (FLIPS + INJURIES))
-def test_damage_anywhere_is_told_or_changes_no_figure(
-    template: Path, expected: Outcome, tmp_path: Path
-) -> None:
+def test_damage_anywhere_is_told(template: Path, expected: Outcome, tmp_path: Path) -> None:
     dice, counts, faults = Random(SEED), Counter[str](), list[str]()
     injuries: list[Any] = [flip] * FLIPS
     injuries += [dice.choice([cut, delete, swap]) for _ in range(INJURIES)]

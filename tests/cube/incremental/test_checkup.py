@@ -27,7 +27,7 @@ from wxcube.cube.compute import CUBE_ENDPOINTS
 from wxcube.cube.engines.duckdb import DuckDbEngine
 from wxcube.cube.incremental.checkup import DAMAGED, Problem, Repair, check
 from wxcube.cube.incremental.fact_files import FACTS
-from wxcube.cube.incremental.ledger import FILE, LOCK, VERSION, Ledger
+from wxcube.cube.incremental.ledger import FILE, LOCK, SUM, VERSION, Ledger, ledger_damage
 from wxcube.errors import EventStoreError
 from wxcube.events import kinds as ev
 from wxcube.events.store.durable import locked
@@ -363,6 +363,8 @@ def test_facts_of_deleted_events_need_a_backup(long_site: Site) -> None:
     assert [(f.path, f.repair) for f in site.problems()] == [(oldest, Repair.BACKUP)]
     (site.facts / FILE).write_bytes(b"")
     assert [f.repair for f in site.problems()] == [Repair.BACKUP_ALL]
+    (site.facts / SUM).write_bytes(b"")
+    assert [f.repair for f in site.problems()] == [Repair.BACKUP_ALL]
     before = site.state()
     assert site.run_cli("doctor", "--repair")[0] == 1
     assert site.state() == before
@@ -419,6 +421,63 @@ def test_the_repair_of_a_ledger_gives_the_same_rows(site: Site, how: str) -> Non
     assert site.problems(deep=True) == []
     assert site.rows() == rows
     assert site.run_cli("cube", "status") == status
+
+
+def damaged_contents(content: bytes, dice: Random) -> list[bytes | None]:
+    """A file without some of its end, with a flipped bit, and without anything; None: removed."""
+    damaged: list[bytes | None] = [content[:length] for length in range(len(content) - 1)]
+    for place in range(len(content) - 1):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << dice.randrange(8)
+        damaged.append(bytes(flipped))
+    return [*damaged, None]
+
+
+def put(path: Path, content: bytes | None) -> None:
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+
+
+def test_any_damage_of_the_checksum_of_a_ledger_is_found(site: Site) -> None:
+    path = site.facts / SUM
+    good = path.read_bytes()
+    for content in damaged_contents(good, Random(1)):
+        put(path, content)
+        what = ledger_damage(site.facts)[1]
+        assert "the ledger next to it cannot be checked" in what, content
+    [problem] = site.problems()
+    assert (problem.path, problem.repair) == (path, Repair.NEW_LEDGER)
+    path.write_bytes(good)
+    assert site.problems() == []
+
+
+@pytest.mark.parametrize("how", ["a byte less", "gone"])
+def test_a_ledger_that_cannot_be_checked_gets_no_new_checksum(site: Site, how: str) -> None:
+    rows = site.rows()
+    put(site.facts / SUM, (site.facts / SUM).read_bytes()[:-2] if how != "gone" else None)
+    before = site.state()
+    code, result = site.run_cli("cube", "build", "--json")
+    assert code == 1
+    assert SUM in result
+    assert "doctor --repair" in result
+    assert site.state() == before
+    assert site.run_cli("doctor")[0] == 1
+    assert site.run_cli("doctor", "--repair")[0] == 0
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems(deep=True) == []
+    assert site.rows() == rows
+
+
+def test_a_ledger_of_an_earlier_version_has_a_checksum_after_the_next_build(site: Site) -> None:
+    (site.facts / SUM).unlink()
+    with closing(sqlite3.connect(site.facts / FILE)) as connection:
+        connection.execute("PRAGMA application_id=0")
+    assert site.problems() == []
+    assert site.run_cli("cube", "build", "--json")[0] == 0
+    assert site.problems() == []
+    (site.facts / SUM).unlink()
+    assert [one.path for one in site.problems()] == [site.facts / SUM]
 
 
 def test_a_ledger_without_a_database_is_repaired_too(site: Site) -> None:

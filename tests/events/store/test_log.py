@@ -10,7 +10,7 @@ import pytest
 from support.event_files import WAIT_SECONDS, count_events, lines, message, store_events
 from support.full_disk import files_no_larger_than
 from wxcube.errors import EventStoreError
-from wxcube.events.store.backlog import LOG
+from wxcube.events.store.layout import LOG
 from wxcube.events.store.segment import head
 from wxcube.events.store.store import EventStore
 

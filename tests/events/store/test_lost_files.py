@@ -20,8 +20,10 @@ from support.event_files import (
 from support.private_files import write_private
 from wxcube.errors import EventStoreError
 from wxcube.events.store import layout as layouts
-from wxcube.events.store.backlog import LOG, segments
+from wxcube.events.store import segment_list
+from wxcube.events.store.backlog import segments
 from wxcube.events.store.check import check
+from wxcube.events.store.layout import LOG
 from wxcube.events.store.repair import rotate_key
 from wxcube.events.store.store import EventStore
 
@@ -124,6 +126,87 @@ def test_accounts_of_several_writers_are_all_recorded(folder: Path) -> None:
     assert layouts.read(folder).accounts.bytes == path.stat().st_size
 
 
+def damaged_lists(content: bytes) -> list[bytes | None]:
+    """The list of segments without some of its end, with a flipped bit, and removed (None)."""
+    dice = Random(3)
+    damaged: list[bytes | None] = [content[:length] for length in range(len(content) - 1)]
+    for place in range(len(content) - 1):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << dice.randrange(8)
+        damaged.append(bytes(flipped))
+    return [*damaged, (b"[]\n"), None]
+
+
+def put(path: Path, content: bytes | None) -> None:
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+
+
+def test_any_damage_of_the_list_of_segments_is_reported(folder: Path) -> None:
+    path = folder / segment_list.FILE
+    content = path.read_bytes()
+    for damaged in damaged_lists(content):
+        put(path, damaged)
+        [problem] = serious_problems(folder)
+        assert segment_list.FILE in problem
+        assert "events compact" in problem
+    path.write_bytes(content)
+    assert_intact(folder)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'["00000001-aaaaaaaa.seg"]\n12345678\n'])
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_new_list_of_segments_is_made_and_the_damaged_one_stays(
+    folder: Path, content: bytes | None, *, writes: bool
+) -> None:
+    put(folder / segment_list.FILE, content)
+    [before] = segments(folder)
+    with open_store(folder) as store:
+        if writes:
+            store_events(store, sample_events(10, seed=3))
+            assert {path.name for path in segments(folder)} == segment_list.listed(folder)
+        troubles = store.compact().troubles
+        assert [segment_list.FILE in one for one in troubles] == ([] if writes else [True])
+        assert store.compact().troubles == []
+        assert count_events(store) == 120 if writes else 110
+    [finding] = check(folder, NOW)
+    assert finding.is_serious
+    assert "the list of the log's segments" in finding.what
+    assert Path(finding.file).read_bytes() == (content or b"")
+    Path(finding.file).unlink()
+    assert check(folder, NOW) == []
+    assert before.name not in segment_list.listed(folder)
+
+
+def test_a_segment_that_disappears_after_a_new_list_was_made_is_reported(folder: Path) -> None:
+    (folder / segment_list.FILE).unlink()
+    [segment] = segments(folder)
+    segment_list.change(folder)
+    segment.unlink()
+    assert str(segment) in {one.file for one in check(folder, NOW)}
+
+
+def test_a_segment_that_was_overwritten_by_another_is_reported(folder: Path) -> None:
+    with open_store(folder) as store:
+        store_events(store, sample_events(10, seed=3))
+    one, other = segments(folder)
+    contents = one.read_bytes(), other.read_bytes()
+    one.write_bytes(contents[1])
+    assert str(one) in {finding.file for finding in check(folder, NOW)}
+    other.write_bytes(contents[0])
+    assert check(folder, NOW) == []
+
+
+@pytest.mark.parametrize("name", ["state.json", segment_list.FILE])
+def test_a_file_without_its_checksum_is_an_error(folder: Path, name: str) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content.partition(b"\n")[0])
+    assert any(f"{name} is damaged (missing checksum)" in one for one in serious_problems(folder))
+    (folder / name).write_bytes(content)
+    assert_intact(folder)
+
+
 def test_a_missing_log_folder_is_reported_and_created_again(folder: Path) -> None:
     [segment] = segments(folder)
     segment.unlink()
@@ -217,6 +300,7 @@ def downgrade(folder: Path) -> None:
         if name == "FORMAT":
             value = {member: value[member] for member in known}
         (folder / name).write_bytes(msgspec.json.encode(value))
+    (folder / segment_list.FILE).unlink()
 
 
 def test_a_store_of_an_earlier_version_opens_and_is_upgraded(folder: Path) -> None:
@@ -226,6 +310,9 @@ def test_a_store_of_an_earlier_version_opens_and_is_upgraded(folder: Path) -> No
     assert (folder / "FORMAT").read_bytes() == before
     assert_intact(folder)
     assert b'"ids"' in (folder / "FORMAT").read_bytes()
+    (folder / segment_list.FILE).unlink()
+    assert [segment_list.FILE in one for one in serious_problems(folder)] == [True]
+    segment_list.create(folder)
     (folder / "key-ids").write_bytes(b"0" * 64)
     with pytest.raises(EventStoreError, match="key-ids is the key of another store"):
         open_store(folder)

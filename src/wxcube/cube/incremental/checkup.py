@@ -108,11 +108,13 @@ def check(store: Path, engine: DuckDbEngine, *, deep: bool = False) -> list[Prob
             return [Problem(folder / FILE, running, Repair.WAIT)]
         manifest = state.load(store)
         with _copied(folder) as copy:
-            what = _ledger_problem(copy / FILE, deep=deep) or ledger_damage(folder)
+            path, what = folder / FILE, _ledger_problem(copy / FILE, deep=deep)
+            if not what:
+                path, what = ledger_damage(folder)
             if what:
                 has_all_events = manifest.kept_from is None
                 repair = Repair.NEW_LEDGER if has_all_events else Repair.BACKUP_ALL
-                return [Problem(folder / FILE, what, repair)]
+                return [Problem(path, what, repair)]
             with Ledger(copy) as ledger:
                 expected = _Expected.of(folder, manifest, ledger)
         return list(_fact_problems(expected, engine, deep=deep))
@@ -179,7 +181,7 @@ def _copied(folder: Path) -> Iterator[Path]:
     """A temporary folder with a copy of the ledger, which may be changed."""
     with TemporaryDirectory(prefix="wxcube-") as name:
         copy = Path(name)
-        for file in (FILE, f"{FILE}-wal"):
+        for file in (FILE, f"{FILE}-wal", SUM):
             if (folder / file).exists():
                 shutil.copyfile(folder / file, copy / file)
         yield copy

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -30,13 +30,18 @@ from wxcube.cube.incremental.watermark import STORES_NOTHING, Watermark
 from wxcube.errors import BuildRunningError, EngineError, EventStoreError
 from wxcube.events.store import checksummed_json
 from wxcube.events.store.checksums import checksum, damage
-from wxcube.events.store.durable import file_operation, sync_folder, try_locked
+from wxcube.events.store.durable import file_operation, try_locked
 from wxcube.events.store.layout import Prefix
 from wxcube.i18n import NOTHING, Message, _
 
 FILE, LOCK = "cube.db", "build.lock"
 SUM = "cube.db.sum"
-"""The size and checksum of the ledger when the last build ended."""
+"""The size and checksum of the ledger when the last build ended; zeros while it is changed."""
+_CHANGING = Prefix()
+HAS_SUM = 0x77786375
+"""The `application_id` of a ledger that must have such a file; one of an earlier version has 0."""
+_APPLICATION_ID = slice(68, 72)
+"""The bytes of an SQLite file with it."""
 VERSION = 2
 NEVER = day_number(date.max)
 """The first day of an account that had events, and has none any more."""
@@ -101,11 +106,9 @@ class Ledger:
                 _("another build is running in {folder}", folder=folder),
                 hint=_("wait until it has ended, then try again"),
             )
-        what = ledger_damage(folder)
+        path, what = ledger_damage(folder)
         if what:
-            raise EngineError(
-                _("{path}: {reason}", path=self._path, reason=what), hint=REPAIR_AND_BUILD
-            )
+            raise EngineError(_("{path}: {reason}", path=path, reason=what), hint=REPAIR_AND_BUILD)
 
     def _prepare(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -139,10 +142,10 @@ class Ledger:
 
         Until then the file, and so its checksum, stays as the last build left it.
         """
-        with file_operation(self._path.with_name(SUM), "remove"):
-            self._path.with_name(SUM).unlink(missing_ok=True)
-            sync_folder(self._path.parent)
+        checksummed_json.write(self._path.with_name(SUM), _CHANGING)
         try:
+            if self._connection.execute("PRAGMA application_id").fetchone() != (HAS_SUM,):
+                self._connection.execute(f"PRAGMA application_id={HAS_SUM}")
             [(is_busy, _pages, _moved)] = self._connection.execute(
                 "PRAGMA wal_checkpoint(TRUNCATE)"
             ).fetchall()
@@ -405,16 +408,30 @@ def wait_for_other_build(folder: Path, seconds: float) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
-def ledger_damage(folder: Path) -> Message:
-    """How the ledger differs from what the last build wrote; empty if it does not.
+def ledger_damage(folder: Path) -> tuple[Path, Message]:
+    """The ledger or its checksum, and how it differs from what the last build wrote.
 
-    After a killed build SQLite's log has the newer changes, with checksums of its own.
+    The message is empty if it does not. After a killed build SQLite's log has the newer changes,
+    with checksums of its own.
     """
+    path = folder / SUM
+    if not path.exists() and _application_id(folder / FILE) != HAS_SUM:
+        return path, NOTHING
     try:
-        written = checksummed_json.read(folder / SUM, Prefix, hint=NOTHING)
-    except EventStoreError:
-        return NOTHING
-    return damage(folder / FILE, written.bytes, written.crc32)
+        written = checksummed_json.read_checked(path, Prefix, hint=NOTHING)
+    except EventStoreError as error:
+        # without it, damage of the ledger would not be noticed
+        return path, _("the ledger next to it cannot be checked ({reason})", reason=error.message)
+    if written == _CHANGING:
+        return folder / FILE, NOTHING
+    return folder / FILE, damage(folder / FILE, written.bytes, written.crc32)
+
+
+def _application_id(path: Path) -> int:
+    """The `application_id` of an SQLite file; 0 if it has none."""
+    with file_operation(path, "read"), suppress(FileNotFoundError), path.open("rb") as file:
+        return int.from_bytes(file.read(_APPLICATION_ID.stop)[_APPLICATION_ID])
+    return 0
 
 
 def _connected(path: Path, read_only: bool) -> sqlite3.Connection:  # noqa: FBT001

@@ -12,9 +12,9 @@ from wxcube.errors import EventStoreError
 from wxcube.events.intake.families import Chunk, decode
 from wxcube.events.store import segment_list
 from wxcube.events.store.durable import file_operation, make_folder, replace_file
+from wxcube.events.store.layout import DAMAGED, LOG
 from wxcube.events.store.segment import SUFFIX, Damage, End, Frame, frames, written_name
 
-LOG, DAMAGED = "wal", "damaged"
 MISSING_SUFFIX = ".missing"
 """The end of the name of an empty file that stands for a missing segment."""
 
@@ -118,8 +118,11 @@ def _is_consumed(path: Path, consumed: Mapping[str, int]) -> bool:
 
 
 def missing(store: Path) -> list[Path]:
-    """The segments that have disappeared before their batches were in the daily files."""
-    return segment_list.missing(store, store / LOG)
+    """The segments that have disappeared before their batches were in the daily files.
+
+    Raises:  EventStoreError if the list of segments is damaged or was removed.
+    """
+    return segment_list.missing(store)
 
 
 def record_missing(store: Path, paths: Iterable[Path]) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from wxcube.errors import WxcubeError
-from wxcube.events.store import backlog, keys, orphan_files
+from wxcube.events.store import backlog, keys, orphan_files, segment_list
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
 from wxcube.events.store.creation import require_format
 from wxcube.events.store.durable import FileError, shared_lock_if_present
 from wxcube.events.store.identity import OWNER
-from wxcube.events.store.layout import FORMAT
+from wxcube.events.store.layout import DAMAGED, FORMAT, LOG
 from wxcube.events.store.manifest import DayFile, Manifest, partition_folder
 from wxcube.events.store.parquet import RESTORE_OR_FORGET, Parquet
 from wxcube.events.store.segment import Damage
@@ -52,6 +52,7 @@ def check(store: Path, now: datetime, *, user_key: str = "", deep: bool = False)
         return _findings(store, lambda: _check_format(store))
     findings = [
         *_check_log_folder(store),
+        *_findings(store, lambda: _check_segments(store)),
         *_findings(store, lambda: _check_key(store, user_key)),
         *_findings(store, lambda: _check_accounts(store)),
         *_findings(store, lambda: _check_state(store, now, deep=deep)),
@@ -78,7 +79,7 @@ def _check_format(store: Path) -> Iterator[Finding]:
 
 
 def _check_log_folder(store: Path) -> Iterator[Finding]:
-    folder = store / backlog.LOG
+    folder = store / LOG
     if not folder.is_dir():
         yield Finding(
             str(folder),
@@ -89,6 +90,11 @@ def _check_log_folder(store: Path) -> Iterator[Finding]:
             ),
             is_serious=False,
         )
+
+
+def _check_segments(store: Path) -> Iterator[Finding]:
+    for path in backlog.missing(store):
+        yield Finding(str(path), _("it is missing: its batches are lost"), _AFTER_LOSS)
 
 
 def _check_key(store: Path, user_key: str) -> Iterator[Finding]:
@@ -127,8 +133,6 @@ def _check_clock(store: Path, manifest: Manifest, now: datetime) -> Iterator[Fin
 
 
 def _check_log(store: Path, manifest: Manifest) -> Iterator[Finding]:
-    for path in backlog.missing(store):
-        yield Finding(str(path), _("it is missing: its batches are lost"), _AFTER_LOSS)
     for path, part in backlog.pending(store, manifest.consumed):
         if isinstance(part, Damage):
             is_serious = not part.at_end or part.start == 0
@@ -200,7 +204,7 @@ def _check_orphans(store: Path) -> Iterator[Finding]:
 
 
 def _check_damaged(store: Path) -> Iterator[Finding]:
-    for path in sorted((store / backlog.DAMAGED).glob("*")):
+    for path in sorted((store / DAMAGED).glob("*")):
         if path.name.endswith(orphan_files.QUARANTINE_SUFFIX):
             what = _(
                 "a file of events newer than {manifest} that could not be added again completely",
@@ -212,6 +216,12 @@ def _check_damaged(store: Path) -> Iterator[Finding]:
             yield Finding(str(path), what, _SEND_DAY_AGAIN, is_serious=False)
         elif path.suffix == backlog.MISSING_SUFFIX:
             what = _("stands for a segment of the log that disappeared with its batches")
+            yield Finding(str(path), what, _SEND_LOST_AGAIN)
+        elif path.suffix == segment_list.REPLACED_SUFFIX:
+            what = _(
+                "the list of the log's segments as it was when it was found damaged or missing: a "
+                "segment that was lost by then was not noticed"
+            )
             yield Finding(str(path), what, _SEND_LOST_AGAIN)
         else:
             what = _("bytes of the log that are not a complete batch")

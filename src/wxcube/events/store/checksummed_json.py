@@ -39,6 +39,22 @@ def read(path: Path, kind: type[T], *, hint: Message) -> T:
     return read_with_status(path, kind, hint=hint)[0]
 
 
+def read_checked(path: Path, kind: type[T], *, hint: Message) -> T:
+    """The value of a file that always had a checksum.
+
+    Raises:  EventStoreError as `read`, and if it has none.
+    """
+    value, has_checksum = read_with_status(path, kind, hint=hint)
+    if not has_checksum:
+        raise without_checksum(path, hint=hint)
+    return value
+
+
+def without_checksum(path: Path, *, hint: Message) -> EventStoreError:
+    """The error for a file that must have a checksum, and has none."""
+    return EventStoreError(_("{path} is damaged (missing checksum)", path=path), hint=hint)
+
+
 def read_with_status(path: Path, kind: type[T], *, hint: Message) -> tuple[T, bool]:
     """The value of a file, and whether the file has a checksum.
 

@@ -19,10 +19,11 @@ from wxcube.events.columns import Columns
 from wxcube.events.intake import families as cols
 from wxcube.events.intake.families import STORED, Chunk
 from wxcube.events.intake.refusal import Refusal
-from wxcube.events.store import backlog, conflicts
+from wxcube.events.store import backlog, conflicts, segment_list
 from wxcube.events.store import manifest as state
 from wxcube.events.store.conflicts import Conflicts
 from wxcube.events.store.durable import locked, make_folder, sync_folders
+from wxcube.events.store.layout import LOG
 from wxcube.events.store.log import Log
 from wxcube.events.store.manifest import DayFile, Manifest, Partition, partition_folder
 from wxcube.events.store.orphan_files import begin_round, end_round, relist, remove_orphans
@@ -111,7 +112,16 @@ class Compaction:
         return result
 
     def _missing_segments(self) -> list[Message]:
-        paths = backlog.missing(self._store)
+        try:
+            paths = backlog.missing(self._store)
+        except EventStoreError as error:
+            segment_list.change(self._store)
+            return [
+                _(
+                    "{reason}; a new list was made of the segments that are there",
+                    reason=error.message,
+                )
+            ]
         backlog.record_missing(self._store, paths)
         return [_("{path} is missing: its batches are lost", path=path) for path in paths]
 
@@ -224,7 +234,7 @@ class Compaction:
     def _put_back(self, chunks: Iterable[Chunk]) -> int:
         """Append events to the log again, for the next compaction; their number."""
         chunk = cols.concatenate(list(chunks))
-        log = Log(self._store / backlog.LOG, self._round_bytes)
+        log = Log(self._store / LOG, self._round_bytes)
         try:
             log.append(cols.encode(chunk), cols.count(chunk)).result()
         finally:

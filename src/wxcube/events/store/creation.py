@@ -9,13 +9,13 @@ import msgspec
 from wxcube import beijing
 from wxcube.beijing import Clock
 from wxcube.errors import EventStoreError
-from wxcube.events.store import accounts, backlog
+from wxcube.events.store import accounts, backlog, segment_list
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.compaction import LOCK
 from wxcube.events.store.durable import locked, make_folder
 from wxcube.events.store.keys import Keys, create_keys
-from wxcube.events.store.layout import FORMAT, FORMAT_LOCK, LAYOUT, Format
+from wxcube.events.store.layout import FORMAT, FORMAT_LOCK, LAYOUT, LOG, Format
 from wxcube.i18n import _
 
 
@@ -30,11 +30,19 @@ def create(folder: Path, user_key: str, groups: int, clock: Clock) -> None:
             return
         require_format(folder)
         keys = create_keys(folder, user_key)
-        make_folder(folder / backlog.LOG)
+        make_folder(folder / LOG)
         state.save(folder, state.Manifest())
-        today = beijing.day_of(clock.now())
+        segment_list.create(folder)
+        layout = Format(
+            LAYOUT,
+            groups,
+            key=keys.fingerprint,
+            key_since=beijing.day_of(clock.now()),
+            ids=keys.ids_fingerprint,
+            lists_segments=True,
+        )
         # TRICKY: written last, because a folder with FORMAT is taken for a complete store
-        layouts.write(folder, Format(LAYOUT, groups, keys.fingerprint, today, keys.ids_fingerprint))
+        layouts.write(folder, layout)
 
 
 def require_format(folder: Path) -> None:
@@ -54,11 +62,16 @@ def upgrade(folder: Path, keys: Keys) -> None:
 
     Raises:  EventStoreError if it cannot be written.
     """
-    if not (folder / state.FILE).exists():
-        with locked(folder / LOCK):
-            state.save(folder, state.load(folder))
-    ids = keys.ids_fingerprint
-    layouts.update(folder, lambda layout: msgspec.structs.replace(layout, ids=ids))
+    with locked(folder / LOCK):
+        if layouts.read(folder).is_current:
+            return
+        # now with a checksum, which it must have from then on
+        state.save(folder, state.load(folder))
+        segment_list.create(folder)
+        ids = keys.ids_fingerprint
+        layouts.update(
+            folder, lambda one: msgspec.structs.replace(one, ids=ids, lists_segments=True)
+        )
 
 
 def _has_events(folder: Path) -> bool:

@@ -15,6 +15,8 @@ from wxcube.events.store.durable import locked
 from wxcube.i18n import _
 
 FORMAT, FORMAT_LOCK = "FORMAT", "format.lock"
+LOG, DAMAGED = "wal", "damaged"
+"""The folders of the log, and of what was found damaged."""
 LAYOUT = 1
 RESTORE_HINT = _("restore it from a backup of the folder; an old backup is good enough")
 
@@ -40,6 +42,13 @@ class Format(msgspec.Struct, frozen=True):
     """The prefix that the file of account numbers must have: stored events use these numbers."""
     is_rotated: bool = False
     """Whether the openid key was ever changed, so that one user may have several hashes."""
+    lists_segments: bool = False
+    """Whether there must be a list of the log's segments."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the store has all that one of this version has."""
+        return bool(self.ids) and self.lists_segments
 
 
 def read(store: Path) -> Format:
@@ -60,9 +69,7 @@ def read(store: Path) -> Format:
             hint=_("use the version of wxcube that wrote it"),
         )
     if layout.ids and not has_checksum:
-        raise EventStoreError(
-            _("{path} is damaged (missing checksum)", path=path), hint=RESTORE_HINT
-        )
+        raise checksummed_json.without_checksum(path, hint=RESTORE_HINT)
     return layout
 
 

@@ -123,7 +123,12 @@ def load(store: Path) -> Manifest:
     """
     path = store / FILE
     if path.exists():
-        return checksummed_json.read(path, Manifest, hint=_RESTORE_HINT)
+        kind, hint = Manifest, _RESTORE_HINT
+        manifest, has_checksum = checksummed_json.read_with_status(path, kind, hint=hint)
+        # one that was created by hand, as the hint says, has no checksum either
+        if not has_checksum and manifest != Manifest() and _is_upgraded(store):
+            raise checksummed_json.without_checksum(path, hint=hint)
+        return manifest
     if _is_required(store):
         raise EventStoreError(
             _("{path} is missing: it lists the files of events", path=path), hint=_RESTORE_HINT
@@ -149,4 +154,9 @@ def _is_required(store: Path) -> bool:
     """Whether a store must have a manifest; one of an earlier version only once compacted."""
     if not (store / FORMAT).exists():
         return False
-    return bool(layouts.read(store).ids) or any((store / DAYS).glob("*/g*/*.parquet"))
+    return _is_upgraded(store) or any((store / DAYS).glob("*/g*/*.parquet"))
+
+
+def _is_upgraded(store: Path) -> bool:
+    """Whether a store is not as an earlier version wrote it."""
+    return (store / FORMAT).exists() and bool(layouts.read(store).ids)

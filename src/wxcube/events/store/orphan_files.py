@@ -17,7 +17,6 @@ from pathlib import Path
 from wxcube.errors import EventStoreError
 from wxcube.events.intake.families import STORED
 from wxcube.events.store import manifest as state
-from wxcube.events.store.backlog import DAMAGED
 from wxcube.events.store.durable import (
     file_operation,
     make_folder,
@@ -26,6 +25,7 @@ from wxcube.events.store.durable import (
     try_locked,
 )
 from wxcube.events.store.identity import OWNER
+from wxcube.events.store.layout import DAMAGED
 from wxcube.events.store.manifest import DayFile, Manifest, Partition, partition_folder
 from wxcube.events.store.parquet import Parquet
 from wxcube.events.store.partitions import has_duplicates

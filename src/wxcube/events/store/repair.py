@@ -12,9 +12,9 @@ from wxcube.errors import EventStoreError
 from wxcube.events.store import keys
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
-from wxcube.events.store.backlog import DAMAGED
 from wxcube.events.store.compaction import LOCK
 from wxcube.events.store.durable import file_operation, locked, make_folder
+from wxcube.events.store.layout import DAMAGED
 from wxcube.events.store.orphan_files import relist
 from wxcube.events.store.parquet import Parquet
 from wxcube.i18n import _

@@ -21,13 +21,12 @@ from wxcube.events.intake.refusal import DeadLetters, Refusal
 from wxcube.events.store import layout as layouts
 from wxcube.events.store import manifest as state
 from wxcube.events.store.accounts import AccountNumbers
-from wxcube.events.store.backlog import LOG
 from wxcube.events.store.compaction import Compaction, CompactionResult
 from wxcube.events.store.creation import create as create_store
 from wxcube.events.store.creation import require_format, upgrade
 from wxcube.events.store.durable import locked, make_folder
 from wxcube.events.store.keys import Keys, check_keys, load_keys
-from wxcube.events.store.layout import FORMAT, Format
+from wxcube.events.store.layout import FORMAT, LOG, Format
 from wxcube.events.store.log import Log
 from wxcube.events.store.manifest import Manifest, partition_folder
 from wxcube.events.store.orphan_files import READERS_LOCK
@@ -229,7 +228,7 @@ class EventStore:
     def _prepare_write(self) -> None:
         """Create what every write needs, and upgrade a store of an earlier version."""
         make_folder(self.folder / LOG)
-        if not self.layout.ids:
+        if not self.layout.is_current:
             upgrade(self.folder, self._keys)
             self._accounts.record_all()
             self.layout = layouts.read(self.folder)
