@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from support.built_store import GROUPS, built, rows_of
+from support.built_store import GROUPS, built, entries_of, rows_of
 from support.event_files import FIRST, NOW, message, open_store, sample_events, store_events
 from support.events import moment
 from wxcube.errors import EventStoreError
@@ -51,6 +52,7 @@ def test_after_a_retraction_all_rows_are_as_without_the_event(
     assert built(with_it, NOW)[0].early_starts == ()
     built(without, NOW)
     assert rows_of(with_it) == rows_of(without)
+    assert entries_of(with_it) == entries_of(without)
     assert check(with_it / "events", NOW) == []
     assert retracted(with_it, "wxdemo-1", "wrong") == 0
 
@@ -71,6 +73,44 @@ def test_any_event_can_be_retracted(tmp_path: Path, seed: int) -> None:
     for folder in (with_it, without):
         built(folder, NOW)
     assert rows_of(with_it) == rows_of(without)
+    assert entries_of(with_it) == entries_of(without)
+
+
+def sparse_events(dice: Random) -> list[ev.AnyEvent]:
+    """Events on some days far from each other, oldest first; one account has a single one."""
+    members: dict[Any, dict[str, Any]] = {
+        ev.Message: {"msg_type": 1, "user": "o1"},
+        ev.Follow: {"user": "o1"},
+        ev.Publish: {"msgid": "1_1", "title": "标题"},
+        ev.Read: {"msgid": "1_1", "user": "o2"},
+    }
+    events = [message(0, id="alone", account="wxdemo-alone", at=LONG_AGO)]
+    for number, kind in enumerate(dice.choices(list(members), k=12)):
+        at = moment(FIRST - timedelta(days=dice.randrange(120)))
+        head = {"id": f"e{number}", "account": f"wxdemo-{number % 3}", "at": at}
+        events.append(kind(**head, **members[kind]))
+    return sorted(events, key=lambda one: one.at)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_its_first_events_an_account_begins_later_or_never(
+    tmp_path: Path, seed: int
+) -> None:
+    dice = Random(seed)
+    with_them, without = tmp_path / "with", tmp_path / "without"
+    events = sparse_events(dice)
+    stored(with_them, *events)
+    built(with_them, NOW)
+    for _ in range(2):
+        count = dice.randrange(1, 6)
+        for one in events[:count]:
+            assert retracted(with_them, one.account, one.id) == 1
+        events = events[count:]
+        built(with_them, NOW)
+    stored(without, *events)
+    built(without, NOW)
+    assert rows_of(with_them) == rows_of(without)
+    assert entries_of(with_them) == entries_of(without)
 
 
 def test_an_event_is_retracted_by_the_hash_that_a_conflict_shows(tmp_path: Path) -> None:

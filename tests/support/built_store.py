@@ -35,6 +35,16 @@ def rows_of(folder: Path) -> Rows:
     return rows
 
 
+def entries_of(folder: Path) -> Rows:
+    """The entries of the ledger in the folder's database: endpoint, day, state and message."""
+    entries: Rows = defaultdict(set)
+    query = "SELECT appid, endpoint, params, ref_date, state, message FROM coverage"
+    with closing(sqlite3.connect(folder / "wxcube.db")) as connection:
+        for appid, *entry in connection.execute(query):
+            entries[appid].add(tuple(entry))
+    return entries
+
+
 def built(
     folder: Path, now: datetime, *, through_now: bool = False, chunk_bytes: int = 20_000
 ) -> tuple[BuildResult, list[str]]:

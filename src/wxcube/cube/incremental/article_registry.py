@@ -45,7 +45,7 @@ def update(
     """Update the articles of changed partitions in the ledger, and add the dependent rows as work.
 
     An article whose Publish event was removed from the store is deleted, or is taken from its next
-    Publish event.
+    Publish event. Days on which an article was published, or is now, are rebuilt.
     """
     first = _first(engine, _files(events, partitions))
     known = ledger.articles(_pairs(first))
@@ -62,9 +62,10 @@ def update(
     with ledger.transaction():
         ledger.delete_articles(_pairs(deleted))
         ledger.set_articles(updates.tuples(), count)
-        for group, days in _days(_partitions(updates, count) | _partitions(old, count)).items():
+        before, after = _partitions(old, count), _partitions(updates, count)
+        for group, days in _days(before | after).items():
             ledger.add_pending(group, _work(days, group, built, through))
-        ledger.set_built(dict.fromkeys(_partitions(old, count), REBUILD))
+        ledger.set_built(dict.fromkeys(before | (after & built.keys()), REBUILD))
 
 
 def _files(events: Events, partitions: Iterable[NumberedPartition]) -> list[Path]:

@@ -96,20 +96,22 @@ class DailyBuild:
         daily_steps.load_articles(engine, articles)
         known = ledger.first_days(chunk.groups)
         moved = self._moved_first_days(known, chunk_first_days, chunk)
+        begins = chunk_first_days | {account: known[account] for account in moved}
         known |= moved
+        first_days = chunk_first_days | moved
         self._note_starts(known, two_days)
         accounts = {a: min(d, known.get(a, d)) for a, d in (known | chunk_first_days).items()}
         built_before = ledger.built()
-        missing = self._missing_days(chunk_first_days, known, changed, built_before, through)
+        without_rows = self._days_without_rows(begins, known, changed, built_before, through)
         in_engine = (*tables.names, "article")
         for endpoint, table in daily_steps.results(
             engine, daily_steps.ENDPOINTS, in_engine, chunk.days, tables.finished
         ):
             writer.write(endpoint, accounts, chunk.days, table, articles)
-            writer.write_empty(endpoint, chunk_first_days, missing, table)
+            writer.write_empty(endpoint, first_days, without_rows, table)
         for endpoint in running_totals.ENDPOINTS:
             empty = running_totals.empty_table(endpoint)
-            writer.write_empty(endpoint, chunk_first_days, missing, empty)
+            writer.write_empty(endpoint, first_days, without_rows, empty)
         daily_steps.drop(engine, in_engine)
         sync_disk()
         with ledger.transaction():
@@ -123,7 +125,7 @@ class DailyBuild:
                     ledger.add_pending(group, schedule.dependents_again(day))
                 elif changed[day, group] != NO_EVENTS:
                     ledger.add_pending(group, schedule.dependents(day, through[group]))
-            for days, of_days in missing.items():
+            for days, of_days in without_rows.items():
                 for group in {self._context.group_of(account) for account in of_days}:
                     ledger.add_pending(group, schedule.periods(days))
             built = {one: changed[one] for one in chunk.partitions()}
@@ -171,24 +173,25 @@ class DailyBuild:
                 before = self.starts.get(account, () if first == NEVER else (first,))
                 self.starts[account] = tuple(sorted({*days, *before})[:2])
 
-    def _missing_days(
+    def _days_without_rows(
         self,
-        chunk_first_days: Mapping[int, int],
+        begins: Mapping[int, int],
         known: Mapping[int, int],
         changed: Mapping[NumberedPartition, int],
         built: Iterable[NumberedPartition],
         through: Mapping[int, int],
     ) -> dict[tuple[int, ...], list[int]]:
-        """Days without rows of accounts that turn out to begin earlier, with these accounts.
+        """Days without rows of accounts that begin earlier or later than was known.
 
-        Partitions built before were built without these accounts. Partitions with events that are
-        still to be built are left out.
+        They are the days after the earlier of both first days, in `begins`, and before the later
+        one, which is `known`. Partitions built before were built with another first day. Partitions
+        with events that are still to be built are left out.
         """
         newest: dict[int, int] = {}
         for day, group in built:
             newest[group] = max(day, newest.get(group, day))
-        missing: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for account, first in chunk_first_days.items():
+        accounts_by_days: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for account, first in begins.items():
             group = self._context.group_of(account)
             last = max(through[group], newest.get(group, 0))
             end = min(known.get(account, NEVER), last + 1)
@@ -198,8 +201,8 @@ class DailyBuild:
                 if changed.get((day, group), NO_EVENTS) == NO_EVENTS
             )
             if days:
-                missing[days].append(account)
-        return missing
+                accounts_by_days[days].append(account)
+        return accounts_by_days
 
     def _articles_of(self, touched: Columns, chunk: Chunk) -> Articles:
         """The articles published on a chunk's days or with events on them."""

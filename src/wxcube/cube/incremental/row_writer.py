@@ -80,7 +80,10 @@ class RowWriter:
         accounts_by_days: Mapping[tuple[int, ...], Sequence[int]],
         template: Columns,
     ) -> None:
-        """Write that accounts have no rows on days; `template` has the endpoint's columns."""
+        """Write that accounts have no rows on days, or no entries if they begin later.
+
+        `template` has the endpoint's columns.
+        """
         empty = {name: column[:0] for name, column in template.items()}
         for days, accounts in accounts_by_days.items():
             since = {account: first_days[account] for account in accounts}
