@@ -22,7 +22,7 @@ from wxcube.server.messages import Request
 from wxcube.server.shared_access import SharedAccess
 from wxcube.server.token_calls import TOKENS_A_DAY
 from wxcube.server.wechat_tokens import WECHAT_TOKEN_PATH, GivenToken, TokenGiver
-from wxcube.settings import Settings
+from wxcube.settings import Settings, SyncSettings
 from wxcube.testing import RunningEmulator
 from wxcube.warehouse.store import Warehouse
 
@@ -170,6 +170,10 @@ def test_tokens_of_the_accounts_in_the_settings_are_good_at_wechat(
         assert tokens.token(account.appid, "") == given
         assert tokens.token("nobody", "") is None
         assert len(running.emulator.journal) == 1
+        # a changed time limit of calls, or another proxy, holds for the next call
+        settings = msgspec.structs.replace(settings, sync=SyncSettings(timeout_seconds=5))
+        assert tokens.token(account.appid, "") == given
+        assert len(running.emulator.journal) == 2
         tokens.close()
 
 

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +24,7 @@ from wxcube.server.shared_access import SharedAccess
 from wxcube.server.tls import certificate
 from wxcube.server.wechat_tokens import TokenGiver
 from wxcube.server.workers import has_terminal
-from wxcube.settings import LimitSettings, Settings, serve_key
+from wxcube.settings import LimitSettings, Settings, needing_restart, serve_key
 from wxcube.warehouse.app_store import StoredApp, TokenRequest
 from wxcube.warehouse.store import Warehouse
 
@@ -40,7 +39,8 @@ class Serving:
     """The settings of a server, and what follows from them while it runs.
 
     `accounts` get an app each in the apps file, unless they have one in the database. Where the
-    database cannot be written, tokens are not kept (`keeps_tokens`).
+    database cannot be written, tokens are not kept (`keeps_tokens`). A process that `has_pages`
+    too needs a restart for their settings.
 
     Raises:  SettingsError if the apps file, the key or the certificate cannot be used.
     """
@@ -52,8 +52,10 @@ class Serving:
         stored: Mapping[str, StoredApp],
         *,
         keeps_tokens: bool = True,
+        has_pages: bool = False,
     ) -> None:
         self._load = load
+        self._has_pages = has_pages
         self._lock = threading.Lock()
         self.settings = load()
         serve = self.settings.serve
@@ -130,6 +132,7 @@ class Serving:
             settings = self._load()
             file = Path(settings.serve.apps_file)
             local = apps.read(file) if os.path.lexists(file) else []
+            self.apps_file = file
             log.configure(settings.log_level, as_json=settings.log_json)
             if self.certificate:
                 self.certificate.reload()
@@ -138,30 +141,7 @@ class Serving:
                 self.access.refresh()
             before, self.settings = self.settings, settings
             self.set_limits(settings.limits)
-        return changed_until_restart(before, settings)
-
-
-_UNTIL_RESTART = (
-    "database",
-    "serve.host",
-    "serve.port",
-    "serve.key_file",
-    "serve.key_env",
-    "serve.tls_cert",
-    "serve.tls_key",
-    "serve.admin",
-    "limits.body_bytes",
-    "limits.bad_lines",
-    "limits.drain_seconds",
-    "limits.database_threads",
-    "events",
-    "cube",
-)
-
-
-def changed_until_restart(before: Settings, after: Settings) -> list[str]:
-    """The settings that differ, and that a running server does not take in."""
-    return [name for name in _UNTIL_RESTART if attrgetter(name)(before) != attrgetter(name)(after)]
+        return needing_restart(before, settings, with_pages=self._has_pages)
 
 
 def _nothing(_limits: LimitSettings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from wxcube.beijing import Clock
@@ -12,7 +13,7 @@ from wxcube.errors import TransportError
 from wxcube.i18n import _
 from wxcube.jobs.accounts import token_source
 from wxcube.server.wechat_tokens import GivenToken
-from wxcube.settings import AccountSettings, Settings, account_proxy
+from wxcube.settings import AccountSettings, Settings, SyncSettings, account_proxy
 from wxcube.wechat.loop_thread import LoopThread
 from wxcube.wechat.token import CACHE_SECONDS, TokenSource
 from wxcube.wechat.transport import HttpTransport
@@ -21,17 +22,28 @@ LONGEST_SECONDS = 15.0
 """How long a caller waits for WeChat."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What gives an account's tokens, and the settings that it was made of."""
+
+    account: AccountSettings
+    sync: SyncSettings
+    tokens: TokenSource
+    transport: HttpTransport
+
+
 class AccountTokens:
     """The current tokens of accounts, each requested once however many callers ask for it.
 
-    `load` gives the settings that hold now: an account whose settings changed gets a new source.
+    `load` gives the settings that hold now: if those of an account, or of all calls, changed, it
+    gets a new source.
     """
 
     def __init__(self, load: Callable[[], Settings], clock: Clock) -> None:
         self._load = load
         self._clock = clock
         self._loop = LoopThread(self._close_all)
-        self._sources: dict[str, tuple[AccountSettings, TokenSource, HttpTransport]] = {}
+        self._sources: dict[str, _Source] = {}
 
     def token(self, account: str, refused: str) -> GivenToken | None:
         """The token of an account, another one than `refused`; None without such an account.
@@ -66,8 +78,8 @@ class AccountTokens:
 
     async def _source(self, account: AccountSettings, settings: Settings) -> TokenSource:
         known = self._sources.get(account.appid)
-        if known and known[0] == account:
-            return known[1]
+        if known and (known.account, known.sync) == (account, settings.sync):
+            return known.tokens
         proxy = account_proxy(account, settings.sync, account.base_url)
         transport = HttpTransport(
             account.base_url,
@@ -75,13 +87,13 @@ class AccountTokens:
             proxy=proxy,
             allow_http=account.allow_http,
         )
-        source = token_source(account, settings.sync, transport, self._clock, os.environ)
-        self._sources[account.appid] = (account, source, transport)
+        tokens = token_source(account, settings.sync, transport, self._clock, os.environ)
+        self._sources[account.appid] = _Source(account, settings.sync, tokens, transport)
         if known:
-            await known[2].close()
-        return source
+            await known.transport.close()
+        return tokens
 
     async def _close_all(self) -> None:
-        for _account, _source, transport in self._sources.values():
-            await transport.close()
+        for source in self._sources.values():
+            await source.transport.close()
         self._sources.clear()

@@ -18,6 +18,7 @@ from wxcube.settings.proxies import (
     is_loopback,
 )
 from wxcube.settings.reading import DEFAULT_FILE, PREFIX, load
+from wxcube.settings.reload import Mark, marks, needing_restart
 from wxcube.settings.secrets import (
     SHORTEST_TOKEN,
     Secret,
@@ -71,6 +72,7 @@ __all__ = [
     "EngineName",
     "EventsSettings",
     "LimitSettings",
+    "Mark",
     "PagesSettings",
     "RecipientSettings",
     "ReportFormat",
@@ -95,8 +97,10 @@ __all__ = [
     "events_token",
     "is_loopback",
     "load",
+    "marks",
     "message_key",
     "message_token",
+    "needing_restart",
     "read_private_file",
     "read_secret_file",
     "recipient_url",

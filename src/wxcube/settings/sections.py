@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from wxcube.errors import SettingsError
 from wxcube.i18n import Listing, Message, _, joined
+from wxcube.settings.reload import Mark
 
 FACTS_OUTLAST_EVENTS_DAYS = 31
 """The number of days that facts are retained longer than events, at least.
@@ -97,7 +98,7 @@ class SyncSettings(Section, frozen=True, kw_only=True):
     """The first day to fetch."""
     concurrency: Annotated[int, Meta(ge=1, le=256)] = 8
     """The number of concurrent calls per account."""
-    daily_calls_per_endpoint: Annotated[int, Meta(ge=1)] = 500
+    daily_calls_per_endpoint: Annotated[int, Meta(ge=1), Mark.PAGES] = 500
     samples_per_week: Annotated[int, Meta(ge=0, le=1000)] = 3
     """Calls per account and week for final days, to notice corrected figures; 0: none."""
     include_retired: bool = False
@@ -117,7 +118,7 @@ class ServeSettings(Section, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8300
-    apps_file: str = "wxcube-apps.toml"
+    apps_file: Annotated[str, Mark.RELOADED] = "wxcube-apps.toml"
     """The file with the credentials of local apps; `wxcube app` has them in the database."""
     key_file: str = "wxcube-serve.key"
     """The file with the key that makes the tokens of local apps; the first start writes it."""
@@ -129,7 +130,7 @@ class ServeSettings(Section, frozen=True, kw_only=True):
     """The file with its key."""
     admin: str = ""
     """Where metrics and reload are: HOST:PORT, unix:FILE, or `public`; empty means nowhere."""
-    trusted_proxies: list[str] = []
+    trusted_proxies: Annotated[list[str], Mark.RELOADED] = []
     """Addresses of reverse proxies whose X-Forwarded-For names the caller; by default none."""
 
     def __post_init__(self) -> None:
@@ -155,30 +156,30 @@ def _check_proxy(address: str) -> None:
 class LimitSettings(Section, frozen=True, kw_only=True):
     """What one caller can make a server hold, and for how long."""
 
-    connections: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    connections: Annotated[int, Meta(ge=1, le=100_000), Mark.RELOADED] = 1_000
     """Open connections; a new one beyond closes the oldest that never asked or awaits nothing."""
-    header_bytes: Annotated[int, Meta(ge=1_024, le=1 << 20)] = 16_384
+    header_bytes: Annotated[int, Meta(ge=1_024, le=1 << 20), Mark.RELOADED] = 16_384
     """The longest headers of a request, and the longest path with its query."""
-    header_lines: Annotated[int, Meta(ge=10, le=10_000)] = 100
-    pipelined: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    header_lines: Annotated[int, Meta(ge=10, le=10_000), Mark.RELOADED] = 100
+    pipelined: Annotated[int, Meta(ge=1, le=10_000), Mark.RELOADED] = 32
     """Requests that wait on a connection for the answer to an earlier one."""
     body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 1 << 16
     """The largest body of a request, except POST /events."""
     bad_lines: Annotated[int, Meta(ge=0, le=100_000_000)] = 10_000
     """Invalid lines of a batch sent to POST /events; with more, nothing of it is stored."""
-    request_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    request_seconds: Annotated[float, Meta(gt=0, le=3600), Mark.RELOADED] = 60.0
     """The time in which a request must arrive completely."""
-    idle_seconds: Annotated[int, Meta(ge=1, le=3600)] = 15
+    idle_seconds: Annotated[int, Meta(ge=1, le=3600), Mark.RELOADED] = 15
     """The time that a connection stays open between requests."""
-    send_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    send_seconds: Annotated[float, Meta(gt=0, le=3600), Mark.RELOADED] = 30.0
     """The time for which a caller may stop reading its answer."""
     drain_seconds: Annotated[int, Meta(ge=0, le=3600)] = 10
     """The time that requests in progress have when the server stops."""
-    kept_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 64 << 20
+    kept_bytes: Annotated[int, Meta(ge=0, le=1 << 40), Mark.RELOADED] = 64 << 20
     """The memory for answers that are kept until figures of their days are stored; 0: none."""
-    answer_seconds: Annotated[float, Meta(gt=0, le=3600)] = 10.0
+    answer_seconds: Annotated[float, Meta(gt=0, le=3600), Mark.RELOADED] = 10.0
     """The time that the database has for an answer, which is then WeChat's -1."""
-    read_through_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
+    read_through_seconds: Annotated[float, Meta(gt=0, le=3600), Mark.RELOADED] = 20.0
     """The time that WeChat has for days that the database lacks."""
     database_threads: Annotated[int, Meta(ge=1, le=60)] = 4
     """Answers that are read from the database at the same time."""
@@ -319,7 +320,7 @@ class RecipientSettings(Section, frozen=True, kw_only=True):
 class ReportSettings(Section, frozen=True, kw_only=True):
     """How reports are made and sent."""
 
-    browser: str = ""
+    browser: Annotated[str, Mark.PAGES] = ""
     """The program that makes PDF files and pictures; by default an installed Chromium."""
     deliveries_file: str = "wxcube-deliveries.db"
     """The file that notes what was sent to whom."""
@@ -382,19 +383,19 @@ class Settings(Section, frozen=True, kw_only=True):
     database_password_file: str = ""
     """The file with that password."""
     language: str = ""
-    log_level: str = "warning"
-    log_json: bool = False
-    sync: SyncSettings = SyncSettings()
+    log_level: Annotated[str, Mark.RELOADED] = "warning"
+    log_json: Annotated[bool, Mark.RELOADED] = False
+    sync: Annotated[SyncSettings, Mark.RELOADED] = SyncSettings()
     serve: ServeSettings = ServeSettings()
     limits: LimitSettings = LimitSettings()
-    pages: PagesSettings = PagesSettings()
+    pages: Annotated[PagesSettings, Mark.PAGES] = PagesSettings()
     events: EventsSettings = EventsSettings()
-    tap: TapSettings = TapSettings()
+    tap: Annotated[TapSettings, Mark.ELSEWHERE] = TapSettings()
     cube: CubeSettings = CubeSettings()
-    report: ReportSettings = ReportSettings()
-    alerts: AlertSettings = AlertSettings()
-    recipients: list[RecipientSettings] = []
-    accounts: list[AccountSettings] = []
+    report: Annotated[ReportSettings, Mark.ELSEWHERE] = ReportSettings()
+    alerts: Annotated[AlertSettings, Mark.ELSEWHERE] = AlertSettings()
+    recipients: Annotated[list[RecipientSettings], Mark.ELSEWHERE] = []
+    accounts: Annotated[list[AccountSettings], Mark.RELOADED] = []
 
     def __post_init__(self) -> None:
         if self.language not in {"", "zh", "en"}:

@@ -124,7 +124,7 @@ def _serve_api(
         return [*warehouse.accounts(), *(one.appid for one in root.settings.accounts)]
 
     clock = root.account_clock
-    serving = Serving(root.load_settings, accounts(), warehouse.apps.apps())
+    serving = Serving(root.load_settings, accounts(), warehouse.apps.apps(), has_pages=True)
     access = stack.enter_context(serving.access_by(warehouse, clock))
     stack.enter_context(reloading_on_hangup(serving))
     app = gateway_app(
