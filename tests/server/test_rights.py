@@ -19,6 +19,7 @@ from support.polling import eventually
 from support.shared import SECRET, SharedServer, servers, stored_app
 from wxcube.beijing import ManualClock
 from wxcube.contract import ENDPOINTS
+from wxcube.server import shared_calls
 from wxcube.server.failures import (
     SECRETS_A_MINUTE,
     SECRETS_OF_A_CALLER,
@@ -27,6 +28,7 @@ from wxcube.server.failures import (
 )
 from wxcube.server.messages import Reply, Request
 from wxcube.server.secret_hash import is_secret
+from wxcube.server.shared_calls import SharedCalls
 from wxcube.warehouse.store import Warehouse
 
 APPS = [
@@ -199,6 +201,92 @@ def test_calls_with_a_limit_are_counted_alone_while_the_database_does_not_answer
     finally:
         gate.set()
     assert codes == [0, 0, 0]
+
+
+def test_an_old_batch_keeps_the_call_that_is_about_to_be_counted(
+    pair: list[SharedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_calls, "_BATCH_SECONDS", 0)
+    one = pair[0]
+    calls, app, gate = one.access.calls, one.access.directory.app("daily"), threading.Event()
+    assert isinstance(calls, SharedCalls)
+    assert app
+    key = ("daily", "/datacube/getusersummary", calls._day())
+    waits = calls.awaited(app, key[1])
+    assert waits
+    asyncio.run(waits())  # type: ignore[arg-type]
+    calls.flush()
+    calls._writes.result(lambda: None, 20)
+    assert one.warehouse.apps.calls(key) == 1
+    calls._writes.later(lambda: gate.wait(20), list)
+    try:
+        calls.spend_call(app, key[1])
+        # nothing was asked of the database, and nothing decided without it
+        assert (calls._writes._waiting, calls._used) == (1, {})
+    finally:
+        gate.set()
+    monkeypatch.setattr(shared_calls, "_MOMENT_SECONDS", 0)
+    waits = calls.awaited(app, key[1])
+    assert waits
+    asyncio.run(waits())  # type: ignore[arg-type]
+    calls.flush()
+    calls._writes.result(lambda: None, 20)
+    assert one.warehouse.apps.calls(key) == 1
+
+
+def test_a_batch_that_is_being_set_aside_is_not_set_aside_twice(
+    pair: list[SharedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_calls, "_BATCH_SECONDS", 0)
+    calls, gate = pair[0].access.calls, threading.Event()
+    assert isinstance(calls, SharedCalls)
+    key = ("daily", "/datacube/getusersummary", calls._day())
+    calls.spend("daily", key[1], 40)
+    calls._writes.later(lambda: gate.wait(20), list)
+    try:
+        taken = calls._begin_taking(key, 40)
+        calls.flush()
+        assert calls._begin_taking(key, 40) is taken
+    finally:
+        gate.set()
+
+
+def test_processes_that_give_batches_back_all_the_time_keep_to_the_limit(
+    pair: list[SharedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However looking, counting and giving back meet, no call waits where others wait for it."""
+    monkeypatch.setattr(shared_calls, "_BATCH_SECONDS", 0.02)
+    monkeypatch.setattr(shared_calls, "WAIT_SECONDS", 60)
+    token = pair[0].token("daily")["access_token"]
+    is_over, codes, waited = threading.Event(), list[int](), list[object]()
+    for one in pair:
+        monkeypatch.setattr(
+            one.access._writes, "wait", lambda begun, _seconds: waited.append(begun)
+        )
+
+    def give_back(calls: SharedCalls) -> None:
+        while not is_over.wait(0.001):
+            calls.flush()
+
+    def call(server: SharedServer) -> None:
+        codes.extend(asyncio.run(errcode_of(server, limited_call(token))) for _ in range(40))
+
+    returning = [threading.Thread(target=give_back, args=[one.access.calls]) for one in pair]
+    calling = [threading.Thread(target=call, args=[one]) for one in pair]
+    for thread in (*returning, *calling):
+        thread.start()
+    for thread in calling:
+        thread.join()
+    is_over.set()
+    for thread in returning:
+        thread.join()
+    for one in pair:
+        one.access.calls.close()  # type: ignore[attr-defined]
+        one.access._writes._thread.submit(int).result()
+    key = ("daily", "/datacube/getusersummary", pair[0].access.calls._day())
+    assert pair[0].warehouse.apps.calls(key) == codes.count(0) <= 40
+    assert set(codes) <= {0, 45009}
+    assert waited == []
 
 
 def test_calls_without_a_limit_are_counted_for_all_processes(pair: list[SharedServer]) -> None:

@@ -30,6 +30,8 @@ _BATCHES = 20
 """A batch is this part of the limit, so that one process never holds much of it."""
 _BATCH_SECONDS = 10.0
 """What is left of a batch after this time is given back."""
+_MOMENT_SECONDS = 1.0
+"""How long one call of it stays for a caller that has looked whether there is one."""
 _REFUSED_SECONDS = 1.0
 """How long a used up limit is remembered, before the database is asked again."""
 _MOST_REFUSED = 10_000
@@ -47,6 +49,8 @@ class SharedCalls(CallQuota):
         self._left: Counter[Key] = Counter()
         """Calls that are set aside for this process."""
         self._taken_at: dict[Key, float] = {}
+        self._looked_at: dict[Key, float] = {}
+        """When a caller last found that a call is set aside, which it is about to count."""
         self._taking: dict[Key, Future[None]] = {}
         """Batches that are being set aside, and those that were last."""
         self._refused_until: dict[Key, float] = {}
@@ -83,15 +87,10 @@ class SharedCalls(CallQuota):
             self._report()
 
     def _report(self) -> None:
-        limit = monotonic() - _BATCH_SECONDS
         with self._lock:
-            old = {k: -self._left.pop(k, 0) for k, at in self._taken_at.items() if at < limit}
-            for key in old:
-                del self._taken_at[key]
-                self._taking.pop(key, None)
+            changes = self._take_old_batches()
             unsent, self._unsent = self._unsent, Counter()
-        changes = Counter(unsent)
-        changes.update({key: number for key, number in old.items() if number})
+        changes.update(unsent)
         if not changes:
             return
         self._is_reporting = True
@@ -102,11 +101,34 @@ class SharedCalls(CallQuota):
 
         self._writes.later(write, lambda: self._take_back(unsent))
 
+    def _take_old_batches(self) -> Counter[Key]:
+        """Take what is left of old batches, but for a call that is about to be counted.
+
+        The numbers are negative, as the database's counts change by them.
+        """
+        now, changes = monotonic(), Counter[Key]()
+        old = [key for key, at in self._taken_at.items() if at < now - _BATCH_SECONDS]
+        for key in old:
+            is_in_use = self._looked_at.get(key, 0) > now - _MOMENT_SECONDS
+            left = self._left.pop(key, 0)
+            if is_in_use and left > 0:
+                self._left[key] = 1
+                left -= 1
+            else:
+                del self._taken_at[key]
+                self._looked_at.pop(key, None)
+                if key in self._taking and self._taking[key].done():
+                    del self._taking[key]
+            if left:
+                changes[key] = -left
+        return changes
+
     def close(self) -> None:
         """Report everything, and give back what is left."""
         wait(list(self._taking.values()), WAIT_SECONDS)
         with self._lock:
             self._taken_at = dict.fromkeys(self._left, 0.0)
+            self._looked_at.clear()
         self._report()
 
     def _take_back(self, unsent: Mapping[Key, int]) -> None:
@@ -142,14 +164,12 @@ class SharedCalls(CallQuota):
         """The first limit of which no call is set aside, and that is not known to be used up."""
         with self._lock:
             now = monotonic()
-            return next(
-                (
-                    one
-                    for one in limited
-                    if self._left[one[0]] <= 0 and now >= self._refused_until.get(one[0], 0)
-                ),
-                None,
-            )
+            for key, limit in limited:
+                if self._left[key] > 0:
+                    self._looked_at[key] = now
+                elif now >= self._refused_until.get(key, 0):
+                    return key, limit
+        return None
 
     def _spend(self, key: Key, limit: int | None, errcode: int) -> None:
         if limit is None:
