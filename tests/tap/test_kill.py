@@ -42,10 +42,13 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(tmp_path: Path, is_encrypte
     tapped_site(tmp_path, is_encrypted=is_encrypted)
     numbers, waiting = iter(range(10**6)), threading.Lock()
     done: set[int] = set()
-    is_over = threading.Event()
+    is_over, is_up = threading.Event(), threading.Event()
+    is_up.set()
 
     def work(tap: RunningTap) -> None:
         while not is_over.is_set():
+            # attempts to reach a tap that is down would only slow down its start
+            is_up.wait()
             with waiting:
                 number = next(numbers)
             if answered(tap, message(number, is_encrypted=is_encrypted)):
@@ -59,7 +62,9 @@ def test_nothing_that_was_answered_is_lost_by_kill_9(tmp_path: Path, is_encrypte
             goal = len(done) + random.randrange(20, 120)
             eventually(partial(reached, done, goal))
             tap.kill()
+            is_up.clear()
             tap.start()
+            is_up.set()
         is_over.set()
         for thread in threads:
             thread.join()

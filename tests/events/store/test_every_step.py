@@ -1,15 +1,16 @@
-"""A process that kills itself before each of its file operations, one run per operation.
+"""What a process leaves that is killed before one of its file operations, for each of them.
 
-A kill at a random time seldom hits the short time between two operations; this tries every one.
+A kill at a random time seldom hits the short time between two operations; this tries every one: a
+copy of the folder before an operation is what a process killed there would have left.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,43 +21,39 @@ from wxcube.events.intake.families import STORED
 from wxcube.events.store.check import check
 
 DRIVER = """
-import os, shutil, signal, sys
+import shutil, sys
+from datetime import datetime
 from pathlib import Path
 import duckdb
+from wxcube.beijing import ManualClock
 from wxcube.events.store.store import EventStore
 from wxcube.events.store.retention import retain
 
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+action, folder, runs = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+clock = ManualClock(datetime.fromisoformat(sys.argv[4]))
+number, is_copying = 0, False
 
-def die_before(number, folder):
-    left = [number]
-    def hook(event, arguments):
-        if event in STEPS and str(folder) in str(arguments[0]):
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(hook)
+def copy():
+    global number, is_copying
+    is_copying = True
+    shutil.copytree(folder, runs / f"{number:05d}")
+    number, is_copying = number + 1, False
 
-def act(action, folder):
-    with EventStore.open(folder / "new" if action == "create" else folder) as store:
-        if action == "create":
-            pass
-        elif action == "compact":
-            store.compact(round_bytes=1)
-        else:
-            retain(store.folder, store.now(), event_days=1, fact_days=None)
+def hook(event, arguments):
+    if event in STEPS and not is_copying and str(folder) in str(arguments[0]):
+        copy()
 
-action, prepared, runs = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-for number in range(10_000):
-    folder = runs / f"{number:05d}"
-    shutil.copytree(prepared, folder)
-    child = os.fork()
-    if not child:
-        die_before(number, folder)
-        act(action, folder)
-        os._exit(0)
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-        break
+sys.addaudithook(hook)
+path = folder / "new" if action == "create" else folder
+with EventStore.open(path, clock=clock) as store:
+    if action == "create":
+        pass
+    elif action == "compact":
+        store.compact(round_bytes=1)
+    else:
+        retain(store.folder, store.now(), event_days=1, fact_days=None)
+copy()
 """
 
 
@@ -75,11 +72,32 @@ def prepared(tmp_path: Path) -> Path:
     return folder
 
 
-def runs_of(action: str, prepared: Path, tmp_path: Path) -> list[Path]:
+def runs_of(action: str, prepared: Path, tmp_path: Path, *, over: int = 0) -> list[Path]:
+    """The folders that killed processes leave: of equal ones, such as after reading, the first.
+
+    There must be more than `over` operations.
+    """
     runs = tmp_path / "runs"
     runs.mkdir()
-    subprocess.run([sys.executable, "-c", DRIVER, action, prepared, runs], check=True, timeout=280)
-    return sorted(runs.iterdir())
+    acting = shutil.copytree(prepared, tmp_path / "acting")
+    words = [action, str(acting), str(runs), NOW.isoformat()]
+    subprocess.run([sys.executable, "-c", DRIVER, *words], check=True, timeout=280)
+    folders = sorted(runs.iterdir())
+    assert len(folders) > over
+    different: dict[str, Path] = {}
+    for folder in folders:
+        different.setdefault(content(folder), folder)
+    return list(different.values())
+
+
+def content(folder: Path) -> str:
+    """A digest of everything in a folder, with all names."""
+    digest = sha256()
+    for path in sorted(folder.rglob("*")):
+        digest.update(f"{path.relative_to(folder)}\n".encode())
+        if path.is_file():
+            digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def counted(folder: Path) -> list[tuple[int, int, int]]:
@@ -89,15 +107,12 @@ def counted(folder: Path) -> list[tuple[int, int, int]]:
     return sorted((row["id_high"], row["id_low"], row["d"]) for row in rows)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_compaction_killed_before_any_operation(prepared: Path, tmp_path: Path) -> None:
     with open_store(shutil.copytree(prepared, tmp_path / "whole")) as store:
         store.compact()
     expected = counted(tmp_path / "whole")
     assert len(expected) == 14
-    runs = runs_of("compact", prepared, tmp_path)
-    assert len(runs) > 50
-    for folder in runs:
+    for folder in runs_of("compact", prepared, tmp_path, over=50):
         assert set(counted(folder)) <= set(expected)
         with open_store(folder) as store:
             store.compact()
@@ -105,7 +120,6 @@ def test_compaction_killed_before_any_operation(prepared: Path, tmp_path: Path) 
         assert counted(folder) == expected
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_retention_killed_before_any_operation(prepared: Path, tmp_path: Path) -> None:
     with open_store(prepared) as store:
         store.compact()
@@ -118,12 +132,9 @@ def test_retention_killed_before_any_operation(prepared: Path, tmp_path: Path) -
             store.compact()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_creation_killed_before_any_operation(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    runs = runs_of("create", tmp_path / "empty", tmp_path)
-    assert len(runs) > 15
-    for folder in runs:
+    for folder in runs_of("create", tmp_path / "empty", tmp_path, over=15):
         assert not check(folder / "new", NOW)
         with open_store(folder / "new") as store:
             store_events(store, [message(1)])
