@@ -4,8 +4,9 @@
 
 The tap is a process of its own on one core. Sender and message server share the other one. Half of
 the callbacks are encrypted. Latency is measured at a fixed rate, directly and through the tap in
-turns; the added latency is the difference of the percentiles. With --kill the tap is ended by
-kill -9 several times, and callbacks without an answer are sent again, as WeChat does.
+turns; the added latency is the difference of the percentiles. With --kill the tap and the process
+that stores its events are ended by kill -9 in turns, each so many times, at random points of the
+whole run; callbacks without an answer are sent again, as WeChat does.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ class Sender:
         self.latencies: list[float] = []
         self.failed: list[bytes] = []
         self.answers: dict[bytes, int] = {}
+        self.is_up = asyncio.Event()
+        self.is_up.set()
+        self.goal, self.reached = 0, asyncio.Event()
 
     async def one(self, request: bytes, due: float) -> None:
         try:
@@ -107,11 +111,19 @@ class Sender:
             self.failed.append(request)
             return
         self.latencies.append(time.perf_counter() - due)
+        if len(self.latencies) == self.goal:
+            self.reached.set()
         self.answers[body] = self.answers.get(body, 0) + 1
         if self.keep:
             self.idle.append((reader, writer))
         else:
             writer.close()
+
+    async def answered(self, number: int) -> None:
+        """Wait for so many more answers."""
+        self.goal = len(self.latencies) + number
+        self.reached.clear()
+        await self.reached.wait()
 
     async def at_rate(self, requests: list[bytes], rate: float) -> None:
         start, tasks = time.perf_counter(), set()
@@ -130,6 +142,7 @@ class Sender:
 
         async def work() -> None:
             for request in waiting:
+                await self.is_up.wait()
                 await self.one(request, time.perf_counter())
 
         start = time.perf_counter()
@@ -247,24 +260,40 @@ async def _measured(options, tap, behind, requests, found) -> None:
     found["answers"] = {"direct": repr(direct.answers), "through": repr(through.answers)}
 
 
+def storing_process(tap: subprocess.Popen) -> int | None:
+    """The number of the tap's process that stores events."""
+    children = Path(f"/proc/{tap.pid}/task/{tap.pid}/children").read_text().split()
+    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in children}
+    return next((pid for pid, words in commands.items() if b"spawn_main" in words), None)
+
+
 async def _killed(options, folder, tap, behind, requests, found):
     through = Sender(options.port, keep=False)
-    waiting, kills = list(requests), 0
-    part = max(len(requests) // (options.kill + 1), 1)
+    taps, stores, again = 0, 0, 0
+    waiting, kills = list(requests), options.kill * 2
+    part = max(len(requests) // (kills + 1), 1)
     while waiting:
         now, waiting = waiting[:part], waiting[part:]
+        goal = asyncio.create_task(through.answered(random.randrange(1, len(now) + 1)))
         task = asyncio.create_task(through.at_once(now, 32))
-        if kills < options.kill:
-            await asyncio.sleep(random.uniform(0.1, 0.6) * part / options.rate)
+        await asyncio.wait([goal, task], return_when=asyncio.FIRST_COMPLETED)
+        goal.cancel()
+        pid = storing_process(tap)
+        if taps + stores < kills and (taps <= stores or pid is None):
+            through.is_up.clear()
             tap.kill()
             tap.wait()
-            kills += 1
-            await task
+            taps += 1
             tap = await asyncio.to_thread(start_tap, folder, options.port, behind, options.core)
-        else:
-            await task
+            through.is_up.set()
+        elif taps + stores < kills:
+            os.kill(pid, signal.SIGKILL)
+            stores += 1
+        await task
+        again += len(through.failed)
         waiting, through.failed = through.failed + waiting, []
-    found["kills"] = kills
+    found["kills"] = {"tap": taps, "store": stores}
+    found["sent_again"] = again
     return tap
 
 
