@@ -187,6 +187,17 @@ def test_a_segment_that_disappears_after_a_new_list_was_made_is_reported(folder:
     assert str(segment) in {one.file for one in check(folder, NOW)}
 
 
+def test_a_segment_that_was_put_back_is_not_reported_any_more(folder: Path, tmp_path: Path) -> None:
+    (segment,) = segments(folder)
+    away = segment.rename(tmp_path / segment.name)
+    with open_store(folder) as store:
+        store.compact()
+        assert any("disappeared" in text for text in serious_problems(folder))
+        away.rename(segment)
+        store.compact()
+    assert_intact(folder)
+
+
 def test_a_segment_that_was_overwritten_by_another_is_reported(folder: Path) -> None:
     with open_store(folder) as store:
         store_events(store, sample_events(10, seed=3))

@@ -108,6 +108,8 @@ def remove_consumed(store: Path, consumed: dict[str, int]) -> None:
     for path in done:
         with file_operation(path, "remove"):
             path.unlink()
+            # it was missing for a time
+            _stand_in(store, path.name).unlink(missing_ok=True)
 
 
 def _is_consumed(path: Path, consumed: Mapping[str, int]) -> bool:
@@ -131,8 +133,12 @@ def record_missing(store: Path, paths: Iterable[Path]) -> None:
     if names:
         make_folder(store / DAMAGED)
         for name in names:
-            replace_file(store / DAMAGED / f"{name}{MISSING_SUFFIX}", b"")
+            replace_file(_stand_in(store, name), b"")
         segment_list.change(store, remove=names)
+
+
+def _stand_in(store: Path, name: str) -> Path:
+    return store / DAMAGED / f"{name}{MISSING_SUFFIX}"
 
 
 def without_removed(store: Path, consumed: dict[str, int]) -> dict[str, int]:
