@@ -64,6 +64,8 @@ class DuckDbEngine:
             "threads": threads,
             "memory_limit": memory_limit,
             "temp_directory": self._spill.name,
+            # PERF: files are on local disks, where passing each read to another thread costs more
+            "async_threads": 0,
         }
         try:
             self._connection = _connect({k: v for k, v in options.items() if v is not None})
@@ -116,7 +118,8 @@ class DuckDbEngine:
         def copy() -> None:
             with self._connection.cursor() as cursor:
                 cursor.register("outgoing", columns)
-                options = "FORMAT parquet, COMPRESSION zstd"
+                # PERF: a higher level takes a third longer, and saves 1 % of the bytes
+                options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
                 cursor.execute(f"COPY (FROM outgoing) TO {quoted(file)} ({options})").fetchall()
 
         self._try(_("writing {file}", file=file), copy)

@@ -36,6 +36,8 @@ _Endpoints = Sequence[Endpoint[Any]]
 
 UNIT_BYTES = 4 << 20
 """The size of the event files that are sorted together; more would not fit into the cache."""
+_LARGEST_REUSED = (32 << 20) - (64 << 10)
+"""glibc reuses freed blocks up to the largest that was freed so far, and up to 32 MiB."""
 
 _ACTIVITY = {
     "acct": "account",
@@ -94,6 +96,8 @@ class NumpyStrategy:
         self._pool = ThreadPoolExecutor(engine.threads, thread_name_prefix="wxcube-cube")
         self._prefetched: dict[Chunk, list[Future[_UnitResult]]] = {}
         self._unit_bytes = min(UNIT_BYTES, max(1, chunk_bytes // (4 * engine.threads)))
+        # PERF: so that the pages of temporary arrays need not be requested again and again
+        np.empty(_LARGEST_REUSED, "u1")
 
     def prefetch(self, chunk: Chunk) -> None:
         """Start to compute units, each a group and some days, in parallel."""

@@ -101,7 +101,14 @@ def sort_order(*columns: Numbers) -> Numbers:
     for column, low, width in zip(columns, lowest, widths, strict=True):
         packed <<= width
         packed |= column.astype("i8") - low
-    return np.argsort(packed)
+    bits = len(packed).bit_length()
+    if sum(widths) + bits > PACKED_BITS:
+        return np.argsort(packed)
+    # PERF: a row's index in the lower bits is sorted along; argsort takes several times as long
+    packed <<= bits
+    packed |= np.arange(len(packed))
+    packed.sort()
+    return packed & ((1 << bits) - 1)
 
 
 @dataclass(frozen=True)

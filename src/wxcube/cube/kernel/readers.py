@@ -44,6 +44,7 @@ def _channel_rows(table: Columns, rows: Numbers, channels: Sequence[ChannelRows]
             is_shown[:, place] |= table[name][rows] > 0
     shown, channel_of = np.nonzero(is_shown)
     of_row = rows[shown]
+    at = [np.flatnonzero(channel_of == place) for place in range(len(ordered))]
     keys = {"acct": table["acct"][of_row], "ref_date": table["d"][of_row]}
     if "h" in table:
         keys["ref_hour"] = table["h"][of_row] * 100
@@ -54,19 +55,19 @@ def _channel_rows(table: Columns, rows: Numbers, channels: Sequence[ChannelRows]
     return (
         keys
         | {"user_source": codes[channel_of]}
-        | {name: _figure(table, names, rows, is_shown) for name, names in figures.items()}
+        | {name: _figure(table, names, of_row, at) for name, names in figures.items()}
     )
 
 
 def _figure(
-    table: Columns, names: Sequence[str | None], rows: Numbers, is_shown: Numbers
+    table: Columns, names: Sequence[str | None], rows: Numbers, at: Sequence[Numbers]
 ) -> Numbers:
-    """A figure of the shown channels of each row, given its column for each channel."""
-    values = np.zeros(is_shown.shape, "i4")
-    for place, name in enumerate(names):
+    """A figure of some rows, given its column for each channel, and the places of each channel."""
+    values = np.zeros(len(rows), "i4")
+    for name, places in zip(names, at, strict=True):
         if name:
-            values[:, place] = table[name][rows]
-    return values[is_shown]
+            values[places] = table[name][rows[places]]
+    return values
 
 
 def article_readers(article_users: Columns) -> Columns:
