@@ -47,8 +47,8 @@ from wxcube.warehouse.tables import (
 Tuples = Iterable[tuple[Any, ...]]
 """They are iterated again if a database repeats the write."""
 Batch = Sequence[tuple[Any, ...]]
-BATCH = 10_000
-"""Rows that are Python objects at the same time."""
+BATCH = 2_000
+"""Rows that are Python objects at the same time: they stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
