@@ -300,7 +300,7 @@ def test_distinct_small_numbers_are_in_order(size: int, count: int, seed: int) -
 
 
 def test_many_users_of_one_key_are_counted() -> None:
-    """So many that only one bit at a time can be added up exactly."""
+    """So many that few of the bits are added up together."""
     users = 300_000
     masks = np.full(users, ActionBit.READ.mask | ActionBit.FOLLOWED.mask | 1, "i4")
     masks[0] = 0
