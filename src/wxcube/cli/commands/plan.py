@@ -17,7 +17,7 @@ from wxcube.cli.commands.selection import (
 )
 from wxcube.cli.help import Command
 from wxcube.cli.terminal.paragraph import print_paragraph
-from wxcube.i18n import Listing, Message, _, plural
+from wxcube.i18n import COMMA, Listing, Message, _, joined, plural
 from wxcube.warehouse.explanation import explain_skipped
 from wxcube.warehouse.sync.plan import EmptyLedger, Plan
 
@@ -77,13 +77,11 @@ def _show_plan(root: Context, planned: Plan) -> None:
 
 def show_cost(root: Context, planned: Plan) -> None:
     """Print the number of calls of a plan, and of the days they are made for."""
-    cost = plural(
-        "{n} call for {days} days (weeks, months)",
-        "{n} calls for {days} days (weeks, months)",
-        n=len(planned.calls),
-        days=planned.days,
+    cost = (
+        plural("{n} call", "{n} calls", n=len(planned.calls)),
+        plural("{n} day (week, month)", "{n} days (weeks, months)", n=planned.days),
     )
-    print_paragraph(root.notes, root.translate(cost))
+    print_paragraph(root.notes, root.translate(joined(cost, COMMA)))
 
 
 def _plan_table(root: Context, planned: Plan, appid: str) -> Table:
