@@ -321,6 +321,31 @@ def test_requests_in_progress_are_answered_when_the_server_stops() -> None:
         assert not closer.is_alive()
 
 
+LARGE = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+
+
+def test_a_refused_body_is_not_read_as_fast_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wxcube.server.connection, "_REFUSED_SECONDS", 60)
+    size = 64 << 20
+    with running(LimitSettings(drain_seconds=1)) as server, connect(server) as connection:
+        connection.sendall(LARGE % size)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+        connection.settimeout(2)
+        with pytest.raises(TimeoutError):
+            connection.sendall(bytes(size))
+        with connect(server) as other:
+            other.sendall(GET)
+            assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_after_a_refused_body_the_connection_is_used_again() -> None:
+    with running(LimitSettings(drain_seconds=1)) as server, connect(server) as connection:
+        connection.sendall(LARGE % (1 << 20))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+        connection.sendall(bytes(1 << 20) + GET)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("is_direct", [False, True])
 def test_busy_callers_are_told_to_close_when_the_server_stops(
     is_direct: bool, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,9 @@ PAUSE = "wxcube.pause"
 """The extension that receives nothing for a time: `pause(seconds)`; not behind a proxy."""
 _LAST_SECONDS = 0.25
 """How long an idle connection is open when the server stops."""
+_REFUSED_SECONDS = 0.05
+"""How long nothing more is received after each part of a body that was refused: reading as fast as
+its caller sends would keep others waiting."""
 _DIRECT_BODY = 16_384
 """Bytes of a body from which on a request is left to the application."""
 
@@ -191,8 +194,16 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("")
         elif self._is_receiving:
             self._watch()
+            if self._is_refused:
+                self._pause(_REFUSED_SECONDS)
         else:
             self._unwatch()
+
+    @property
+    def _is_refused(self) -> bool:
+        """Whether the body that arrives was answered already, so that it is of no use."""
+        cycle: RequestResponseCycle | _Waiting | None = self.cycle
+        return cycle is not None and cycle.more_body and cycle.response_complete
 
     def on_message_begin(self) -> None:
         """Begin a request."""
