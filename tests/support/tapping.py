@@ -74,6 +74,8 @@ class MessageServer:
     delay: float = 0.0
     is_closing: bool = False
     """Whether it ends the connection without a reply."""
+    is_patient: bool = False
+    """Whether it waits for the end of the headers."""
     url: str = ""
     received: bytearray = field(default_factory=bytearray)
     lost: int = 0
@@ -85,7 +87,7 @@ class MessageServer:
                 if not content:
                     break
                 self.received += content
-                while missing := _missing(content):
+                while missing := self._missing(content):
                     rest = await reader.read(missing)
                     if not rest:
                         break
@@ -108,12 +110,13 @@ class MessageServer:
         finally:
             writer.close()
 
-
-def _missing(request: bytes) -> int:
-    """How many bytes of a request's body have not come yet."""
-    head, end, body = request.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-    return max(int(length[1]) - len(body), 0) if end and length else 0
+    def _missing(self, request: bytes) -> int:
+        """How many bytes of a request to wait for at most before the reply; 0: it is complete."""
+        head, end, body = request.partition(b"\r\n\r\n")
+        if not end:
+            return int(self.is_patient)
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        return max(int(length[1]) - len(body), 0) if length else 0
 
 
 @contextmanager

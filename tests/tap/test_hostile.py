@@ -419,11 +419,12 @@ def test_an_offer_of_another_protocol_hides_no_callback(
 
 def test_an_offer_in_pieces(memory: Memory, recorder: Recorder) -> None:
     content = request(ONE, "upgrade: h2c", "connection: upgrade")
-    with message_server(raw=b"x") as server, tap(recorder, memory.flush, server.url) as url:
+    with message_server(is_patient=True) as server, tap(recorder, memory.flush, server.url) as url:
         port = int(url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as connection:
             for number in range(len(content)):
                 connection.sendall(content[number : number + 1])
+            assert connection.recv(1 << 16).endswith(b"success")
             eventually(lambda: memory.of("message"))
 
 
