@@ -212,11 +212,15 @@ def test_an_old_batch_keeps_the_call_that_is_about_to_be_counted(
     assert isinstance(calls, SharedCalls)
     assert app
     key = ("daily", "/datacube/getusersummary", calls._day())
-    waits = calls.awaited(app, key[1])
-    assert waits
-    asyncio.run(waits())  # type: ignore[arg-type]
-    calls.flush()
-    calls._writes.result(lambda: None, 20)
+
+    def set_aside_and_give_back() -> None:
+        waits = calls.awaited(app, key[1])
+        assert waits
+        asyncio.run(waits())  # type: ignore[arg-type]
+        calls.flush()
+        calls._writes.result(lambda: None, 20)
+
+    set_aside_and_give_back()
     assert one.warehouse.apps.calls(key) == 1
     calls._writes.later(lambda: gate.wait(20), list)
     try:
@@ -226,11 +230,7 @@ def test_an_old_batch_keeps_the_call_that_is_about_to_be_counted(
     finally:
         gate.set()
     monkeypatch.setattr(shared_calls, "_MOMENT_SECONDS", 0)
-    waits = calls.awaited(app, key[1])
-    assert waits
-    asyncio.run(waits())  # type: ignore[arg-type]
-    calls.flush()
-    calls._writes.result(lambda: None, 20)
+    set_aside_and_give_back()
     assert one.warehouse.apps.calls(key) == 1
 
 
